@@ -32,7 +32,8 @@ from tfrecord_lite.example.values import (
     kind_of_dtype,
     narrow,
 )
-from tfrecord_lite.example.wire import encode_varints, varint, varint_sizes
+from tfrecord_lite.example.varints import encode_varints, varint_sizes
+from tfrecord_lite.example.wire import varint
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, RecordBlock
 
 if TYPE_CHECKING:

@@ -31,9 +31,9 @@ import numpy.typing as npt
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.varints import decode_varints
 from tfrecord_lite.example.wire import (
     LENGTH_DELIMITED,
-    decode_varints,
     read_length,
     read_tag,
     read_varint,

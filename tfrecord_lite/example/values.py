@@ -23,7 +23,8 @@ from tfrecord_lite.example.kinds import (
     kind_of_dtype,
 )
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.example.wire import MAX_MESSAGE_BYTES, encode_varints, varint
+from tfrecord_lite.example.varints import encode_varints
+from tfrecord_lite.example.wire import MAX_MESSAGE_BYTES, varint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

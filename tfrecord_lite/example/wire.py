@@ -1,4 +1,4 @@
-"""Tags and varints of the protobuf wire format, one at a time and by the array.
+"""Tags and varints of the protobuf wire format, one at a time.
 
 A message is a run of fields, each a tag (``field number << 3 | wire type``, as a varint) and a
 value::
@@ -19,30 +19,20 @@ from the start of the message.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
-
-import numpy as np
+from typing import Final
 
 from tfrecord_lite.errors import ExampleError
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
 
 __all__ = [
     "LENGTH_DELIMITED",
     "MAX_DEPTH",
     "MAX_MESSAGE_BYTES",
     "MAX_VARINT_BYTES",
-    "decode_varints",
-    "encode_varints",
     "read_length",
     "read_tag",
     "read_varint",
     "skip_field",
     "varint",
-    "varint_sizes",
 ]
 
 VARINT: Final = 0
@@ -60,16 +50,6 @@ MAX_DEPTH: Final = 100  # of messages and groups inside one another; upb's defau
 
 _WORD: Final = (1 << 64) - 1
 _BYTES: Final = tuple(bytes([value]) for value in range(128))
-_LOW_BITS: Final = np.uint8(0x7F)
-_MORE: Final = np.uint8(0x80)
-_PIECE: Final = 1 << 16  # bytes of varints decoded at once: what is made of them stays in the cache
-_LOW_BYTES: Final = np.array(  # of a varint of so many bytes, the groups in its first eight
-    [0x7F7F7F7F7F7F7F7F & ((1 << (8 * size)) - 1) for size in range(11)], np.uint64
-)
-_PAIRINGS: Final = tuple(  # bytes that each group takes so far, the lower groups, the higher ones
-    (size, np.uint64(low), np.uint64(low << 8 * size))
-    for size, low in ((1, 0x007F007F007F007F), (2, 0x00003FFF00003FFF), (4, 0x000000000FFFFFFF))
-)
 
 
 def read_tag(data: bytes, pos: int, end: int, lowest: int = 1) -> tuple[int, int]:
@@ -159,104 +139,6 @@ def skip_field(data: bytes, tag: int, pos: int, end: int, depth: int) -> int:
         if not groups:
             return pos
         tag, pos = read_tag(data, pos, end, lowest=0)
-
-
-def decode_varints(data: Uint8Array, at: int = 0) -> Int64Array:
-    """Decode a run of varints, all at once.
-
-    ``data`` is a uint8 array ``[bytes]``; the result is an int64 array ``[values]``, newly
-    allocated. ``at`` is the position of ``data`` in its message, for the error. Excess bits of a
-    tenth byte are dropped.
-
-    >>> decode_varints(np.array([1, 0x80, 2, 0xE5, 0x8E, 0x26], np.uint8))
-    array([     1,    256, 624485])
-
-    Raises ExampleError for a varint of more than ten bytes, or a last one that is cut off.
-    """
-    final = data < _MORE  # the last byte of each
-    count = int(np.count_nonzero(final))
-    if count == data.size:
-        return data.astype(np.int64)
-    values = np.empty(count, np.int64)
-    words = values.view(np.uint64)
-    begin = done = 0
-    while begin < data.size:
-        stops = np.flatnonzero(final[begin : begin + _PIECE]) + 1
-        if not stops.size:
-            raise ExampleError(f"byte {at + begin}: a varint that does not end within its list")
-        starts = np.empty_like(stops)
-        starts[0] = 0
-        starts[1:] = stops[:-1]
-        sizes = stops - starts
-        if sizes.max() > MAX_VARINT_BYTES:
-            bad = at + begin + int(starts[np.argmax(sizes > MAX_VARINT_BYTES)])
-            raise ExampleError(f"byte {bad}: a varint of more than {MAX_VARINT_BYTES} bytes")
-        size = int(stops[-1])
-        words[done : done + stops.size] = _gather(data[begin : begin + size], starts, sizes)
-        begin += size
-        done += stops.size
-    return values
-
-
-def _gather(data: Uint8Array, starts: Int64Array, sizes: Int64Array) -> npt.NDArray[np.uint64]:
-    """Put together the varints of ``sizes`` bytes at ``starts``.
-
-    The first eight bytes of each are fetched as one word, in which the groups of seven bits then
-    move together: into pairs of 14 bits, pairs of these, and so on.
-    """
-    padded = np.zeros(data.size + 8, np.uint8)
-    padded[: data.size] = data
-    overlapping = np.ndarray((data.size,), "<u8", padded, strides=(1,))
-    words: npt.NDArray[np.uint64] = overlapping[starts] & _LOW_BYTES[sizes]
-    longest = int(sizes.max())
-    for size, low, high in _PAIRINGS:
-        if longest > size:
-            words = (words & low) | ((words & high) >> np.uint64(size))  # a bit free for each byte
-    if longest > 8:
-        for index in (8, 9):
-            longer = np.flatnonzero(sizes > index)
-            groups = (data[starts[longer] + index] & _LOW_BITS).astype(np.uint64)
-            words[longer] |= groups << np.uint64(7 * index)
-    return words
-
-
-def varint_sizes(values: Int64Array) -> Int64Array:
-    """Return the number of bytes that each value takes as a varint: 1 to 9, and 10 below zero.
-
-    >>> varint_sizes(np.array([0, 127, 128, -1]))
-    array([ 1,  1,  2, 10])
-    """
-    words = values.view(np.uint64)
-    sizes = np.ones(values.shape, np.int64)
-    largest = int(words.max(initial=0))
-    for index in range(1, MAX_VARINT_BYTES):
-        if largest >> (7 * index) == 0:
-            break
-        sizes += words >= np.uint64(1 << (7 * index))
-    return sizes
-
-
-def encode_varints(values: Int64Array) -> Uint8Array:
-    r"""Encode integers as one run of varints, all at once: int64 ``[values]`` to uint8 ``[bytes]``.
-
-    >>> encode_varints(np.array([1, 256])).tobytes()
-    b'\x01\x80\x02'
-    """
-    words = values.view(np.uint64)
-    largest = int(words.max(initial=0))
-    if largest < 0x80:
-        return words.astype(np.uint8)
-    shifts = np.arange(0, largest.bit_length(), 7, dtype=np.uint64)
-    pieces = []
-    for begin in range(0, words.size, _PIECE // 8):
-        # A row for each value: what is left of it at each group of seven bits.
-        rest = words[begin : begin + _PIECE // 8, np.newaxis] >> shifts
-        groups = rest.astype(np.uint8) & _LOW_BITS
-        groups |= (rest >= _MORE).view(np.uint8) << np.uint8(7)
-        used = rest > 0
-        used[:, 0] = True
-        pieces.append(groups[used])
-    return np.concatenate(pieces)
 
 
 @lru_cache(maxsize=1 << 14)
