@@ -9,10 +9,10 @@ import numpy as np
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example import RaggedFeature, decode_example
 from tfrecord_lite.example.columns import decode_block
-from tfrecord_lite.example.spans import BYTES, FLOAT, INT64, MISSING, find_spans
+from tfrecord_lite.example.spans import BYTES, FLOAT, INT64, MISSING, STRING, find_spans
 from tfrecord_lite.records.framing import RecordBlock
 
-DTYPES = {BYTES: bytes, FLOAT: np.float32, INT64: np.int64, MISSING: bytes}
+DTYPES = {BYTES: bytes, STRING: bytes, FLOAT: np.float32, INT64: np.int64, MISSING: bytes}
 # As many records as are walked in step, where that does not take too long.
 STEP = 16
 LARGE = 10_000
@@ -54,7 +54,7 @@ def decode_rows(records: list[bytes]) -> list[dict[str, Any]]:
             for row, values in zip(index.tolist(), column, strict=True):
                 if kind == MISSING:
                     assert not len(values)
-                elif kind == BYTES:
+                elif DTYPES[kind] is bytes:
                     rows[row][name] = values.tolist()
                 else:
                     rows[row][name] = values.copy()

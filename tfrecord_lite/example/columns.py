@@ -26,12 +26,12 @@ from tfrecord_lite.example.spans import (
     INT64,
     MISSING,
     Spans,
-    as_words,
     error_at,
     find_spans,
-    varints_in,
 )
-from tfrecord_lite.example.wire import decode_varints, read_length
+from tfrecord_lite.example.strings import as_objects, find_strings
+from tfrecord_lite.example.varints import decode_runs, decode_varints
+from tfrecord_lite.example.words import as_words, varints_in
 from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array, Uint8Array
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.example.layouts import Layouts
 
 __all__ = [
     "PADDING",
@@ -56,6 +57,7 @@ __all__ = [
 Column: TypeAlias = "npt.NDArray[Any] | Ragged"
 
 _KINDS: Final = {bytes: BYTES, np.float32: FLOAT, np.int64: INT64}
+_KIND_BITS: Final = 0xFF  # without what makes a STRING of it
 _KIND_NAMES: Final = {BYTES: "bytes", FLOAT: "float32", INT64: "int64"}
 PADDING: Final = {bytes: b"", np.float32: 0.0, np.int64: 0}
 
@@ -97,12 +99,15 @@ def parse_single_example(data: bytes, features: Mapping[str, FeatureSpec]) -> di
 
 
 def decode_block(
-    block: RecordBlock, features: Mapping[str, FeatureSpec]
+    block: RecordBlock, features: Mapping[str, FeatureSpec], layouts: Layouts | None = None
 ) -> dict[str, Column | Values]:
-    """Decode a block; sequences stay `Values`: the batch decides how far they are padded."""
+    """Decode a block; sequences stay `Values`: the batch decides how far they are padded.
+
+    ``layouts``, made of the features' names, is for blocks that follow one another.
+    """
     if not features:
         raise ValueError("no features; name at least one, or use decode_example for all there are")
-    buffer, spans = find_spans(block, list(features))
+    buffer, spans = find_spans(block, list(features), layouts)
     columns: dict[str, Column | Values] = {}
     for (name, feature), span in zip(features.items(), spans, strict=True):
         try:
@@ -147,17 +152,17 @@ class Decoder:
 
     def __init__(self, buffer: Uint8Array, spans: Spans, feature: FeatureSpec) -> None:
         self._buffer = buffer
+        self._spans = spans
         self._feature = feature
         self._dtype = bytes if isinstance(feature, RawFeature) else feature.dtype
-        self._begin, self._end = spans.begin, spans.end
         self._present = spans.kind != MISSING
         expected = _KINDS[self._dtype]
-        wrong = self._present & (spans.kind != expected)
+        wrong = self._present & (spans.kind & _KIND_BITS != expected)
         if wrong.any():
             found = int(np.argmax(wrong))
             raise UnfitError(
                 found,
-                f"found {_KIND_NAMES[int(spans.kind[found])]} values, expected "
+                f"found {_KIND_NAMES[int(spans.kind[found]) & _KIND_BITS]} values, expected "
                 f"{_KIND_NAMES[expected]}",
             )
 
@@ -205,7 +210,7 @@ class Decoder:
         dtype = object if self._dtype is bytes else self._dtype
         column = np.empty((len(self._present), count), dtype)
         column[:] = np.array(feature.default_value, dtype)
-        self._begin, self._end = self._begin[rows], self._end[rows]
+        self._spans = Spans(*(column[rows] for column in self._spans))
         try:
             column[rows] = self._exactly(count).reshape(len(rows), count)
         except UnfitError as unfit:
@@ -215,8 +220,8 @@ class Decoder:
     def _exactly(self, count: int) -> npt.NDArray[Any]:
         """Return the values of records that all must have ``count``."""
         if self._dtype is np.float32:
-            self._check_counts((self._end - self._begin) >> 2, count)
-            floats = self._items(self._begin, np.dtype(("<f4", (count,))))
+            self._check_counts((self._spans.sizes) >> 2, count)
+            floats = self._items(self._spans.begin, np.dtype(("<f4", (count,))))
             return np.asarray(floats, np.float32)
         if self._dtype is np.int64 and count == 1:
             values = self._single_integers()
@@ -230,10 +235,9 @@ class Decoder:
         wrong = counts != count
         if wrong.any():
             found = int(np.argmax(wrong))
+            shape = getattr(self._feature, "shape", ())
             raise UnfitError(
-                found,
-                f"found {counts[found]} values, expected {count}"
-                f" for the shape {tuple(self._feature.shape)}",  # type: ignore[union-attr]
+                found, f"found {counts[found]} values, expected {count} for the shape {shape}"
             )
 
     def _items(self, begin: Int64Array, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -267,99 +271,45 @@ class Decoder:
             return self._strings()
         data = self._joined()
         if self._dtype is np.float32:
-            return data.view("<f4").astype(np.float32), (self._end - self._begin) >> 2
+            return data.view("<f4").astype(np.float32), (self._spans.sizes) >> 2
         return self._integers(data)
 
     def _joined(self) -> Uint8Array:
         """Return the payloads of all records in one new array."""
-        payloads = RecordBlock(self._buffer, self._begin, self._end - self._begin).to_list()
+        payloads = RecordBlock(self._buffer, self._spans.begin, self._spans.sizes).to_list()
         return np.frombuffer(b"".join(payloads), np.uint8)
 
     def _integers(self, data: Uint8Array) -> tuple[Int64Array, Int64Array]:
-        sizes = self._end - self._begin
+        ends = np.cumsum(self._spans.sizes)
         try:
-            values = decode_varints(data)
+            values, splits = decode_runs(data, ends)
         except ExampleError:
-            for record, (begin, end) in enumerate(zip(self._begin, self._end, strict=True)):
+            for record, (begin, end) in enumerate(
+                zip(self._spans.begin, self._spans.end, strict=True)
+            ):
                 try:
                     decode_varints(self._buffer[begin:end])
                 except ExampleError as error:
                     raise UnfitError(record, error.reason) from None
             raise
-        if len(values) == len(data):
-            return values, sizes
-        stops = np.flatnonzero(data < 0x80)
-        splits = np.searchsorted(stops, np.cumsum(sizes))
         return values, np.diff(splits, prepend=0)
 
     def _single_integers(self) -> Int64Array | None:
         """Return the one integer of each record; None where some have more, none, or a long one."""
-        size = self._end - self._begin
+        size = self._spans.sizes
         if not len(size) or size.min() < 1 or size.max() > 4:
             return None
         if size.max() == 1:
-            return self._buffer[self._begin].astype(np.int64)
-        values, width, fits = varints_in(as_words(self._buffer)[self._begin])
+            return self._buffer[self._spans.begin].astype(np.int64)
+        values, width, fits = varints_in(as_words(self._buffer)[self._spans.begin])
         return values if np.all(fits & (width == size)) else None
 
     def _single_strings(self) -> tuple[Int64Array, Int64Array]:
         """Return where the one byte string of each record begins, and its size."""
-        begin, size, end = self._first_strings(self._begin, self._end)
-        wrong = (end != self._end) | (self._begin == self._end)
-        if wrong.any():
-            found = int(np.argmax(wrong))
-            count = self._count(found)
-            raise UnfitError(found, f"found {count} values, expected 1")
+        begin, size, counts = find_strings(self._buffer, self._spans)
+        self._check_counts(counts, 1)
         return begin, size
 
-    def _count(self, record: int) -> int:
-        at, end = int(self._begin[record]), int(self._end[record])
-        count = 0
-        while at < end:
-            _, at = read_length(self._buffer.data, at + 1, end)  # type: ignore[arg-type]
-            count += 1
-        return count
-
-    def _first_strings(
-        self, position: Int64Array, stop: Int64Array
-    ) -> tuple[Int64Array, Int64Array, Int64Array]:
-        """Return begin, size and end of the byte strings that stand here; none stands at a stop."""
-        word = as_words(self._buffer)[position]
-        size, width, fits = varints_in(word >> np.uint64(8))
-        begin = position + 1 + width
-        there = position < stop
-        for index in np.flatnonzero(there & ~np.broadcast_to(fits, position.shape)):
-            at = read_length(self._buffer.data, int(position[index]) + 1, int(stop[index]))  # type: ignore[arg-type]
-            begin[index], size[index] = at[0], at[1] - at[0]
-        size = np.where(there, size, 0)
-        begin = np.where(there, begin, stop)
-        return begin, size, begin + size
-
     def _strings(self) -> tuple[npt.NDArray[Any], Int64Array]:
-        begin, size, end = self._first_strings(self._begin, self._end)
-        counts = (self._begin < self._end).astype(np.int64)
-        if not np.array_equal(end, self._end) or not counts.all():
-            begin, size, counts = self._all_strings()
-        values = np.empty(len(begin), object)
-        values[:] = RecordBlock(self._buffer, begin, size).to_list()
-        return values, counts
-
-    def _all_strings(self) -> tuple[Int64Array, Int64Array, Int64Array]:
-        """Walk the lists in step; return begin and size of each string, and each list's count."""
-        lane = np.flatnonzero(self._begin < self._end)
-        position, stop = self._begin[lane], self._end[lane]
-        steps: list[tuple[Int64Array, Int64Array, Int64Array]] = []
-        counts = np.zeros(len(self._begin), np.int64)
-        while len(lane):
-            begin, size, position = self._first_strings(position, stop)
-            steps.append((lane, begin, size))
-            counts[lane] += 1
-            left = position < stop
-            lane, position, stop = lane[left], position[left], stop[left]
-        splits = np.cumsum(counts) - counts
-        begins = np.empty(int(counts.sum()), np.int64)
-        sizes = np.empty_like(begins)
-        for step, (lane, begin, size) in enumerate(steps):
-            begins[splits[lane] + step] = begin
-            sizes[splits[lane] + step] = size
-        return begins, sizes, counts
+        begin, size, counts = find_strings(self._buffer, self._spans)
+        return as_objects(self._buffer, begin, size), counts

@@ -6,12 +6,24 @@ from typing import Any, Final
 
 import numpy as np
 
-__all__ = ["BYTES_LIST", "FLOAT_LIST", "INT64_LIST", "KIND_NAMES", "kind_of", "kind_of_dtype"]
+__all__ = [
+    "BYTES_LIST",
+    "FLOAT_LIST",
+    "INT64_LIST",
+    "KIND_NAMES",
+    "MISSING",
+    "STRING",
+    "kind_of",
+    "kind_of_dtype",
+]
 
 # The tags of the lists in a Feature.
 BYTES_LIST: Final = 0x0A
 FLOAT_LIST: Final = 0x12
 INT64_LIST: Final = 0x1A
+# Beside these: no feature, or one of no kind; and a bytes_list of exactly one.
+MISSING: Final = 0
+STRING: Final = 0x100 | BYTES_LIST
 KIND_NAMES: Final = {BYTES_LIST: "bytes", FLOAT_LIST: "floats", INT64_LIST: "integers"}
 
 _KINDS_OF_DTYPES: Final = {

@@ -1,8 +1,7 @@
-"""Where the values of features lie in a block: all records in step, without reading a value.
+"""Where the values of named features lie in the Examples of a block: found for all records in step.
 
-Writers of Examples differ in the order of the features and in little else: almost every record has
-the *plain form*, one Features message, entries of a key and then a value, each value one list, each
-list of numbers one packed run::
+What a protobuf writer makes of an Example has a plain form: entries of key and value, one list
+each, each list of numbers one packed run::
 
     0a <n> { 0a <n>  0a <n> key  12 <n>  kind <n>  0a <n> payload }
 
@@ -21,14 +20,22 @@ import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.decode import decode_example
+from tfrecord_lite.example.heads import LARGEST_ROOM, read_heads, read_large_heads
+from tfrecord_lite.example.keys import KEY_HEAD, Keys, are_plain_keys
 from tfrecord_lite.example.kinds import BYTES_LIST as BYTES
 from tfrecord_lite.example.kinds import FLOAT_LIST as FLOAT
 from tfrecord_lite.example.kinds import INT64_LIST as INT64
-from tfrecord_lite.example.wire import MAX_VARINT_BYTES, encode_varints, varint
-from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.example.kinds import MISSING, STRING
+from tfrecord_lite.example.layouts import Layouts
+from tfrecord_lite.example.varints import encode_varints
+from tfrecord_lite.example.wire import MAX_VARINT_BYTES, varint
+from tfrecord_lite.example.words import BYTE, Words, as_words, varints_in
+from tfrecord_lite.records.framing import SLACK_BYTES, RecordBlock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array, Uint8Array
 
@@ -37,22 +44,20 @@ __all__ = [
     "FLOAT",
     "INT64",
     "MISSING",
+    "STRING",
     "Spans",
-    "Words",
-    "as_words",
+    "error_at",
     "find_spans",
     "plain_form",
 ]
 
-# The kinds: 0, or the tag of the list in a Feature.
-MISSING: Final = 0
-
-# With fewer records than this left, each costs less when it is read by itself.
+# With fewer records than this left, each costs less when it is read by itself; unless the records
+# are large, and then only for so many entries.
 _FEW: Final = 16
-# A gather takes eight bytes and may begin at the last byte of a record.
-_PADDING: Final = 8
-
-Words = Any  # uint64 [positions], overlapping: the eight bytes from each position on
+_LARGE: Final = 1024
+_ENTRIES: Final = 32
+_8: Final = np.uint64(8)
+_TAG_1: Final = np.uint64(0x0A)
 
 
 class Spans(NamedTuple):
@@ -60,235 +65,180 @@ class Spans(NamedTuple):
 
     ``kind`` is the tag of its list, or `MISSING` where there is no feature or it has no kind. The
     payload is ``buffer[begin:end]``: the packed run of numbers, or a whole bytes_list, tags and
-    lengths included.
+    lengths included. `STRING` stands for a bytes_list of one, and the payload is that byte string.
     """
 
     kind: Int64Array
     begin: Int64Array
     end: Int64Array
 
+    @property
+    def sizes(self) -> Int64Array:
+        """Bytes of the payloads."""
+        return self.end - self.begin
 
-def as_words(buffer: Uint8Array) -> Words:
-    """View a buffer as the eight bytes from each position on, little-endian."""
-    return np.ndarray((len(buffer) - 7,), "<u8", buffer=buffer, strides=(1,))
 
-
-def find_spans(block: RecordBlock, names: Sequence[str]) -> tuple[Uint8Array, list[Spans]]:
+def find_spans(
+    block: RecordBlock, names: Sequence[str], layouts: Layouts | None = None
+) -> tuple[Uint8Array, list[Spans]]:
     """Find the values of the features with these names in each record.
 
     Returns a buffer and for each name its `Spans` there. Every record is read as protobuf reads it:
     of equal keys the last counts, and a record that protobuf refuses raises `ExampleError`, with
-    its place, whichever feature of it is malformed.
+    its place, whichever feature of it is malformed. ``layouts``, made of the same names, remembers
+    the layouts of blocks seen before.
     """
-    buffer = block.buffer
-    last = int((block.starts + block.lengths).max(initial=0))
-    if last + _PADDING > len(buffer):
-        buffer = np.concatenate([buffer, np.zeros(_PADDING, np.uint8)])
-    walk = _Walk(buffer, block.starts, block.lengths, names)
-    walk.enter()
-    while len(walk.position) >= _FEW:
-        walk.step()
-    walk.leave(np.ones(len(walk.position), bool))
-    irregular = np.union1d(np.concatenate(walk.irregular), walk.unreadable_runs())
-    spans = [Spans(*columns) for columns in walk.found]
+    buffer, starts, lengths = block.buffer, block.starts, block.lengths
+    last = int((starts + lengths).max(initial=0))
+    if last + SLACK_BYTES > len(buffer):
+        buffer = np.concatenate([buffer, np.zeros(SLACK_BYTES, np.uint8)])
+    found = np.zeros((len(names), 3, len(starts)), np.int64)
+    rest = (layouts or Layouts(names)).place(buffer, starts, lengths, found)
+    irregular = _walk(buffer, block, names, found, rest)
+    spans = [Spans(*columns) for columns in found]
     if len(irregular):
-        buffer = _read_one_by_one(block, buffer, irregular.astype(np.int64), names, spans)
+        buffer = _read_one_by_one(block, buffer, irregular, names, spans)
     return buffer, spans
 
 
-_BYTE: Final = np.uint64(0xFF)
-_MORE: Final = np.uint64(0x80)
-_NOT_ASCII: Final = np.uint64(0x8080808080808080)
-_8: Final = np.uint64(8)
-_16: Final = np.uint64(16)
-_FIELD_1: Final = np.uint64(0x0A)
-_FIELD_2: Final = np.uint64(0x12)
-# Masks of the low 0 to 8 bytes.
-_LOW: Final = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
-
-
-def varints_in(words: Any) -> tuple[Int64Array, Any, Any]:
-    """Return the varints in the low four bytes of words: value, bytes, whether there is one.
-
-    Where all have one byte, the size is 1 and the answer True, not columns.
-    """
-    if not (words & _MORE).any():
-        return (words & np.uint64(0x7F)).astype(np.int64), 1, True
-    # The lowest byte without a continuation bit ends it; what lies above is cut off.
-    stop = ~words & np.uint64(0x80808080)
-    stop &= -stop
-    value = words & (stop - np.uint64(1))
-    value = (
-        (value & np.uint64(0x7F))
-        | (value >> np.uint64(1) & np.uint64(0x3F80))
-        | (value >> np.uint64(2) & np.uint64(0x1FC000))
-        | (value >> np.uint64(3) & np.uint64(0xFE00000))
-    ).astype(np.int64)
-    size = np.ones(len(words), np.int64)
-    for bit in (0x80, 0x8000, 0x800000):
-        size += stop > np.uint64(bit)
-    return value, size, stop != 0
-
-
-class _Name:
-    """A feature's name, to compare in columns: first and last eight bytes, and those between."""
-
-    def __init__(self, name: str) -> None:
-        key = name.encode()
-        self.size = len(key)
-        self.first = self._word(key[:8])
-        self.last = self._word(key[-8:])
-        self.between = [(at, self._word(key[at : at + 8])) for at in range(8, len(key) - 8, 8)]
-
-    @staticmethod
-    def _word(part: bytes) -> Any:
-        return np.uint64(int.from_bytes(part, "little"))
+def _walk(
+    buffer: Uint8Array,
+    block: RecordBlock,
+    names: Sequence[str],
+    found: npt.NDArray[np.int64],
+    lane: Int64Array,
+) -> Int64Array:
+    """Walk some records of a block; return those that must be read one by one."""
+    if not len(lane):
+        return lane
+    walk = _Walk(buffer, lane, block.starts[lane], block.lengths[lane], names, found)
+    walk.enter()
+    large = int(block.lengths[lane].sum()) > _LARGE * len(lane)
+    entries = 0
+    while (left := len(walk.position)) >= _FEW or (left and large and entries < _ENTRIES):
+        walk.step()
+        entries += 1
+    walk.leave(np.ones(left, np.bool_))
+    irregular = np.union1d(np.concatenate(walk.irregular), walk.unreadable_runs())
+    return irregular.astype(np.int64)
 
 
 class _Walk:
-    """All records of a block on their way through their entries.
+    """Records of a block on their way through their entries.
 
     ``position`` and ``end`` are columns over the records still under way, ``lane`` says which they
-    are; what was found is ``[names, 3, records]``, with the rows of `Spans`.
+    are; ``found`` is ``[names, 3, records]``, with the rows of `Spans`.
     """
 
     def __init__(
-        self, buffer: Uint8Array, starts: Int64Array, lengths: Int64Array, names: Sequence[str]
+        self,
+        buffer: Uint8Array,
+        lane: Int64Array,
+        starts: Int64Array,
+        lengths: Int64Array,
+        names: Sequence[str],
+        found: npt.NDArray[np.int64],
     ) -> None:
         self._buffer = buffer
-        self._words = as_words(buffer)
-        self._names = [_Name(name) for name in names]
-        self._next_name = 0
-        self.found = np.zeros((len(names), 3, len(starts)), np.int64)
+        self._words: Words = as_words(buffer)
+        self._keys = Keys(names)
+        self._found = found
         self.irregular: list[Int64Array] = [np.empty(0, np.int64)]
         self._unread: list[tuple[Int64Array, Int64Array, Int64Array]] = []
-        self.lane = np.arange(len(starts))
+        self.lane = lane
         self.position = starts
         self.end = starts + lengths
 
-    def keep(self, left: Any) -> None:
-        """Go on with these alone, a bool column."""
+    def keep(self, left: npt.NDArray[np.bool_]) -> None:
+        """Go on with these alone."""
         if not left.all():
-            self.lane = self.lane[left]
-            self.position = self.position[left]
-            self.end = self.end[left]
+            rows = np.flatnonzero(left)
+            self.lane = self.lane.take(rows)
+            self.position = self.position.take(rows)
+            self.end = self.end.take(rows)
 
-    def leave(self, odd: Any) -> None:
-        """Take records out that must be read one by one, a bool column."""
-        self.irregular.append(self.lane[odd])
-        self.keep(~odd)
+    def leave(self, odd: npt.NDArray[np.bool_]) -> None:
+        """Take records out that must be read one by one."""
+        if odd.any():
+            self.irregular.append(self.lane[odd])
+            self.keep(~odd)
+
+    def _message(self) -> tuple[Int64Array, Int64Array, npt.NDArray[np.bool_]]:
+        """Read field 1, a message; return its begin and end, and where that is inside."""
+        word = self._words[self.position]
+        size, width, good = varints_in(word >> _8)
+        begin = self.position + (1 + width)
+        end = begin + size
+        return begin, end, good & (word & BYTE == _TAG_1) & (end <= self.end)
 
     def enter(self) -> None:
         """Go into the Features message, which is all of a plain record that is not empty."""
         self.keep(self.position < self.end)
-        word = self._words[self.position]
-        size, width, good = varints_in(word >> _8)
-        self.position = self.position + 1 + width
-        good &= (word & _BYTE == _FIELD_1) & (self.position + size == self.end)
-        self.leave(~good)
+        begin, end, good = self._message()
+        self.position = begin
+        self.leave(~(good & (end == self.end)))
         self.keep(self.position < self.end)
 
     def step(self) -> None:
-        """Take one entry of each record."""
-        words, position = self._words, self.position
-        word = words[position]
-        size, width, good = varints_in(word >> _8)
-        key = position + 1 + width
-        end = key + size
-        good &= (word & _BYTE == _FIELD_1) & (end <= self.end) & (size >= 4)
-        # Where lengths take one byte, the word at hand reaches far enough.
-        word = word >> _16 if isinstance(width, int) else words[np.minimum(key, self.end)]
-        key_size = (word >> _8 & _BYTE).astype(np.int64)
-        key = key + 2
-        value = key + key_size
-        good &= (word & _BYTE == _FIELD_1) & (key_size < 0x80) & (value + 2 <= end)
+        """Take one entry of each record, or only take records out."""
+        entry, end, good = self._message()
         if not good.all():
             self.leave(~good)
             return
-        self._take_value(key, key_size, value, end)
-
-    def _take_value(
-        self, key: Int64Array, key_size: Int64Array, value: Int64Array, end: Int64Array
-    ) -> None:
-        words = self._words
-        word = words[value]
-        size, width, good = varints_in(word >> _8)
-        feature = value + 1 + width
-        good &= (word & _BYTE == _FIELD_2) & (feature + size == end)
-        word = word >> _16 if isinstance(width, int) else words[np.minimum(feature, end)]
-        kind = np.where(size > 0, (word & _BYTE).astype(np.int64), MISSING)
-        size, width, fits = varints_in(word >> _8)
-        begin = feature + 1 + width
+        first = self._words[entry]
+        value = entry + KEY_HEAD + 1 + (first >> _8 & BYTE).astype(np.int64)
+        room = end - value
+        good = room > 0
+        if not good.all():
+            self.leave(~good)
+            return
+        heads = read_heads(self._words[value], room)
+        if room.max() > LARGEST_ROOM:
+            rows = np.flatnonzero(room > LARGEST_ROOM)
+            large = read_large_heads(self._buffer, self._words, value[rows], room[rows])
+            for column, of_large in zip(heads, large, strict=True):
+                column[rows] = of_large
+        kind, size, good, single = heads
+        begin = value + size
         is_bytes = kind == BYTES
-        known = is_bytes | (kind == FLOAT) | (kind == INT64)
-        good &= (kind == MISSING) | (known & fits & (begin + size == end))
-        word = word >> _16 if isinstance(width, int) else words[np.minimum(begin, end)]
-        size, width, fits = varints_in(word >> _8)
-        payload = begin + 1 + width
-        run = (word & _BYTE == _FIELD_1) & fits & (payload + size == end)
-        full = (kind != MISSING) & (begin < end)
-        several = is_bytes & ~run & full
-        good &= run | several | ~full
-        begin = np.where(full, np.where(is_bytes, begin, payload), end)
-        size = end - begin
-        good &= (kind != FLOAT) | (size & 3 == 0)
-        good &= (kind != INT64) | (size == 0) | (self._buffer[end - 1] < 0x80)
-        if several.any():
-            at = np.flatnonzero(several & good)
-            good[at] = _is_bytes_list(words, begin[at], end[at])
-        wanted, valid_key = self._match(key, key_size, (kind, begin, end), good)
-        good &= valid_key
-        check = (kind == INT64) & (size > MAX_VARINT_BYTES) & ~wanted & good
-        if check.any():
+        good &= self._contents_hold(kind, begin, end, several=is_bytes & ~single)
+        kind[is_bytes & single] = STRING
+        other = self._store(entry, first, (kind, begin, end))
+        if len(other):
+            good[other] &= are_plain_keys(self._words, entry[other])
+            check = other[(kind[other] == INT64) & (end[other] - begin[other] > MAX_VARINT_BYTES)]
             self._unread.append((self.lane[check], begin[check], end[check]))
         self.position = end
         self.leave(~good)
         self.keep(self.position < self.end)
 
-    def _match(
-        self, key: Int64Array, key_size: Int64Array, spans: tuple[Int64Array, ...], good: Any
-    ) -> tuple[Any, Any]:
-        """Store the spans by the names that the keys are; tell which were, and which are valid."""
-        words = self._words
-        first = words[key]
-        shortest, longest = key_size.min(), key_size.max()
-        # Where all keys are of one size, as they mostly are, there is one mask.
-        low = _LOW[min(longest, 8)] if shortest == longest else _LOW[np.minimum(key_size, 8)]
-        first &= low
-        last = first if longest <= 8 else words[np.maximum(key + key_size - 8, key)] & low
-        wanted = np.zeros(len(key), bool)
-        # Mostly all records have the same feature here, and it is the one behind the last.
-        for turn in range(len(self._names)):
-            index = (self._next_name + turn) % len(self._names)
-            name = self._names[index]
-            hit = first == name.first
-            if not hit.any():
+    def _contents_hold(
+        self, kind: Int64Array, begin: Int64Array, end: Int64Array, several: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.bool_]:
+        """Tell which payloads are what their kind asks for."""
+        size = end - begin
+        good: npt.NDArray[np.bool_] = (kind != FLOAT) | (size & 3 == 0)
+        good &= (kind != INT64) | (size == 0) | (self._buffer.take(end - 1) < 0x80)
+        rows = np.flatnonzero(several & (size > 0))
+        if len(rows):
+            good[rows] = _is_bytes_list(self._words, begin[rows], end[rows])
+        return good
+
+    def _store(self, entry: Int64Array, first: Words, spans: tuple[Int64Array, ...]) -> Int64Array:
+        """Store the spans by the names that the keys are; return the rows with none of these."""
+        wanted = np.zeros(len(entry), np.bool_)
+        for index, rows in self._keys.find(self._words, entry, first):
+            if rows is not None:
+                lane = self.lane[rows]
+                for row, column in zip(self._found[index], spans, strict=True):
+                    row[lane] = column[rows]
+                wanted[rows] = True
                 continue
-            hit &= (last == name.last) & (key_size == name.size) & good
-            for at, word in name.between:
-                hit[hit] = words[key[hit] + at] == word
-            whole = hit.all()
-            if whole and len(hit) == self.found.shape[2]:
-                for row, column in zip(self.found[index], spans, strict=True):
-                    row[:] = column
-            else:
-                lane = self.lane[hit]
-                for row, column in zip(self.found[index], spans, strict=True):
-                    row[lane] = column[hit]
-            if whole:
-                self._next_name = index + 1
-                return hit, hit
-            wanted |= hit
-        # A key that was asked for is valid UTF-8; of others ASCII is, and what is not is read by
-        # itself.
-        valid = wanted | ((first | last) & _NOT_ASCII == 0)
-        long = np.flatnonzero(~wanted & (key_size > 16))
-        at = 8
-        while len(long):
-            valid[long] &= words[key[long] + at] & _NOT_ASCII == 0
-            at += 8
-            long = long[key_size[long] > at + 8]
-        return wanted, valid
+            whole = len(entry) == self._found.shape[2]
+            for row, column in zip(self._found[index], spans, strict=True):
+                row[slice(None) if whole else self.lane] = column
+            return np.empty(0, np.int64)
+        return np.flatnonzero(~wanted)
 
     def unreadable_runs(self) -> Int64Array:
         """Return the records with an integer of over ten bytes in a feature nobody asked for."""
@@ -304,17 +254,17 @@ class _Walk:
         return np.asarray(lanes[run], np.int64)
 
 
-def _is_bytes_list(words: Words, begin: Int64Array, end: Int64Array) -> Any:
+def _is_bytes_list(words: Words, begin: Int64Array, end: Int64Array) -> npt.NDArray[np.bool_]:
     """Tell which of these are byte strings, each with tag and length, and nothing else."""
-    good = np.zeros(len(begin), bool)
+    good = np.zeros(len(begin), np.bool_)
     lane, position, stop = np.arange(len(begin)), begin, end
     while len(lane) >= _FEW or (len(lane) and len(begin) < _FEW):
         word = words[position]
         size, width, fits = varints_in(word >> _8)
-        position = position + 1 + width + size
-        right = (word & _BYTE == _FIELD_1) & fits & (position <= stop)
+        position = position + (1 + width) + size
+        right = (word & BYTE == _TAG_1) & fits & (position <= stop)
         good[lane[right & (position == stop)]] = True
-        left = right & (position < stop)
+        left = np.flatnonzero(right & (position < stop))
         lane, position, stop = lane[left], position[left], stop[left]
     return good
 
@@ -341,7 +291,7 @@ def _read_one_by_one(
             begins[index] = at
             at += len(payload)
             ends[index] = at
-    pieces.append(bytes(_PADDING))
+    pieces.append(bytes(SLACK_BYTES))
     return np.concatenate([buffer, np.frombuffer(b"".join(pieces), np.uint8)])
 
 

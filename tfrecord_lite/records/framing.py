@@ -28,6 +28,7 @@ __all__ = [
     "FOOTER_SIZE",
     "FRAME_OVERHEAD",
     "HEADER_SIZE",
+    "SLACK_BYTES",
     "RecordBlock",
     "fill_frames",
     "footer_of",
@@ -39,6 +40,9 @@ __all__ = [
 HEADER_SIZE = 12
 FOOTER_SIZE = 4
 FRAME_OVERHEAD = HEADER_SIZE + FOOTER_SIZE
+# Decoders fetch words of eight bytes that begin up to eight bytes behind a record's end: a buffer
+# that has so many more need not be copied for that.
+SLACK_BYTES = 16
 
 _LENGTH = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
@@ -47,6 +51,8 @@ _HEADER = struct.Struct("<QI")
 # Below this mean size, one copy of a whole block and slices of it cost less than a copy for each
 # record.
 _SLICE_BYTES = 2048
+# So many frames of one length are taken as a sign that there are more.
+_TRIAL = 4
 
 
 class RecordBlock(Sequence[bytes]):
@@ -196,13 +202,31 @@ def scan_frames(
     ``short`` is a guess that all lengths are below 256, which makes it faster where it holds and
     changes nothing else.
     """
+    edges = _stride(buffer, begin, end)
+    begin = int(edges[-1])
     view = buffer.data
     bounds = (_follow_short if short else _follow)(view, begin, end)
-    edges = np.fromiter(bounds, np.int64, len(bounds))
-    if short and (right := _right_guesses(buffer, edges)) < len(edges) - 1:
+    more = np.fromiter(bounds, np.int64, len(bounds))
+    if short and (right := _right_guesses(buffer, more)) < len(more) - 1:
         bounds[right:] = _follow(view, bounds[right], end)
-        edges = np.fromiter(bounds, np.int64, len(bounds))
+        more = np.fromiter(bounds, np.int64, len(bounds))
+    edges = np.concatenate([edges[:-1], more])
     return edges[:-1] + HEADER_SIZE, np.diff(edges) - FRAME_OVERHEAD
+
+
+def _stride(buffer: Uint8Array, begin: int, end: int) -> Int64Array:
+    """Return the edges of the frames at the front that are all as long as the first."""
+    unpack, view = _LENGTH.unpack_from, buffer.data
+    none = np.array([begin])
+    if end - begin < FRAME_OVERHEAD:
+        return none
+    length = unpack(view, begin)[0]
+    size = length + FRAME_OVERHEAD
+    trials = range(begin + size, begin + _TRIAL * size, size)
+    if end - begin < _TRIAL * size or any(unpack(view, at)[0] != length for at in trials):
+        return none
+    edges = np.arange(begin, end + 1, size)
+    return edges[: _right_guesses(buffer, edges) + 1]
 
 
 def _follow_short(view: memoryview, begin: int, end: int) -> list[int]:

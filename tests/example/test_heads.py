@@ -1,0 +1,95 @@
+"""Heads of values: every size around each step in the sizes of their lengths."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from example.columnar import decode_rows
+from example.odd_bytes import varint
+from example.odd_examples import example
+
+from tfrecord_lite.example import decode_example, heads
+from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST
+from tfrecord_lite.example.words import as_words
+
+STEPS = (0, 0x80, 0x4000, 0x200000)
+SIZES = sorted({size for step in STEPS for size in range(max(step - 14, 0), step + 6)})
+
+
+def plain_value(kind: int, size: int) -> bytes:
+    """Make the bytes behind the tag of a value with one run of a size."""
+    content = b"\x0a" + varint(size) + bytes(size)
+    inner = bytes([kind]) + varint(len(content)) + content
+    return varint(len(inner)) + inner
+
+
+@pytest.mark.parametrize("kind", [BYTES_LIST, FLOAT_LIST, INT64_LIST])
+def test_heads_of_every_size_are_read(kind: int) -> None:
+    values = [plain_value(kind, size) for size in SIZES]
+    data = b"".join(values) + bytes(heads.LARGEST_ROOM + 20)
+    room = np.array([len(value) for value in values])
+    at = np.cumsum(room) - room
+    buffer = np.frombuffer(data, np.uint8)
+    words = as_words(buffer)
+    small = room <= heads.LARGEST_ROOM
+    parts = [
+        (small, heads.read_heads(words[at[small]], room[small])),
+        (~small, heads.read_large_heads(buffer, words, at[~small], room[~small])),
+    ]
+    for rows, found in parts:
+        assert len(found.kind) > 10
+        assert found.plain.all()
+        assert found.single.all()
+        assert (found.kind == kind).all()
+        assert (room[rows] - found.size).tolist() == np.array(SIZES)[rows].tolist()
+
+
+@pytest.mark.parametrize("size", [100, 300, 17_000, 17_001, 3_000_000])
+def test_every_bit_of_a_head_counts(size: int) -> None:
+    """A wrong head is found wrong, whatever is looked at: the word, or byte by byte."""
+    value = plain_value(FLOAT_LIST, size)
+    head = len(value) - size
+    for bit in range(8 * head):
+        data = bytearray(value + bytes(20))
+        data[bit // 8] ^= 1 << bit % 8
+        buffer = np.frombuffer(data, np.uint8)
+        words, at, room = as_words(buffer), np.array([0]), np.array([len(value)])
+        if len(value) <= heads.LARGEST_ROOM:
+            found = heads.read_heads(words[at], room)
+        else:
+            found = heads.read_large_heads(buffer, words, at, room)
+        if found.plain[0]:
+            # Another kind, perhaps with a list of byte strings: as it says.
+            assert found.kind[0] != FLOAT_LIST
+            assert found.kind[0] in (BYTES_LIST, INT64_LIST)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 20])
+@pytest.mark.parametrize("size", [0, 1, 16_000, 16_380, 17_000, 70_001])
+def test_large_values_among_small_ones(rows: int, size: int) -> None:
+    features = [
+        plain_value(BYTES_LIST, size + 1),
+        plain_value(FLOAT_LIST, size & ~3),
+        plain_value(INT64_LIST, size + 5),
+        plain_value(BYTES_LIST, 3),
+        two_strings(size),
+    ]
+    record = example(
+        *(
+            b"\x0a" + varint(len(body)) + body
+            for index, value in enumerate(features)
+            for body in [b"\x0a\x01" + b"%d" % index + b"\x12" + value]
+        )
+    )
+    found = decode_rows([record] * rows)
+    expected = decode_example(record)
+    for row in found:
+        assert set(row) == set(expected)
+        for name, value in expected.items():
+            assert list(row[name]) == list(value)
+
+
+def two_strings(size: int) -> bytes:
+    content = b"\x0a" + varint(size) + bytes(size) + b"\x0a\x01x"
+    inner = b"\x0a" + varint(len(content)) + content
+    return varint(len(inner)) + inner

@@ -1,0 +1,159 @@
+"""Layouts: what they recognise is what the walk finds, and they give up where they do not pay."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from example.odd_examples import entry, example, floats, of_bytes, of_floats, of_ints, strings
+
+from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example import FixedLenFeature, RaggedFeature, encode_example
+from tfrecord_lite.example import layouts as layouts_room
+from tfrecord_lite.example.columns import decode_block
+from tfrecord_lite.example.layouts import Layouts
+from tfrecord_lite.records.framing import RecordBlock
+
+NAMES = ["flag", "name", "vector", "missing"]
+
+
+class NoLayouts(Layouts):
+    """Leave every record to the walk."""
+
+    def place(self, buffer: Any, starts: Any, lengths: Any, found: Any) -> Any:
+        return np.arange(len(starts))
+
+
+def rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
+    random = Random(seed)
+    return [
+        {
+            "flag": random.randrange(128),
+            "name": random.choice([b"cat", b"horse", b"a\0b", b"chicken"]),
+            "unasked": [random.randrange(1 << 14) for _ in range(3)],
+            "vector": np.float32([random.random() for _ in range(8)]),
+        }
+        for _ in range(count)
+    ]
+
+
+FEATURES = {
+    "flag": RaggedFeature(np.int64),
+    "name": RaggedFeature(bytes),
+    "vector": RaggedFeature(np.float32),
+    "missing": RaggedFeature(bytes),
+}
+
+
+def outcome(records: list[bytes], layouts: Layouts) -> object:
+    """Return what decoding gives, values or error."""
+    try:
+        columns = decode_block(RecordBlock.from_records(records), FEATURES, layouts)
+    except ExampleError as error:
+        return str(error)
+    return {name: column.to_list() for name, column in columns.items()}
+
+
+def assert_as_walked(records: list[bytes], layouts: Layouts | None = None) -> None:
+    assert outcome(records, layouts or Layouts(NAMES)) == outcome(records, NoLayouts(NAMES))
+
+
+def placed(records: list[bytes], layouts: Layouts) -> int:
+    """Count the records that were recognised."""
+    block = RecordBlock.from_records(records)
+    buffer = np.concatenate([block.buffer, np.zeros(16, np.uint8)])
+    found = np.zeros((len(NAMES), 3, len(block)), np.int64)
+    return len(block) - len(layouts.place(buffer, block.starts, block.lengths, found))
+
+
+def test_records_of_few_layouts_are_recognised() -> None:
+    records = [encode_example({**row, "unasked": 7}) for row in rows(3000)]
+    layouts = Layouts(NAMES)
+    assert placed(records, layouts) == 3000
+    assert placed(records[:1], layouts) == 0
+    assert_as_walked(records, layouts)
+
+
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 300, 3000])
+def test_varints_of_other_sizes_are_other_layouts(count: int) -> None:
+    assert_as_walked([encode_example(row) for row in rows(count)])
+
+
+@pytest.mark.parametrize("at", range(0, 1000, 7))
+def test_one_other_record_among_equals(at: int) -> None:
+    plain = encode_example({"flag": 1, "name": b"abcd", "vector": np.zeros(4, np.float32)})
+    records = [plain] * 100
+    bit = at % (8 * len(plain))
+    flipped = bytearray(plain)
+    flipped[bit // 8] ^= 1 << bit % 8
+    records[60] = bytes(flipped)
+    known = Layouts(NAMES)
+    assert placed([plain] * 50, known) == 50
+    assert_as_walked(records)
+    assert_as_walked(records, known)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"",
+        example(),
+        example(entry(b"name", of_bytes(strings(b"a", b"b")))),
+        example(entry(b"name", b"")),
+        example(entry(b"name", of_bytes(b""))),
+        example(entry(b"vector", of_floats(floats(1.0, 2.0))), entry(b"vector", of_floats(b""))),
+        example(entry("é".encode(), of_ints(b"\x0a\x01\x05"))),
+        example(entry(b"flag", of_ints(b"\x0a\x02\x80"))),
+        example(entry(b"flag", of_ints(b"\x0a\x0b" + b"\xff" * 10 + b"\x01"))),
+        example(entry(b"vector", of_floats(b"\x0a\x03abc"))),
+        example(entry(b"flag", of_ints(b"\x0a\x20" + bytes(32)))),
+        example(entry(b"name", b"\x22\x00")),
+        b"\x0a\x05abc",
+        b"\x0a\x04\x0a\x02\x0a\x00",
+    ],
+    ids=lambda record: record.hex() or "empty",
+)
+def test_first_of_its_length_is_of_no_layout(record: bytes) -> None:
+    """What cannot be learned from is left to the walk, and others of its length as well."""
+    assert_as_walked([record] * 40)
+
+
+def test_gives_up_where_no_two_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    learned = []
+    layout = layouts_room._Layout
+
+    def learn(*args: Any) -> Any:
+        learned.append(args)
+        return layout(*args)
+
+    monkeypatch.setattr(layouts_room, "_Layout", learn)
+    keys = [f"{index:04d}" for index in range(1000)]
+    records = [encode_example({key: 1}) for key in keys]
+    layouts = Layouts(NAMES)
+    for _ in range(3):
+        assert placed(records, layouts) <= layouts_room._MOST_LAYOUTS
+    assert len(learned) == layouts_room._MOST_LAYOUTS
+
+
+def test_remembers_so_many_lengths() -> None:
+    layouts = Layouts(NAMES)
+    for size in range(200):
+        placed([encode_example({"name": bytes(size)})] * 40, layouts)
+    assert len(layouts._known) == layouts_room._MOST_LENGTHS
+
+
+def test_long_records_are_told_by_their_structure_alone() -> None:
+    random = Random(5)
+    records = [
+        encode_example({"image": random.randbytes(5000), "label": index, "name": b"%03d" % index})
+        for index in range(100)
+    ]
+    block = RecordBlock.from_records(records)
+    layout = layouts_room._Layout(records[0], [b"label"])
+    assert sum(segment.words.nbytes for segment in layout._segments) < 100
+    columns = decode_block(
+        block, {"label": FixedLenFeature([], np.int64), "image": RaggedFeature(bytes)}
+    )
+    assert columns["label"].tolist() == list(range(100))
