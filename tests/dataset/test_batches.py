@@ -75,8 +75,10 @@ def expected(records: list[bytes], size: int, features: Any = FEATURES) -> list[
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Make blocks so small that most batches lie across several."""
-    monkeypatch.setattr(batches, "_LEAST_BLOCK_BYTES", 2000)
-    monkeypatch.setattr(batches, "_MOST_BLOCK_BYTES", 2000)
+    monkeypatch.setattr(batches, "_FIRST_BLOCK_BYTES", 2000)
+    monkeypatch.setattr(
+        batches, "_BLOCK_BYTES", dict.fromkeys(("small", "middle", "large"), (2000, 2000))
+    )
 
 
 @pytest.fixture

@@ -106,6 +106,10 @@ def test_a_block_is_judged_as_its_records_are(records: list[bytes], rng: random.
     buffer = np.frombuffer(data, np.uint8)
     one_by_one = checksum._first_bad_one_by_one(buffer, starts, lengths)
     assert checksum.first_bad_record(buffer, starts, lengths) == one_by_one
+    assert buffer.tobytes() == bytes(data), "the block was patched only for a while"
+    assert checksum.first_bad_record(np.frombuffer(bytes(data), np.uint8), starts, lengths) == (
+        one_by_one
+    ), "read-only"
     assert (one_by_one == len(records)) == (bytes(data) == frames(records))
 
 

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import pickle
+import random
 import threading
 import zlib
 from pathlib import Path
@@ -23,6 +24,7 @@ from tfrecord_lite import (
     RecordTooLargeError,
     TruncatedRecordError,
     read_records,
+    write_records,
 )
 from tfrecord_lite.records import inflate, storage
 
@@ -507,3 +509,31 @@ def test_an_abandoned_reader_closes_its_file(tmp_path: Path) -> None:
     reader.close()
     with pytest.raises(ValueError, match="closed"):
         list(reader)
+
+
+def test_a_recycled_block_makes_room_for_others(tmp_path) -> None:
+    records = [random.Random(index).randbytes(700) for index in range(400)]
+    write_records(tmp_path / "a", records)
+    with RecordReader(tmp_path / "a") as reader:
+        reader.block_bytes = 5000
+        found, buffers = [], set()
+        for block in reader.blocks():
+            found += block.to_list()
+            buffers.add(block.buffer.ctypes.data)
+            reader.recycle(block)
+    assert found == records
+    assert len(buffers) <= 3
+    with RecordReader(tmp_path / "a") as reader:
+        reader.block_bytes = 5000
+        blocks = list(reader.blocks())
+    assert [record for block in blocks for record in block] == records
+
+
+def test_blocks_behind_a_record_taken_alone(tmp_path) -> None:
+    records = [b"%05d" % index for index in range(3000)]
+    write_records(tmp_path / "a", records)
+    with RecordReader(tmp_path / "a") as reader:
+        reader.block_bytes = 5000
+        first = next(reader)
+        rest = list(reader.blocks())
+    assert [first, *(record for block in rest for record in block)] == records

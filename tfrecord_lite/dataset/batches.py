@@ -19,6 +19,7 @@ from tfrecord_lite.errors import ExampleError, TFRecordError
 from tfrecord_lite.example.batch import encode_rows, row_count
 from tfrecord_lite.example.columns import Values, decode_block
 from tfrecord_lite.example.infer import infer_features
+from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.records.paths import expand_paths
@@ -39,12 +40,21 @@ __all__ = ["read_batches", "write_examples"]
 # How many records are looked at where the caller names no features.
 _INFER_RECORDS = 1000
 
-# Decode at least this much at once: the cost of a NumPy call is spread over all records of a block.
-_LEAST_BLOCK_BYTES = 1 << 22
-_MOST_BLOCK_BYTES = 1 << 24
+# How much is decoded at once, by the size of records: at least and at most. Each NumPy call costs
+# the same for few records as for many, so large records take large blocks; what is made of a block
+# should stay in the processor's caches, so small records take small ones.
+_FIRST_BLOCK_BYTES = 1 << 20
+_SMALL, _LARGE = 1 << 10, 1 << 14
+_BLOCK_BYTES = {
+    "small": (1 << 20, 1 << 21),
+    "middle": (1 << 22, 1 << 22),
+    "large": (1 << 23, 1 << 23),
+}
+# Freed once, so that memory freed later is kept for reuse.
+_KEPT_BYTES = 31 << 20
+_BLOCKS_AHEAD = 2
 # And enough that few batches lie across two blocks.
 _BATCHES_PER_BLOCK = 4
-_BLOCKS_AHEAD = 2
 
 # Encode so many rows first, and then as many as make blocks of about this size.
 _FIRST_ROWS = 64
@@ -83,6 +93,7 @@ def read_batches(
     if features is None:
         features = _infer(files, {**options, "on_damage": on_damage})
         hint = f" (features inferred from the first {_INFER_RECORDS} records: pass features=)"
+    _keep_freed_memory()
     blocks = _blocks(files, batch_size, on_damage=on_damage, **options)
     tables = _decoded(blocks, features, hint)
     return _batches(tables, batch_size, drop_remainder=drop_remainder)
@@ -94,10 +105,12 @@ def _infer(files: list[str], options: dict[str, Any]) -> dict[str, FeatureSpec]:
     place: list[tuple[RecordBlock, int]] = []
 
     def sample() -> Iterator[bytes]:
-        for block in _read_blocks(files, 1, options):
-            for index, record in enumerate(block):
-                place[:] = [(block, index)]
-                yield record
+        for file in files:
+            with RecordReader(file, **options) as reader:
+                for block in reader.blocks():
+                    for index, record in enumerate(block):
+                        place[:] = [(block, index)]
+                        yield record
 
     try:
         return infer_features(islice(sample(), _INFER_RECORDS))
@@ -121,29 +134,31 @@ def _blocks(
         options["on_damage"] = damages.append
     blocks = _read_blocks(files, batch_size, options)
 
-    def read() -> tuple[RecordBlock | Exception | None, list[Damage]]:
-        block: RecordBlock | Exception | None
+    def read() -> tuple[tuple[RecordBlock, RecordReader] | Exception | None, list[Damage]]:
+        found: tuple[RecordBlock, RecordReader] | Exception | None
         try:
-            block = next(blocks, None)
+            found = next(blocks, None)
         except (OSError, TFRecordError) as error:
-            block = error
-        found = damages.copy()
+            found = error
+        told = damages.copy()
         damages.clear()
-        return block, found
+        return found, told
 
     pool = ThreadPoolExecutor(1, "tfrecord_lite-read")
     ahead = deque(pool.submit(read) for _ in range(_BLOCKS_AHEAD))
     try:
         while True:
-            block, found = ahead.popleft().result()
-            for damage in found:
+            found, told = ahead.popleft().result()
+            for damage in told:
                 on_damage(damage)
-            if isinstance(block, Exception):
-                raise block
-            if block is None:
+            if isinstance(found, Exception):
+                raise found
+            if found is None:
                 return
             ahead.append(pool.submit(read))
+            block, reader = found
             yield block
+            reader.recycle(block)
     finally:
         # Nothing may be submitted here: a forgotten iterator is closed by the garbage collector,
         # which may have stopped the thread before.
@@ -155,27 +170,33 @@ def _blocks(
 
 def _read_blocks(
     files: list[str], batch_size: int, options: dict[str, Any]
-) -> Generator[RecordBlock, None, None]:
-    block_bytes = _LEAST_BLOCK_BYTES
+) -> Generator[tuple[RecordBlock, RecordReader], None, None]:
+    block_bytes = _FIRST_BLOCK_BYTES
     for file in files:
         with RecordReader(file, **options) as reader:
             reader.block_bytes = block_bytes
             for block in reader.blocks():
                 mean = int(block.lengths.sum()) // len(block)
-                wanted = _BATCHES_PER_BLOCK * batch_size * mean
-                block_bytes = min(max(wanted, _LEAST_BLOCK_BYTES), _MOST_BLOCK_BYTES)
-                reader.block_bytes = block_bytes
-                yield block
+                block_bytes = reader.block_bytes = _block_bytes(mean, batch_size)
+                yield block, reader
+
+
+def _block_bytes(mean: int, batch_size: int) -> int:
+    """Choose how much to decode at once, for records of a mean size."""
+    size = "small" if mean < _SMALL else "middle" if mean < _LARGE else "large"
+    least, most = _BLOCK_BYTES[size]
+    return min(max(_BATCHES_PER_BLOCK * batch_size * mean, least), most)
 
 
 def _decoded(
     blocks: Generator[RecordBlock, None, None], features: Mapping[str, FeatureSpec], hint: str
 ) -> Generator[_Table, None, None]:
+    layouts = Layouts(list(features))
     with closing(blocks):
         for block in blocks:
             if not features:
                 raise error_at(block, 0, "no feature in any of the first records; pass features=")
-            table, error = _up_to_error(block, features)
+            table, error = _up_to_error(block, features, layouts)
             if table is not None:
                 yield table
             if error is not None:
@@ -183,15 +204,26 @@ def _decoded(
                 raise error
 
 
+def _keep_freed_memory() -> None:
+    """Have the C library keep the memory of batches that are let go, for those to come.
+
+    Otherwise the system takes the memory of large arrays back, and hands it out again page by page,
+    each filled with zeros, which costs more than decoding does. glibc's malloc keeps up to twice as
+    much as the largest block that was freed (see M_MMAP_THRESHOLD in mallopt(3)). This one, just
+    below the size at which it stops learning, is never written to, so it takes no memory.
+    """
+    np.empty(_KEPT_BYTES, np.uint8)
+
+
 def _up_to_error(
-    block: RecordBlock, features: Mapping[str, FeatureSpec]
+    block: RecordBlock, features: Mapping[str, FeatureSpec], layouts: Layouts | None = None
 ) -> tuple[_Table | None, ExampleError | None]:
     """Decode the records before the first that does not fit, and return its error."""
     error = None
     good = len(block)
     while good:
         try:
-            return _Table(decode_block(block[:good], features), good), error
+            return _Table(decode_block(block[:good], features, layouts), good), error
         except ExampleError as found:
             # The records before this one are good, or do not fit another feature.
             error, good = found, (found.record or 0) - block.first_record

@@ -7,6 +7,8 @@ looked at by itself.
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import numpy as np
@@ -23,6 +25,7 @@ from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
     FRAME_OVERHEAD,
     HEADER_SIZE,
+    SLACK_BYTES,
     RecordBlock,
     scan_frames,
 )
@@ -39,6 +42,8 @@ __all__ = ["BlockStream"]
 DEFAULT_BLOCK_BYTES = 1 << 20
 # How much of the file's front tells what it is.
 HEAD_BYTES = 512
+# Buffers kept for reuse: as many as are read ahead, and the one in use.
+_MOST_SPARE = 3
 
 
 class ByteSource(Protocol):
@@ -78,13 +83,16 @@ class BlockStream:
         # The buffer holds the file's bytes [_base, _base + _end); those before _begin have been
         # dealt with.
         self.block_bytes = DEFAULT_BLOCK_BYTES
-        self._buffer: Uint8Array = np.empty(DEFAULT_BLOCK_BYTES, np.uint8)
+        self._spare: deque[Uint8Array] = deque(maxlen=_MOST_SPARE)
+        self._buffer = self._new_buffer(DEFAULT_BLOCK_BYTES)
         self._base = 0
         self._begin = 0
         self._end = 0
         self._finished = False
         self._moved = False
         self._deferred: OSError | TFRecordError | None = None
+        # Where the buffer went along with a block: how many bytes the next should hold at least.
+        self._handed_over = 0
         # Whether all records of the last block were short, as a guess at the next.
         self._short = False
         self.record = 0
@@ -97,6 +105,9 @@ class BlockStream:
 
     def move_to(self, offset: int, record: int) -> None:
         """Go on at another boundary of a `Source` that seeks, once there is something to read."""
+        if self._handed_over:
+            self._buffer = self._new_buffer(self.block_bytes)
+            self._handed_over = 0
         self._base, self._begin, self._end = offset, 0, 0
         self._moved = True
         self.record = record
@@ -106,6 +117,10 @@ class BlockStream:
         if self._moved:
             self.source.seek(self._base)
             self._moved = False
+        if self._handed_over:
+            # Only now, since the last block's buffer may have come back by now.
+            self._refit(self._handed_over)
+            self._handed_over = 0
         while not self._finished:
             starts, lengths = scan_frames(self._buffer, self._begin, self._end, short=self._short)
             count = self._intact(starts, lengths)
@@ -132,7 +147,7 @@ class BlockStream:
         return check(self._buffer, starts[:count], lengths[:count])
 
     def _take(self, starts: Int64Array, lengths: Int64Array) -> RecordBlock:
-        """Hand the buffer over with these records, and go on in a new one."""
+        """Hand the buffer over with these records, and go on in another one."""
         block = RecordBlock(
             self._buffer,
             starts,
@@ -145,14 +160,34 @@ class BlockStream:
         self._short = int(lengths.max()) < 256
         self._begin = int(starts[-1] + lengths[-1]) + FOOTER_SIZE
         # The next record may well be as large as the last one.
-        self._refit(int(lengths[-1]) + FRAME_OVERHEAD)
+        self._handed_over = int(lengths[-1]) + FRAME_OVERHEAD
         return block
 
+    def recycle(self, block: RecordBlock) -> None:
+        """Take the buffer of a block that is no longer needed, for a block to come.
+
+        Fresh memory is slow: the system hands it out page by page, each filled with zeros.
+        """
+        self._spare.append(block.buffer)
+
+    def _new_buffer(self, capacity: int) -> Uint8Array:
+        size = capacity + SLACK_BYTES
+        with suppress(IndexError):
+            while True:
+                spare = self._spare.pop()
+                if size <= len(spare) <= 2 * size:
+                    return spare
+        return np.empty(size, np.uint8)
+
+    @property
+    def _capacity(self) -> int:
+        return len(self._buffer) - SLACK_BYTES
+
     def _refit(self, capacity: int) -> None:
-        """Go on in a fresh buffer that begins with the bytes not yet dealt with."""
+        """Go on in another buffer that begins with the bytes not yet dealt with."""
         left = self._buffer[self._begin : self._end]
-        self._buffer = np.empty(max(capacity, len(left), self.block_bytes), np.uint8)
-        self._buffer[: len(left)] = left
+        self._buffer = self._new_buffer(max(capacity, len(left), self.block_bytes))
+        self._buffer[: len(left)] = left  # of the very same buffer, perhaps: NumPy sees to that
         self._base += self._begin
         self._begin, self._end = 0, len(left)
 
@@ -192,7 +227,8 @@ class BlockStream:
                 f"expected 0x{expected:08x} as the file states"
             )
             if self._base + self._begin == 0:
-                kind = looks_like(self._buffer[: min(self._end, HEAD_BYTES)].tobytes())
+                front = self._buffer[self._begin : self._end][:HEAD_BYTES]
+                kind = looks_like(front.tobytes())
                 looks = "" if kind is None else f" It looks like {kind}."
                 reason += f"; this is no TFRecord file, or its first bytes are damaged.{looks}"
             error = CorruptRecordError(reason, expected=expected, actual=actual)
@@ -225,13 +261,13 @@ class BlockStream:
         come: no length field decides how much memory is taken.
         """
         have = self._end - self._begin
-        if self._begin + need > len(self._buffer):
+        if self._begin + need > self._capacity:
             remaining = self.source.remaining()
             known = remaining is not None and have + remaining >= need
             self._refit(need if known else min(need, 2 * have))
         count = self._read_into_buffer()
         # What a file holds, a block may as well have; a pipe's next bytes may be long in coming.
-        while count and self.source.ready and self._end < len(self._buffer):
+        while count and self.source.ready and self._end < self._capacity:
             try:
                 if not self._read_into_buffer():
                     break
@@ -245,7 +281,7 @@ class BlockStream:
         if self._deferred is not None:
             error, self._deferred = self._deferred, None
             raise error
-        count = self.source.readinto(self._buffer.data[self._end :])
+        count = self.source.readinto(self._buffer.data[self._end : self._capacity])
         self._end += count
         return count
 

@@ -29,9 +29,6 @@ __all__ = [
 MASK_DELTA = 0xA282EAD8
 _UINT32 = 0xFFFFFFFF
 
-# From about this mean record size on, one call a record costs less than copying the block.
-_ONE_BY_ONE_BYTES = 2048
-
 
 def mask_crc(crc: int) -> int:
     """Return the masked form of a CRC-32C, as it stands in a file.
@@ -81,27 +78,21 @@ def first_bad_record(buffer: Uint8Array, starts: Int64Array, lengths: Int64Array
     are checked, of its length and of its data, and ``lengths`` against the lengths that the frames
     state.
     """
-    count = len(starts)
-    if count == 0:
-        return 0
-    begin = int(starts[0]) - 12
-    end = int(starts[-1] + lengths[-1]) + 4
-    if end - begin >= _ONE_BY_ONE_BYTES * count or not _block_is_intact(
-        buffer[begin:end], starts - begin, lengths
-    ):
+    if len(starts) and not _block_is_intact(buffer, starts, lengths):
         return _first_bad_one_by_one(buffer, starts, lengths)
-    return count
+    return len(starts)
 
 
-# The bytes between the data of one record and that of the next, and the first four of the next, as
-# words.
+# What stands between the data of one record and that of the next, and the first four bytes of the
+# next, as words.
 _SEAM = np.dtype(
     [("crc", "<u4"), ("length", "<u4"), ("high", "<u4"), ("length_crc", "<u4"), ("head", "<u4")]
 )
+_BEFORE = 16  # bytes of a seam before the record's data
 
 
-def _block_is_intact(frames: Uint8Array, starts: Int64Array, lengths: Int64Array) -> bool:
-    """Check both CRCs of all records with one CRC call over a patched copy of the block.
+def _block_is_intact(buffer: Uint8Array, starts: Int64Array, lengths: Int64Array) -> bool:
+    """Check both CRCs of all records with one CRC call over the block, patched meanwhile.
 
     Why that is right. Let R(x) be the CRC register after the bytes x, begun at 0 and not
     complemented at the end; R is linear over XOR, and leading zeros leave it 0. The CRC that a file
@@ -116,21 +107,27 @@ def _block_is_intact(frames: Uint8Array, starts: Int64Array, lengths: Int64Array
     = 0. One in which some do not has R = 0 by an accident of probability 2^-32, as for any single
     CRC.
 
-    The words to patch lie around each seam between two records; the 20 bytes there are lifted out,
-    patched for all records at once and put back. A record shorter than 4 bytes has no first four
-    bytes: it is checked by itself and zeroed (zeros leave the register 0).
+    The words to patch lie around each seam between two records. The 20 bytes there are lifted out,
+    patched for all records at once, put back for the time of the CRC, and then restored. The seam
+    before the first record has no CRC in front, and behind the last one there is nothing else. A
+    record shorter than 4 bytes has no first four bytes: it is checked by itself and zeroed (zeros
+    leave the register 0), and what of the next seam was patched in its place is restored with it.
     """
-    size = len(frames)
-    scratch = np.empty(size + 4 + 16, np.uint8)
-    scratch[:4] = 0
-    scratch[4 : size + 4] = frames
-    scratch[size + 4 :] = 0
-    # Seam i lies before record i; the last one lies behind the last record.
-    at = np.empty(len(starts) + 1, np.int64)
-    np.subtract(starts, 12, out=at[:-1])
-    at[-1] = size
-    windows: Any = np.ndarray((size + 1,), "V20", buffer=scratch, strides=(1,))
-    seams: Any = windows[at].view(_SEAM)
+    begin, end = int(starts[0]) - 12, int(starts[-1] + lengths[-1]) + 4
+    if not buffer.flags.writeable:
+        buffer = buffer.copy()
+    short = np.flatnonzero(lengths < 4)
+    if len(short) and _first_bad_one_by_one(buffer, starts[short], lengths[short]) < len(short):
+        return False
+    # The seams of all records but the first, whose lies at the block's edge, and of that one.
+    windows: Any = np.ndarray((max(len(buffer) - 19, 0),), "V20", buffer=buffer, strides=(1,))
+    at = starts[1:] - _BEFORE
+    between: Any = windows[at]
+    edges = buffer[begin : begin + _BEFORE].copy(), buffer[end - 4 : end].copy()
+    seams: Any = np.empty(len(starts) + 1, _SEAM)
+    seams[1:-1] = between.view(_SEAM)
+    lines = seams.view(np.uint8).reshape(-1, 20)
+    lines[0, 4:], lines[-1, :4] = edges
     stated = seams["length"][:-1].astype(np.int64)
     if seams["high"][:-1].any() or not np.array_equal(stated, lengths):
         return False
@@ -138,15 +135,16 @@ def _block_is_intact(frames: Uint8Array, starts: Int64Array, lengths: Int64Array
         seams[name] = ~_unmask_crcs(seams[name])
     seams["length"] = ~seams["length"]
     seams["head"] = ~seams["head"]
-    windows[at] = seams.view("V20")
-    short = np.flatnonzero(lengths < 4)
-    if len(short):
-        if _first_bad_one_by_one(frames, starts[short], lengths[short]) < len(short):
-            return False
+    try:
+        windows[at] = seams[1:-1].view("V20")
+        buffer[begin : begin + _BEFORE], buffer[end - 4 : end] = lines[0, 4:], lines[-1, :4]
         for first, length in zip(starts[short].tolist(), lengths[short].tolist(), strict=True):
-            scratch[first + 4 : first + length + 8] = 0
-    # 0xFFFFFFFF in and out is a register of 0 in and out.
-    return crc32c(scratch.data[4 : size + 4], _UINT32) == _UINT32
+            buffer[first : first + length + 4] = 0
+        # 0xFFFFFFFF in and out is a register of 0 in and out.
+        return crc32c(buffer.data[begin:end], _UINT32) == _UINT32
+    finally:
+        windows[at] = between
+        buffer[begin : begin + _BEFORE], buffer[end - 4 : end] = edges
 
 
 def first_bad_length(buffer: Uint8Array, starts: Int64Array, lengths: Int64Array) -> int:

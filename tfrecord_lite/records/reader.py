@@ -150,7 +150,9 @@ class RecordReader:
 
     def _next_records(self) -> bool:
         """Set out more records to hand out (none yet, perhaps); False at the end of the file."""
-        self._current = None
+        if self._current is not None:
+            self._stream.recycle(self._current)
+            self._current = None
         if self._large:
             self._large = False
             self._pending = self._large_records()
@@ -187,13 +189,24 @@ class RecordReader:
             yield record
 
     def blocks(self) -> Iterator[RecordBlock]:
-        """Iterate over the rest of the file by `RecordBlock`: `block_bytes`, or a larger record."""
+        """Iterate over the rest of the file by `RecordBlock`: `block_bytes`, or a larger record.
+
+        A block that is no longer needed may be given back with `recycle`.
+        """
         left = operator.length_hint(self._pending)
-        self._pending = iter(())
-        if left and self._current is not None:
-            yield self._current[len(self._current) - left :]
+        current, self._current, self._pending = self._current, None, iter(())
+        if left and current is not None:
+            yield current[len(current) - left :]
         while (block := self._stream.read_block()) is not None:
             yield block
+
+    def recycle(self, block: RecordBlock) -> None:
+        """Give a block of `blocks` back, so that its memory is used again for one to come.
+
+        Its records, and whatever shares memory with its buffer, must not be used after that. Fresh
+        memory is slow: where large records are only looked at, this saves half of the time.
+        """
+        self._stream.recycle(block)
 
     def close(self) -> None:
         """Close the file, where it was opened here. Closing twice is harmless."""
