@@ -12,6 +12,7 @@ records room is left for their frames, which `RecordWriter` fills in place.
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -133,7 +134,10 @@ def _plain_column(column: Any, spec: FeatureSpec | None) -> _Column | None:
     if isinstance(spec, RawFeature):
         return _raw_column(column, spec)
     if spec is not None:
-        return None if not _fits(column, spec) else _plain_column(_flat_rows(column), None)
+        if _takes_one_string(column, spec):
+            plain = _plain_column(column, None)
+            return plain if plain is not None and plain.kind == BYTES_LIST else None
+        return _plain_column(_flat_rows(column), None) if _fits(column, spec) else None
     if isinstance(column, Ragged):
         if isinstance(column.values, Ragged):
             return None
@@ -157,10 +161,16 @@ def _fits(column: Any, spec: Any) -> bool:
     """Tell whether an array is of the kind and shape that a feature expects."""
     if not isinstance(column, np.ndarray):
         return False
-    kind = {np.int64: INT64_LIST, np.float32: FLOAT_LIST}.get(spec.dtype)
+    kind = {np.int64: INT64_LIST, np.float32: FLOAT_LIST}.get(spec.dtype, BYTES_LIST)
     return kind_of_dtype(column.dtype) == kind and column.shape[1:] == tuple(
         getattr(spec, "shape", ("none",))
     )
+
+
+def _takes_one_string(column: Any, spec: Any) -> bool:
+    """Tell whether a feature takes a byte string a row, and the column may have that."""
+    one_a_row = isinstance(column, (list, tuple)) or getattr(column, "ndim", 0) == 1
+    return spec.dtype is bytes and math.prod(getattr(spec, "shape", ())) == 1 and one_a_row
 
 
 def _flat_rows(column: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -179,8 +179,12 @@ def fill_frames(block: RecordBlock) -> memoryview | None:
     places: Any = np.ndarray((end - 11,), f"V{HEADER_SIZE}", buffer=buffer, strides=(1,))
     places[starts - HEADER_SIZE] = headers[which.reshape(-1)]
     view = buffer.data
-    spans = zip(starts.tolist(), ends.tolist(), strict=True)
-    crcs = np.array([crc32c(view[start:stop]) for start, stop in spans], np.uint32)
+    if end - begin < _SLICE_BYTES * len(block):
+        datas: Any = block.to_list()
+    else:
+        spans = zip(starts.tolist(), ends.tolist(), strict=True)
+        datas = (view[start:end] for start, end in spans)
+    crcs = np.fromiter(map(crc32c, datas), np.uint32, len(block))
     footers: Any = np.ndarray((end - 3,), "<u4", buffer=buffer, strides=(1,))
     footers[ends] = mask_crcs(crcs)
     return view[begin:end]
