@@ -1,11 +1,11 @@
 """Files to NumPy columns: `read_batches` against TensorFlow's best and the package tfrecord.
 
 TensorFlow's best is ``TFRecordDataset(...).batch(n).map(parse_example, AUTOTUNE)
-.prefetch(AUTOTUNE).as_numpy_iterator()``, with the batch size (and for features of any length, the
-kind of tensor) that a trial found fastest. Both check the checksums of every record. Plain and GZIP
-(one stream, as TensorFlow writes it), on one core and on all; the file is in the page cache. Peak
-memory is that of a process that does nothing else. Reading the label alone is compared with
-checking the file.
+.prefetch(AUTOTUNE).as_numpy_iterator()``, with the batch size n (and for features of any length,
+the kind of tensor) that a trial found fastest; ours has the same n. Both check the checksums of
+every record. Plain and GZIP (one stream, as TensorFlow writes it), on one core and on all; the file
+is in the page cache. Peak memory is that of a process that does nothing else. Small batches are
+compared with large ones, and reading the label alone with checking the file.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ AIMS = {"A": 5, "B": 4, "C": 3, "D": 5, "E": 3}
 SMALL_BATCHES = 1.3
 # And the label alone, as long as checking the file.
 PROJECTION = 1.3
-OURS = "read_batches, 1024"
 TENSORFLOW = "TensorFlow"
 PACKAGE = "tfrecord (PyPI)"
 # The package is slow: it reads but so many records.
@@ -57,11 +56,11 @@ def reading(name: str, compression: str | None, *, raw: bool, options: Namespace
     contenders.assert_same(path, features, compression)
     sizes = contenders.BATCH_SIZES[: 1 if options.quick else None]
     best = contenders.best_tensorflow(path, features, sizes, compression)
-    theirs = f"{TENSORFLOW}, {best['batch_size']}{', ragged' if best['ragged'] else ''}"
-    small = {f"read_batches, {size}": size for size in ((64, 32) if bound else ())}
+    size = best["batch_size"]
+    ours = f"read_batches, {size}"
+    theirs = f"{TENSORFLOW}, {size}{', ragged' if best['ragged'] else ''}"
     prepared: dict[str, Any] = {
-        OURS: partial(contenders.ours, path, features, 1024),
-        **{name: partial(contenders.ours, path, features, size) for name, size in small.items()},
+        ours: partial(contenders.ours, path, features, size),
         theirs: partial(contenders.tensorflow, path, features, **best),
     }
     shares = {}
@@ -83,12 +82,31 @@ def reading(name: str, compression: str | None, *, raw: bool, options: Namespace
         apart={PACKAGE},
         targets={theirs: TARGETS[name]} if bound else {},
         aims={theirs: AIMS[name]} if bound else {},
-        limits=dict.fromkeys(small, SMALL_BATCHES),
         about=about,
     )
     if bound and not options.quick:
-        comparison.peaks = measure_peaks({name: prepared[name] for name in (OURS, theirs)})
+        comparison.peaks = measure_peaks({name: prepared[name] for name in (ours, theirs)})
     return comparison
+
+
+def small_batches(name: str, options: Namespace) -> Comparison:
+    """Compare batches of the sizes that people train with, with larger ones."""
+    workload = WORKLOADS[name]
+    path = workload.file(quick=options.quick)
+    sizes = (1024, 64, 32)
+    prepared = {
+        f"read_batches, {size}": partial(contenders.ours, path, workload.features, size)
+        for size in sizes
+    }
+    return compare_prepared(
+        f"{name}: small batches",
+        prepared,
+        unit="record",
+        units=workload.size(quick=options.quick),
+        repeats=options.repeats,
+        limits={f"read_batches, {size}": SMALL_BATCHES for size in sizes[1:]},
+        about={"workload": name, "small": True},
+    )
 
 
 def projection(name: str, options: Namespace) -> Comparison:
@@ -125,6 +143,7 @@ def main() -> None:
             for raw in ((False, True) if name == "B" and not compression else (False,))
         ]
         comparisons += [free.run(projection, name, options) for name in ("B", "D")]
+        comparisons += [free.run(small_batches, name, options) for name in WORKLOADS]
     packages = ["numpy", "crc32c", "isal", tensorflow_package(), "tfrecord"]
     publish("columns", comparisons, packages, options.results)
 

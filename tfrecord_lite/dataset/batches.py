@@ -8,7 +8,7 @@ from both.
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
@@ -145,18 +145,22 @@ def _blocks(
         return found, told
 
     pool = ThreadPoolExecutor(1, "tfrecord_lite-read")
-    ahead = deque(pool.submit(read) for _ in range(_BLOCKS_AHEAD))
+    ahead: deque[Future[Any]] = deque()
     try:
         while True:
-            found, told = ahead.popleft().result()
+            found, told = ahead.popleft().result() if ahead else read()
             for damage in told:
                 on_damage(damage)
             if isinstance(found, Exception):
                 raise found
             if found is None:
                 return
-            ahead.append(pool.submit(read))
             block, reader = found
+            # Short records take the interpreter all the time, so two threads would only wait for
+            # each other; decompression does not.
+            if reader.compression or int(block.lengths.sum()) >= _SMALL * len(block):
+                while len(ahead) < _BLOCKS_AHEAD:
+                    ahead.append(pool.submit(read))
             yield block
             reader.recycle(block)
     finally:
