@@ -67,3 +67,15 @@ def test_record_block_is_a_sequence_of_bytes() -> None:
 def test_record_block_gives_large_records_one_by_one() -> None:
     records = [bytes([n]) * 5000 for n in range(4)]
     assert RecordBlock.from_records(records).to_list() == records
+
+
+@pytest.mark.parametrize("sizes", [(300, 320, 310), (300,), (0, 0), (5, 900), (2047, 2040), (0, 7)])
+def test_records_far_apart(sizes: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(7)
+    lengths = np.array(sizes * 5)
+    starts = np.arange(len(lengths)) * 5000 + 12
+    buffer = rng.integers(0, 256, int(starts[-1] + lengths[-1]), np.uint8)
+    block = RecordBlock(buffer, starts, lengths)
+    data = buffer.tobytes()
+    pairs = zip(starts.tolist(), lengths.tolist(), strict=True)
+    assert block.to_list() == [data[start : start + length] for start, length in pairs]

@@ -136,9 +136,18 @@ class RecordBlock(Sequence[bytes]):
             data = self.buffer[begin:end].tobytes()
             cuts = zip((starts - begin).tolist(), (ends - begin).tolist(), strict=True)
             return [data[start:stop] for start, stop in cuts]
-        view = self.buffer.data
+        longest = int(self.lengths.max())
+        if 0 < longest <= _SLICE_BYTES and longest * len(self) <= 2 * int(self.lengths.sum()):
+            # Short ones far apart, of about one size: they are brought together first.
+            view = np.ndarray((end - longest + 1,), f"V{longest}", self.buffer, strides=(1,))
+            near = np.minimum(starts, end - longest)
+            data = view[near].tobytes()
+            begins = np.arange(len(self)) * longest + (starts - near)
+            cuts = zip(begins.tolist(), (begins + self.lengths).tolist(), strict=True)
+            return [data[start:stop] for start, stop in cuts]
+        memory = self.buffer.data
         cuts = zip(starts.tolist(), ends.tolist(), strict=True)
-        return [view[start:stop].tobytes() for start, stop in cuts]
+        return [memory[start:stop].tobytes() for start, stop in cuts]
 
     def offset(self, index: int) -> int:
         """Return where in its file the frame of record ``index`` begins, in uncompressed bytes."""
