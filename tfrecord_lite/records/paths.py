@@ -10,17 +10,25 @@ from typing import TYPE_CHECKING
 from tfrecord_lite.records.storage import is_partial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tfrecord_lite._types import Path
 
-__all__ = ["expand_paths", "is_data_file"]
+__all__ = [
+    "SHARD_NAME",
+    "SHARD_SUFFIXES",
+    "expand_each",
+    "expand_paths",
+    "is_data_file",
+    "name_and_count",
+]
 
 _NAME_AT_COUNT = re.compile(r"(.*[^/])@(\d{1,5})")
 # What stands beside the shards of a dataset and is none: manifests and other descriptions, indexes.
 _NO_DATA = (".json", ".txt", ".csv", ".tsv", ".md", ".idx", ".index", ".tfindex")
+SHARD_NAME = "{name}-{index:05d}-of-{total:05d}{suffix}"
 # TensorFlow's own names have no suffix behind the numbers; ours do.
-_SHARD_SUFFIXES = ("", ".tfrecord", ".tfrecord.gz")
+SHARD_SUFFIXES = ("", ".tfrecord", ".tfrecord.gz")
 
 
 def is_data_file(path: str) -> bool:
@@ -37,12 +45,27 @@ def expand_paths(paths: Path | Iterable[Path]) -> list[str]:
     means the N files ``NAME-00000-of-0000N``, with ``.tfrecord`` or ``.tfrecord.gz`` behind or not;
     all must exist. Raises ``FileNotFoundError`` for what matches nothing.
     """
+    return expand_each(paths, _expand)
+
+
+def expand_each(paths: Path | Iterable[Path], expand: Callable[[str], list[str]]) -> list[str]:
+    """Return what ``expand`` makes of one path, or of each path of a list."""
     if isinstance(paths, (str, bytes, os.PathLike)):
-        return _expand(os.fsdecode(paths))
-    files = [file for path in paths for file in _expand(os.fsdecode(path))]
+        return expand(os.fsdecode(paths))
+    files = [file for path in paths for file in expand(os.fsdecode(path))]
     if not files:
         raise FileNotFoundError("an empty list of paths")
     return files
+
+
+def name_and_count(path: str) -> tuple[str, int] | None:
+    """Take ``NAME@N`` apart; None for anything else.
+
+    >>> name_and_count("data/train@8")
+    ('data/train', 8)
+    """
+    named = _NAME_AT_COUNT.fullmatch(path)
+    return (named[1], int(named[2])) if named else None
 
 
 def _expand(path: str) -> list[str]:
@@ -52,8 +75,8 @@ def _expand(path: str) -> list[str]:
         return _data_files(files, f"{path}: no data files in this directory")
     if os.path.lexists(path):
         return [path]
-    if named := _NAME_AT_COUNT.fullmatch(path):
-        return _shards(named[1], int(named[2]))
+    if named := name_and_count(path):
+        return _shards(*named)
     if glob.has_magic(path):
         return _data_files(sorted(glob.glob(path)), f"{path}: no file matches this pattern")
     raise FileNotFoundError(2, os.strerror(2), path)
@@ -67,8 +90,11 @@ def _data_files(files: list[str], otherwise: str) -> list[str]:
 
 
 def _shards(name: str, count: int) -> list[str]:
-    for suffix in _SHARD_SUFFIXES:
-        files = [f"{name}-{index:05d}-of-{count:05d}{suffix}" for index in range(count)]
+    for suffix in SHARD_SUFFIXES:
+        files = [
+            SHARD_NAME.format(name=name, index=index, total=count, suffix=suffix)
+            for index in range(count)
+        ]
         missing = [file for file in files if not os.path.exists(file)]
         if len(missing) < count:
             if missing:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from tfrecord_lite._types import PathOrFile
 
-__all__ = ["PARTIAL_SUFFIX", "Output", "Source", "is_partial"]
+__all__ = ["PARTIAL_SUFFIX", "Output", "Source", "fsync_folder", "is_partial"]
 
 # What an atomic writer's file is called until it is complete: `.NAME.<8 hex digits>` and this. The
 # leading dot keeps it from `*` and the suffix from `*.tfrecord`.
@@ -246,7 +246,7 @@ class Output:
         if self._partial is not None:
             self._publish(self._partial)
         if self._fsync:
-            _fsync_folder(self._target)
+            fsync_folder(self._target)
 
     def _publish(self, partial: str) -> None:
         if self._mode == "x":
@@ -285,7 +285,7 @@ def _link_new(partial: str, target: str) -> None:
         os.unlink(partial)
 
 
-def _fsync_folder(path: str) -> None:
+def fsync_folder(path: str) -> None:
     """Have a directory entry on the disk; Windows has no such call and needs none."""
     if os.name == "nt":
         return

@@ -1,0 +1,155 @@
+"""`tfrecord-lite shard`: the records of some files as the shards of a set."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+
+import tfrecord_lite as tfr
+from tfrecord_lite.cli import shard
+from tfrecord_lite.dataset.manifest import Manifest
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shards import expand_shards
+
+RECORDS = [b"%d" % index * 10 for index in range(100)]
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> list[str]:
+    files = [str(tmp_path / name) for name in ("x.tfrecord", "y.tfrecord.gz")]
+    tfr.write_records(files[0], RECORDS[:60])
+    tfr.write_records(files[1], RECORDS[60:], compression="GZIP")
+    return files
+
+
+def contents(name: Path) -> list[bytes]:
+    return list(tfr.read_records(expand_shards(name)))
+
+
+def test_shards(sources: list[str], tmp_path: Path, capsys) -> None:
+    shard.run(sources, str(tmp_path / "a"), compression=None, records_per_shard=30)
+    assert contents(tmp_path / "a") == RECORDS
+    assert [entry.records for entry in Manifest.load(tmp_path / "a.manifest.json").entries] == [
+        30,
+        30,
+        30,
+        10,
+    ]
+    out, err = capsys.readouterr()
+    assert out == f"ok      {tmp_path}/a.manifest.json: 4 shards, 100 records, 3.4 KiB\n"
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("first", "asked", "codec"),
+    [(0, None, None), (1, None, "GZIP"), (1, "none", None), (0, "ZLIB", "ZLIB")],
+)
+def test_compression(first: int, asked, codec, sources: list[str], tmp_path: Path) -> None:
+    shard.run(
+        [sources[first], sources[1 - first]], str(tmp_path / "a"), compression=asked, num_shards=2
+    )
+    assert Manifest.load(tmp_path / "a.manifest.json").compression == codec
+    assert sorted(contents(tmp_path / "a")) == sorted(RECORDS)
+
+
+def test_a_set_in_place_of_itself(tmp_path: Path) -> None:
+    name = tmp_path / "a"
+    features = {"x": tfr.FixedLenFeature([], np.int64)}
+    with ShardWriter(name, num_shards=7, features=features) as writer:
+        writer.write_many(RECORDS)
+    shard.run([f"{name}-*"], str(name), compression="GZIP", overwrite=True)
+    manifest = Manifest.load(f"{name}.manifest.json")
+    assert len(os.listdir(tmp_path)) == 2
+    assert sorted(contents(name)) == sorted(RECORDS)
+    assert manifest.features is not None
+    assert tfr.features_from_json(manifest.features) == features
+
+
+def test_features_that_are_none(tmp_path: Path) -> None:
+    with ShardWriter(tmp_path / "a") as writer:
+        writer.write(b"x")
+    manifest = tmp_path / "a.manifest.json"
+    manifest.write_text(manifest.read_text().replace('"features": null', '"features": {"a": 1}'))
+    with pytest.raises(tfr.TFRecordError, match="its features: not the JSON of features"):
+        shard.run([f"{tmp_path}/a-*"], str(tmp_path / "b"), compression=None)
+
+
+def test_standard_input(sources: list[str], tmp_path: Path, monkeypatch) -> None:
+    data = Path(sources[0]).read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    shard.run(["-"], str(tmp_path / "a"), compression=None)
+    assert contents(tmp_path / "a") == RECORDS[:60]
+
+
+def test_damage_publishes_nothing(sources: list[str], tmp_path: Path) -> None:
+    data = bytearray(Path(sources[0]).read_bytes())
+    data[100] ^= 1
+    Path(sources[0]).write_bytes(data)
+    before = sorted(os.listdir(tmp_path))
+    with pytest.raises(tfr.CorruptRecordError):
+        shard.run(sources, str(tmp_path / "a"), compression=None)
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_mistakes_in_the_call(sources: list[str], tmp_path: Path) -> None:
+    before = sorted(os.listdir(tmp_path))
+    for options in ({"num_shards": 0}, {"num_shards": 2, "bytes_per_shard": 2}):
+        with pytest.raises(typer.BadParameter):
+            shard.run(sources, str(tmp_path / "a"), compression=None, **options)
+    with pytest.raises(typer.BadParameter, match="unknown compression"):
+        shard.run(sources, str(tmp_path / "a"), compression="gzip")
+    with pytest.raises(FileNotFoundError):
+        shard.run([str(tmp_path / "missing")], str(tmp_path / "a"), compression=None)
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("17", 17),
+        ("17B", 17),
+        (" 2k ", 2048),
+        ("2KB", 2048),
+        ("3M", 3 << 20),
+        ("1g", 1 << 30),
+        ("1TiB", 1 << 40),
+        ("2 M", None),
+        ("", None),
+        ("1.5G", None),
+        ("-1", None),
+    ],
+)
+def test_sizes(text: str, size: int | None) -> None:
+    if size is None:
+        with pytest.raises(typer.BadParameter, match="is no size"):
+            shard.bytes_of(text)
+    else:
+        assert shard.bytes_of(text) == size
+
+
+def test_a_progress_bar_on_a_terminal(sources: list[str], tmp_path: Path) -> None:
+    terminal, child = pty.openpty()
+    program = "import sys; from tfrecord_lite.cli import shard; "
+    program += "shard.run(sys.argv[1:-1], sys.argv[-1], compression=None)"
+    command = [sys.executable, "-c", program, *sources, str(tmp_path / "a")]
+    out = subprocess.run(command, stdout=subprocess.PIPE, stderr=child, check=True, text=True)
+    os.close(child)
+    shown = b""
+    try:
+        while part := os.read(terminal, 4096):
+            shown += part
+    except OSError:
+        pass
+    os.close(terminal)
+    assert b"y.tfrecord.gz" in shown
+    assert out.stdout.startswith("ok ")
+    assert contents(tmp_path / "a") == RECORDS

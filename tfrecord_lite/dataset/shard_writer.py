@@ -1,0 +1,354 @@
+"""ShardWriter: records into the shards of a set, which take their names all together."""
+
+from __future__ import annotations
+
+import io
+import operator
+import os
+import warnings
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfrecord_lite.dataset.manifest import Manifest
+from tfrecord_lite.dataset.open_shard import OpenShard
+from tfrecord_lite.dataset.publishing import existing, publish
+from tfrecord_lite.dataset.shard_names import ShardNames
+from tfrecord_lite.dataset.staging import MOST_PARTS, Staging
+from tfrecord_lite.example.features import features_to_json
+from tfrecord_lite.records.compression import codec_named
+from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
+from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
+from tfrecord_lite.records.writer import RecordWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import TracebackType
+
+    from typing_extensions import Buffer, Self
+
+    from tfrecord_lite._types import Compression, Path
+    from tfrecord_lite.dataset.manifest import ManifestEntry
+    from tfrecord_lite.example.features import FeatureSpec
+
+__all__ = ["DEFAULT_BYTES_PER_SHARD", "ShardWriter"]
+
+DEFAULT_BYTES_PER_SHARD = 128 << 20
+
+_NO_LIMIT = 1 << 63
+
+
+class ShardWriter:
+    """Write records to the shards of a set.
+
+    ``name`` is the set's: its shards are called ``NAME-00000-of-00010.tfrecord`` (with ``.gz``
+    behind for GZIP), its manifest ``NAME.manifest.json``; or it is a pattern with ``{index}`` and
+    perhaps ``{total}``, as in ``cifar10_train/shard_{index:03d}.tfrecord`` (see `manifest_of`). The
+    folder is made where it is missing.
+
+    A shard is full when it holds ``records_per_shard`` records, or ``bytes_per_shard`` bytes (of
+    frames, before compression) or more: 128 MiB where nothing is said. With ``num_shards`` there
+    are so many, and record i goes to shard ``i % num_shards``. No records make one empty shard.
+
+    In `close` the shards take their names, and the manifest comes last: before it a reader sees no
+    set, behind it a complete one. An existing set (a manifest of that name, or files that are
+    called as its shards) is a ``FileExistsError`` or, with ``overwrite``, is replaced whole: it can
+    be read until `close`, and stays if anything fails. An exception inside ``with`` publishes
+    nothing and leaves no files. What a writer that was killed leaves (folders that `is_partial`
+    tells) the next one of the same name removes; several may write at once, each as if alone, and
+    the first to close has the name.
+
+    ``part=i`` writes a part of a set that several processes or machines write together; its
+    policies count for it alone. `close` then leaves the part complete but unpublished, for
+    `publish_shards`; a new writer of the same part replaces it.
+
+    ``features`` go into the manifest, for readers. ``progress`` is called with ``records`` and
+    ``raw_bytes`` (written so far, all shards together) whenever a block goes to the disk.
+    ``compression``, ``level``, ``block_bytes`` and ``fsync`` are those of `RecordWriter`.
+
+    Raises ``OSError`` as the system does; after a failed write each later call raises the same
+    error, and `close` as well. Not for use by several threads at once.
+
+    >>> import os, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> with ShardWriter(folder + "/train", records_per_shard=2) as writer:
+    ...     writer.write_many([b"one", b"two", b"three"])
+    >>> for name in sorted(os.listdir(folder)):
+    ...     print(name)
+    train-00000-of-00002.tfrecord
+    train-00001-of-00002.tfrecord
+    train.manifest.json
+    """
+
+    _closed = True
+
+    def __init__(
+        self,
+        name: Path,
+        *,
+        records_per_shard: int | None = None,
+        bytes_per_shard: int | None = None,
+        num_shards: int | None = None,
+        part: int | None = None,
+        overwrite: bool = False,
+        features: Mapping[str, FeatureSpec] | None = None,
+        progress: Callable[[int, int], Any] | None = None,
+        compression: Compression = None,
+        level: int | None = None,
+        block_bytes: int | None = DEFAULT_BLOCK_BYTES,
+        fsync: bool = False,
+    ) -> None:
+        _check_policy(
+            records_per_shard=records_per_shard,
+            bytes_per_shard=bytes_per_shard,
+            num_shards=num_shards,
+        )
+        if part is not None and not 0 <= operator.index(part) < MOST_PARTS:
+            raise ValueError(f"part={part} must be from 0 to {MOST_PARTS - 1}")
+        if part is not None and overwrite:
+            raise ValueError("a part replaces nothing; pass overwrite to publish_shards")
+        options: dict[str, Any] = {
+            "compression": compression,
+            "level": level,
+            "block_bytes": block_bytes,
+        }
+        # Refuses wrong options before anything is made.
+        RecordWriter(io.BytesIO(), **options).close()
+        self._options = {**options, "fsync": fsync}
+        self._features = None if features is None else features_to_json(features)
+        self._part = part
+        self._overwrite = overwrite
+        self._progress = progress
+        self._at_once = num_shards or 1
+        self._most_records = records_per_shard or _NO_LIMIT
+        self._most_bytes = bytes_per_shard or DEFAULT_BYTES_PER_SHARD
+        if records_per_shard or num_shards:
+            self._most_bytes = _NO_LIMIT
+        self._full: list[ManifestEntry] = []
+        self._full_records = self._full_bytes = 0
+        self._open: list[OpenShard] = []
+        # The one that gets the next record, and in a round robin those that come behind it.
+        self._writer: RecordWriter | None = None
+        self._turns: Iterator[RecordWriter] | None = None
+        self._failure: BaseException | None = None
+        self._owner = os.getpid()
+        self._names = ShardNames(name)
+        self.name = os.fsdecode(name)
+        self.manifest: Manifest | None = None
+        """What was published, behind `close`."""
+        os.makedirs(self._names.folder or ".", exist_ok=True)
+        with self._names.journal() as journal:
+            journal.remove_leftovers(part)
+            if part is None:
+                existing(self._names, overwrite=overwrite)
+            self._staging = Staging(self._names.folder, self._names.stem, part)
+        self._closed = False
+        if num_shards:
+            try:
+                self._turns = cycle([self._begin() for _ in range(num_shards)])
+            except BaseException:
+                self._abort()
+                raise
+            self._writer = next(self._turns)
+
+    @property
+    def records(self) -> int:
+        """How many records were written, to all shards."""
+        return self._full_records + sum(shard.writer.records for shard in self._open)
+
+    @property
+    def raw_bytes(self) -> int:
+        """How many bytes their frames have, before compression."""
+        return self._full_bytes + sum(shard.writer.raw_bytes for shard in self._open)
+
+    def write(self, record: Buffer) -> None:
+        """Write one record, a C-contiguous bytes-like object; TypeError for all else."""
+        if self._closed or self._failure is not None:
+            self._refuse()
+        try:
+            writer = self._begin() if self._writer is None else self._writer
+            writer.write(record)
+            if self._turns is not None:
+                self._writer = next(self._turns)
+            elif writer.records >= self._most_records or writer.raw_bytes >= self._most_bytes:
+                self._end()
+        except TypeError:
+            # Nothing was written.
+            raise
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def write_many(self, records: Iterable[Buffer] | RecordBlock) -> None:
+        """Write each record of an iterable; a `RecordBlock` whole, where the policy allows it."""
+        if not isinstance(records, RecordBlock) or self._turns is not None:
+            for record in records:
+                self.write(record)
+            return
+        if self._closed or self._failure is not None:
+            self._refuse()
+        try:
+            self._write_block(records)
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def _write_block(self, block: RecordBlock) -> None:
+        """Cut a block where its records, written one by one, would go to another shard."""
+        ends = np.cumsum(block.lengths + FRAME_OVERHEAD)
+        begin = done = 0
+        while begin < len(block):
+            writer = self._begin() if self._writer is None else self._writer
+            full = min(done + self._most_bytes - writer.raw_bytes, int(ends[-1]))
+            by_bytes = int(np.searchsorted(ends, full)) + 1
+            end = min(begin + self._most_records - writer.records, by_bytes)
+            writer.write_many(block[begin:end])
+            begin, done = end, int(ends[end - 1])
+            if writer.records >= self._most_records or writer.raw_bytes >= self._most_bytes:
+                self._end()
+
+    def _begin(self) -> RecordWriter:
+        """Open the next shard."""
+        self._check_owner()
+        index = len(self._full) + len(self._open)
+        shard = OpenShard(
+            self._staging.path(self._staging.shard(index)),
+            self._options,
+            at_once=self._at_once,
+            told=self._tell,
+        )
+        self._open.append(shard)
+        self._writer = shard.writer
+        return shard.writer
+
+    def _end(self) -> None:
+        """Complete the shard that was opened first."""
+        self._check_owner()
+        entry = self._open[0].close()
+        del self._open[0]
+        self._writer = None
+        self._full.append(entry)
+        self._full_records += entry.records
+        self._full_bytes += entry.raw_bytes
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self.records, self.raw_bytes)
+
+    def close(self) -> None:
+        """Complete the shards and publish them. Closing twice is harmless.
+
+        Raises what an earlier write raised, if one did. Whatever is raised here, nothing was
+        published, and an existing set is as it was.
+        """
+        if self._closed:
+            return
+        if not self._is_owner():
+            self._leave()
+            return
+        try:
+            self._complete()
+        except BaseException:
+            self._abort()
+            raise
+        self._leave()
+
+    def _complete(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if not self._full and not self._open:
+            self._begin()
+        while self._open:
+            self._end()
+        entries = self._full
+        if self._turns is None:
+            # The last may have been opened for what turned out to be no record.
+            entries = [entry for entry in entries if entry.records] or entries
+        written = Manifest(
+            self._staging.manifest,
+            tuple(entries),
+            codec_named(self._options["compression"]),
+            self._features,
+        )
+        fsync = self._options["fsync"]
+        with self._names.journal() as journal:
+            if self._part is None:
+                self.manifest = publish(
+                    journal,
+                    self._names,
+                    self._staging,
+                    [written],
+                    overwrite=self._overwrite,
+                    fsync=fsync,
+                )
+            else:
+                journal.remove_leftovers(self._part)
+                self._staging.write_manifest(written, fsync=fsync)
+
+    def _leave(self) -> None:
+        """Let go of the files, whatever is in them."""
+        self._closed = True
+        for shard in self._open:
+            shard.abandon()
+        self._staging.release()
+
+    def _abort(self) -> None:
+        for shard in self._open:
+            shard.abandon()
+        self._open.clear()
+        self._staging.remove()
+        self._leave()
+
+    def _is_owner(self) -> bool:
+        return os.getpid() == self._owner
+
+    def _check_owner(self) -> None:
+        if not self._is_owner():
+            raise ValueError(
+                f"{self.name}: opened in process {self._owner}, used in {os.getpid()}; write parts "
+                "(part=i), with a writer in each process"
+            )
+
+    def _refuse(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        raise ValueError(f"{self.name}: write to a closed ShardWriter")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        elif not self._closed:
+            if self._is_owner():
+                self._abort()
+            else:
+                self._leave()
+
+    def __del__(self) -> None:
+        if self._closed or not self._is_owner():
+            return
+        warnings.warn(
+            f"{self.name}: ShardWriter was never closed; what was written lies in "
+            f"{self._staging.path('')}",
+            ResourceWarning,
+            stacklevel=2,
+            source=self,
+        )
+        self._leave()
+
+
+def _check_policy(**policies: int | None) -> None:
+    given = {name: value for name, value in policies.items() if value is not None}
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)} exclude each other; choose one")
+    for name, value in given.items():
+        if operator.index(value) < 1:
+            raise ValueError(f"{name}={value} must be at least 1")
