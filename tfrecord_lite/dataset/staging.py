@@ -32,8 +32,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 from tfrecord_lite.dataset.manifest import MANIFEST_SUFFIX, is_plain_name
-from tfrecord_lite.records.storage import PARTIAL_SUFFIX, Output, is_partial
-from tfrecord_lite.records.storage import fsync_folder
+from tfrecord_lite.records.storage import PARTIAL_SUFFIX, Output, fsync_folder, is_partial
 
 if sys.platform != "win32":
     import fcntl
