@@ -1,0 +1,66 @@
+"""``tfrecord-lite index``: sidecars, by which records can be read in any order."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import typer
+
+from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
+from tfrecord_lite.cli.text import plural, printable, size_text
+from tfrecord_lite.cli.verify import _progress_bar
+from tfrecord_lite.dataset.fingerprint import StaleIndexError
+from tfrecord_lite.dataset.index import RecordIndex
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.records.paths import expand_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["run"]
+
+# As those who use DALI name their text indexes.
+_TEXT_SUFFIX = ".idx"
+
+
+def run(files: list[str], *, text: bool, verify: bool) -> None:
+    """Index all files, even where one of them cannot be, and print what was written."""
+    expanded = expand_paths(files)
+    failures: list[Exception] = []
+    with _progress_bar([*expanded]) as progress:
+        for file in expanded:
+            try:
+                print(_index(file, progress, text=text, verify=verify))
+            except (TFRecordError, OSError, ValueError) as error:
+                failures.append(error)
+                print(f"{'FAILED':8}{printable(str(error))}")
+    print(f"{plural(len(expanded), 'file')}, {len(failures)} failed")
+    if failures:
+        damaged = all(isinstance(error, TFRecordError) for error in failures)
+        raise typer.Exit(DAMAGED if damaged else UNUSABLE)
+
+
+def _index(
+    file: str, progress: Callable[[str, int], object] | None, *, text: bool, verify: bool
+) -> str:
+    """Index one file, if that is not done yet, and return a line about it."""
+    index = None if verify else _fresh(file)
+    state = "ok" if text or index is None else "fresh"
+    if index is None:
+        index = RecordIndex.build(file, verify=verify, progress=progress)
+    if text:
+        written = file + _TEXT_SUFFIX
+        index.to_text(written)
+    else:
+        written = index.save() if state == "ok" else index.sidecar
+    size = size_text(os.path.getsize(written))
+    return f"{state:8}{printable(written)}: {plural(len(index), 'record')}, {size}"
+
+
+def _fresh(file: str) -> RecordIndex | None:
+    """Return what the sidecar holds, where there is one that fits."""
+    try:
+        return RecordIndex.load(file)
+    except (StaleIndexError, FileNotFoundError):
+        return None

@@ -1,0 +1,265 @@
+"""RecordFile: the records of a file by their numbers, in any order, each checked."""
+
+from __future__ import annotations
+
+import operator
+from itertools import chain
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from tfrecord_lite.dataset.fingerprint import StaleIndexError
+from tfrecord_lite.dataset.frames import Frames
+from tfrecord_lite.dataset.index import RecordIndex
+from tfrecord_lite.dataset.member_frames import MemberFrames
+from tfrecord_lite.dataset.picked_block import PickedBlock
+from tfrecord_lite.dataset.plain_frames import PlainFrames
+from tfrecord_lite.errors import CorruptRecordError
+from tfrecord_lite.records.checksum import first_bad_length, first_bad_record, masked_crc32c
+from tfrecord_lite.records.framing import (
+    FOOTER_SIZE,
+    FRAME_OVERHEAD,
+    HEADER_SIZE,
+    SLACK_BYTES,
+    footer_of,
+    header_of,
+)
+from tfrecord_lite.records.positions import PositionedFile
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    import numpy.typing as npt
+    from typing_extensions import Self
+
+    from tfrecord_lite._types import Int64Array, Path
+    from tfrecord_lite.dataset.frames import FramesAt
+    from tfrecord_lite.errors import TFRecordError
+
+    Numbers = Sequence[int] | npt.NDArray[np.integer[Any]]
+
+__all__ = ["RecordFile"]
+
+# How many records an iteration plans for at once.
+_PLANNED = 1 << 14
+
+
+class RecordFile:
+    """The records of a plain or a blocked gzip file as a sequence of ``bytes``.
+
+    ``file[i]`` is a record, counted from the end where i is negative; ``file[a:b]`` and
+    ``file[[i, j, ...]]`` (a list, or an array of integers) are lists of records, in the order
+    asked. ``index`` is the file's `RecordIndex`; without one the sidecar is taken if it fits, else
+    the index is built. Reading many at once is cheaper than one by one: they are read in the order
+    of the file, near ones together, and each gzip member is inflated once.
+
+    With ``verify`` every record has passed both checksums; without, that of its length. What fails
+    is a `CorruptRecordError` with file, record and offset; a record above ``max_record_bytes`` is a
+    `RecordTooLargeError`, a damaged gzip member a `CompressionError`. A file that is not the one
+    indexed is a `StaleIndexError`, also when it has changed under the open file; one that has
+    become shorter is a `TruncatedRecordError`.
+
+    Threads may share one, and so may forked processes; pickled it takes its index along and opens
+    the file anew. Not for pipes, zlib, or gzip in one stream: these have only a front.
+
+    >>> import os, tempfile, tfrecord_lite as tfr
+    >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
+    >>> _ = tfr.write_records(path, [b"zero", b"one", b"two", b"three"], compression="GZIP")
+    >>> with tfr.RecordFile(path) as file:
+    ...     print(len(file), file[1], file[-1], file[1:3], file[[3, 0, 3]])
+    4 b'one' b'three' [b'one', b'two'] [b'three', b'zero', b'three']
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        index: RecordIndex | None = None,
+        verify: bool = True,
+        max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+    ) -> None:
+        self._file = PositionedFile(path)
+        try:
+            self.index = RecordIndex.open(path) if index is None else index
+            # What was opened is what was indexed.
+            self.index.check(self._file)
+        except BaseException:
+            self._file.close()
+            raise
+        self.path = self._file.path
+        self._count = len(self.index)
+        self._verify = verify
+        self._max_record_bytes = max_record_bytes
+        self._frames: FramesAt
+        if self.index.members is None:
+            self._frames = PlainFrames(self._file, self.index.bounds, max_record_bytes)
+        else:
+            self._frames = MemberFrames(self._file, self.index.members, max_record_bytes)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, which: int | np.integer[Any]) -> bytes: ...
+    @overload
+    def __getitem__(self, which: slice | Numbers) -> list[bytes]: ...
+    def __getitem__(self, which: Any) -> bytes | list[bytes]:
+        if isinstance(which, slice):
+            return self._records(np.arange(*which.indices(len(self)), dtype=np.int64))
+        try:
+            number = operator.index(which)
+        except TypeError:
+            return self._records(self._numbers(which))
+        return self._record(number)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for begin in range(0, len(self), _PLANNED):
+            end = min(begin + _PLANNED, len(self))
+            numbers = np.arange(begin, end, dtype=np.int64)
+            for records in self._ascending(numbers):
+                yield from records
+
+    def read_block(self, indices: Numbers) -> PickedBlock:
+        """Return records in one buffer, in the order asked, int64 ``[records]`` or a list of ints.
+
+        The block knows their numbers and offsets, for errors about what is in them.
+        """
+        numbers = self._numbers(indices)
+        found = None
+        if len(numbers) > 1 and (np.diff(numbers) == 1).all():
+            found = self._frames.stretch(int(numbers[0]), int(numbers[-1]) + 1)
+        if found is None:
+            order = np.argsort(numbers, kind="stable")
+            frames: list[bytes] = []
+            offsets = np.empty(len(numbers), np.int64)
+            for piece, begins in self._frames.pieces(numbers[order]):
+                offsets[order[len(frames) : len(frames) + len(piece)]] = begins
+                frames += piece
+            found = _joined(_in_order(frames, order), offsets)
+        return self._checked(found, numbers)
+
+    def _checked(self, frames: Frames, numbers: Int64Array) -> PickedBlock:
+        """Return a block of frames once their checksums have proved to hold."""
+        buffer, sizes, offsets = frames
+        starts, lengths = np.cumsum(sizes) - sizes + HEADER_SIZE, sizes - FRAME_OVERHEAD
+        check = first_bad_record if self._verify else first_bad_length
+        bad = check(buffer, starts, lengths)
+        if bad < len(starts):
+            begin = int(starts[bad]) - HEADER_SIZE
+            error = _fault(buffer[begin : begin + int(sizes[bad])].tobytes())
+            error.path, error.record, error.offset = self.path, int(numbers[bad]), int(offsets[bad])
+            raise error
+        return PickedBlock(
+            buffer, starts, lengths, path=self.path, numbers=numbers, offsets=offsets
+        )
+
+    def _numbers(self, indices: Numbers) -> Int64Array:
+        """Return what a caller asks for as numbers of records, none negative."""
+        given = np.asarray(indices)
+        if given.ndim != 1 or (given.dtype.kind not in "iu" and len(given)):
+            raise TypeError(
+                f"{self.path}: records are asked for by an integer, a slice, or a list or array of "
+                f"integers, not {given.dtype}{list(given.shape)}"
+            )
+        beyond = (given >= self._count) | (given < -self._count)
+        if beyond.any():
+            raise self._no_record(int(given[np.argmax(beyond)]))
+        numbers = given.astype(np.int64)
+        numbers[numbers < 0] += self._count
+        return numbers
+
+    def _no_record(self, number: int) -> IndexError:
+        return IndexError(f"{self.path}: no record {number}, there are {self._count}")
+
+    def _record(self, which: int) -> bytes:
+        number = which + self._count if which < 0 else which
+        if not 0 <= number < self._count:
+            raise self._no_record(which)
+        header, data, footer = self._frames.frame(number)
+        if header == header_of(len(data)) and (not self._verify or footer == footer_of(data)):
+            return data
+        # The same again, slowly, says what is wrong.
+        return self.read_block([number])[0]
+
+    def _records(self, numbers: Int64Array) -> list[bytes]:
+        """Return records, read in the order of the file, a piece at a time."""
+        order = np.argsort(numbers, kind="stable")
+        return _in_order([*chain.from_iterable(self._ascending(numbers[order]))], order)
+
+    def _ascending(self, numbers: Int64Array) -> Iterator[list[bytes]]:
+        """Iterate over records by the piece."""
+        if self._frames.are_large(numbers):
+            for number in numbers.tolist():
+                yield [self._record(number)]
+            return
+        done = 0
+        for frames, offsets in self._frames.pieces(numbers):
+            self._checked(_joined(frames, offsets), numbers[done : done + len(frames)])
+            yield [frame[HEADER_SIZE:-FOOTER_SIZE] for frame in frames]
+            done += len(frames)
+
+    def close(self) -> None:
+        """Close the file. Closing twice is harmless."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<RecordFile of {self.path}: {len(self)} records>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        options = {
+            "index": self.index,
+            "verify": self._verify,
+            "max_record_bytes": self._max_record_bytes,
+        }
+        return _reopen, (self.path, options)
+
+
+def _reopen(path: str, options: dict[str, Any]) -> RecordFile:
+    return RecordFile(path, **options)
+
+
+def _joined(frames: list[bytes], offsets: Int64Array) -> Frames:
+    """Lay frames out one after another, as in a file."""
+    buffer = np.frombuffer(bytearray().join([*frames, bytes(SLACK_BYTES)]), np.uint8)
+    return Frames(buffer, np.fromiter(map(len, frames), np.int64, len(frames)), offsets)
+
+
+def _in_order(items: list[bytes], order: Int64Array) -> list[bytes]:
+    """Put items, of which ``order`` tells where each belongs, into their places."""
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(len(order))
+    return list(map(items.__getitem__, ranks.tolist()))
+
+
+def _fault(frame: bytes) -> TFRecordError:
+    """Say what is wrong with a frame of which a checksum, or the length indexed, does not hold."""
+    header, what = frame[:HEADER_SIZE], "data"
+    data, footer = frame[HEADER_SIZE:-FOOTER_SIZE], frame[-FOOTER_SIZE:]
+    if header != header_of(len(data)):
+        what, data, footer = "length", header[:8], header[8:]
+    expected, actual = int.from_bytes(footer, "little"), masked_crc32c(data)
+    if actual == expected:
+        stated = int.from_bytes(header[:8], "little")
+        return StaleIndexError(
+            f"the record here has {stated} bytes, in the index it has {len(frame) - FRAME_OVERHEAD}"
+        )
+    error = CorruptRecordError(
+        f"checksum of the {what} is 0x{actual:08x}, expected 0x{expected:08x} as the file states",
+        expected=expected,
+        actual=actual,
+    )
+    error.kind = what
+    return error

@@ -1,0 +1,141 @@
+"""The members of a blocked gzip file: found by hopping, inflated one by one.
+
+What stands in a member's header is told in `tfrecord_lite.records.deflate`. It is believed as far
+as it agrees with itself, with the file and with the size in the member's trailer; how many records
+a member holds is known for certain once it has been inflated.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from tfrecord_lite.errors import CompressionError, TruncatedRecordError
+from tfrecord_lite.records.compression import GZIP_WBITS
+from tfrecord_lite.records.deflate import (
+    _EMPTY_MEMBER,
+    _GZIP_START,
+    _MEMBER_HEADER,
+    _MEMBER_TRAILER,
+    _SUBFIELD,
+    _SUBFIELD_SIZE,
+)
+from tfrecord_lite.records.framing import FRAME_OVERHEAD
+from tfrecord_lite.records.inflate import _isal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tfrecord_lite.records.positions import PositionedFile
+
+    Number = TypeVar("Number", int, Any)
+
+__all__ = ["EMPTY_SIZE", "Member", "hop_members", "inflate_member", "is_plausible"]
+
+EMPTY_SIZE = len(_EMPTY_MEMBER)
+"""The size in bytes of a gzip file of nothing."""
+
+_LEAST_BYTES = _MEMBER_HEADER.size + _MEMBER_TRAILER.size
+# Deflate packs at most 258 bytes into two bits.
+_MOST_RATIO = 1032
+
+_REWRITE = (
+    "write it anew, in blocks: write_records(new, read_records(old), compression='GZIP'), or "
+    "without compression"
+)
+
+
+class Member(NamedTuple):
+    """What the header of a member states."""
+
+    size: int
+    """The bytes of the whole member in the file."""
+    raw_bytes: int
+    """The bytes of its frames, inflated."""
+    records: int
+
+
+def is_plausible(size: Number, raw_bytes: Number, records: Number) -> Any:
+    """Tell whether such a member can be; of ints, or of columns of them."""
+    return (
+        (size >= _LEAST_BYTES)
+        & (raw_bytes // _MOST_RATIO <= size)
+        & (records >= 1)
+        & (records <= raw_bytes // FRAME_OVERHEAD)
+    )
+
+
+def read_member(data: bytes) -> Member | None:
+    """Return what the header at the front of ``data`` states; None where no such header stands."""
+    if len(data) < _MEMBER_HEADER.size:
+        return None
+    *start, size, raw_bytes, records = _MEMBER_HEADER.unpack_from(data)
+    if start != [_GZIP_START, 4 + _SUBFIELD_SIZE, _SUBFIELD, _SUBFIELD_SIZE]:
+        return None
+    return Member(size, raw_bytes, records) if is_plausible(size, raw_bytes, records) else None
+
+
+def hop_members(file: PositionedFile) -> Iterator[Member]:
+    """Iterate over the members of a whole file, reading of each its header and trailer alone.
+
+    Raises `CompressionError` for what is not blocked gzip, `TruncatedRecordError` where the file
+    ends inside a member.
+    """
+    end = file.status().st_size
+    at = 0
+    head = file.read_at(_MEMBER_HEADER.size, 0)
+    # Also as other programs write nothing, with other names for the system and the effort.
+    if head[:4] == _EMPTY_MEMBER[:4] and head[10:] == _EMPTY_MEMBER[10:]:
+        return
+    while at < end:
+        member = read_member(head)
+        if member is None:
+            raise _no_member(file.path, at, head)
+        begin, at = at, at + member.size
+        beyond = file.read_at(_LEAST_BYTES, at - _MEMBER_TRAILER.size) if at <= end else b""
+        if len(beyond) < _MEMBER_TRAILER.size:
+            raise TruncatedRecordError(
+                f"the file ends inside its GZIP stream, at compressed byte {end}; the member that "
+                f"begins at {begin} has {member.size} bytes, {at - end} are missing",
+                path=file.path,
+            )
+        if _MEMBER_TRAILER.unpack_from(beyond)[1] != member.raw_bytes & 0xFFFFFFFF:
+            raise CompressionError(
+                f"the header and the trailer of the gzip member at compressed byte {begin} state "
+                "different sizes: the file is damaged there",
+                path=file.path,
+            )
+        yield member
+        head = beyond[_MEMBER_TRAILER.size :]
+
+
+def _no_member(path: str, at: int, head: bytes) -> CompressionError:
+    if at:
+        return CompressionError(
+            f"no member of a blocked GZIP file at compressed byte {at}: {head[:4].hex(' ')}; the "
+            f"file is damaged there, or what follows was appended by another program: {_REWRITE}",
+            path=path,
+        )
+    return CompressionError(
+        "no blocked GZIP file, so it can only be read from its front, with RecordReader; for "
+        f"random access {_REWRITE}",
+        path=path,
+    )
+
+
+def inflate_member(data: bytes, member: Member) -> bytes:
+    """Return the frames in the bytes of a whole member; `CompressionError` where it is damaged.
+
+    No more is inflated than the header states.
+    """
+    engine = _isal() or zlib
+    decoder = engine.decompressobj(wbits=GZIP_WBITS)
+    try:
+        frames: bytes = decoder.decompress(data, member.raw_bytes + 1)
+    except (zlib.error, engine.error) as error:
+        raise CompressionError(str(error).rpartition(": ")[2]) from None
+    if len(frames) != member.raw_bytes or not decoder.eof or decoder.unused_data:
+        raise CompressionError(
+            f"it does not inflate to the {member.raw_bytes} bytes that it states"
+        )
+    return frames
