@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from tfrecord_lite._version import __version__
+from tfrecord_lite.cli import index as index_command
 from tfrecord_lite.cli import info as info_command
+from tfrecord_lite.cli import shard as shard_command
 from tfrecord_lite.cli import show as show_command
 from tfrecord_lite.cli import verify as verify_command
 from tfrecord_lite.cli.exits import clean_exit
@@ -86,6 +88,54 @@ def verify(files: Files, json: Json = False) -> None:
     """
     with clean_exit():
         verify_command.run(files, as_json=json)
+
+
+@app.command()
+def index(
+    files: Files,
+    text: Annotated[
+        bool, typer.Option(help="Write the text form, offset and size a line, as DALI reads it.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option(help="Check the data of every record as well, not the lengths alone.")
+    ] = False,
+) -> None:
+    """Write an index beside each file, by which records can be read in any order."""
+    with clean_exit():
+        index_command.run(files, text=text, verify=verify)
+
+
+@app.command()
+def shard(
+    sources: Files,
+    name: Annotated[
+        str, typer.Argument(help="Name of the set, or a pattern of its files with {index}.")
+    ],
+    records_per_shard: Annotated[
+        int | None, typer.Option(min=1, help="A new shard after so many records.")
+    ] = None,
+    bytes_per_shard: Annotated[
+        str | None, typer.Option(help="A new shard after so many bytes, such as 128M.")
+    ] = None,
+    num_shards: Annotated[
+        int | None, typer.Option(min=1, help="So many shards, which take turns.")
+    ] = None,
+    compression: Annotated[
+        str | None, typer.Option(help="GZIP, ZLIB or none; left out: that of the first file.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a set of that name.")] = False,
+) -> None:
+    """Write the records of all files to the shards of a set, and its manifest."""
+    with clean_exit():
+        shard_command.run(
+            sources,
+            name,
+            compression=compression,
+            overwrite=overwrite,
+            records_per_shard=records_per_shard,
+            bytes_per_shard=bytes_per_shard and shard_command.bytes_of(bytes_per_shard),
+            num_shards=num_shards,
+        )
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,7 +1,52 @@
-"""Many files: shards, batches, datasets."""
+"""Many files: batches, shards, random access, datasets."""
 
 from __future__ import annotations
 
-from tfrecord_lite.dataset.batches import read_batches, write_examples
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["read_batches", "write_examples"]
+if TYPE_CHECKING:
+    from tfrecord_lite.dataset.batches import read_batches, write_examples
+    from tfrecord_lite.dataset.fingerprint import StaleIndexError
+    from tfrecord_lite.dataset.index import RecordIndex
+    from tfrecord_lite.dataset.loader import Dataset
+    from tfrecord_lite.dataset.manifest import Manifest, find_manifest
+    from tfrecord_lite.dataset.publishing import publish_shards
+    from tfrecord_lite.dataset.record_file import RecordFile
+    from tfrecord_lite.dataset.shard_writer import ShardWriter
+    from tfrecord_lite.dataset.shards import expand_shards
+
+__all__ = [
+    "Dataset",
+    "Manifest",
+    "RecordFile",
+    "RecordIndex",
+    "ShardWriter",
+    "StaleIndexError",
+    "expand_shards",
+    "find_manifest",
+    "publish_shards",
+    "read_batches",
+    "write_examples",
+]
+
+# Where each name is at home: who reads batches loads nothing of shards and indexes.
+_ROOMS = {
+    "Dataset": "loader",
+    "Manifest": "manifest",
+    "RecordFile": "record_file",
+    "RecordIndex": "index",
+    "ShardWriter": "shard_writer",
+    "StaleIndexError": "fingerprint",
+    "expand_shards": "shards",
+    "find_manifest": "manifest",
+    "publish_shards": "publishing",
+    "read_batches": "batches",
+    "write_examples": "batches",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from dataset.sets import COUNTS, KINDS, RECORDS
+from dataset.test_batches import write
+
+from tfrecord_lite.dataset import memory, picker, plan, record_set
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Read so little at once that an epoch takes many pieces."""
+    monkeypatch.setattr(record_set, "FIRST_BLOCK_BYTES", 1000)
+    monkeypatch.setattr(memory, "_BLOCK_BYTES", dict.fromkeys(memory._BLOCK_BYTES, (1000, 1000)))
+    monkeypatch.setattr(plan, "_MOST_BYTES", 4000)
+    monkeypatch.setattr(plan, "_SCATTERED_GZIP_BYTES", 2000)
+    monkeypatch.setattr(picker, "_OPEN_FILES", 2)
+    monkeypatch.setattr(picker, "_OPEN_GZIP_FILES", 1)
+
+
+@pytest.fixture
+def sets(tmp_path):
+    """Give the same records as files of each kind, and as files of all kinds "mixed"."""
+
+    class Sets(dict):
+        def __missing__(self, kind):
+            folder = tmp_path / kind
+            folder.mkdir()
+            self[kind] = []
+            for number, (begin, end) in enumerate(pairwise(np.cumsum([0, *COUNTS]).tolist())):
+                options = KINDS[kind] if kind in KINDS else list(KINDS.values())[number % 4]
+                path = folder / f"{number}.tfrecord"
+                self[kind].append(write(path, RECORDS[begin:end], **options))
+            return self[kind]
+
+    return Sets()

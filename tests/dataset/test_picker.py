@@ -1,0 +1,156 @@
+"""RecordSet and Picker: the records of many files by their numbers, and in pieces."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from dataset.sets import COUNTS, INDEXED, RECORDS
+from dataset.test_batches import write
+
+from tfrecord_lite.dataset import picker
+from tfrecord_lite.dataset.chunk import Run
+from tfrecord_lite.dataset.index import RecordIndex
+from tfrecord_lite.dataset.picker import Picker
+from tfrecord_lite.dataset.record_set import RecordSet
+from tfrecord_lite.errors import (
+    CompressionError,
+    CorruptRecordError,
+    RecordTooLargeError,
+    TruncatedRecordError,
+)
+
+RANDOM = np.random.default_rng(0)
+ORDERS = {
+    "one": [43],
+    "all": range(100),
+    "a piece of one file": range(10, 30),
+    "a piece of several files": range(40, 70),
+    "backwards": range(99, -1, -1),
+    "some, twice": [5, 99, 5, 43, 60, 0, 0],
+    "any": RANDOM.permutation(100),
+}
+
+
+def pick(records, numbers):
+    source = Picker(records)
+    numbers = np.asarray(numbers, np.int64)
+    chunk = source.pick(Run(numbers, np.arange(len(numbers))))
+    source.close()
+    return chunk
+
+
+@pytest.fixture(params=INDEXED)
+def records(request, sets):
+    found = RecordSet(sets[request.param])
+    found.build_indexes(needed=True)
+    return found
+
+
+@pytest.mark.parametrize("numbers", ORDERS.values(), ids=ORDERS.keys())
+@pytest.mark.parametrize("way", ["quick", "no preadv", "too large"])
+def test_records_come_as_asked(records, monkeypatch, numbers, way):
+    if way == "no preadv":
+        monkeypatch.delattr(os, "preadv", raising=False)
+    if way == "too large":
+        # A piece with a record above the limit is left for the RecordFile to judge.
+        monkeypatch.setattr(picker, "DEFAULT_MAX_RECORD_BYTES", 10)
+    chunk = pick(records, numbers)
+    assert list(chunk.block) == [RECORDS[number] for number in numbers]
+    assert (chunk.damages, chunk.error) == ([], None)
+    assert chunk.numbers.tolist() == list(numbers)
+    assert chunk.steps.tolist() == list(range(len(numbers)))
+
+
+def test_places(records):
+    assert records.total() == 100
+    assert records.bases.tolist() == np.cumsum([0, *COUNTS]).tolist()
+    assert [records.place(number) for number in (0, 2, 3, 42, 43, 60, 99)] == [
+        (0, 0),
+        (0, 2),
+        (1, 0),
+        (1, 39),
+        (3, 0),
+        (4, 0),
+        (5, 38),
+    ]
+    for number in (0, 42, 43, 99):
+        block = records.block_of(number)
+        file, record = records.place(number)
+        assert list(block) == [RECORDS[number]]
+        assert (block.path, block.first_record) == (records.files[file], record)
+
+
+@pytest.mark.parametrize("kind", ["plain", "blocked", "gzip", "zlib", "mixed"])
+def test_a_stream_has_any_stretch(sets, kind):
+    records = RecordSet(sets[kind])
+    for counted in (False, True):
+        if counted:
+            assert records.total() == 100
+        for begin in (0, 1, 3, 42, 43, 44, 99, 100):
+            for end in (*range(begin, 101, 9), None):
+                chunks = list(records.stream(begin, end, 1000))
+                found = [record for chunk in chunks for record in chunk.block]
+                assert found == RECORDS[begin:end]
+                numbers = [number for chunk in chunks for number in chunk.numbers.tolist()]
+                assert numbers == list(range(100))[begin:end]
+                steps = [step for chunk in chunks for step in chunk.steps.tolist()]
+                assert steps == [number - begin + 1000 for number in numbers]
+
+
+def error(kind, record, offset, actual=None):
+    known = {
+        "data": CorruptRecordError,
+        "truncated": TruncatedRecordError,
+        "too_large": RecordTooLargeError,
+        "compression": CompressionError,
+    }
+    return known[kind]("bad", path="a", record=record, offset=offset, actual=actual)
+
+
+@pytest.mark.parametrize("kind", ["data", "truncated", "too_large", "compression"])
+@pytest.mark.parametrize("options", [{}, {"compression": "GZIP", "block_bytes": 1000}])
+def test_which_region_is_left_out(tmp_path, kind, options):
+    index = RecordIndex.build(write(tmp_path / "a", RECORDS, **options))
+    ends = np.cumsum([len(record) + 16 for record in RECORDS]).tolist()
+    begin, end, record = ends[49], ends[50], 50
+    if kind == "truncated":
+        end = ends[-1]
+    if kind == "compression" and options:
+        # All of the member.
+        firsts = index.members.first_records
+        member = int(np.searchsorted(firsts, 50, "right")) - 1
+        record = int(firsts[member])
+        begin, end = index.members.raw_offsets[member : member + 2].tolist()
+    found = picker._damage(index, error(kind, 50, ends[49], len(RECORDS[50])))
+    assert found == (index.path, begin, end, record, kind, "bad")
+
+
+@pytest.mark.parametrize("tolerant", [False, True])
+def test_of_several_faults_the_first_in_the_order_counts(sets, tolerant):
+    paths = sets["plain"]
+    for file, last in ((1, 20), (5, 70)):
+        with open(paths[file], "r+b") as target:
+            base = sum(COUNTS[:file])
+            target.seek(sum(len(record) + 16 for record in RECORDS[base : last + 1]) - 1)
+            target.write(b"\xff")
+    records = RecordSet(paths, tolerant=tolerant)
+    records.build_indexes(needed=True)
+    numbers = [*range(80, 60, -1), *range(30, 10, -1)]
+    chunk = pick(records, numbers)
+    if tolerant:
+        assert chunk.error is None
+        assert [(found.path, found.record) for found in chunk.damages] == [
+            (paths[5], 9),
+            (paths[1], 17),
+        ]
+        kept = [row for row, number in enumerate(numbers) if number not in (20, 70)]
+    else:
+        assert chunk.damages == []
+        assert isinstance(chunk.error, CorruptRecordError)
+        assert (chunk.error.path, chunk.error.record) == (paths[5], 9)
+        kept = list(range(10))
+    assert chunk.steps.tolist() == kept
+    assert chunk.numbers.tolist() == [numbers[row] for row in kept]
+    assert list(chunk.block) == [RECORDS[numbers[row]] for row in kept]

@@ -1,0 +1,105 @@
+"""Segment: memory that two processes share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tfrecord_lite.dataset.segment import Segment
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux alone has it")
+
+VALUES = {
+    "nothing": None,
+    "empty": {},
+    "numbers": {"a": np.arange(5), "b": np.linspace(0, 1, 7, dtype=np.float32).reshape(7, 1)},
+    "no_elements": {"a": np.empty((0, 3), np.int64), "b": np.empty((3, 0), np.float32)},
+    "a_scalar": np.array(3),
+    "bytes": np.array([b"x", b"yy\0", b""], object),
+    "lists": [1, "two", (b"three", None)],
+    "columns_first": np.asfortranarray(np.arange(6).reshape(2, 3)),
+    "every_other": np.arange(10)[::2],
+    "structured": np.zeros(2, [("a", "<i2"), ("b", "<f4")]),
+    "dates": np.array(["2020-01-01"], "M8[D]"),
+    "big_endian": np.arange(3, dtype=">i4"),
+    "large": np.arange(1 << 20),
+}
+
+
+@pytest.fixture
+def pair():
+    ours = Segment.create()
+    theirs = Segment(os.dup(ours.handle))
+    yield ours, theirs
+    ours.close()
+    theirs.close()
+
+
+def plain(value):
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return (value.dtype, value.tolist()) if isinstance(value, np.ndarray) else value
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("copy", [True, False])
+def test_a_value_comes_across(pair, name, copy):
+    ours, theirs = pair
+    found = theirs.read(ours.write(VALUES[name]), copy=copy)
+    assert plain(found) == plain(VALUES[name])
+
+
+def test_one_value_after_another_in_both_directions(pair):
+    for _ in range(2):
+        for name, value in VALUES.items():
+            for writer, reader in (pair, pair[::-1]):
+                assert plain(reader.read(writer.write(value))) == plain(value), name
+
+
+def test_a_copy_stays_and_may_be_changed(pair):
+    ours, theirs = pair
+    first = theirs.read(ours.write(np.arange(100)))
+    ours.write(np.zeros(100, np.int64))
+    assert first.tolist() == list(range(100))
+    first[:] = 7
+    assert theirs.read(ours.write(np.arange(3))).tolist() == [0, 1, 2]
+
+
+def test_without_a_copy_it_is_the_memory_itself(pair):
+    ours, theirs = pair
+    extent = ours.write(np.arange(100))
+    first = theirs.read(extent, copy=False)
+    ours.write(np.zeros(100, np.int64))
+    assert not first.any()
+
+
+def test_arrays_are_aligned(pair):
+    ours, theirs = pair
+    found = theirs.read(ours.write([np.arange(n, dtype=np.uint8) for n in range(20)]), copy=False)
+    assert all(array.ctypes.data % 64 == 0 for array in found if len(array))
+
+
+def test_arrays_keep_the_memory_when_it_is_closed():
+    ours = Segment.create()
+    found = ours.read(ours.write(np.arange(1000)), copy=False)
+    ours.close()
+    assert found.sum() == 999 * 500
+
+
+def test_a_child_inherits_the_handle(pair):
+    ours, _ = pair
+    extent = ours.write({"a": np.arange(5)})
+    program = f"""
+from tfrecord_lite.dataset.segment import Extent, Segment
+segment = Segment({ours.handle})
+value = segment.read(Extent{tuple(extent)})
+value["a"] *= 2
+print(*segment.write(value))
+"""
+    found = subprocess.check_output([sys.executable, "-c", program], pass_fds=[ours.handle])
+    answer = type(extent)(*map(int, found.split()))
+    assert ours.read(answer)["a"].tolist() == [0, 2, 4, 6, 8]

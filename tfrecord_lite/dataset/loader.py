@@ -1,0 +1,299 @@
+"""Dataset: the records of many files in batches, epoch by epoch, in an order to be resumed."""
+
+from __future__ import annotations
+
+import operator
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Literal
+
+from tfrecord_lite.dataset.batcher import Place, batches_of
+from tfrecord_lite.dataset.chunk import Chunk
+from tfrecord_lite.dataset.fitting import check_features, find_features
+from tfrecord_lite.dataset.order import batch_count
+from tfrecord_lite.dataset.part import PartReader, Task
+from tfrecord_lite.dataset.plan import Plan
+from tfrecord_lite.dataset.readahead import read_ahead
+from tfrecord_lite.dataset.record_set import RecordSet
+from tfrecord_lite.dataset.shards import expand_shards
+from tfrecord_lite.dataset.workers import Workers
+from tfrecord_lite.records.checksum import crc32c
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from tfrecord_lite._types import CompressionOrAuto, Path
+    from tfrecord_lite.dataset.order import Even
+    from tfrecord_lite.dataset.part import Part
+    from tfrecord_lite.errors import Damage
+    from tfrecord_lite.example.columns import Column
+    from tfrecord_lite.example.features import FeatureSpec
+
+__all__ = ["Dataset"]
+
+_STATE_VERSION = 1
+
+
+class Dataset:
+    """Examples of many files in batches of columns, epoch by epoch: what a training loop wants.
+
+    Each ``iter()`` is the next epoch. It yields what `parse_example` gives for ``batch_size``
+    records at a time, as `read_batches` does; the last batch is smaller, or is left out with
+    ``drop_remainder``. ``len()`` is the number of batches.
+
+    ``paths`` and what they mean are those of `expand_shards`. Without ``features`` they are those
+    of the manifest, or else are inferred from the first 1,000 records.
+
+    ``shuffle=True`` shuffles all records, read by their numbers: of plain files, or of blocked
+    gzip, which then is inflated almost whole for every 32 MB that are read. A number is the size of
+    a buffer, as in ``tf.data``: all files are read from the front, and inflated once. The order
+    follows from ``seed`` and the number of the epoch, and from nothing else.
+
+    ``shard=(rank, ranks)`` shares the records out among ranks, each a stretch of the order. Each
+    record is one rank's, so the shares may differ by a record and the ranks by a batch. For
+    synchronous training ``even`` makes them equal: "drop" leaves out up to ``ranks - 1`` records
+    at the end of the order, "pad" repeats as many from its beginning.
+
+    ``repeat`` is how many epochs one ``iter()`` goes through, None for no end. No batch has records
+    of two epochs: it is ``tf.data``'s ``batch().repeat()``.
+
+    ``workers`` is how many processes read and decode beside this one; they change nothing in what
+    comes when. They start with the first epoch and end with the dataset, with `close`, or where an
+    epoch is left before its end. Damage, and ``on_damage``, are those of `RecordReader`, and
+    ``len()`` counts what is left out; ``on_damage`` is called in this process.
+
+    What can be known to be wrong is an error here and now, naming the file: one that is missing,
+    is none of records, does not fit its manifest, or has a first record without a feature. So is
+    one that is truncated or has damaged lengths, for which ``check`` reads the frames of files that
+    have neither manifest nor index; it does not look at streams (zlib, and gzip that is not
+    blocked), which cost as much as an epoch.
+
+    Not for use by several threads at once.
+
+    >>> import os, tempfile, tfrecord_lite as tfr
+    >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
+    >>> _ = tfr.write_examples(path, {"label": range(5)})
+    >>> dataset = Dataset(path, batch_size=2, shuffle=True)
+    >>> for epoch in range(2):
+    ...     print([batch["label"].tolist() for batch in dataset])
+    [[1, 2], [4, 3], [0]]
+    [[0, 2], [4, 3], [1]]
+    """
+
+    def __init__(
+        self,
+        paths: Path | Iterable[Path],
+        features: Mapping[str, FeatureSpec] | None = None,
+        *,
+        batch_size: int,
+        shuffle: bool | int = False,
+        seed: int = 0,
+        shard: tuple[int, int] = (0, 1),
+        even: Even = None,
+        repeat: int | None = 1,
+        workers: int = 0,
+        drop_remainder: bool = False,
+        on_damage: Literal["raise"] | Callable[[Damage], Any] = "raise",
+        compression: CompressionOrAuto = "auto",
+        verify: bool = True,
+        check: bool = True,
+    ) -> None:
+        self._batch_size = _at_least(1, batch_size=batch_size)
+        self._shuffle = shuffle if isinstance(shuffle, bool) else _at_least(1, shuffle=shuffle)
+        self._seed = _at_least(0, seed=seed)
+        rank, ranks = map(operator.index, shard)
+        if not 0 <= rank < ranks:
+            raise ValueError(f"shard={shard}: pass (rank, ranks), with rank from 0 to ranks - 1")
+        if even not in (None, "drop", "pad"):
+            raise ValueError(f"even={even!r}; choose None, 'drop' or 'pad'")
+        self._repeat = repeat if repeat is None else _at_least(1, repeat=repeat)
+        self._workers = _at_least(0, workers=workers)
+        self._drop_remainder = drop_remainder
+        if on_damage != "raise" and not callable(on_damage):
+            raise ValueError(
+                f"on_damage={on_damage!r}; pass 'raise' or a callable that gets a Damage"
+            )
+        self._on_damage = on_damage if callable(on_damage) else _unheard
+        if features is not None and not features:
+            raise ValueError(
+                "no features; name at least one, or leave them out to have them inferred"
+            )
+        self._records = RecordSet(
+            expand_shards(paths),
+            compression=compression,
+            verify=verify,
+            tolerant=on_damage != "raise",
+        )
+        by_number = self._shuffle is True
+        if by_number or workers or (check and self._records.manifest is None):
+            self._records.build_indexes(needed=by_number)
+        self._hint = ""
+        if features is None:
+            features, self._hint = find_features(self._records)
+        check_features(self._records, features, self._hint)
+        self.features = dict(features)
+        """The features, as given or as found."""
+        self._plan = Plan(
+            self._records,
+            batch_size=self._batch_size,
+            shuffle=self._shuffle,
+            seed=self._seed,
+            shard=(rank, ranks),
+            even=even,
+            parallel=self._workers > 0,
+        )
+        self._settings = {
+            "files": _fingerprint(self._records),
+            "batch_size": self._batch_size,
+            "shuffle": self._shuffle,
+            "seed": self._seed,
+            "ranks": ranks,
+            "even": even,
+        }
+        self._place = Place(0, 0)
+        self._idle: Workers[Task, Part] | None = None
+
+    def __len__(self) -> int:
+        if self._repeat is None:
+            raise TypeError("with repeat=None there is no end, and so no len()")
+        batches = batch_count(
+            self._plan.steps, self._batch_size, drop_remainder=self._drop_remainder
+        )
+        return batches * self._repeat
+
+    # Iterating.
+
+    def __iter__(self) -> Generator[dict[str, Column], None, None]:
+        before = self._place
+        epoch, step = (self._next_epoch(before), 0) if before.begun else (before.epoch, before.step)
+        self._place = Place(epoch, step, begun=True)
+        return self._batches(self._place)
+
+    def _next_epoch(self, place: Place) -> int:
+        """Return the first epoch behind those that one iterator goes through."""
+        repeat = self._repeat or 1
+        return (place.epoch // repeat + 1) * repeat
+
+    def _batches(self, place: Place) -> Generator[dict[str, Column], None, None]:
+        done = False
+        while not done:
+            resumed, end = place.step > 0, self._next_epoch(place)
+            with closing(self._parts(place.epoch, place.step, end)) as parts:
+                for batch in batches_of(
+                    parts,
+                    self._batch_size,
+                    place,
+                    drop_remainder=self._drop_remainder,
+                    on_damage=self._on_damage,
+                ):
+                    done = True
+                    yield batch
+            place.epoch, place.step = end, 0
+            # Where it was resumed with no batch left, the next epoch begins.
+            done = done or not resumed
+        place.begun = False
+
+    def _parts(self, epoch: int, step: int, end: int) -> Generator[Part, None, None]:
+        reader = PartReader(self._records, self.features, self._hint)
+        tasks = self._tasks(epoch, step, end)
+        if not self._workers:
+            read = read_ahead(map(reader.read, tasks), reader.is_worth_a_thread)
+            with closing(reader), closing(tasks), closing(read):
+                yield from map(reader.decode, read)
+            return
+        workers, self._idle = self._idle, None
+        if workers is None or workers.closed:
+            workers = Workers(reader, self._workers)
+        ahead = read_ahead(tasks, lambda task: isinstance(task.records, Chunk))
+        with closing(tasks), closing(ahead), closing(workers.map(ahead)) as parts:
+            yield from parts
+        if self._idle is None:
+            self._idle = workers
+        else:
+            workers.close()
+
+    def _tasks(self, epoch: int, step: int, end: int) -> Generator[Task, None, None]:
+        while self._repeat is None or epoch < end:
+            empty = step == 0
+            with closing(self._plan.chunks(epoch, step)) as chunks:
+                for chunk in chunks:
+                    empty = False
+                    yield Task(epoch, chunk)
+            if empty:
+                return
+            epoch, step = epoch + 1, 0
+
+    # Resuming.
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the newest iterator stands, as a small dict that JSON can hold.
+
+        It tells of the batches handed out, not of those read ahead. The state of one rank is also
+        that of every other which has been handed out as many batches.
+        """
+        return {
+            "version": _STATE_VERSION,
+            "epoch": self._place.epoch,
+            "position": self._place.step,
+            **self._settings,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Have the next ``iter()`` go on where ``state_dict()`` was called.
+
+        At the very next record; or with the next epoch, where no batch was left. Raises
+        ``ValueError`` for a state of other files, or of other settings that matter to which record
+        comes when; ``workers``, ``repeat`` and ``features`` do not.
+        """
+        version = state.get("version")
+        if version != _STATE_VERSION:
+            raise ValueError(f"a state of version {version!r}; known is {_STATE_VERSION}")
+        for name, ours in self._settings.items():
+            theirs = state.get(name)
+            # True is no buffer of 1.
+            if theirs != ours or type(theirs) is not type(ours):
+                raise ValueError(f"the state is of a Dataset with {name}={theirs!r}, not {ours!r}")
+        epoch, step = state.get("epoch"), state.get("position")
+        if not (isinstance(epoch, int) and isinstance(step, int) and min(epoch, step) >= 0):
+            raise ValueError(f"the state has epoch={epoch!r} and position={step!r}")
+        self._place = Place(epoch, step)
+
+    # Ending.
+
+    def close(self) -> None:
+        """End the worker processes that wait for another epoch. A new epoch starts new ones."""
+        if self._idle is not None:
+            self._idle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _at_least(least: int, **option: Any) -> int:
+    ((name, given),) = option.items()
+    number = operator.index(given)
+    if number < least:
+        raise ValueError(f"{name}={given} must be at least {least}")
+    return number
+
+
+def _fingerprint(records: RecordSet) -> str:
+    """Return what tells the files from others, wherever they lie: names and sizes, in order."""
+    files = zip(map(os.path.basename, records.files), records.sizes, strict=True)
+    text = "".join(f"{name}\0{size}\0" for name, size in files)
+    return f"{len(records.files)} files, {crc32c(os.fsencode(text)):08x}"
+
+
+def _unheard(damage: Damage) -> None:
+    """Nobody asked for it: damage raises."""

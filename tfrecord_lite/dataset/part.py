@@ -1,0 +1,100 @@
+"""A piece of an epoch, decoded: what is done for it, here or in a worker process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tfrecord_lite.dataset.chunk import Chunk, Run
+from tfrecord_lite.dataset.memory import keep_freed_memory
+from tfrecord_lite.dataset.picker import Picker
+from tfrecord_lite.dataset.table import Table, decode_up_to_error
+from tfrecord_lite.example.layouts import Layouts
+from tfrecord_lite.example.spans import error_at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.dataset.record_set import RecordSet
+    from tfrecord_lite.errors import Damage
+    from tfrecord_lite.example.features import FeatureSpec
+
+__all__ = ["Part", "PartReader", "Task"]
+
+_SHORT_BYTES = 1 << 10
+
+
+class Task(NamedTuple):
+    """A piece of an epoch to be done: to be read and decoded, or to be decoded."""
+
+    epoch: int
+    records: Run | Chunk
+
+
+class Part(NamedTuple):
+    """A piece of an epoch as a table; row i comes at step ``steps[i]``, int64 ``[rows]``.
+
+    ``damages`` were left out before and between. An ``error`` is what stands behind the rows.
+    """
+
+    epoch: int
+    table: Table | None
+    steps: Int64Array
+    damages: list[Damage]
+    error: Exception | None
+
+
+class PartReader:
+    """Makes parts of tasks. A pickled one opens the files anew.
+
+    `read` and `decode` may run in two threads.
+    """
+
+    def __init__(
+        self, records: RecordSet, features: Mapping[str, FeatureSpec], hint: str = ""
+    ) -> None:
+        self._records = records
+        self._features = features
+        self._hint = hint
+        self._picker = Picker(records)
+        self._layouts = Layouts(list(features))
+        keep_freed_memory()
+
+    def __call__(self, task: Task) -> Part:
+        """Read and decode."""
+        return self.decode(self.read(task))
+
+    def read(self, task: Task) -> Task:
+        """Read the records, where that is not done."""
+        if isinstance(task.records, Run):
+            return task._replace(records=self._picker.pick(task.records))
+        return task
+
+    def is_worth_a_thread(self, task: Task) -> bool:
+        """Tell whether to read in a thread while such records are decoded.
+
+        Short ones take the interpreter all the time, and two threads only wait for each other.
+        """
+        assert isinstance(task.records, Chunk)
+        lengths = task.records.block.lengths
+        return self._records.compressed or int(lengths.sum()) >= _SHORT_BYTES * len(lengths)
+
+    def decode(self, task: Task) -> Part:
+        """Decode records that were read, up to the first that does not fit the features."""
+        epoch, chunk = task
+        assert isinstance(chunk, Chunk)
+        table, unfit = decode_up_to_error(chunk.block, self._features, self._layouts)
+        if unfit is None:
+            return Part(epoch, table, chunk.steps, chunk.damages, chunk.error)
+        # The block may be of many files, in any order.
+        row = (unfit.record or 0) - chunk.block.first_record
+        place = self._records.block_of(int(chunk.numbers[row]))
+        error = error_at(place, 0, unfit.reason + self._hint)
+        return Part(epoch, table, chunk.steps[:row], chunk.damages, error)
+
+    def close(self) -> None:
+        """Close the files that are open."""
+        self._picker.close()
+
+    def __reduce__(self) -> tuple[type[PartReader], tuple[object, ...]]:
+        return PartReader, (self._records, self._features, self._hint)

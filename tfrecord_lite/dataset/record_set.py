@@ -1,0 +1,247 @@
+"""The records of many files under one numbering."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from contextlib import closing
+from functools import cached_property
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfrecord_lite.dataset.chunk import Chunk
+from tfrecord_lite.dataset.index import RecordIndex
+from tfrecord_lite.dataset.manifest import find_manifest
+from tfrecord_lite.dataset.memory import FIRST_BLOCK_BYTES, block_bytes
+from tfrecord_lite.dataset.record_file import RecordFile
+from tfrecord_lite.errors import CompressionError, TFRecordError
+from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.records.reader import RecordReader
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from tfrecord_lite._types import CompressionOrAuto, Int64Array
+    from tfrecord_lite.dataset.manifest import Manifest
+    from tfrecord_lite.errors import Damage
+
+__all__ = ["RecordSet"]
+
+
+class RecordSet:
+    """The records of many files, numbered from 0 in the order of the files.
+
+    How many a file has is known from their ``manifest`` or from its index. Where there is neither,
+    it is None in ``counts`` until `total` has read the file. ``tolerant`` says that damage is to be
+    left out: what is left out has a number all the same, but for what stands at a file's end.
+
+    A file that is missing or not the one in the manifest raises here and now.
+    """
+
+    def __init__(
+        self,
+        files: list[str],
+        *,
+        compression: CompressionOrAuto = "auto",
+        verify: bool = True,
+        tolerant: bool = False,
+    ) -> None:
+        self.files = files
+        self.sizes = [_size_of(file) for file in files]
+        self.compression: CompressionOrAuto = compression
+        self.verify = verify
+        self.tolerant = tolerant
+        self.counts: list[int | None] = [None] * len(files)
+        self.indexes: list[RecordIndex] = []
+        """Of all files, or of none."""
+        self.compressed = False
+        """Whether a file is of which the first block was read."""
+        self.manifest = self._find_manifest()
+        if self.manifest is not None:
+            records = {entry.name: entry.records for entry in self.manifest.entries}
+            self.counts = [records[os.path.basename(file)] for file in files]
+
+    def _find_manifest(self) -> Manifest | None:
+        try:
+            return find_manifest(self.files)
+        except TFRecordError:
+            # Who wants what is left of a set names its files one by one.
+            if self.tolerant:
+                return None
+            raise
+
+    def build_indexes(self, *, needed: bool) -> None:
+        """Index all files. One that has none, being a stream, is an error where that is ``needed``.
+
+        So is damage, unless it can be left out later.
+        """
+        indexes = []
+        for number, file in enumerate(self.files):
+            try:
+                index = RecordIndex.open(file, compression=self.compression)
+            except TFRecordError as error:
+                if not (self.tolerant or isinstance(error, CompressionError)):
+                    raise
+                if needed:
+                    error.reason += "; or shuffle=N, a buffer, which reads from the front"
+                    raise
+                continue
+            if self.counts[number] not in (None, len(index)):
+                raise self._wrong_count(number, f"{len(index)} records")
+            self.counts[number] = len(index)
+            indexes.append(index)
+        if len(indexes) == len(self.files):
+            self.indexes = indexes
+
+    def _wrong_count(self, number: int, found: str) -> TFRecordError:
+        says = "its index" if self.manifest is None else self.manifest.path
+        return TFRecordError(
+            f"{found}, but {says} says {self.counts[number]}: this is another file, or it "
+            "was written to since; write the set anew",
+            path=self.files[number],
+        )
+
+    def total(self) -> int:
+        """Return how many records there are; files that nobody has counted yet are read."""
+        for number, file in enumerate(self.files):
+            if self.counts[number] is None:
+                count = 0
+                for block in self._blocks(file, []):
+                    count = block.first_record + len(block)
+                self.counts[number] = count
+        return sum(count or 0 for count in self.counts)
+
+    @property
+    def counted(self) -> bool:
+        """Whether `total` costs nothing."""
+        return None not in self.counts
+
+    @cached_property
+    def bases(self) -> Int64Array:
+        """The number of each file's first record, and of the first that is in none."""
+        self.total()
+        return np.array([*accumulate(map(int, self.counts), initial=0)])  # type: ignore[arg-type]
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Return which file holds a record, and its number there."""
+        file = int(np.searchsorted(self.bases, number, "right")) - 1
+        return file, number - int(self.bases[file])
+
+    @cached_property
+    def mean_bytes(self) -> float:
+        """The mean size of a frame, where there are indexes."""
+        size = 0
+        for index in self.indexes:
+            ends = index.bounds if index.members is None else index.members.raw_offsets
+            size += int(ends[-1])
+        return size / max(self.total(), 1)
+
+    def first_block(self, number: int) -> RecordBlock | None:
+        """Return the first records of a file; None where it has none."""
+        with self._reader(self.files[number], []) as reader:
+            self.compressed |= reader.compression is not None
+            return next(reader.blocks(), None)
+
+    def block_of(self, number: int) -> RecordBlock:
+        """Return a block of one record, read by itself: slow, and with its place."""
+        if not self.indexes:
+            with closing(self.stream(number, number + 1)) as chunks:
+                chunk = next(chunks)
+            if chunk.error is not None:
+                raise chunk.error
+            return chunk.block
+        file, record = self.place(number)
+        path, index = self.files[file], self.indexes[file]
+        with RecordFile(path, index=index, verify=self.verify) as records:
+            return records.read_block([record])
+
+    def stream(
+        self, begin: int, end: int | None, first_step: int = 0
+    ) -> Generator[Chunk, None, None]:
+        """Read from the front the records from ``begin`` to before ``end``, or to the last.
+
+        The first of them comes at ``first_step``. An error is in the last chunk.
+        """
+        base = 0
+        stop = sys.maxsize if end is None else end
+        for number, known in enumerate(self.counts):
+            if known == 0:
+                # Perhaps nothing is left of it, and whose record is the last before it is to tell.
+                wanted = begin < base <= stop or begin == base == 0
+            else:
+                wanted = base < stop and (known is None or begin < base + known)
+            if wanted:
+                base += yield from self._stream(number, base, begin, stop, first_step)
+            elif known is not None:
+                base += known
+
+    def _stream(
+        self, number: int, base: int, begin: int, stop: int, first_step: int
+    ) -> Generator[Chunk, None, int]:
+        """Read one file, whose first record has the number ``base``; return how many it has."""
+        known, seen = self.counts[number], 0
+        # What is read to its last record is read to its last byte.
+        through = known is not None and base + known <= stop
+        damages: list[Damage] = []
+
+        def chunk_of(block: RecordBlock, first: int) -> Chunk:
+            numbers = np.arange(first, first + len(block))
+            told = [
+                damage
+                for damage in damages
+                if begin <= base + damage.record and (through or base + damage.record < stop)
+            ]
+            damages.clear()
+            return Chunk(block, numbers, numbers + (first_step - begin), told)
+
+        nothing = RecordBlock.from_records([])
+        try:
+            with closing(self._blocks(self.files[number], damages)) as blocks:
+                for block in blocks:
+                    first = base + block.first_record
+                    seen = block.first_record + len(block)
+                    if known is not None and seen > known:
+                        raise self._wrong_count(number, f"{seen} records or more")
+                    low, high = max(begin - first, 0), min(stop - first, len(block))
+                    if low < high:
+                        yield chunk_of(block[low:high], first + low)
+                    if base + seen >= stop and not through:
+                        break
+                else:
+                    if known is not None and seen < known and not self.tolerant:
+                        raise self._wrong_count(number, f"{seen} records")
+        except (OSError, TFRecordError) as error:
+            yield chunk_of(nothing, base + seen)._replace(error=error)
+            # Nothing is wanted from behind it.
+            return stop + 1
+        if damages:
+            yield chunk_of(nothing, base + seen)
+        return seen if known is None else known
+
+    def _reader(self, file: str, damages: list[Damage]) -> RecordReader:
+        return RecordReader(
+            file,
+            compression=self.compression,
+            verify=self.verify,
+            on_damage=damages.append if self.tolerant else "raise",
+        )
+
+    def _blocks(self, file: str, damages: list[Damage]) -> Generator[RecordBlock, None, None]:
+        with self._reader(file, damages) as reader:
+            reader.block_bytes = FIRST_BLOCK_BYTES
+            for block in reader.blocks():
+                reader.block_bytes = block_bytes(int(block.lengths.mean()), 1)
+                yield block
+
+
+def _size_of(file: str) -> int:
+    status = os.stat(file)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(
+            f"{file}: not a regular file; a Dataset reads its files once an epoch, and pipes have "
+            "their content once: use read_batches"
+        )
+    return status.st_size

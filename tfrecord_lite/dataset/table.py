@@ -1,0 +1,92 @@
+"""Decoded records: the columns of some, cut into parts and joined without a look at the values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.columns import Values, decode_block
+from tfrecord_lite.example.ragged import Ragged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tfrecord_lite.example.columns import Column
+    from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.example.layouts import Layouts
+    from tfrecord_lite.records.framing import RecordBlock
+
+__all__ = ["Table", "decode_up_to_error", "part_of"]
+
+
+class Table:
+    """The columns of some consecutive records."""
+
+    def __init__(self, columns: dict[str, Column | Values], rows: int) -> None:
+        self.columns = columns
+        self.rows = rows
+
+    def part(self, begin: int, end: int) -> Table:
+        """Return these rows alone, without copying values."""
+        if begin == 0 and end == self.rows:
+            return self
+        columns = {name: part_of(column, begin, end) for name, column in self.columns.items()}
+        return Table(columns, end - begin)
+
+    @staticmethod
+    def joined(tables: list[Table]) -> Table:
+        """Put tables together, one below the other."""
+        if len(tables) == 1:
+            return tables[0]
+        columns = {
+            name: _joined([table.columns[name] for table in tables]) for name in tables[0].columns
+        }
+        return Table(columns, sum(table.rows for table in tables))
+
+    def batch(self) -> dict[str, Column]:
+        """Return the columns as callers get them."""
+        return {
+            name: column.padded() if isinstance(column, Values) else column
+            for name, column in self.columns.items()
+        }
+
+
+def decode_up_to_error(
+    block: RecordBlock, features: Mapping[str, FeatureSpec], layouts: Layouts | None = None
+) -> tuple[Table | None, ExampleError | None]:
+    """Decode the records before the first that does not fit, and return its error."""
+    error = None
+    good = len(block)
+    while good:
+        try:
+            return Table(decode_block(block[:good], features, layouts), good), error
+        except ExampleError as found:
+            # The records before this one are good, or do not fit another feature.
+            error, good = found, (found.record or 0) - block.first_record
+    return None, error
+
+
+def part_of(column: Column | Values, begin: int, end: int) -> Column | Values:
+    """Return these rows of a column, without copying values."""
+    if isinstance(column, np.ndarray):
+        return column[begin:end]
+    flat, splits, *rest = _ragged_parts(column)
+    first, last = int(splits[begin]), int(splits[end])
+    return type(column)(flat[first:last], splits[begin : end + 1] - first, *rest)
+
+
+def _joined(columns: list[Any]) -> Column | Values:
+    if isinstance(columns[0], np.ndarray):
+        return np.concatenate(columns)
+    parts = [_ragged_parts(column) for column in columns]
+    counts = np.concatenate([np.diff(splits) for _, splits, *_ in parts])
+    splits = np.concatenate([[0], np.cumsum(counts)])
+    flat = np.concatenate([flat for flat, *_ in parts])
+    made: Column | Values = type(columns[0])(flat, splits, *parts[0][2:])
+    return made
+
+
+def _ragged_parts(column: Ragged | Values) -> tuple[Any, ...]:
+    return (column.values, column.row_splits) if isinstance(column, Ragged) else tuple(column)
