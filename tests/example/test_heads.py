@@ -64,6 +64,24 @@ def test_every_bit_of_a_head_counts(size: int) -> None:
             assert found.kind[0] in (BYTES_LIST, INT64_LIST)
 
 
+@pytest.mark.parametrize("size", [None, 0, 1, 4, 100, 300, 17_000])
+def test_no_kind_is_not_a_kind_of_0(size: int | None) -> None:
+    """A tag of field number 0 stands in no message; 0 is only how `Heads` says that there is none.
+
+    Found by the fuzzer.
+    """
+    value = b"\x02\x00\x00" if size is None else plain_value(0, size)
+    buffer = np.frombuffer(value + bytes(20), np.uint8)
+    words, at, room = as_words(buffer), np.array([0]), np.array([len(value)])
+    large = len(value) > heads.LARGEST_ROOM
+    found = (
+        heads.read_large_heads(buffer, words, at, room)
+        if large
+        else heads.read_heads(words[at], room)
+    )
+    assert not found.plain[0]
+
+
 @pytest.mark.parametrize("rows", [1, 3, 20])
 @pytest.mark.parametrize("size", [0, 1, 16_000, 16_380, 17_000, 70_001])
 def test_large_values_among_small_ones(rows: int, size: int) -> None:

@@ -33,6 +33,7 @@ __all__ = ["LARGEST_ROOM", "Heads", "read_heads", "read_large_heads"]
 
 # The head of a value of up to so many bytes has at most eight: no length takes more than two.
 LARGEST_ROOM: Final = 2 + 0x3FFF
+_IS_KIND: Final = np.isin(np.arange(256), [BYTES_LIST, FLOAT_LIST, INT64_LIST])
 
 
 class _Form(NamedTuple):
@@ -52,6 +53,12 @@ class _Form(NamedTuple):
     def size(self) -> int:
         """Bytes before the payload."""
         return self.list_size + (1 + self.run if self.run else 0)
+
+    @property
+    def plain_kinds(self) -> npt.NDArray[np.bool_]:
+        """Tell which kinds a plain head of this form may have."""
+        kinds = _IS_KIND if self.second else np.arange(256) == 0
+        return kinds & (self.plain > 0)
 
     def mask(self, size: int) -> int:
         """Return a mask of the first ``size`` bytes but the kind."""
@@ -85,7 +92,9 @@ class _Tables:
         self.head_of[(first + value)[fits]] = head[fits]
         self.mask = np.array([form.mask(form.size) for form in self.forms], np.uint64)
         self.list_mask = np.array([form.mask(form.list_size) for form in self.forms], np.uint64)
-        self.is_plain = np.array([form.plain > 0 for form in self.forms])
+        # By form and kind, whether a head with them is plain: only where there is none is it 0.
+        self.is_plain = np.stack([form.plain_kinds for form in self.forms]).reshape(-1)
+        self.first_kind = 256 * np.arange(len(self.forms))
         self.has_run = np.array([form.run > 0 for form in self.forms])
         self.size = np.array([form.size for form in self.forms])
         self.list_size = np.array([form.list_size for form in self.forms])
@@ -108,7 +117,6 @@ def _bits(sizes: Int64Array) -> Words:
 
 
 _tables = lru_cache(_Tables)
-_IS_KIND: Final = np.isin(np.arange(256), [0, BYTES_LIST, FLOAT_LIST, INT64_LIST])
 # Of a head whose lengths take three bytes each, ``<3> kind <3> 0a`` as one word.
 _RUN: Final = np.uint64(0x0A << 56)
 _KIND_BYTE: Final = np.uint64(0xFF << 24)
@@ -142,7 +150,7 @@ def read_heads(words: Words, room: Int64Array) -> Heads:
     wrong = words ^ tables.head_of.take(room, mode="clip")
     kind = (words >> tables.kind_shift.take(form) & tables.kind_mask.take(form)).astype(np.int64)
     plain = wrong & tables.mask.take(form) == 0
-    plain &= tables.is_plain.take(form) & _IS_KIND.take(kind)
+    plain &= tables.is_plain.take(tables.first_kind.take(form) + kind)
     size = tables.size.take(form)
     single = tables.has_run.take(form)
     if not plain.all():
@@ -165,7 +173,7 @@ def read_large_heads(buffer: Uint8Array, words: Words, at: Int64Array, room: Int
     wrong &= ~_KIND_BYTE
     wrong |= (words[at + 8] ^ _in_three_bytes(run)) & _THREE_BYTES
     kind = (front >> np.uint64(24) & np.uint64(0xFF)).astype(np.int64)
-    plain = (wrong == 0) & (run >= 1 << 14) & (value < 1 << 21) & _IS_KIND.take(kind) & (kind > 0)
+    plain = (wrong == 0) & (run >= 1 << 14) & (value < 1 << 21) & _IS_KIND.take(kind)
     size = np.full(len(at), 11)
     single = np.ones(len(at), np.bool_)
     for index in np.flatnonzero(~plain).tolist():
