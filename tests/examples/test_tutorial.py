@@ -1,0 +1,44 @@
+"""examples/tutorial: its writing half without TensorFlow, its reading half with it."""
+
+from __future__ import annotations
+
+import pytest
+from examples.running import assert_drawn, imported, run
+
+import tfrecord_lite as tfr
+
+pytest.importorskip("PIL")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tutorial")
+    return folder, *run("tutorial/write.py", "--output", folder, python=("-X", "importtime"))
+
+
+def test_writing_without_tensorflow(written):
+    folder, stdout, stderr = written
+    assert "tensorflow" not in imported(stderr)
+    assert "TensorFlow was imported: False" in stdout
+    for kind in ("bytes", "str, encoded", "tensor of a string", "float", "bool", "enum", "int"):
+        assert f"\n{kind} " in "\n" + stdout
+    counts = {
+        name: sum(1 for _ in tfr.read_records(folder / f"{name}.tfrecord"))
+        for name in ("test", "generated", "tensors", "images")
+    }
+    assert counts == {"test": 10_000, "generated": 10_000, "tensors": 1, "images": 2}
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_reading_with_tensorflow(written):
+    pytest.importorskip("tensorflow")
+    pytest.importorskip("matplotlib")
+    folder, *_ = written
+    stdout, _ = run("tutorial/read.py", "--output", folder)
+    assert " on CPU\n" in stdout or " on GPU " in stdout
+    for origin in ("test.tfrecord", "generated.tfrecord", "py_function", "from_generator"):
+        assert f"{origin}: 10,000 Examples, equal to what went in" in stdout
+    for tensor in ("matrix: float32 (2, 3)", "cube: uint8 (2, 3, 4)", "words: string (2, 2)"):
+        assert f"{tensor}, equal to what went in" in stdout
+    assert_drawn(folder / "images.png")

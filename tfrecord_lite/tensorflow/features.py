@@ -1,0 +1,135 @@
+"""Our features in TensorFlow's terms: how they are parsed in a graph, and what that gives.
+
+A `VarLenFeature` gives a ``tf.SparseTensor``, a `RaggedFeature` a ``tf.RaggedTensor`` with int64
+row splits, everything else a ``tf.Tensor``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import tensorflow as tf
+
+from tfrecord_lite.example.features import (
+    FeatureSpec,
+    FixedLenFeature,
+    FixedLenSequenceFeature,
+    RaggedFeature,
+    RawFeature,
+    VarLenFeature,
+)
+from tfrecord_lite.example.quote import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["RAW_DTYPES", "parse_tensors", "require_parsable", "tensor_dtype", "to_tf_features"]
+
+_DTYPES: Final = {np.int64: tf.int64, np.float32: tf.float32, bytes: tf.string}
+# These decode_raw does not know; they are made of bytes.
+_CAST: Final = (tf.uint32, tf.uint64)
+RAW_DTYPES: Final = (
+    *(tf.uint8, tf.int8, tf.uint16, tf.int16, tf.int32, tf.int64, tf.bool, *_CAST),
+    *(tf.bfloat16, tf.float16, tf.float32, tf.float64, tf.complex64, tf.complex128),
+)
+"""The dtypes of the tensors that a `RawFeature` can give."""
+
+
+def tensor_dtype(feature: FeatureSpec) -> tf.DType:
+    """Return the dtype of the tensors that a feature gives."""
+    if not isinstance(feature, RawFeature):
+        return _DTYPES[feature.dtype]
+    try:
+        dtype = tf.as_dtype(feature.dtype)
+    except TypeError:
+        dtype = None
+    if dtype in RAW_DTYPES:
+        return dtype
+    raise ValueError(
+        f"tf.io.decode_raw cannot make a tensor of {feature.dtype}; use a RawFeature of uint8 and "
+        "convert it"
+    )
+
+
+def require_parsable(features: Mapping[str, Any]) -> None:
+    """Refuse what TensorFlow cannot parse; ValueError or TypeError naming the feature."""
+    if not features:
+        raise ValueError("no features; name at least one")
+    for name, feature in features.items():
+        if not isinstance(feature, FeatureSpec):
+            raise TypeError(
+                f"feature {quote(name)}: {feature!r} is none of tfrecord_lite's features; use "
+                "tfrecord_lite.FixedLenFeature and its like, not those of tf.io"
+            )
+        if isinstance(feature, FixedLenSequenceFeature) and not feature.allow_missing:
+            raise ValueError(
+                f"feature {quote(name)}: allow_missing=False is for the feature lists of a "
+                "SequenceExample; TensorFlow parses no Example with it"
+            )
+        try:
+            tensor_dtype(feature)
+        except ValueError as error:
+            raise ValueError(f"feature {quote(name)}: {error}") from None
+
+
+def to_tf_features(features: Mapping[str, FeatureSpec]) -> dict[str, Any]:
+    """Return the same features as ``tf.io.parse_example`` takes them.
+
+    A `RawFeature` becomes a scalar string, for ``tf.io.decode_raw`` and ``tf.reshape``; a
+    `RaggedFeature` has int64 row splits, as `Ragged` has. Raises ValueError for what TensorFlow
+    cannot parse.
+
+    >>> import tfrecord_lite as tfr
+    >>> to_tf_features({"label": tfr.FixedLenFeature([], "int64")})
+    {'label': FixedLenFeature(shape=(), dtype=tf.int64, default_value=None)}
+    """
+    require_parsable(features)
+    return {name: _to_tf(feature) for name, feature in features.items()}
+
+
+def _to_tf(feature: FeatureSpec) -> Any:
+    if isinstance(feature, RawFeature):
+        return tf.io.FixedLenFeature((), tf.string)
+    dtype = tensor_dtype(feature)
+    if isinstance(feature, FixedLenFeature):
+        value = feature.default_value
+        if value is not None and feature.shape:
+            value = np.array(value, object).reshape(feature.shape).tolist()
+        return tf.io.FixedLenFeature(feature.shape, dtype, value)
+    if isinstance(feature, FixedLenSequenceFeature):
+        return tf.io.FixedLenSequenceFeature(
+            feature.shape, dtype, allow_missing=True, default_value=feature.default_value
+        )
+    if isinstance(feature, RaggedFeature):
+        return tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
+    assert isinstance(feature, VarLenFeature)
+    return tf.io.VarLenFeature(dtype)
+
+
+def parse_tensors(serialized: Any, features: Mapping[str, FeatureSpec]) -> dict[str, Any]:
+    """Parse a batch of serialized Examples in a graph: a string tensor ``[n]`` to tensors.
+
+    The dict has the order of ``features``; a `RawFeature` gives ``[n, *shape]`` of its dtype.
+    """
+    columns = tf.io.parse_example(serialized, to_tf_features(features))
+    return {
+        name: _decode_raw(columns[name], feature)
+        if isinstance(feature, RawFeature)
+        else columns[name]
+        for name, feature in features.items()
+    }
+
+
+def _decode_raw(column: Any, feature: RawFeature) -> Any:
+    """Decode byte strings, all of which must have the right length: reshape alone is content."""
+    dtype = tensor_dtype(feature)
+    shape = (tf.shape(column, tf.int64)[0], *feature.shape)
+    size = math.prod(feature.shape)
+    if dtype in _CAST:
+        data = tf.ensure_shape(tf.io.decode_raw(column, tf.uint8), (None, feature.nbytes))
+        data = tf.bitcast(tf.reshape(data, (*shape, dtype.size)), dtype)
+    else:
+        data = tf.reshape(tf.ensure_shape(tf.io.decode_raw(column, dtype), (None, size)), shape)
+    return tf.ensure_shape(data, (None, *feature.shape))

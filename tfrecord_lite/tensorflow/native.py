@@ -1,0 +1,75 @@
+"""Reading with TensorFlow's own reader."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tfrecord_lite.records.compression import Codec
+
+__all__ = ["Stretch", "read_chunks", "within"]
+
+_BUFFER_BYTES = 1 << 20
+
+
+class Stretch(NamedTuple):
+    """Consecutive records of a file: without the first ``skip``, ``take`` of them (-1: all)."""
+
+    path: str
+    codec: Codec
+    skip: int = 0
+    take: int = -1
+
+
+def within(files: Sequence[Stretch], bases: Sequence[int], wanted: range) -> list[Stretch]:
+    """Return the parts of whole files where the records with the numbers ``wanted`` lie.
+
+    ``bases`` are the numbers of each file's first record, and of the first that is in none.
+    """
+    found = []
+    for file, base, end in zip(files, bases, bases[1:], strict=False):
+        first, last = max(wanted.start, base), min(wanted.stop, end)
+        if first < last:
+            found.append(file._replace(skip=first - base, take=last - first))
+    return found
+
+
+def read_chunks(
+    sources: Sequence[Stretch], size: int, *, in_order: bool, deterministic: bool, seed: int | None
+) -> Any:
+    """Return a dataset of chunks of up to ``size`` records each: string tensors ``[n]``.
+
+    ``in_order`` keeps the order of the files, and opens the next ahead of time; otherwise several
+    are read at once, a chunk of each in turn. With a ``seed`` each epoch has an order of files of
+    its own. A chunk travels through the pipeline at the cost of a record, so it is chunks that are
+    interleaved.
+    """
+    # Columns with dtypes, since they may be empty: a rank may have no record at all.
+    files = tf.data.Dataset.from_tensor_slices(
+        (
+            tf.constant([source.path for source in sources], tf.string),
+            tf.constant([source.codec or "" for source in sources], tf.string),
+            tf.constant([source.skip for source in sources], tf.int64),
+            tf.constant([source.take for source in sources], tf.int64),
+        )
+    )
+    if seed is not None:
+        files = files.shuffle(max(len(sources), 1), seed=seed)
+    whole = all(source.skip == 0 and source.take == -1 for source in sources)
+
+    def read(path: Any, codec: Any, skip: Any, take: Any) -> Any:
+        records = tf.data.TFRecordDataset(path, compression_type=codec, buffer_size=_BUFFER_BYTES)
+        if not whole:
+            records = records.skip(skip).take(take)
+        return records.batch(size)
+
+    return files.interleave(
+        read,
+        cycle_length=1 if in_order else tf.data.AUTOTUNE,
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=deterministic,
+    )

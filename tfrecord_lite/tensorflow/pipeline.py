@@ -1,0 +1,151 @@
+"""make_dataset: files to batches of tensors, read by TensorFlow or by us."""
+
+from __future__ import annotations
+
+import operator
+import os
+from typing import TYPE_CHECKING, Any, Literal
+
+import tensorflow as tf
+
+from tfrecord_lite.dataset.fitting import check_features, find_features
+from tfrecord_lite.dataset.loader import _at_least
+from tfrecord_lite.dataset.record_set import RecordSet
+from tfrecord_lite.dataset.shards import expand_shards
+from tfrecord_lite.tensorflow.checks import check_files, find_codecs
+from tfrecord_lite.tensorflow.devices import ahead
+from tfrecord_lite.tensorflow.features import require_parsable
+from tfrecord_lite.tensorflow.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tfrecord_lite._types import CompressionOrAuto, Path
+    from tfrecord_lite.errors import Damage
+    from tfrecord_lite.example.features import FeatureSpec
+
+__all__ = ["make_dataset"]
+
+
+def make_dataset(
+    paths: Path | Iterable[Path],
+    features: Mapping[str, FeatureSpec] | None,
+    *,
+    batch_size: int,
+    shuffle: bool | int = False,
+    seed: int = 0,
+    shard: tuple[int, int] = (0, 1),
+    repeat: int | None = 1,
+    compression: CompressionOrAuto = "auto",
+    cache: bool | str | os.PathLike[str] = False,
+    map: Callable[[dict[str, Any]], Any] | None = None,  # noqa: A002 - tf.data's word
+    deterministic: bool = True,
+    engine: Literal["tf.data", "numpy"] = "tf.data",
+    check: bool = True,
+    on_damage: Literal["raise"] | Callable[[Damage], Any] = "raise",
+) -> Any:
+    """Return a ``tf.data.Dataset`` of batches of Examples: dicts of tensors, by feature.
+
+    With n records in a batch, `FixedLenFeature` and `RawFeature` give a tensor ``[n, *shape]``,
+    `FixedLenSequenceFeature` one of ``[n, longest, *shape]``, padded, `VarLenFeature` a
+    ``tf.SparseTensor`` and `RaggedFeature` a ``tf.RaggedTensor``. ``paths`` is what `expand_shards`
+    takes. Where ``features`` is None they are the manifest's, or are inferred from the first 1,000
+    records.
+
+    The ``engine`` "tf.data" reads with ``tf.data.TFRecordDataset`` and parses with
+    ``tf.io.parse_example``; "numpy" is fed by `Dataset`, a batch a call, and gives equal batches
+    (but for odd encodings, of which TensorFlow loses values). Both check the checksums of every
+    record. ``shuffle``, ``seed``, ``shard`` and ``repeat`` mean what they mean for `Dataset`, each
+    epoch in another order; the order of a shuffle is each engine's own. With ``deterministic``,
+    batches without a shuffle have the order of the files, and a shuffle the order of its seed;
+    otherwise TensorFlow may hand out what comes first.
+
+    ``cache`` keeps in memory, or in the file that it names, what was read in the first epoch:
+    batches, or records where they are to be shuffled anew. ``map`` is called with each dict, in a
+    graph, after that. The number of batches is asserted where it is known: from a manifest, or
+    through ``check``. Behind all comes a prefetch: where TensorFlow has one GPU, and no batch has
+    strings, to that; then nothing can be done to the dataset but to iterate over it. Under
+    ``tf.distribute`` TensorFlow shares the files or the batches out among workers, unless ``shard``
+    has.
+
+    ``check`` looks through the files here and now: at the headers of all records of plain files,
+    which takes a part of the time of an epoch (benchmarks/results/shards.md has it), of large
+    records hardly any; and of compressed ones at what the manifest says of size and checksum. A
+    file that is missing, cut, not the manifest's, none of records, or has a first record without a
+    feature raises here, with its name. What is not looked at: the inside of compressed files, in
+    which TensorFlow passes over a cut, and dies of a forged length. ``engine="numpy"`` does not.
+
+    Damage raises while reading: with "numpy" an error of TensorFlow's whose text tells file, record
+    and offset. A callable ``on_damage`` needs "numpy": it gets a `Damage` for each region left out,
+    in each epoch that is read.
+
+    >>> import tempfile, numpy as np, tfrecord_lite as tfr
+    >>> path = tempfile.mkdtemp() + "/a.tfrecord"
+    >>> _ = tfr.write_examples(path, {"label": range(5)})
+    >>> features = {"label": tfr.FixedLenFeature([], np.int64)}
+    >>> for batch in make_dataset(path, features, batch_size=2):
+    ...     print(batch["label"].numpy())
+    [0 1]
+    [2 3]
+    [4]
+    """
+    rank, ranks = (operator.index(number) for number in shard)
+    if not 0 <= rank < ranks:
+        raise ValueError(f"shard={shard}: pass (rank, ranks), with rank from 0 to ranks - 1")
+    if engine not in ("tf.data", "numpy"):
+        raise ValueError(f"engine={engine!r}; choose 'tf.data' or 'numpy'")
+    tolerant = on_damage != "raise"
+    if tolerant and not callable(on_damage):
+        raise ValueError(f"on_damage={on_damage!r}; pass 'raise' or a callable that gets a Damage")
+    if tolerant and engine == "tf.data":
+        raise ValueError(
+            "on_damage with a callable needs engine='numpy': TensorFlow's reader stops at damage"
+        )
+    if features is not None:
+        require_parsable(features)
+    batch_size = _at_least(1, batch_size=batch_size)
+    if not isinstance(shuffle, bool):
+        shuffle = _at_least(1, shuffle=shuffle)
+    repeat = repeat if repeat is None else _at_least(1, repeat=repeat)
+    records = RecordSet(expand_shards(paths), compression=compression, tolerant=tolerant)
+    codecs = find_codecs(records)
+    if check and not tolerant:
+        check_files(records, codecs)
+    hint = ""
+    if features is None:
+        features, hint = find_features(records)
+        require_parsable(features)
+    if check and engine == "tf.data":
+        # Of the other, `Dataset` does the same.
+        check_features(records, features, hint)
+    source = Source(
+        records,
+        codecs,
+        features,
+        hint,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        seed=_at_least(0, seed=seed),
+        shard=(rank, ranks),
+        repeat=repeat,
+        cache="" if cache is True else os.fspath(cache) if cache else None,
+        deterministic=deterministic,
+        on_damage=on_damage,
+    )
+    data = source.from_tensorflow() if engine == "tf.data" else source.from_numpy()
+    if map is not None:
+        data = data.map(map, tf.data.AUTOTUNE, deterministic)
+    if (batches := source.batches) is not None:
+        data = data.apply(tf.data.experimental.assert_cardinality(batches))
+    options = tf.data.Options()
+    options.deterministic = deterministic
+    options.experimental_distribute.auto_shard_policy = _sharding(engine, ranks)
+    return ahead(data.with_options(options))
+
+
+def _sharding(engine: str, ranks: int) -> Any:
+    policies = tf.data.experimental.AutoShardPolicy
+    if ranks > 1:
+        return policies.OFF
+    # TensorFlow sees no files in what we read; it can only pick each worker's batches.
+    return policies.AUTO if engine == "tf.data" else policies.DATA

@@ -1,0 +1,81 @@
+"""Records read by us, kept and shuffled by TensorFlow, and parsed by us again."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from tfrecord_lite.dataset.chunk import Chunk
+from tfrecord_lite.dataset.part import PartReader, Task
+from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.tensorflow.calls import ends_with_python
+from tfrecord_lite.tensorflow.fed import dtypes_of, feed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping
+
+    import numpy.typing as npt
+
+    from tfrecord_lite.dataset.record_set import RecordSet
+    from tfrecord_lite.errors import Damage
+    from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.tensorflow.columns import ColumnTensors
+
+__all__ = ["ScatteredRecords"]
+
+
+class ScatteredRecords:
+    """Records each with its number, by which an error can tell where it comes from."""
+
+    def __init__(
+        self,
+        records: RecordSet,
+        features: Mapping[str, FeatureSpec],
+        hint: str,
+        on_damage: Literal["raise"] | Callable[[Damage], Any],
+    ) -> None:
+        self._records = records
+        self._on_damage = on_damage
+        self._reader = PartReader(records, features, hint)
+
+    def read(self, share: range | None) -> Any:
+        """Return a dataset of chunks: serialized records, string ``[n]``, and numbers ``[n]``."""
+        return feed(
+            lambda: self._chunks(share), [np.empty(0, object), np.empty(0, np.int64)], _chunk, None
+        )
+
+    def _chunks(self, share: range | None) -> Generator[list[npt.NDArray[Any]], None, None]:
+        begin, end = (0, None) if share is None else (share.start, share.stop)
+        with closing(self._records.stream(begin, end)) as chunks:
+            for chunk in chunks:
+                for damage in chunk.damages:
+                    assert callable(self._on_damage)
+                    self._on_damage(damage)
+                yield [np.array(chunk.block.to_list(), object), chunk.numbers]
+                if chunk.error is not None:
+                    raise chunk.error
+
+    def parse(self, serialized: Any, numbers: Any, columns: ColumnTensors) -> dict[str, Any]:
+        """Parse a batch of records, in a graph."""
+
+        @ends_with_python
+        def step(serialized: npt.NDArray[Any], numbers: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+            block = RecordBlock.from_records(serialized.tolist())
+            part = self._reader.decode(Task(0, Chunk(block, numbers, numbers, [])))
+            if part.error is not None:
+                raise part.error
+            assert part.table is not None
+            return columns.arrays(part.table.batch())
+
+        parts = tf.numpy_function(step, [serialized, numbers], dtypes_of(columns.nothing))
+        return columns.tensors(iter(parts))
+
+
+def _chunk(parts: Iterator[Any]) -> tuple[Any, Any]:
+    serialized, numbers = parts
+    serialized.set_shape((None,))
+    numbers.set_shape((None,))
+    return serialized, numbers

@@ -1,0 +1,140 @@
+"""Files as batches of tensors, epoch by epoch: read by TensorFlow's reader, or by ours."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import tensorflow as tf
+
+from tfrecord_lite.dataset.loader import Dataset
+from tfrecord_lite.dataset.order import batch_count, share
+from tfrecord_lite.tensorflow.columns import ColumnTensors
+from tfrecord_lite.tensorflow.features import parse_tensors
+from tfrecord_lite.tensorflow.fed import feed
+from tfrecord_lite.tensorflow.native import Stretch, read_chunks, within
+from tfrecord_lite.tensorflow.scattered import ScatteredRecords
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    import numpy.typing as npt
+
+    from tfrecord_lite.dataset.record_set import RecordSet
+    from tfrecord_lite.errors import Damage
+    from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.records.compression import Codec
+
+__all__ = ["Source"]
+
+# So many records of a file come one behind the other into a shuffle.
+_SHUFFLED_CHUNK = 64
+
+
+@dataclass
+class Source:
+    """What is to be read; the parameters are those of `make_dataset`.
+
+    ``cache`` is the name of the file, "" for memory, or None.
+    """
+
+    records: RecordSet
+    codecs: list[Codec]
+    features: Mapping[str, FeatureSpec]
+    hint: str
+    batch_size: int
+    shuffle: bool | int
+    seed: int
+    shard: tuple[int, int]
+    repeat: int | None
+    cache: str | None
+    deterministic: bool
+    on_damage: Literal["raise"] | Callable[[Damage], Any]
+
+    @property
+    def share(self) -> range | None:
+        """The numbers of the records of this rank; None for all of them, as many as there are."""
+        if self.shard == (0, 1) and not self.records.counted:
+            return None
+        return share(self.records.total(), *self.shard)
+
+    @property
+    def batches(self) -> int | None:
+        """How many batches there will be; None where that is not known, or may change."""
+        return self._batches(self.repeat)
+
+    def _batches(self, repeat: int | None) -> int | None:
+        if self.share is None or self.records.tolerant:
+            return None
+        each = batch_count(len(self.share), self.batch_size, drop_remainder=False)
+        if repeat is None:
+            return int(tf.data.INFINITE_CARDINALITY) if each else 0
+        return repeat * each
+
+    def from_tensorflow(self) -> Any:
+        """Read with ``TFRecordDataset`` and parse with ``tf.io.parse_example``."""
+        parse = partial(parse_tensors, features=self.features)
+        if self.shuffle:
+            chunks = self._chunks(_SHUFFLED_CHUNK, in_order=False)
+            return self._parsed(self._shuffled(chunks.unbatch()), parse)
+        data = self._chunks(self.batch_size, in_order=self.deterministic).rebatch(self.batch_size)
+        if self.cache is None:
+            return self._parsed(data.repeat(self.repeat), parse)
+        return self._parsed(data, parse).cache(self.cache).repeat(self.repeat)
+
+    def _chunks(self, size: int, *, in_order: bool) -> Any:
+        sources = [*map(Stretch, self.records.files, self.codecs)]
+        if self.shard != (0, 1):
+            assert self.share is not None
+            sources = within(sources, self.records.bases.tolist(), self.share)
+        return read_chunks(
+            sources,
+            size,
+            in_order=in_order,
+            deterministic=self.deterministic,
+            seed=self.seed if self.shuffle else None,
+        )
+
+    def _parsed(self, data: Any, parse: Callable[[Any], Any]) -> Any:
+        return data.map(parse, tf.data.AUTOTUNE, self.deterministic)
+
+    def _shuffled(self, records: Any) -> Any:
+        """Make batches of single records, in another order each epoch."""
+        if self.cache is not None:
+            records = records.cache(self.cache)
+        buffer = self.shuffle
+        if buffer is True:
+            # All, as many as there are.
+            buffer = tf.data.UNKNOWN_CARDINALITY if self.share is None else len(self.share) or 1
+        return records.shuffle(buffer, self.seed).batch(self.batch_size).repeat(self.repeat)
+
+    def from_numpy(self) -> Any:
+        """Read with `Dataset`."""
+        columns = ColumnTensors(self.features)
+        if self.shuffle and self.cache is not None:
+            scattered = ScatteredRecords(self.records, self.features, self.hint, self.on_damage)
+            data = self._shuffled(scattered.read(self.share).unbatch())
+            return data.map(partial(scattered.parse, columns=columns))
+        repeat = self.repeat if self.cache is None else 1
+        loader = Dataset(
+            self.records.files,
+            None if self.hint else self.features,
+            batch_size=self.batch_size,
+            shuffle=self.shuffle,
+            seed=self.seed,
+            shard=self.shard,
+            repeat=repeat,
+            on_damage=self.on_damage,
+            compression=self.records.compression,
+            # The files have been checked. But where a share begins, an index tells soonest.
+            check=self.shard != (0, 1),
+        )
+
+        def batches() -> Generator[list[npt.NDArray[Any]], None, None]:
+            with closing(iter(loader)) as epoch:
+                yield from map(columns.arrays, epoch)
+
+        data = feed(batches, columns.nothing, columns.tensors, self._batches(repeat))
+        return data if self.cache is None else data.cache(self.cache).repeat(self.repeat)
