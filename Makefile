@@ -47,7 +47,7 @@ proto: $(VENV)/.dev
 	$(BIN)/python proto/regenerate.py
 
 clean:
-	rm -rf $(VENV) quickstart-output *-output build dist .coverage .coverage.* \
+	rm -rf $(VENV) *-output build dist .coverage .coverage.* \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
