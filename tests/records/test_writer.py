@@ -160,7 +160,7 @@ def test_row_31_an_array_is_its_memory() -> None:
 @pytest.mark.parametrize(
     "record",
     [None, 7, "text", [b"a"], 1.5, memoryview(b"abcdef")[::2], np.arange(9)[::2]],
-    ids=repr,
+    ids=lambda record: type(record).__name__,
 )
 def test_row_31_anything_else_is_a_type_error_before_a_byte_is_written(record) -> None:
     file = io.BytesIO()
