@@ -141,7 +141,7 @@ def test_compression_types(options):
         "\udc80",
         np.array(b"x"),
     ],
-    ids=repr,
+    ids=lambda record: type(record).__name__,
 )
 def test_records_taken_and_refused(tmp_path, record):
     def write(module):

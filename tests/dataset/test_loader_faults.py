@@ -98,7 +98,9 @@ BAD_SHARDS = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "error", "text"), BAD_SHARDS, ids=lambda case: str(case))
+@pytest.mark.parametrize(
+    ("spoil", "error", "text"), BAD_SHARDS, ids=lambda case: getattr(case, "__name__", case)
+)
 @pytest.mark.parametrize("shuffle", [False, True, 10])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_bad_shard(sets, spoil, error, text, shuffle, workers):

@@ -281,7 +281,11 @@ def test_progress_may_stop_the_writer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("policy", [{}, {"records_per_shard": 1}, {"num_shards": 2}], ids=repr)
-@pytest.mark.parametrize("record", [None, 7, "text", [b"a"], memoryview(b"abcd")[::2]], ids=repr)
+@pytest.mark.parametrize(
+    "record",
+    [None, 7, "text", [b"a"], memoryview(b"abcd")[::2]],
+    ids=lambda record: type(record).__name__,
+)
 def test_row_31_what_is_no_record_costs_nothing(record, policy: dict, tmp_path: Path) -> None:
     with ShardWriter(tmp_path / "a", **policy) as writer:
         writer.write(b"one")
