@@ -222,6 +222,14 @@ def features_to_json(features: Mapping[str, FeatureSpec]) -> str:
     return "{" + ",".join(lines) + "\n}"
 
 
+# What Python and NumPy raise at text that is no JSON of features: of other types, of numbers beyond
+# a float, nested too deep, or naming a dtype that NumPy takes for Python.
+_NOT_FEATURES: Final = (
+    *(AttributeError, ImportError, KeyError, TypeError, ValueError),
+    *(OverflowError, RecursionError, SyntaxError),
+)
+
+
 def features_from_json(text: str) -> dict[str, FeatureSpec]:
     """Read features that ``features_to_json`` wrote. Raises ValueError for anything else."""
     features: dict[str, FeatureSpec] = {}
@@ -232,7 +240,7 @@ def features_from_json(text: str) -> dict[str, FeatureSpec]:
             if fields.get("default_value") is not None:
                 fields["default_value"] = _default_from_json(fields["default_value"], dtype)
             features[name] = cls(**fields)
-    except (AttributeError, ImportError, KeyError, TypeError, ValueError) as error:
+    except _NOT_FEATURES as error:
         raise ValueError(f"not the JSON of features: {type(error).__name__}: {error}") from error
     return features
 
