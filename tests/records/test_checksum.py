@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from frames import crc32c, frames
+from frames import crc32c, frame, frames, header
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,6 +81,27 @@ def test_an_intact_block_is_accepted(name: str, check) -> None:
     assert check(buffer, starts[:0], lengths[:0]) == 0
 
 
+@pytest.mark.parametrize("name", RECORDS)
+def test_an_intact_block_is_checked_as_a_whole(name: str, monkeypatch) -> None:
+    """The quick way finds it intact; that record by record is for finding what is not."""
+    buffer, starts, lengths = block_of(frames(RECORDS[name]))
+    assert checksum._block_is_intact(buffer, starts, lengths)
+    monkeypatch.setattr(checksum, "masked_crc32c", None)
+    assert checksum.first_bad_length(buffer, starts, lengths) == len(starts)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_block_may_lie_anywhere_in_its_buffer(name: str) -> None:
+    data = frames(RECORDS[name])
+    for before, behind in ((1, 0), (0, 1), (20, 30)):
+        buffer = np.frombuffer(bytearray(b"?" * before + data + b"?" * behind), np.uint8)
+        starts, lengths = scan_frames(buffer, before, before + len(data))
+        assert checksum._block_is_intact(buffer, starts, lengths)
+        assert buffer.tobytes() == b"?" * before + data + b"?" * behind
+        buffer[before + len(data) - 1] ^= 1
+        assert checksum.first_bad_record(buffer, starts, lengths) == len(starts) - 1
+
+
 @pytest.mark.parametrize("name", ["hundred_bytes", "words", "shorter_than_a_word"])
 def test_every_bit_flip_is_found_in_its_record(name: str) -> None:
     records = RECORDS[name]
@@ -111,6 +132,19 @@ def test_a_block_is_judged_as_its_records_are(records: list[bytes], rng: random.
         one_by_one
     ), "read-only"
     assert (one_by_one == len(records)) == (bytes(data) == frames(records))
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_lengths_are_compared_with_those_that_the_frames_state(index: int) -> None:
+    parts = [frame(record) for record in (b"abcd", b"efgh", b"ijkl")]
+    for stated in (4 + (1 << 32), 4 + (1 << 40), 5):
+        other = list(parts)
+        other[index] = header(stated) + parts[index][12:]
+        buffer = np.frombuffer(bytearray(b"".join(other)), np.uint8)
+        starts, lengths = np.array([12, 32, 52]), np.array([4, 4, 4])
+        # Every checksum holds.
+        assert not checksum._block_is_intact(buffer, starts, lengths)
+        assert buffer.tobytes() == b"".join(other)
 
 
 def test_a_length_beyond_32_bits_is_refused() -> None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
 from frames import FILES, frame, frames, header
 
 from tfrecord_lite import RecordBlock
-from tfrecord_lite.records.framing import footer_of, header_of, length_is_intact, scan_frames
+from tfrecord_lite.records import framing
+from tfrecord_lite.records.framing import (
+    fill_frames,
+    footer_of,
+    header_of,
+    length_is_intact,
+    scan_frames,
+)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -23,6 +31,44 @@ def test_length_is_intact() -> None:
     assert length_is_intact(header(7))
     assert length_is_intact(b"xy" + header(1 << 40), 2)
     assert not length_is_intact(bytes(12))
+
+
+def with_room(records: list[bytes], before: int = 12, between: int = 16, behind: int = 4):
+    """Make a block with so many bytes around its records."""
+    gaps = [before, *[between] * (len(records) - 1)]
+    parts = [b"?" * gap + record for gap, record in zip(gaps, records, strict=True)]
+    buffer = np.frombuffer(bytearray(b"".join(parts) + b"?" * behind), np.uint8)
+    lengths = np.array([len(record) for record in records])
+    starts = np.cumsum(lengths + np.array(gaps)) - lengths
+    return RecordBlock(buffer, starts, lengths)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_frames_are_filled_in_place(name: str) -> None:
+    records = FILES[name]
+    for before, behind in ((12, 4), (30, 9)):
+        if records:
+            block = with_room(records, before, behind=behind)
+            whole = fill_frames(block)
+            assert whole is not None
+            assert bytes(whole) == frames(records)
+            assert np.shares_memory(np.asarray(whole), block.buffer)
+            assert list(block) == records
+            around = block.buffer[: before - 12].tobytes() + block.buffer[-behind + 4 :].tobytes()
+            assert behind == 4 or set(around) == {ord("?")}
+
+
+@pytest.mark.parametrize(
+    ("room", "writeable"),
+    [((11, 16, 4), True), ((12, 16, 3), True), ((12, 15, 4), True), ((12, 17, 4), True),
+     ((12, 16, 4), False)],
+)  # fmt: skip
+def test_frames_that_have_no_room_are_not_filled(room, writeable) -> None:
+    block = with_room([b"foo", b"", b"barbaz"], *room)
+    before = block.buffer.tobytes()
+    block.buffer.flags.writeable = writeable
+    assert fill_frames(block) is None
+    assert block.buffer.tobytes() == before
 
 
 def test_scan_finds_whole_frames_wherever_the_buffer_is_cut() -> None:
@@ -64,6 +110,77 @@ def test_record_block_is_a_sequence_of_bytes() -> None:
     assert list(pickle.loads(pickle.dumps(block))) == list(block)
 
 
+def test_a_part_of_a_block_knows_its_place() -> None:
+    whole = RecordBlock(
+        np.frombuffer(frames([b"foo", b"barbaz", b""]), np.uint8),
+        np.array([12, 31, 53]),
+        np.array([3, 6, 0]),
+        path="a",
+        first_record=5,
+        base=1000,
+    )
+    assert [whole.offset(index) for index in range(3)] == [1000, 1019, 1041]
+    part = whole[1:]
+    assert (part.path, part.first_record, part.base) == ("a", 6, 1000)
+    assert part.to_list() == [b"barbaz", b""]
+    assert part.offset(0) == 1019
+    plain = RecordBlock.from_records([b"foo"])
+    assert (plain.path, plain.first_record, plain.base) == (None, 0, 0)
+
+
+def test_frames_of_one_length_end_where_another_begins() -> None:
+    for count in (1, 3, 4, 5, 40):
+        data = frames([b"same"] * count + [b"another"] + [b"same"] * count)
+        buffer = np.frombuffer(data, np.uint8)
+        for begin in (0, 20):
+            for end in (len(data), len(data) - 1, len(data) - 21):
+                starts, lengths = scan_frames(buffer, begin, end)
+                found = [data[s : s + n] for s, n in zip(starts, lengths, strict=True)]
+                every = [b"same"] * count + [b"another"] + [b"same"] * count
+                whole = -(-(len(data) - end) // 20)
+                assert found == every[begin // 20 : len(every) - whole]
+
+
+@pytest.mark.parametrize("length", [0, 4, 300])
+def test_a_run_of_equal_frames_is_found_at_once(length: int) -> None:
+    for count in (1, 3, 4, 5, 40):
+        run, size = frames([b"x" * length] * count), length + 16
+        for behind in (b"", frame(b"another one"), b"?" * 5, b"?" * (size - 1)):
+            data = b"?" * 7 + run + behind
+            buffer = np.frombuffer(data + bytes(8), np.uint8)
+            edges = framing._stride(buffer, 7, len(data)).tolist()
+            found = count if 7 + 4 * size <= len(data) and count >= 4 else 0
+            assert edges == [7 + size * index for index in range(found + 1)]
+    assert framing._stride(buffer, 7, 7 + 4 * size).tolist() == [7 + size * n for n in range(5)]
+    for end in (7 + 4 * size - 1, 7 + 16, 7 + 15, 7):
+        assert framing._stride(buffer, 7, end).tolist() == [7]
+
+
+def test_edges_that_are_guessed_are_counted_as_far_as_they_are_right() -> None:
+    records = [b"a", b"bcd", b"", b"x" * 300]
+    data = frames(records)
+    buffer = np.frombuffer(data, np.uint8)
+    edges = np.cumsum([0, *(len(record) + 16 for record in records)])
+    assert framing._right_guesses(buffer, edges[:1]) == 0
+    for count in range(1, 5):
+        assert framing._right_guesses(buffer, edges[: count + 1]) == count
+    for wrong in range(1, 5):
+        other = edges.copy()
+        other[wrong] += 1
+        assert framing._right_guesses(buffer, other) == wrong - 1
+
+
+def test_short_frames_are_followed_by_their_first_byte_alone(monkeypatch) -> None:
+    """What is guessed right is not gone over again."""
+    records = [b"x" * size for size in (1, 0, 255, 7, 7, 100)]
+    buffer = np.frombuffer(frames(records), np.uint8)
+    monkeypatch.setattr(framing, "_follow", None)
+    for count in range(len(records) + 1):
+        end = sum(len(record) + 16 for record in records[:count])
+        _, lengths = scan_frames(buffer, 0, end + min(5, len(buffer) - end), short=True)
+        assert lengths.tolist() == [len(record) for record in records[:count]]
+
+
 def test_record_block_gives_large_records_one_by_one() -> None:
     records = [bytes([n]) * 5000 for n in range(4)]
     assert RecordBlock.from_records(records).to_list() == records
@@ -79,3 +196,19 @@ def test_records_far_apart(sizes: tuple[int, ...]) -> None:
     data = buffer.tobytes()
     pairs = zip(starts.tolist(), lengths.tolist(), strict=True)
     assert block.to_list() == [data[start : start + length] for start, length in pairs]
+
+
+@pytest.mark.parametrize(
+    "sizes", [[10] * 50, [3000] * 50, [1] * 1000 + [2000], [0] * 50], ids=["10", "3000", "1", "0"]
+)
+@pytest.mark.parametrize("apart", [0, 100_000])
+def test_nothing_but_the_records_is_copied(sizes: list[int], apart: int) -> None:
+    lengths = np.array(sizes)
+    starts = np.cumsum(lengths + apart) - lengths
+    block = RecordBlock(np.zeros(int(starts[-1]) + 5_000_000, np.uint8), starts, lengths)
+    tracemalloc.start()
+    records = block.to_list()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert records == [bytes(size) for size in sizes]
+    assert peak < 1_000_000
