@@ -15,9 +15,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := tfrecord_lite tests examples benchmarks
 
 # Each alone: bench-columns, ...; the picture is drawn from what columns and encoding wrote.
-BENCHMARKS := columns encoding verifying scaling records writing importing memory
+BENCHMARKS := columns encoding verifying scaling records writing importing memory random_access
 
-.PHONY: quickstart test lint coverage bench $(BENCHMARKS:%=bench-%) bench-picture proto clean
+.PHONY: quickstart test lint coverage bench $(BENCHMARKS:%=bench-%) bench-picture fuzz proto clean
 # Nothing may run beside a benchmark.
 .NOTPARALLEL:
 
@@ -41,6 +41,11 @@ bench: $(BENCHMARKS:%=bench-%) bench-picture
 
 $(BENCHMARKS:%=bench-%) bench-picture: bench-%: $(VENV)/.bench
 	$(BIN)/python benchmarks/$*.py
+
+# Coverage-guided fuzzing, all targets in turn: make fuzz SECONDS=3600
+SECONDS ?= 60
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python tests/fuzz --seconds $(SECONDS)
 
 # The descriptors that the package ships, made anew from proto/.
 proto: $(VENV)/.dev
@@ -73,4 +78,8 @@ $(VENV)/.dev: $(VENV)/.run
 
 $(VENV)/.bench: $(VENV)/.dev
 	$(PIP) install --quiet --group bench
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.dev
+	$(PIP) install --quiet --group fuzz
 	@touch $@
