@@ -58,6 +58,15 @@ def test_frames_are_filled_in_place(name: str) -> None:
             assert behind == 4 or set(around) == {ord("?")}
 
 
+def test_large_records_are_not_copied_for_their_frames() -> None:
+    block = with_room([bytes(1_000_000)] * 5)
+    tracemalloc.start()
+    assert fill_frames(block) is not None
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 500_000
+
+
 @pytest.mark.parametrize(
     ("room", "writeable"),
     [((11, 16, 4), True), ((12, 16, 3), True), ((12, 15, 4), True), ((12, 17, 4), True),
@@ -154,6 +163,16 @@ def test_a_run_of_equal_frames_is_found_at_once(length: int) -> None:
     assert framing._stride(buffer, 7, 7 + 4 * size).tolist() == [7 + size * n for n in range(5)]
     for end in (7 + 4 * size - 1, 7 + 16, 7 + 15, 7):
         assert framing._stride(buffer, 7, end).tolist() == [7]
+    for missing in (1, 2, size):
+        edges = framing._stride(buffer, 7, 7 + 6 * size - missing)
+        assert edges.tolist() == [7 + size * n for n in range(6)]
+
+
+def test_where_no_byte_is_left_none_is_looked_at() -> None:
+    buffer = np.frombuffer(frames([b"x"] * 5), np.uint8)
+    for begin in range(len(buffer) - 15, len(buffer) + 1):
+        for short in (False, True):
+            assert len(scan_frames(buffer, begin, len(buffer), short=short)[0]) == 0
 
 
 def test_edges_that_are_guessed_are_counted_as_far_as_they_are_right() -> None:
@@ -179,6 +198,16 @@ def test_short_frames_are_followed_by_their_first_byte_alone(monkeypatch) -> Non
         end = sum(len(record) + 16 for record in records[:count])
         _, lengths = scan_frames(buffer, 0, end + min(5, len(buffer) - end), short=True)
         assert lengths.tolist() == [len(record) for record in records[:count]]
+
+
+def test_nothing_is_guessed_unless_asked_for(monkeypatch) -> None:
+    monkeypatch.setattr(framing, "_follow_short", None)
+    _, lengths = scan_frames(np.frombuffer(frames([b"a", b"bc"]), np.uint8), 0, 35)
+    assert lengths.tolist() == [1, 2]
+
+
+def test_slack_is_enough_for_a_word_that_begins_eight_bytes_behind_the_end() -> None:
+    assert framing.SLACK_BYTES >= 16
 
 
 def test_record_block_gives_large_records_one_by_one() -> None:
@@ -212,3 +241,15 @@ def test_nothing_but_the_records_is_copied(sizes: list[int], apart: int) -> None
     tracemalloc.stop()
     assert records == [bytes(size) for size in sizes]
     assert peak < 1_000_000
+
+
+def test_records_of_different_sizes_are_not_filled_up_to_the_largest() -> None:
+    lengths = np.array([800] * 999 + [2000])
+    starts = np.arange(1000) * 5000
+    block = RecordBlock(np.zeros(5_000_000, np.uint8), starts, lengths)
+    tracemalloc.start()
+    records = block.to_list()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sum(map(len, records)) == int(lengths.sum())
+    assert peak < 1_500_000
