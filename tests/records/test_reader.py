@@ -194,7 +194,7 @@ def test_a_fault_among_large_records(fault: str, verify: bool, tmp_path: Path) -
         assert (len(got), found) == (12, [])
         return
     assert got[:8] == records[:8]
-    assert got[8:] == (records[9:] if fault in ("data", "too_large") else [])
+    assert got[8:] == (records[9:] if fault != "truncated" else [])
     assert [(d.kind, d.record, d.begin) for d in found] == [(fault, 8, begin)]
 
 
@@ -212,8 +212,9 @@ ON_DAMAGE = {
     "data": (_flip(19 + 12), [0, 2], (19, 41, 1, "data")),
     "data_crc": (_flip(40), [0, 2], (19, 41, 1, "data")),
     "last_data": (_flip(60), [0, 1], (41, 78, 2, "data")),
-    "length": (_flip(19), [0], (19, 78, 1, "length")),
-    "length_crc": (_flip(19 + 8), [0], (19, 78, 1, "length")),
+    "length": (_flip(19), [0, 2], (19, 41, 1, "length")),
+    "length_crc": (_flip(19 + 8), [0, 2], (19, 41, 1, "length")),
+    "last_length": (_flip(41), [0, 1], (41, 78, 2, "length")),
     "torn_header": (lambda data: data[:43], [0, 1], (41, 43, 2, "truncated")),
     "torn_data": (lambda data: data[:70], [0, 1], (41, 70, 2, "truncated")),
     "too_large": (
@@ -252,8 +253,8 @@ def test_on_damage_in_a_compressed_stream() -> None:
     assert [(d.begin, d.end, d.kind) for d in found] == [(78, 78, "compression")]
     found.clear()
     bad_start = gzip.compress(b"\xff" + frames(THREE)) + b"junk"
-    assert list(RecordReader(io.BytesIO(bad_start), on_damage=found.append)) == []
-    assert [(d.begin, d.end, d.kind) for d in found] == [(0, 79, "length")]
+    assert list(RecordReader(io.BytesIO(bad_start), on_damage=found.append)) == THREE
+    assert [(d.begin, d.end, d.kind) for d in found] == [(0, 1, "length"), (79, 79, "compression")]
 
 
 def test_on_damage_may_raise() -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["InflatedSource"]
 
 _INPUT_BYTES = 1 << 18
+# What a header holds of interest, in a blocked file: `tfrecord_lite.records.deflate` has it.
+HEAD_BYTES = 40
 # Two bytes of magic, the only method there is; three more bits of the flags must be zero (RFC
 # 1952).
 _GZIP_MAGIC = b"\x1f\x8b\x08"
@@ -40,13 +42,14 @@ class InflatedSource:
     """The bytes inside a gzip or zlib source, front to back.
 
     ``max_length`` bounds each call's output, so that a bomb inflates no further than the reader's
-    buffer. What was inflated before a damaged place is handed out before the error is raised.
+    buffer. What was inflated before a damaged place is handed out before the error is raised;
+    ``failure`` is the last one. `tfrecord_lite.records.resume` knows how to go on behind it.
     """
 
     def __init__(self, source: Source, codec: Literal["GZIP", "ZLIB"]) -> None:
         self.path = source.path
         self._source = source
-        self._codec = codec
+        self.codec = codec
         self._wbits = GZIP_WBITS if codec == "GZIP" else ZLIB_WBITS
         # isal cannot copy a decoder's state; after a failure it takes the member anew, which needs
         # a seek.
@@ -57,9 +60,21 @@ class InflatedSource:
         self._input = b""
         self._more_output = False
         self._members = 0
-        self._member_begin = 0
+        self.member_begin = 0
+        """The compressed byte at which the present member begins."""
+        self.member_head = b""
+        """The member's first bytes, as many as a blocked file's header has where they came."""
+        self.raw_begin = 0
+        """Where the member's content begins, in uncompressed bytes."""
+        self.first_record: int | None = 0
+        """The number of the member's first record, where the headers before it tell."""
         self._member_size = 0
         self._failure: TFRecordError | None = None
+        self.failure: TFRecordError | None = None
+        self.furthest = 0
+        """The compressed byte up to which anything was read."""
+        self.looked_at_again = 0
+        """How many compressed bytes were gone back, in all."""
 
     @property
     def offset(self) -> int:
@@ -71,15 +86,32 @@ class InflatedSource:
         """Whether reading never waits."""
         return self._source.ready
 
+    @property
+    def seekable(self) -> bool:
+        """Whether `go_to` goes back, too."""
+        return self._source.seekable
+
     def remaining(self) -> None:
         """Return None: how much a stream will inflate to is not known."""
 
     def seek(self, offset: int) -> None:
         """Refuse: a stream is read front to back."""
-        raise io.UnsupportedOperation(f"{self.path}: no seek to {offset} in a {self._codec} stream")
+        raise io.UnsupportedOperation(f"{self.path}: no seek to {offset} in a {self.codec} stream")
+
+    @property
+    def raw_offset(self) -> int:
+        """How many uncompressed bytes have come."""
+        return self.raw_begin + self._member_size
 
     def readinto(self, view: memoryview) -> int:
         """Fill the front of ``view`` with the next bytes and return how many; 0 at the end."""
+        try:
+            return self._readinto(view)
+        except TFRecordError as error:
+            self.failure = error
+            raise
+
+    def _readinto(self, view: memoryview) -> int:
         if self._failure is not None:
             raise self._failure
         while True:
@@ -94,25 +126,68 @@ class InflatedSource:
             if self._failure is not None:
                 raise self._failure
 
+    def peek(self, size: int) -> bytes:
+        """Return the compressed bytes at hand, at least ``size`` unless the file ends before."""
+        while len(self._input) < size and self._more_input():
+            pass
+        return self._input
+
+    def go_to(self, offset: int) -> bool:
+        """Stand at another compressed byte; False where a stream cannot go back there."""
+        ahead = offset - self.offset
+        if 0 <= ahead <= len(self._input):
+            self._input = self._input[ahead:]
+        elif self._source.seekable:
+            self._source.seek(offset)
+            self._input = b""
+        else:
+            while (ahead := offset - self.offset) > 0 and self.peek(1):
+                self._input = self._input[ahead:]
+        return self.offset == offset
+
+    def restart(self, raw_begin: int, first_record: int | None) -> None:
+        """Take what stands here for a member, with such numbers."""
+        self._decoder = None
+        self._failure = None
+        self.raw_begin, self._member_size = raw_begin, 0
+        self.first_record, self.member_head = first_record, b""
+
     def _more_input(self) -> bool:
         count = self._source.readinto(memoryview(self._chunk))
         self._input += memoryview(self._chunk)[:count]
+        self.furthest = max(self.furthest, self._source.offset)
         return count > 0
 
     def _begin_member(self) -> None:
-        if self._members and self._codec == "ZLIB":
+        if self._members and self.codec == "ZLIB":
             raise CompressionError(
                 f"bytes behind the end of the zlib stream, at compressed byte {self.offset}; "
                 "TensorFlow would "
                 "pass them over in silence: write one stream a file, or use GZIP"
             )
-        if self._codec == "GZIP":
+        if self.codec == "GZIP":
             self._check_magic()
-        self._member_begin = self.offset
-        self._member_size = 0
+        self._count_member()
+        self.raw_begin, self._member_size = self.raw_offset, 0
+        self.member_begin = self.offset
+        # A pipe may have no more for now, and what it has may do for a record.
+        head = self.peek(HEAD_BYTES) if self.ready else self._input
+        self.member_head = head[:HEAD_BYTES]
         self._members += 1
         self._more_output = False
         self._decoder = self._engine.decompressobj(wbits=self._wbits)
+
+    def _count_member(self) -> None:
+        """Count the records of the member that ended, where its header tells how many they are."""
+        if self.member_head:
+            # That room is built upon this one.
+            from tfrecord_lite.records.members import read_member
+
+            stated = read_member(self.member_head)
+            if stated is None or stated.raw_bytes != self._member_size:
+                self.first_record = None
+            elif self.first_record is not None:
+                self.first_record += stated.records
 
     def _check_magic(self) -> None:
         """Refuse what does not begin as a gzip member must; isal would take some of it."""
@@ -134,7 +209,7 @@ class InflatedSource:
         """Return up to ``limit`` more bytes; none at a member's end or with ``_failure`` set."""
         if not self._input and not self._more_output and not self._more_input():
             raise TruncatedRecordError(
-                f"the file ends inside its {self._codec} stream, at compressed byte {self.offset}; "
+                f"the file ends inside its {self.codec} stream, at compressed byte {self.offset}; "
                 f"it was cut off, or never closed"
             )
         decoder, data = self._decoder, self._input
@@ -157,7 +232,7 @@ class InflatedSource:
     def _take_member_anew(self) -> bytes:
         """Go back to where the member begins and inflate it with zlib, up to where we were."""
         self._engine = zlib
-        self._source.seek(self._member_begin)
+        self._source.seek(self.member_begin)
         self._input = b""
         self._decoder = zlib.decompressobj(wbits=self._wbits)
         self._more_output = False
@@ -194,5 +269,5 @@ class InflatedSource:
     def _reason(self, at: int, error: Exception) -> str:
         detail = str(error).rpartition(": ")[2]
         if at == 0 or "header check" in detail:
-            return f"no {self._codec} stream: {detail}; name the file's own compression, or 'auto'"
-        return f"bad {self._codec} stream at compressed byte {at}: {detail}"
+            return f"no {self.codec} stream: {detail}; name the file's own compression, or 'auto'"
+        return f"bad {self.codec} stream at compressed byte {at}: {detail}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tfrecord_lite.records.blocks import HEAD_BYTES, BlockStream
 from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.follow import FollowedStream, OpenedFile
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
     FRAME_OVERHEAD,
@@ -18,7 +19,8 @@ from tfrecord_lite.records.framing import (
 )
 from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.paths import expand_paths
-from tfrecord_lite.records.storage import Source
+from tfrecord_lite.records.resume import find_damaged_codec
+from tfrecord_lite.records.storage import Source, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import CompressionOrAuto, Path, PathOrFile
     from tfrecord_lite.errors import Damage
+    from tfrecord_lite.records.compression import Codec
 
 __all__ = ["DEFAULT_MAX_RECORD_BYTES", "RecordReader", "read_records"]
 
@@ -52,6 +55,12 @@ class RecordReader:
     With a callable as ``on_damage``, it gets a `Damage` for each region that is left out, and
     reading goes on; what it raises goes through. ``OSError`` goes through as it is.
 
+    With ``follow`` the end of the file, and a record that is torn there, are waited at: records are
+    handed out as they are written, until the process is interrupted, the reader is closed by
+    another thread, or nothing came for ``timeout`` seconds. The file is followed by its name: where
+    a file of other content takes its place, or it is written anew, reading begins anew, with a
+    ``UserWarning``; a copy that goes on where the old file ended is gone on with.
+
     After any error the reader stands where it stood: a further call tries again, so a file that has
     grown in the meantime loses nothing. Not for use by several threads at once.
 
@@ -73,42 +82,71 @@ class RecordReader:
         verify: bool = True,
         on_damage: Literal["raise"] | Callable[[Damage], Any] = "raise",
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+        follow: bool = False,
+        timeout: float | None = None,
+        _hold: int | None = None,
     ) -> None:
-        codec = None if compression == "auto" else codec_named(compression)
+        if compression != "auto":
+            codec_named(compression)
         if on_damage != "raise" and not callable(on_damage):
             raise ValueError(
                 f"on_damage={on_damage!r}; pass 'raise' or a callable that gets a Damage"
             )
+        if timeout is not None and not follow:
+            raise ValueError(f"timeout={timeout} is for follow=True; nothing else waits")
         self._given = path
-        self._options = {
+        self._options: dict[str, Any] = {
             "compression": compression,
             "verify": verify,
             "on_damage": on_damage,
             "max_record_bytes": max_record_bytes,
+            "follow": follow,
+            "timeout": timeout,
         }
-        self._source = Source(path)
-        self.path = self._source.path
-        try:
-            if compression == "auto":
-                codec = find_codec(self._source.peek(HEAD_BYTES))
-        except BaseException:
-            self._source.close()
-            raise
-        self.compression = codec
-        self._stream = BlockStream(
-            self._source if codec is None else InflatedSource(self._source, codec),
-            verify=verify,
-            on_damage=None if on_damage == "raise" else on_damage,
-            max_record_bytes=max_record_bytes,
-        )
+        self._hold = _hold
+        self.path = name_of(path)
+        self._follower: FollowedStream | None = None
+        if follow:
+            if not isinstance(path, (str, bytes, os.PathLike)):
+                raise ValueError(f"{self.path}: follow=True needs a path, not an open file")
+            self._follower = FollowedStream(self.path, self._open, timeout)
+        self._file = self._follower.file if self._follower else self._open()
+        self._stream = self._follower or self._file.stream
         # Large records of a regular file can be read straight into their results.
-        self._direct = codec is None and self._source.positional
-        self._verify = verify
-        self._max_record_bytes = max_record_bytes
+        self._direct = not follow and self._file.codec is None and self._file.source.positional
         # The block that is being handed out record by record.
         self._current: RecordBlock | None = None
         self._large = False
         self._pending: Iterator[bytes] = iter(())
+
+    def _open(self) -> OpenedFile:
+        options = self._options
+        source = Source(self._given)
+        try:
+            if options["compression"] == "auto":
+                head = source.peek(HEAD_BYTES)
+                codec = find_codec(head)
+                if codec is None and options["on_damage"] != "raise":
+                    codec = find_damaged_codec(source, head)
+            else:
+                codec = codec_named(options["compression"])
+        except BaseException:
+            source.close()
+            raise
+        stream = BlockStream(
+            source if codec is None else InflatedSource(source, codec),
+            verify=options["verify"],
+            on_damage=None if options["on_damage"] == "raise" else options["on_damage"],
+            max_record_bytes=options["max_record_bytes"],
+            growing=options["follow"],
+            hold=self._hold,
+        )
+        return OpenedFile(source, codec, stream)
+
+    @property
+    def compression(self) -> Codec:
+        """The file's compression, as it was named or found: None, "GZIP" or "ZLIB"."""
+        return self._follower.file.codec if self._follower else self._file.codec
 
     @property
     def offset(self) -> int:
@@ -170,18 +208,19 @@ class RecordReader:
 
         What is not, or is small, is left for the next block to look at.
         """
-        source, stream = self._source, self._stream
+        source, _, stream = self._file
+        verify, most = self._options["verify"], self._options["max_record_bytes"]
         offset = stream.offset
         header = source.read_at(HEADER_SIZE, offset)
         while len(header) == HEADER_SIZE:
             length = int.from_bytes(header[:8], "little")
-            if not _LARGE_BYTES <= length <= self._max_record_bytes or header != header_of(length):
+            if not _LARGE_BYTES <= length <= most or header != header_of(length):
                 break
             record = source.read_at(length, offset + HEADER_SIZE)
             beyond = source.read_at(FRAME_OVERHEAD, offset + HEADER_SIZE + length)
             if len(record) < length or len(beyond) < FOOTER_SIZE:
                 break
-            if self._verify and footer_of(record) != beyond[:FOOTER_SIZE]:
+            if verify and footer_of(record) != beyond[:FOOTER_SIZE]:
                 break
             offset += length + FRAME_OVERHEAD
             stream.move_to(offset, stream.record + 1)
@@ -210,7 +249,7 @@ class RecordReader:
 
     def close(self) -> None:
         """Close the file, where it was opened here. Closing twice is harmless."""
-        self._source.close()
+        (self._follower or self._file.source).close()
         self._pending = iter(())
 
     def __enter__(self) -> Self:

@@ -32,8 +32,9 @@ def prepare_append(
 
     The whole file is read (lengths checked, and the data where inflating does that by itself). A
     torn end raises `TruncatedRecordError`, or is cut off; a torn gzip file is written anew by
-    ``rewrite``, since its last member cannot be cut at a record. Any other damage raises. A gzip
-    file of no records is emptied, since TensorFlow loses what follows an empty member.
+    ``rewrite``, since its last member cannot be cut at a record. Any other damage raises, and so
+    does a torn record with intact ones behind it, where somebody has appended to a torn file. A
+    gzip file of no records is emptied, since TensorFlow loses what follows an empty member.
     """
     if codec == "ZLIB":
         raise ValueError(
@@ -65,10 +66,28 @@ def prepare_append(
                 os.truncate(path, 0)
             return
     if codec is None:
+        _require_nothing_behind(path)
         os.truncate(path, offset)
         return
     with RecordReader(path, compression=codec, on_damage=_only_torn) as reader:
         rewrite(reader, path)
+
+
+def _require_nothing_behind(path: str) -> None:
+    """Make sure that no intact record lies where a plain file is torn, up to its end."""
+    damage: list[Damage] = []
+    with RecordReader(path, compression=None, verify=False, on_damage=damage.append) as reader:
+        for block in reader.blocks():
+            if damage:
+                raise CorruptRecordError(
+                    f"{damage[0].reason}; but it is not the last: another record begins at byte "
+                    f"{block.offset(0)}. Rescue what is in the file with tfrecord_lite.salvage, "
+                    "and append to that",
+                    path=path,
+                    record=damage[0].record,
+                    offset=damage[0].begin,
+                )
+            reader.recycle(block)
 
 
 def _only_torn(damage: Damage) -> None:

@@ -1,0 +1,393 @@
+"""`RecordReader(follow=True)`: files that grow, shrink, are replaced, and go away (rows 32, 33)."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+from frames import THREE, frame, frames
+
+from tfrecord_lite import (
+    CompressionError,
+    CorruptRecordError,
+    RecordReader,
+    RecordWriter,
+    TruncatedRecordError,
+    write_records,
+)
+from tfrecord_lite.records import follow
+from tfrecord_lite.records import reader as reader_module
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "_POLL_SECONDS", 0.001)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "events.tfrecord"
+    path.write_bytes(frames(THREE))
+    return path
+
+
+def all_there(reader: RecordReader) -> list[bytes]:
+    """Read what there is now."""
+    return list(reader)
+
+
+def append(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def test_row_32_every_byte_as_it_comes(tmp_path: Path) -> None:
+    path = tmp_path / "events.tfrecord"
+    path.touch()
+    data = frames(THREE)
+    bounds = [0, 19, 41, 78]
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        assert all_there(reader) == []
+        got = []
+        for size in range(1, len(data) + 1):
+            append(path, data[size - 1 : size])
+            whole = max(bound for bound in bounds if bound <= size)
+            try:
+                got += reader
+            except TruncatedRecordError as error:
+                assert size > whole
+                assert error.offset == reader.offset == whole
+            else:
+                assert size == whole
+            assert got == THREE[: bounds.index(whole)]
+
+
+@pytest.mark.parametrize("compression", [None, "GZIP", "ZLIB"])
+@pytest.mark.parametrize("on_damage", ["raise", print])
+def test_row_32_a_writer_at_work(tmp_path: Path, compression, on_damage) -> None:
+    path = tmp_path / "events.tfrecord"
+    records = [random.Random(n).randbytes(n * 40) for n in range(200)]
+
+    def write() -> None:
+        with RecordWriter(path, compression=compression, atomic=False) as writer:
+            for index, record in enumerate(records):
+                writer.write(record)
+                if index % 10 == 0:
+                    writer.flush()
+                    time.sleep(0.002)
+
+    path.touch()
+    thread = threading.Thread(target=write)
+    with RecordReader(path, follow=True, timeout=30, on_damage=on_damage) as reader:
+        thread.start()
+        got = [next(reader) for _ in records]
+    thread.join()
+    assert got == records
+
+
+@pytest.mark.parametrize("cut", [5, 30])
+def test_row_32_blocks_wait_at_a_torn_end(path: Path, cut: int) -> None:
+    with RecordReader(path, follow=True, timeout=0.05) as reader:
+        blocks = reader.blocks()
+        assert next(blocks).to_list() == THREE
+        more = frame(b"x" * 40)
+        append(path, more[:cut])
+        timer = threading.Timer(0.02, append, (path, more[cut:]))
+        timer.start()
+        block = next(blocks)
+        assert block.to_list() == [b"x" * 40]
+        assert (block.first_record, block.offset(0)) == (3, 78)
+        reader.recycle(block)
+        timer.join()
+
+
+def test_row_32_an_event_file_as_tensorboard_meets_it(path: Path) -> None:
+    """The last byte missing, then completed; then nothing for a while; then more."""
+    data = path.read_bytes()
+    path.write_bytes(data[:-1])
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        assert [next(reader), next(reader)] == THREE[:2]
+        for _ in range(3):
+            with pytest.raises(TruncatedRecordError):
+                next(reader)
+        append(path, data[-1:])
+        assert all_there(reader) == THREE[2:]
+        assert all_there(reader) == []
+        append(path, frame(b"more"))
+        assert all_there(reader) == [b"more"]
+        assert reader.offset == path.stat().st_size
+
+
+def test_row_32_damage_in_a_growing_file(path: Path) -> None:
+    """A torn end is no damage; what is damaged before it is, once the next true record is there."""
+    found = []
+    with RecordReader(path, follow=True, timeout=0, on_damage=found.append) as reader:
+        assert all_there(reader) == THREE
+        bad = bytearray(frame(b"y" * 50))
+        bad[3] ^= 1
+        append(path, bytes(bad))
+        assert all_there(reader) == []
+        more = frame(b"more")
+        append(path, more[:10])
+        assert all_there(reader) == []
+        assert found == []
+        append(path, more[10:])
+        assert all_there(reader) == [b"more"]
+    assert [(place.begin, place.end, place.record, place.kind) for place in found] == [
+        (78, 144, 3, "length")
+    ]
+
+
+def test_row_32_damage_raises(path: Path) -> None:
+    append(path, bytes(40))
+    with (
+        RecordReader(path, follow=True, timeout=0) as reader,
+        pytest.raises(CorruptRecordError),
+    ):
+        list(reader)
+
+
+def test_row_32_a_record_too_large_that_is_not_complete(path: Path) -> None:
+    found = []
+    large = frame(bytes(500))
+    with RecordReader(
+        path, follow=True, timeout=0, on_damage=found.append, max_record_bytes=100
+    ) as reader:
+        append(path, large[:300])
+        with pytest.raises(TruncatedRecordError):
+            list(reader)
+        append(path, large[300:] + frame(b"more"))
+        assert all_there(reader) == [b"more"]
+    assert [(place.begin, place.end, place.kind) for place in found] == [(78, 594, "too_large")]
+
+
+def test_row_33_a_torn_end_that_is_trimmed(path: Path) -> None:
+    """As `RecordWriter(mode="a", on_torn="trim")` does, under the reader's feet."""
+    torn = frame(b"never finished, " * 10)
+    append(path, torn[:100])
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        with pytest.raises(TruncatedRecordError):
+            list(reader)
+        write_records(path, [b"another"], mode="a", on_torn="trim")
+        assert list(reader) == [b"another"]
+
+
+def test_row_33_written_anew_in_place(path: Path) -> None:
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        assert all_there(reader) == THREE
+        path.write_bytes(frames([b"new", b"records", b"and more of them than there were before"]))
+        with pytest.warns(UserWarning, match="events.tfrecord: the file has been written anew"):
+            assert all_there(reader) == [
+                b"new",
+                b"records",
+                b"and more of them than there were before",
+            ]
+        path.write_bytes(b"")
+        with pytest.warns(UserWarning, match="written anew, or cut"):
+            assert all_there(reader) == []
+        append(path, frame(b"once more"))
+        assert all_there(reader) == [b"once more"]
+        assert reader.offset == path.stat().st_size
+
+
+def test_row_33_written_anew_between_two_blocks(path: Path) -> None:
+    records = [b"%07d" % index for index in range(200_000)]
+    path.write_bytes(frames(records))
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        got = [next(reader) for _ in range(10)]
+        path.write_bytes(frames([b"%08d" % index for index in range(200_000)]))
+        with pytest.warns(UserWarning, match="anew"):
+            got += reader
+    old = sum(len(record) == 7 for record in got)
+    assert got[:old] == records[:old]
+    assert got[old:] == [b"%08d" % index for index in range(200_000)]
+
+
+def test_row_33_replaced_by_another_file(path: Path, tmp_path: Path) -> None:
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        assert all_there(reader) == THREE
+        append(path, frame(b"the last one"))
+        write_records(path.with_suffix(".new"), [b"of", b"another", b"file"])
+        os.replace(path.with_suffix(".new"), path)
+        # The old file is read to its end first.
+        with pytest.warns(UserWarning, match="replaced by another one"):
+            assert all_there(reader) == [b"the last one", b"of", b"another", b"file"]
+        assert reader.offset == path.stat().st_size
+
+
+def test_row_33_replaced_by_a_longer_copy(path: Path) -> None:
+    """As rsync and object stores do it: reading goes on, with nothing read twice."""
+    append(path, frame(b"torn")[:9])
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        with pytest.raises(TruncatedRecordError):
+            list(reader)
+        for more in ([b"torn"], [b"torn", b"more"], [b"torn", b"more", b"and more"]):
+            copy = path.with_suffix(".copy")
+            copy.write_bytes(frames(THREE + more))
+            os.replace(copy, path)
+            assert all_there(reader) == more[-1:]
+
+
+def test_row_33_replaced_before_anything_was_read(path: Path) -> None:
+    path.write_bytes(b"")
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        assert all_there(reader) == []
+        write_records(path, THREE, compression="GZIP")
+        assert all_there(reader) == THREE
+        assert reader.compression == "GZIP"
+
+
+def test_row_33_compression_told_when_it_can_be(tmp_path: Path) -> None:
+    path = tmp_path / "a.gz"
+    data = gzip.compress(frames(THREE))
+    path.write_bytes(b"")
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        got = []
+        for at in range(0, len(data), 7):
+            append(path, data[at : at + 7])
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                try:
+                    got += reader
+                except TruncatedRecordError:
+                    pass
+        assert got == THREE
+
+
+def test_row_33_a_gzip_file_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.gz"
+    write_records(path, THREE, compression="GZIP")
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        assert all_there(reader) == THREE
+        write_records(path, [b"more"], compression="GZIP", mode="a")
+        assert all_there(reader) == [b"more"]
+        write_records(path, [b"new"], compression="GZIP")
+        with pytest.warns(UserWarning, match="replaced"):
+            assert all_there(reader) == [b"new"]
+        append(path, b"junk")
+        with pytest.raises(CompressionError):
+            list(reader)
+
+
+def test_row_33_deleted_and_written_again(path: Path) -> None:
+    with path.open("ab") as old, RecordReader(path, follow=True, timeout=0) as reader:
+        assert all_there(reader) == THREE
+        path.unlink()
+        assert all_there(reader) == []
+        old.write(frame(b"into a file without a name"))
+        old.flush()
+        assert all_there(reader) == [b"into a file without a name"]
+        path.write_bytes(frames([b"new"]))
+        with pytest.warns(UserWarning, match="replaced"):
+            assert all_there(reader) == [b"new"]
+
+
+def test_closing_ends_the_wait(path: Path) -> None:
+    reader = RecordReader(path, follow=True)
+    timer = threading.Timer(0.05, reader.close)
+    timer.start()
+    assert list(reader) == THREE
+    timer.join()
+    reader.close()
+    with pytest.raises(ValueError, match="closed"):
+        next(reader)
+
+
+def test_closing_ends_the_wait_inside_a_record(path: Path) -> None:
+    append(path, b"\0")
+    reader = RecordReader(path, follow=True)
+    timer = threading.Timer(0.05, reader.close)
+    timer.start()
+    assert list(reader) == THREE
+    timer.join()
+
+
+def test_timeout_is_of_each_wait(path: Path) -> None:
+    with RecordReader(path, follow=True, timeout=0.01) as reader:
+        assert list(reader) == THREE
+        append(path, frame(b"more"))
+        assert list(reader) == [b"more"]
+
+
+def test_interrupt_ends_the_wait(path: Path) -> None:
+    program = """
+import sys
+from tfrecord_lite import RecordReader
+reader = RecordReader(sys.argv[1], follow=True)
+try:
+    for record in reader:
+        print(len(record), flush=True)
+except KeyboardInterrupt:
+    print("interrupted", reader.offset)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in THREE] == ["3\n", "6\n", "21\n"]
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "interrupted 78\n"
+
+
+def test_what_can_be_followed(path: Path, tmp_path: Path) -> None:
+    with path.open("rb") as file, pytest.raises(ValueError, match="needs a path"):
+        RecordReader(file, follow=True)
+    with pytest.raises(ValueError, match="only a regular file"):
+        RecordReader(tmp_path, follow=True)
+    with pytest.raises(ValueError, match="timeout=3 is for follow=True"):
+        RecordReader(path, timeout=3)
+    with pytest.raises(FileNotFoundError):
+        RecordReader(tmp_path / "none", follow=True)
+
+
+def test_block_bytes_outlast_a_replacement(path: Path) -> None:
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        reader.block_bytes = 100
+        assert all_there(reader) == THREE
+        path.write_bytes(b"")
+        with pytest.warns(UserWarning, match="anew"):
+            assert all_there(reader) == []
+        assert reader.block_bytes == 100
+
+
+def test_a_file_replaced_while_it_is_opened(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    def open_file(reader: RecordReader, original=RecordReader._open):
+        file = original(reader)
+        if not opened:
+            path.with_suffix(".new").write_bytes(frames([b"new"]))
+            os.replace(path.with_suffix(".new"), path)
+        opened.append(file)
+        return file
+
+    monkeypatch.setattr(RecordReader, "_open", open_file)
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        assert list(reader) == [b"new"]
+    assert len(opened) == 2
+
+
+def test_a_file_that_cannot_be_opened_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        assert list(reader) == THREE
+        path.write_bytes(b"")
+
+        def fail(file: object):
+            raise PermissionError(13, "Permission denied")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(reader_module, "Source", fail)
+            for _ in range(2):
+                with pytest.warns(UserWarning, match="anew"), pytest.raises(PermissionError):
+                    list(reader)
+        with pytest.warns(UserWarning, match="anew"):
+            assert list(reader) == []

@@ -1,0 +1,231 @@
+"""A file that grows, read as it grows: whole records, and patience at a torn end.
+
+The file is followed by its name, as ``tail -F`` does. What is there may be another file after a
+while, or the same one written anew. As long as what was read of it still stands at its place,
+reading goes on there: so it is when a log is appended to, or copied again by rsync or an object
+store. Otherwise it is another content, and it is read from its front, with a ``UserWarning``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+import warnings
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from tfrecord_lite.errors import TruncatedRecordError
+from tfrecord_lite.records.checksum import crc32c
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tfrecord_lite.records.blocks import BlockStream
+    from tfrecord_lite.records.compression import Codec
+    from tfrecord_lite.records.framing import RecordBlock
+    from tfrecord_lite.records.storage import Source
+    from tfrecord_lite.records.window import ByteSource
+
+__all__ = ["FollowedStream", "OpenedFile"]
+
+# As often as someone who watches would like to see something new.
+_POLL_SECONDS = 0.2
+# So much at the front, and so much before the place where reading stands, tells contents apart.
+_MARK_BYTES = 4096
+
+
+class OpenedFile(NamedTuple):
+    """A file that is being read: its bytes, its compression, and its blocks."""
+
+    source: Source
+    codec: Codec
+    stream: BlockStream
+
+
+class FollowedStream:
+    """The blocks of a file that is waited for; otherwise as `BlockStream`.
+
+    ``open_file`` opens what is at the path now. ``timeout`` is how many seconds to wait for more,
+    None for ever; after that `read_block` returns None, or raises `TruncatedRecordError` inside a
+    record, and may be called again. `close` ends the waiting, from another thread as well.
+    """
+
+    def __init__(
+        self, path: str, open_file: Callable[[], OpenedFile], timeout: float | None
+    ) -> None:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise ValueError(f"{path}: only a regular file can be followed; leave follow out")
+        self._path = path
+        self._open_file = open_file
+        self._timeout = timeout
+        # Held while the file is in use, let go while it is waited for.
+        self._idle = threading.Condition()
+        self._closed = False
+        self._handle, self.file = self._open()
+        self._position = 0
+        self._mark = self._mark_of(self._handle)
+        # Size and time of modification at the last look.
+        self._seen = self._state()
+
+    def _open(self) -> tuple[int, OpenedFile]:
+        """Open the file twice, for reading and for looking at it; make sure that it is one file."""
+        while True:
+            handle = os.open(self._path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            try:
+                file = self._open_file()
+                if os.path.samestat(os.fstat(handle), os.stat(self._path)):
+                    return handle, file
+                file.source.close()
+            except BaseException:
+                os.close(handle)
+                raise
+            os.close(handle)
+
+    @property
+    def source(self) -> ByteSource:
+        """What is read now."""
+        return self.file.stream.source
+
+    @property
+    def offset(self) -> int:
+        """Where the next record begins, in uncompressed bytes."""
+        return self.file.stream.offset
+
+    @property
+    def block_bytes(self) -> int:
+        """About how many bytes are read at once."""
+        return self.file.stream.block_bytes
+
+    @block_bytes.setter
+    def block_bytes(self, size: int) -> None:
+        self.file.stream.block_bytes = size
+
+    def recycle(self, block: RecordBlock) -> None:
+        """Take the buffer of a block that is no longer needed, for a block to come."""
+        self.file.stream.recycle(block)
+
+    def close(self) -> None:
+        """End the waiting and close the file. Closing twice is harmless."""
+        with self._idle:
+            if not self._closed:
+                self._closed = True
+                self._let_go()
+                self._idle.notify_all()
+
+    def _let_go(self) -> None:
+        self.file.source.close()
+        os.close(self._handle)
+
+    def read_block(self) -> RecordBlock | None:
+        """Return the next intact records as soon as there are any; None where the wait is over."""
+        deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        with self._idle:
+            if self._closed:
+                raise ValueError(f"{self._path}: read of a closed file")
+            while True:
+                self._look(at_end=False)
+                block, torn = None, None
+                try:
+                    block = self.file.stream.read_block()
+                except TruncatedRecordError as error:
+                    torn = error
+                self._remember()
+                if block is None and self._wait(deadline):
+                    continue
+                if torn is not None and not self._closed:
+                    raise torn
+                return block
+
+    def _wait(self, deadline: float | None) -> bool:
+        """Wait until there is something new; False where that takes too long."""
+        while not self._look(at_end=True):
+            left = _POLL_SECONDS if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self._idle.wait(min(left, _POLL_SECONDS))
+            if self._closed:
+                return False
+        return True
+
+    def _remember(self) -> None:
+        """Remember up to where the content was dealt with, and what it is before that."""
+        plain = self.file.codec is None
+        self._position = self.offset if plain else self.source.offset
+        self._mark = self._mark_of(self._handle)
+
+    def _mark_of(self, handle: int) -> tuple[int, int]:
+        begin = max(self._position - _MARK_BYTES, 0)
+        os.lseek(handle, begin, os.SEEK_SET)
+        before = os.read(handle, self._position - begin)
+        os.lseek(handle, 0, os.SEEK_SET)
+        front = os.read(handle, min(self._position, _MARK_BYTES))
+        return crc32c(front), crc32c(before)
+
+    def _is_same(self, handle: int) -> bool:
+        """Tell whether a file holds what was read of the file so far."""
+        size = os.fstat(handle).st_size
+        return size >= self._position and self._mark_of(handle) == self._mark
+
+    def _look(self, *, at_end: bool) -> bool:
+        """Look what has become of the file; tell whether there is something new.
+
+        ``at_end`` says that what is read now was read to its end; only then is it left for another
+        file.
+        """
+        try:
+            replaced = not os.path.samestat(os.stat(self._path), os.fstat(self._handle))
+        except FileNotFoundError:
+            # It may come back.
+            replaced = False
+        # What is gone while it is opened may come back, too.
+        with suppress(FileNotFoundError):
+            if (now := self._state()) != self._seen:
+                self._meet_change()
+                self._seen = now
+                return True
+            if at_end and replaced:
+                self._change_over()
+                return True
+        return False
+
+    def _state(self) -> tuple[int, int]:
+        status = os.fstat(self._handle)
+        return status.st_size, status.st_mtime_ns
+
+    def _meet_change(self) -> None:
+        if not self._is_same(self._handle):
+            self._tell("has been written anew, or cut")
+            self._take(*self._open())
+        elif self._position == 0:
+            # What was there may not have told its compression.
+            self._take(*self._open())
+        elif self.file.codec is None:
+            # A torn end may have been cut off, and something else written there.
+            self.file.stream.move_to(self.offset, self.file.stream.record)
+
+    def _change_over(self) -> None:
+        """Go on in the other file that has the name now."""
+        handle, file = self._open()
+        before = self.file.stream
+        same = self.file.codec is None is file.codec and self._is_same(handle)
+        if same:
+            file.stream.move_to(before.offset, before.record)
+        elif self._position:
+            self._tell("has been replaced by another one")
+        self._take(handle, file)
+
+    def _take(self, handle: int, file: OpenedFile) -> None:
+        self._let_go()
+        file.stream.block_bytes = self.block_bytes
+        self._handle, self.file = handle, file
+        self._seen = self._state()
+        self._remember()
+
+    def _tell(self, what: str) -> None:
+        warnings.warn(
+            f"{self._path}: the file {what} while it was followed, {self._position} bytes into "
+            "it; from here on it is read from its front",
+            stacklevel=2,
+        )

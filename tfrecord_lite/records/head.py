@@ -1,0 +1,85 @@
+"""The record at the front of a window, looked at by itself: what is wrong with it, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tfrecord_lite.errors import CorruptRecordError, RecordTooLargeError, TruncatedRecordError
+from tfrecord_lite.records.checksum import masked_crc32c
+from tfrecord_lite.records.framing import FOOTER_SIZE, HEADER_SIZE
+from tfrecord_lite.records.identify import looks_like
+
+if TYPE_CHECKING:
+    from tfrecord_lite.records.window import Window
+
+__all__ = ["HEAD_BYTES", "believed_length", "data_damage", "torn", "unaffordable"]
+
+# How much of the file's front tells what it is.
+HEAD_BYTES = 512
+
+
+def stated_length(window: Window) -> int:
+    """Return the length that the record's header states, right or wrong."""
+    return int.from_bytes(window.buffer[window.begin : window.begin + 8].tobytes(), "little")
+
+
+def believed_length(window: Window, most: int) -> int:
+    """Return the length that the header states, once its own checksum holds; ``most`` at most."""
+    header = window.buffer[window.begin : window.begin + HEADER_SIZE].tobytes()
+    length = int.from_bytes(header[:8], "little")
+    expected = int.from_bytes(header[8:], "little")
+    actual = masked_crc32c(header[:8])
+    if actual != expected:
+        reason = (
+            f"checksum of the length is 0x{actual:08x}, "
+            f"expected 0x{expected:08x} as the file states"
+        )
+        if window.offset == 0:
+            front = window.buffer[window.begin : window.end][:HEAD_BYTES]
+            kind = looks_like(front.tobytes())
+            looks = "" if kind is None else f" It looks like {kind}."
+            reason += f"; this is no TFRecord file, or its first bytes are damaged.{looks}"
+        error = CorruptRecordError(reason, expected=expected, actual=actual)
+        error.kind = "length"
+        raise error
+    if length > most:
+        raise RecordTooLargeError(
+            f"the record has {length} bytes, more than max_record_bytes={most}; raise the limit "
+            "to read it",
+            expected=most,
+            actual=length,
+        )
+    return length
+
+
+def data_damage(expected: int, actual: int) -> CorruptRecordError:
+    """Return the error about data whose checksum is another than that behind it."""
+    return CorruptRecordError(
+        f"checksum of the data is 0x{actual:08x}, expected 0x{expected:08x} as the file "
+        "states; on_damage= reads on behind this record",
+        expected=expected,
+        actual=actual,
+    )
+
+
+def unaffordable() -> CorruptRecordError:
+    """Return the error about a record that is not looked at, to keep the work in bounds."""
+    return CorruptRecordError(
+        "not checked: damaged records that overlap have had the file checked several times over; "
+        "it was made to keep readers busy"
+    )
+
+
+def torn(have: int, need: int) -> TruncatedRecordError:
+    """Return the error about a file that ends ``have`` bytes into a record of ``need``."""
+    if have < HEADER_SIZE:
+        return TruncatedRecordError(
+            f"the file ends {have} bytes into a record's {HEADER_SIZE}-byte header, "
+            f"{HEADER_SIZE - have} bytes are missing (TensorFlow passes over such a tail in "
+            "silence)"
+        )
+    place = "data" if have < need - FOOTER_SIZE else "data checksum"
+    return TruncatedRecordError(
+        f"the file ends inside a record's {place}: found {have} bytes of {need}, "
+        f"{need - have} are missing"
+    )

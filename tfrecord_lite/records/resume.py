@@ -1,0 +1,154 @@
+"""Behind damage in gzip: the next member.
+
+Where the damaged member's header tells its size, and a member that begins with a record, or the end
+of the file, is there, that is the next. Otherwise it is searched for, by gzip's magic: a member is
+believed that begins with a record's intact header, which other bytes inflate to with a chance of
+2^-32. A file in which no member begins at a record, such as one single stream, ends at its damage.
+"""
+
+from __future__ import annotations
+
+import zlib
+from operator import eq
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from tfrecord_lite.records.compression import GZIP_WBITS
+from tfrecord_lite.records.deflate import (
+    _GZIP_START,
+    _MEMBER_HEADER,
+    _SUBFIELD,
+    _SUBFIELD_SIZE,
+)
+from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
+from tfrecord_lite.records.inflate import InflatedSource
+from tfrecord_lite.records.members import read_member
+from tfrecord_lite.records.recovery import Recovery
+from tfrecord_lite.records.window import Window
+
+if TYPE_CHECKING:
+    from tfrecord_lite.records.storage import Source
+
+__all__ = ["Resumption", "find_damaged_codec", "resume"]
+
+_MAGIC = b"\x1f\x8b\x08"
+_TRAILER_SIZE = 8
+# What a blocked file begins with; damage may have left so many of its bytes.
+_BLOCKED_START = _MEMBER_HEADER.pack(
+    _GZIP_START, 4 + _SUBFIELD_SIZE, _SUBFIELD, _SUBFIELD_SIZE, 0, 0, 0
+)[:16]
+_BYTES_THAT_TELL = 10
+# So much of a member is more than enough to inflate its first bytes.
+_TRIAL_BYTES = 1 << 13
+_SEARCH_BYTES = 1 << 18
+# No file system is asked to seek beyond this.
+_LARGEST_MEMBER = 1 << 40
+# How far ahead a pipe is read to see whether a member's size is right.
+_MOST_KEPT_BYTES = 1 << 26
+# Members made to lie inside one another could have the same bytes inflated over and over. So much
+# of the file is looked at again, all in all; from then on the search only goes forward.
+_TIMES_THE_FILE = 8
+
+
+class Resumption(NamedTuple):
+    """What stands at the place where a source goes on.
+
+    ``offset`` counts uncompressed bytes, those lost included where it is known how many these are;
+    ``record`` is the number of the record there, None where that is not known.
+    """
+
+    offset: int
+    record: int | None
+
+
+def resume(source: InflatedSource) -> Resumption | None:
+    """Move a source that has failed to its next member; None where there is none."""
+    if source.codec != "GZIP":
+        return None
+    place = _hop(source)
+    if place is None:
+        begin, reached = source.member_begin + 1, source.offset
+        source.looked_at_again += reached - begin
+        if source.looked_at_again > _TIMES_THE_FILE * source.furthest:
+            begin = reached + 1
+        if not _search(source, begin):
+            return None
+        place = Resumption(source.raw_offset, None)
+    source.restart(*place)
+    return place
+
+
+def _hop(source: InflatedSource) -> Resumption | None:
+    """Go where the member's own header says that it ends, if that can be; or nowhere."""
+    stated = read_member(source.member_head)
+    if stated is None or stated.size > _LARGEST_MEMBER:
+        return None
+    here, end = source.offset, source.member_begin + stated.size
+    ahead = end - _TRAILER_SIZE - here
+    if source.seekable:
+        source.go_to(here + ahead)
+        data = source.peek(_TRAILER_SIZE + _TRIAL_BYTES)
+        source.go_to(here)
+    elif 0 <= ahead <= _MOST_KEPT_BYTES:
+        data = source.peek(ahead + _TRAILER_SIZE + _TRIAL_BYTES)[ahead:]
+    else:
+        return None
+    trailer, behind = data[:_TRAILER_SIZE], data[_TRAILER_SIZE:]
+    if len(trailer) < _TRAILER_SIZE or (behind and not _begins_with_record(behind)):
+        return None
+    source.go_to(end)
+    if int.from_bytes(trailer[4:], "little") != stated.raw_bytes & 0xFFFFFFFF:
+        # A place to go on, but not a size to count on.
+        return Resumption(source.raw_offset, None)
+    first = source.first_record
+    return Resumption(
+        source.raw_begin + stated.raw_bytes, None if first is None else first + stated.records
+    )
+
+
+def _search(source: InflatedSource, begin: int) -> bool:
+    """Go to the first member from ``begin`` on that begins with a record."""
+    source.go_to(begin)
+    while True:
+        data = source.peek(_SEARCH_BYTES)
+        ends = len(data) < _SEARCH_BYTES
+        stop = len(data) if ends else len(data) - _TRIAL_BYTES
+        at = data.find(_MAGIC, 0, stop + len(_MAGIC) - 1)
+        while at >= 0:
+            if _begins_with_record(data[at : at + _TRIAL_BYTES]):
+                source.go_to(source.offset + at)
+                return True
+            at = data.find(_MAGIC, at + 1, stop + len(_MAGIC) - 1)
+        source.go_to(source.offset + stop)
+        if ends:
+            return False
+
+
+def _begins_with_record(data: bytes) -> bool:
+    try:
+        front = zlib.decompressobj(GZIP_WBITS).decompress(data, HEADER_SIZE)
+    except zlib.error:
+        return False
+    return len(front) == HEADER_SIZE and length_is_intact(front)
+
+
+def find_damaged_codec(source: Source, head: bytes) -> Literal["GZIP"] | None:
+    """Find the codec of a file of which the front, ``head``, does not tell it, being damaged.
+
+    What is left of a blocked file's first bytes tells it, or else the first whole thing in the
+    file: a record, or a gzip member that begins with one. The source stands at its front
+    afterwards; one that cannot go back there is taken to be plain.
+    """
+    if len(head) < HEADER_SIZE or length_is_intact(head) or not source.positional:
+        return None
+    if sum(map(eq, head, _BLOCKED_START)) >= _BYTES_THAT_TELL:
+        return "GZIP"
+    inflated = InflatedSource(source, "GZIP")
+    found = _search(inflated, 0)
+    member = inflated.offset
+    source.seek(0)
+    if not found:
+        return None
+    window = Window(source)
+    plain = Recovery(window, source.remaining() or 0).search()
+    source.seek(0)
+    return None if plain and window.offset < member else "GZIP"

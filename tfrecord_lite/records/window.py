@@ -1,0 +1,207 @@
+"""The bytes of a source around the place where it is read: a buffer that fills and is given away.
+
+Nothing here knows what the bytes mean. Offsets count the bytes of the (uncompressed) source.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.records.framing import SLACK_BYTES
+from tfrecord_lite.records.storage import Source
+
+if TYPE_CHECKING:
+    from tfrecord_lite._types import Uint8Array
+
+__all__ = ["DEFAULT_BLOCK_BYTES", "Window"]
+
+# Small enough for the processor's caches, large enough that the cost of a block is spread thin.
+DEFAULT_BLOCK_BYTES = 1 << 20
+# So much is copied without a thought.
+_LITTLE_BYTES = 1 << 12
+# Buffers kept for reuse: as many as are read ahead, and the one in use.
+_MOST_SPARE = 3
+
+
+class ByteSource(Protocol):
+    """What is read: a `Source`, or what is inflated from one."""
+
+    path: str
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def ready(self) -> bool: ...
+    def readinto(self, view: memoryview) -> int: ...
+    def remaining(self) -> int | None: ...
+    def seek(self, offset: int) -> None: ...
+
+
+class Window:
+    """A buffer over the bytes ``base + begin`` to ``base + end`` of a source.
+
+    What lies before ``begin`` in the buffer has been dealt with.
+    """
+
+    def __init__(self, source: ByteSource) -> None:
+        self.source = source
+        # Where it can be read without moving there.
+        self._file = source if isinstance(source, Source) and source.positional else None
+        self.block_bytes = DEFAULT_BLOCK_BYTES
+        self._spare: deque[Uint8Array] = deque(maxlen=_MOST_SPARE)
+        self.buffer = self._new_buffer(DEFAULT_BLOCK_BYTES)
+        self.base = 0
+        self.begin = 0
+        self.end = 0
+        self._moved = False
+        self._deferred: OSError | TFRecordError | None = None
+        # Where the buffer was given away: how many bytes the next should hold at least.
+        self._given_away = 0
+
+    @property
+    def offset(self) -> int:
+        """Where the first byte that has not been dealt with stands."""
+        return self.base + self.begin
+
+    @property
+    def have(self) -> int:
+        """How many bytes are at hand."""
+        return self.end - self.begin
+
+    @property
+    def limit(self) -> int | None:
+        """Where the file ends, as of now; None for what can only be read front to back."""
+        remaining = None if self._file is None else self._file.remaining()
+        return None if remaining is None else self.source.offset + remaining
+
+    def move_to(self, offset: int) -> None:
+        """Go to another place of a source that seeks, once there is something to read."""
+        if self._given_away:
+            self.buffer = self._new_buffer(self.block_bytes)
+            self._given_away = 0
+        self.base, self.begin, self.end = offset, 0, 0
+        self._deferred = None
+        self._moved = True
+
+    def restart(self, offset: int) -> None:
+        """Let go of what is at hand; the source goes on at what is counted as ``offset``."""
+        self.base, self.begin, self.end = offset, 0, 0
+        self._deferred = None
+
+    def prepare(self) -> None:
+        """Make ready for reading on."""
+        if self._moved:
+            self.source.seek(self.base)
+            self._moved = False
+        if self._given_away:
+            # Only now, since the last buffer may have come back by now.
+            self._refit(self._given_away)
+            self._given_away = 0
+
+    def read_more(self, need: int) -> bool:
+        """Read on towards ``need`` bytes at hand; False at the end of the source.
+
+        The buffer is made for what a regular file is known to hold, and else grows as the bytes
+        come: no length field decides how much memory is taken. What the source raises goes through,
+        behind the bytes that came before it.
+        """
+        have = self.have
+        if self.begin + need > self._capacity:
+            remaining = self.source.remaining()
+            known = remaining is not None and have + remaining >= need
+            self._refit(need if known else min(need, 2 * have))
+        count = self._fill()
+        # What a file holds, a block may as well have; a pipe's next bytes may be long in coming.
+        while count and self.source.ready and self.end < self._capacity:
+            try:
+                if not self._fill():
+                    break
+            except (OSError, TFRecordError) as error:
+                self._deferred = error
+                break
+        return count > 0
+
+    def _fill(self) -> int:
+        if self._deferred is not None:
+            error, self._deferred = self._deferred, None
+            raise error
+        count = self.source.readinto(self.buffer.data[self.end : self._capacity])
+        self.end += count
+        return count
+
+    def look(self, offset: int, size: int) -> memoryview:
+        """Return the bytes from ``offset`` on, which is at hand or behind that; fewer at the end.
+
+        A file is read there, and nothing moves. Anything else is read on until the bytes are at
+        hand; where it fails of itself, that is its end until it is read on from there.
+        """
+        end = offset + size
+        if end > self.base + self.end and self._file is not None:
+            return memoryview(self._file.read_at(size, offset))
+        try:
+            while end > self.base + self.end and self.read_more(end - self.offset):
+                pass
+        except TFRecordError as error:
+            self._deferred = error
+        return self.buffer.data[offset - self.base : min(end - self.base, self.end)]
+
+    def skip_to(self, offset: int) -> None:
+        """Go on at ``offset``, or at the end where that comes first."""
+        if (limit := self.limit) is not None:
+            offset = min(offset, max(limit, self.base + self.end))
+            if offset > self.base + self.end:
+                self.restart(offset)
+                self.source.seek(offset)
+        while self.base + self.end < offset:
+            self.restart(self.base + self.end)
+            if not self._fill():
+                return
+        self.begin = offset - self.base
+
+    def give(self, end: int, more: int) -> tuple[Uint8Array, int]:
+        """Give the bytes from ``begin`` to ``end`` away and go on behind them.
+
+        Returns a buffer and where in it they begin: this one where little else is in it, with the
+        next one made for at least ``more`` bytes, or a copy. So what is copied, one way or the
+        other, is hardly more than what is given.
+        """
+        begin, self.begin = self.begin, end
+        if self.have <= max(end - begin, _LITTLE_BYTES):
+            self._given_away = more
+            return self.buffer, begin
+        copy = self._new_buffer(end - begin)
+        copy[: end - begin] = self.buffer[begin:end]
+        return copy, 0
+
+    def recycle(self, buffer: Uint8Array) -> None:
+        """Take back a buffer that was given away.
+
+        Fresh memory is slow: the system hands it out page by page, each filled with zeros.
+        """
+        self._spare.append(buffer)
+
+    def _new_buffer(self, capacity: int) -> Uint8Array:
+        size = capacity + SLACK_BYTES
+        with suppress(IndexError):
+            while True:
+                spare = self._spare.pop()
+                if size <= len(spare) <= 2 * size:
+                    return spare
+        return np.empty(size, np.uint8)
+
+    @property
+    def _capacity(self) -> int:
+        return len(self.buffer) - SLACK_BYTES
+
+    def _refit(self, capacity: int) -> None:
+        """Go on in another buffer that begins with the bytes not yet dealt with."""
+        left = self.buffer[self.begin : self.end]
+        self.buffer = self._new_buffer(max(capacity, len(left), self.block_bytes))
+        self.buffer[: len(left)] = left  # of the very same buffer, perhaps: NumPy sees to that
+        self.base += self.begin
+        self.begin, self.end = 0, len(left)
