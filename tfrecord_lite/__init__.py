@@ -66,7 +66,7 @@ if TYPE_CHECKING:
         parse_tensor,
         serialize_tensor,
     )
-    from tfrecord_lite.integrity import verify
+    from tfrecord_lite.integrity import Report, salvage, verify
     from tfrecord_lite.records import (
         RecordBlock,
         RecordReader,
@@ -104,6 +104,7 @@ __all__ = [
     "RecordReader",
     "RecordTooLargeError",
     "RecordWriter",
+    "Report",
     "SequenceExample",
     "ShardWriter",
     "StaleIndexError",
@@ -131,6 +132,7 @@ __all__ = [
     "publish_shards",
     "read_batches",
     "read_records",
+    "salvage",
     "serialize_tensor",
     "unmask_crc",
     "verify",

@@ -9,9 +9,12 @@ import pty
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import tfrecord_lite as tfr
+from tfrecord_lite.cli.progress import progress_bar
+from tfrecord_lite.dataset.shard_writer import ShardWriter
 
 RECORDS = [b"foo", b"barbaz", b"x" * 300]
 
@@ -47,7 +50,9 @@ def test_damage_exits_1_and_names_file_record_and_offset(command, whole, damaged
     assert outcome.code == 1
     first, place, second, summary = outcome.out.splitlines()
     assert first == f"DAMAGED {damaged}: 2 records, 335 B"
-    assert place.startswith("        record 1, bytes 19 to 41: data: ")
+    assert place.startswith(
+        "        record 1  bytes 19 to 41  22 bytes  data  checksum of the data "
+    )
     assert second.startswith("ok ")
     assert summary == "2 files, 1 damaged, 0 unreadable; 5 intact records"
 
@@ -57,6 +62,7 @@ def test_json(command, whole, damaged):
     assert outcome.code == 1
     report = json.loads(outcome.out)
     assert report["ok"] is False
+    assert report["leftovers"] == []
     first, second = report["files"]
     assert (first["path"], first["ok"], first["records"]) == (str(damaged), False, 2)
     (place,) = first["damage"]
@@ -67,7 +73,9 @@ def test_json(command, whole, damaged):
         "ok": True,
         "records": 3,
         "raw_bytes": 357,
+        "damaged_bytes": 0,
         "damage": [],
+        "faults": [],
     }
 
 
@@ -92,8 +100,8 @@ def test_unreadable_file_keeps_no_other_from_being_checked(command, tmp_path, wh
     assert f"ok      {whole}" in outcome.out
     assert "FAILED  [Errno 2]" in outcome.out
     files = json.loads(command("verify", "--json", tmp_path / "*.tfrecord").out)["files"]
-    assert [file["ok"] for file in files] == [True, False]
-    assert files[1]["path"] == str(tmp_path / "a.tfrecord")
+    assert [file["ok"] for file in files] == [False, True]
+    assert files[0]["path"] == str(tmp_path / "a.tfrecord")
 
 
 def test_directory_glob_numbered_shards_and_standard_input(command, tmp_path):
@@ -130,6 +138,93 @@ def test_progress_bar_on_a_terminal_only(whole):
     assert b"\x1b[" in shown
     assert b"\x1b" not in done.stdout
     assert b"2 files, 0 damaged" in done.stdout
+
+
+def test_one_bar_over_all_files_with_rate_and_time_left(whole, damaged, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    with progress_bar([str(whole), str(damaged), str(whole) + ".gone"]) as show:
+        assert show is not None
+        show(str(whole), 300)
+        show(str(damaged), 300)
+        # A file may be begun again.
+        show(str(damaged), 100)
+        show(str(whole), 357)
+    shown = capsys.readouterr().err
+    assert "/714" in shown
+    assert "-:--:--" in shown
+
+
+def test_a_set_against_its_manifest(command, tmp_path):
+    name = tmp_path / "train"
+    with ShardWriter(name, records_per_shard=2) as writer:
+        writer.write_many(RECORDS)
+    outcome = command("verify", name)
+    assert (outcome.code, outcome.out.splitlines()[-1]) == (
+        0,
+        "2 files, 0 damaged, 0 unreadable; 3 intact records",
+    )
+    os.unlink(tmp_path / "train-00001-of-00002.tfrecord")
+    outcome = command("verify", tmp_path)
+    assert outcome.code == 1
+    lines = outcome.out.splitlines()
+    assert lines[1] == f"MISSING {tmp_path}/train-00001-of-00002.tfrecord"
+    assert lines[2].strip().startswith("missing  missing, though")
+    assert lines[3] == "2 files, 0 damaged, 0 unreadable, 1 otherwise wrong; 2 intact records"
+    (fault,) = json.loads(command("verify", "--json", name).out)["files"][1]["faults"]
+    assert (fault["kind"], fault["record"], fault["offset"]) == ("missing", None, None)
+    assert command("verify", tmp_path, "--manifest", "none").code == 0
+    assert command("verify", "--manifest", f"{name}.manifest.json", tmp_path).code == 1
+
+
+def test_leftovers_are_named(command, tmp_path, whole):
+    left = tmp_path / ".train.0123abcd.tfrecord-partial"
+    left.mkdir()
+    outcome = command("verify", tmp_path)
+    assert outcome.code == 0
+    assert f"LEFT    {left}: of a writer that was killed" in outcome.out
+    assert json.loads(command("verify", "--json", tmp_path).out)["leftovers"] == [str(left)]
+
+
+def test_examples(command, tmp_path):
+    path = tmp_path / "a.tfrecord"
+    tfr.write_records(path, [tfr.encode_example({"a": 1}), b"\xff", tfr.encode_example({"a": 2.5})])
+    assert command("verify", path).code == 0
+    outcome = command("verify", path, "--examples")
+    assert outcome.code == 1
+    lines = outcome.out.splitlines()
+    assert lines[0] == f"WRONG   {path}: 3 records, 80 B"
+    assert lines[1].split()[:5] == ["record", "1", "byte", "30", "example"]
+    assert lines[2].split()[:5] == ["record", "2", "byte", "47", "features"]
+    features = tmp_path / "features.json"
+    features.write_text(tfr.features_to_json({"a": tfr.FixedLenFeature([], np.float32)}))
+    outcome = command("verify", path, "--features", features)
+    assert [line.split()[1] for line in outcome.out.splitlines()[1:3]] == ["0", "1"]
+    features.write_text("{}x")
+    assert command("verify", path, "--features", features).code == 2
+    assert command("verify", path, "--features", tmp_path / "none").code == 2
+
+
+def test_long_lists_are_cut_for_people(command, tmp_path):
+    path = tmp_path / "a.tfrecord"
+    tfr.write_records(path, [b"x"] * 50 + [b"\xff"] * 50)
+    data = bytearray(path.read_bytes())
+    for at in range(12, 17 * 50, 17):
+        data[at] ^= 1
+    path.write_bytes(data)
+    lines = command("verify", path, "--examples").out.splitlines()
+    assert "        and 30 regions more; --json lists up to 100,000" in lines
+    assert "        and 30 faults more; --json lists up to 100,000" in lines
+    assert len(lines) == 1 + 20 + 1 + 20 + 1 + 1
+    assert len(json.loads(command("verify", "--json", path).out)["files"][0]["damage"]) == 50
+
+
+def test_workers(command, tmp_path):
+    for number in range(3):
+        tfr.write_records(tmp_path / f"{number}.tfrecord", RECORDS)
+    assert "9 intact records" in command("verify", tmp_path, "--workers", 2).out
+    assert command("verify", tmp_path, "--workers", 0).code == 2
 
 
 def test_row_41_no_name_reaches_the_terminal_unescaped(command, tmp_path):

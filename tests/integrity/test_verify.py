@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import random
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
+import numpy as np
 import pytest
+from frames import THREE, frame, frames, header
 
 import tfrecord_lite as tfr
+from tfrecord_lite.dataset.manifest import Manifest
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.integrity import check as check_module
+from tfrecord_lite.integrity import report as report_module
+from tfrecord_lite.integrity import schedule as schedule_module
 from tfrecord_lite.integrity import verify
+from tfrecord_lite.integrity.inventory import _shard_pattern
+from tfrecord_lite.records import storage
 
 RECORDS = [b"foo", b"", b"barbaz" * 10]
 FRAMES = 16 * len(RECORDS) + sum(map(len, RECORDS))
@@ -29,12 +46,16 @@ def test_whole_files(tmp_path, compression):
     assert report.ok
     (file,) = report.files
     assert (file.path, file.records, file.raw_bytes, file.damage) == (str(path), 3, FRAMES, [])
+    assert (file.regions, file.damaged_bytes, file.faults, file.error) == (0, 0, [], None)
+    assert report.leftovers == []
 
 
 def test_file_object():
     file = io.BytesIO()
     tfr.write_records(file, RECORDS)
     assert verify(io.BytesIO(file.getvalue())).files[0].records == 3
+    report = verify([io.BytesIO(file.getvalue()), io.BytesIO(file.getvalue()[:-1])])
+    assert [found.records for found in report.files] == [3, 2]
 
 
 def test_goes_on_after_damage_and_with_the_next_file(tmp_path, path):
@@ -51,6 +72,7 @@ def test_goes_on_after_damage_and_with_the_next_file(tmp_path, path):
     places = [(place.record, place.begin, place.end, place.kind) for place in second.damage]
     assert places == [(0, 0, 19, "data"), (2, 35, FRAMES, "data")]
     assert {place.path for place in second.damage} == {str(tmp_path / "b.tfrecord")}
+    assert (second.regions, second.damaged_bytes) == (2, FRAMES - 16)
 
 
 def test_every_byte_is_intact_or_reported_whatever_is_flipped(tmp_path, path):
@@ -59,6 +81,7 @@ def test_every_byte_is_intact_or_reported_whatever_is_flipped(tmp_path, path):
         path.write_bytes(data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :])
         (file,) = verify(path).files
         assert file.damage
+        assert file.records == 2
         assert file.raw_bytes + sum(place.end - place.begin for place in file.damage) == len(data)
 
 
@@ -68,7 +91,7 @@ def test_every_byte_is_intact_or_reported_wherever_it_is_cut(path):
     for size in range(len(data) + 1):
         (file,) = verify(io.BytesIO(data[:size])).files
         assert file.ok == (size in whole)
-        assert file.raw_bytes + sum(place.end - place.begin for place in file.damage) == size
+        assert file.raw_bytes + file.damaged_bytes == size
 
 
 def test_compressed_stream_that_is_cut(tmp_path):
@@ -87,6 +110,502 @@ def test_progress_reaches_the_size_of_the_file(path):
     assert seen[-1] == (str(path), path.stat().st_size)
 
 
-def test_missing_file(tmp_path):
+def test_wrong_calls(tmp_path, path):
     with pytest.raises(FileNotFoundError):
         verify(tmp_path / "none")
+    with pytest.raises(FileNotFoundError):
+        verify([])
+    with pytest.raises(ValueError, match="workers=0"):
+        verify(path, workers=0)
+    with pytest.raises(ValueError, match="features are for examples=True"):
+        verify(path, features={"a": tfr.FixedLenFeature([], np.int64)})
+    with pytest.raises(ValueError, match="unknown compression"):
+        verify(path, compression="gzip")
+
+
+def test_row_38_what_cannot_be_read_is_in_the_report(tmp_path, path):
+    os.symlink("nowhere", tmp_path / "b.tfrecord")
+    report = verify([path, tmp_path / "b.tfrecord", path])
+    assert not report.ok
+    assert [type(file.error) for file in report.files] == [
+        type(None),
+        FileNotFoundError,
+        type(None),
+    ]
+    assert [file.records for file in report.files] == [3, 0, 3]
+
+
+def test_row_24_a_disk_that_fails_in_the_middle(path, monkeypatch):
+    def fail(source, view):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(storage.Source, "readinto", fail)
+    (file,) = verify(path).files
+    assert file.error.errno == 5
+    assert not file.ok
+
+
+def test_row_38_a_fifo(tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    thread = threading.Thread(target=lambda: fifo.write_bytes(frames(THREE)))
+    thread.start()
+    assert verify(fifo, workers=2).files[0].records == 3
+    thread.join()
+
+
+# Large files, many files: the same, whoever does it.
+
+
+def large_file(path: Path) -> tuple[list[bytes], list[int]]:
+    rng = random.Random(4)
+    records = [rng.randbytes(rng.choice([0, 100, 3000, 40_000])) for _ in range(400)]
+    path.write_bytes(frames(records))
+    bounds = [0]
+    for record in records:
+        bounds.append(bounds[-1] + 16 + len(record))
+    return records, bounds
+
+
+@pytest.fixture(params=["here", "threads", "processes"])
+def spread(request, monkeypatch) -> dict[str, int]:
+    """Have files cut into parts of some KiB, and checked here, by threads or by processes."""
+    monkeypatch.setattr(schedule_module, "_PART_BYTES", 1 << 16)
+    monkeypatch.setattr(schedule_module, "usable_cores", lambda: 3)
+    monkeypatch.setattr(schedule_module, "_LARGE_RECORD_BYTES", 0)
+    if request.param == "threads":
+        monkeypatch.setattr(schedule_module, "_LEAST_FOR_THREADS", 0)
+    return {"workers": 2} if request.param == "processes" else {}
+
+
+def test_parts_make_a_whole(tmp_path, spread):
+    records, bounds = large_file(tmp_path / "a")
+    seen = []
+    report = verify(tmp_path / "a", progress=lambda *at: seen.append(at), **spread)
+    (file,) = report.files
+    assert (file.ok, file.records, file.raw_bytes) == (True, len(records), bounds[-1])
+    assert seen[-1] == (str(tmp_path / "a"), bounds[-1])
+    assert [at for _, at in seen] == sorted(at for _, at in seen)
+
+
+def test_damage_at_the_seams_of_parts(tmp_path, spread):
+    records, bounds = large_file(tmp_path / "a")
+    data = (tmp_path / "a").read_bytes()
+    rng = random.Random(5)
+    for number in rng.sample(range(len(records)), 6 if "workers" in spread else 25):
+        at = bounds[number] + rng.choice([0, 3, 8, 11, 15 + len(records[number])])
+        damaged = bytearray(data)
+        damaged[at] ^= 1
+        (tmp_path / "a").write_bytes(damaged)
+        (file,) = verify(tmp_path / "a", **spread).files
+        assert file.records == len(records) - 1
+        ((begin, end, record),) = [(d.begin, d.end, d.record) for d in file.damage]
+        assert (begin, end, record) == (bounds[number], bounds[number + 1], number)
+
+
+def test_row_13_records_that_hold_frames_in_parts(tmp_path, spread):
+    """Where a part begins inside a record, it may find a record in there."""
+    inner = frames([random.Random(1).randbytes(50) for _ in range(3000)])
+    records = [inner, b"x", inner * 2, b"y" * 1000, inner]
+    (tmp_path / "a").write_bytes(frames(records))
+    (file,) = verify(tmp_path / "a", **spread).files
+    assert (file.ok, file.records, file.raw_bytes) == (True, 5, len(frames(records)))
+
+
+def test_a_record_that_is_larger_than_parts(tmp_path, spread):
+    records = [b"x", bytes(1 << 18), b"y", random.Random(2).randbytes(1 << 18), b"z"]
+    for more in ([], [bytes(1 << 18)]):
+        (tmp_path / "a").write_bytes(frames(records + more))
+        (file,) = verify(tmp_path / "a", **spread).files
+        assert (file.ok, file.records) == (True, 5 + len(more))
+
+
+def test_many_files_in_order(tmp_path, spread):
+    for number in range(7):
+        tfr.write_records(tmp_path / f"{number}.tfrecord", [b"x" * 1000] * (number * 30))
+        tfr.write_records(tmp_path / f"{number}.gz", [b"x"] * number, compression="GZIP")
+    (tmp_path / "3.tfrecord").write_bytes(frames(THREE)[:-1])
+    (tmp_path / "4.tfrecord").unlink()
+    os.symlink("nowhere", tmp_path / "4.tfrecord")
+    report = verify(tmp_path / "*", **spread)
+    expected = [1, 2, 5, 6]
+    assert [file.path for file in report.files] == sorted(map(str, tmp_path.iterdir()))
+    assert [file.records for file in report.files[::2]] == list(range(7))
+    assert [report.files[2 * number + 1].records for number in expected] == [
+        30 * number for number in expected
+    ]
+    assert report.files[7].regions == 1
+    assert isinstance(report.files[9].error, FileNotFoundError)
+
+
+def test_a_file_that_grows_or_goes_meanwhile(tmp_path, monkeypatch, spread):
+    records, _ = large_file(tmp_path / "a")
+    original = schedule_module.Schedule.run
+
+    def run(schedule, checker, tasks):
+        with (tmp_path / "a").open("ab") as file:
+            file.write(frame(b"more"))
+        yield from original(schedule, checker, tasks)
+
+    monkeypatch.setattr(schedule_module.Schedule, "run", run)
+    (file,) = verify(tmp_path / "a", **spread).files
+    assert file.ok
+    assert file.records > len(records)
+
+    def remove(schedule, checker, tasks):
+        (tmp_path / "a").unlink(missing_ok=True)
+        yield from original(schedule, checker, tasks)
+
+    monkeypatch.setattr(schedule_module.Schedule, "run", remove)
+    (file,) = verify(tmp_path / "a", **spread).files
+    assert isinstance(file.error, FileNotFoundError)
+
+
+def test_how_the_work_is_spread(tmp_path, monkeypatch):
+    large_file(tmp_path / "a")
+    size = (tmp_path / "a").stat().st_size
+    monkeypatch.setattr(schedule_module, "_PART_BYTES", 1 << 20)
+    monkeypatch.setattr(schedule_module, "usable_cores", lambda: 3)
+
+    def plan(workers=None, parts=True, compression="auto"):
+        schedule = schedule_module.Schedule(
+            [str(tmp_path / "a")], compression, workers, parts=parts
+        )
+        return schedule.processes, schedule.threads, len(schedule.tasks_of(str(tmp_path / "a")))
+
+    assert plan() == (1, 1, 1)
+    assert plan(workers=2) == (2, 1, 6)
+    assert plan(workers=1) == (1, 1, 1)
+    assert plan(workers=2, parts=False) == (1, 1, 1)
+    assert plan(workers=2, compression="GZIP") == (1, 1, 1)
+    assert plan(workers=2, compression=None) == (2, 1, 6)
+    monkeypatch.setattr(schedule_module, "_LEAST_FOR_THREADS", size)
+    assert plan() == (1, 1, 1)
+    monkeypatch.setattr(schedule_module, "_LARGE_RECORD_BYTES", 0)
+    assert plan() == (1, 3, 6)
+    monkeypatch.setattr(schedule_module, "_LEAST_FOR_PROCESSES", size)
+    assert plan() == (3, 1, 6)
+
+
+def test_cores():
+    assert 1 <= schedule_module.usable_cores() <= (os.cpu_count() or 1)
+
+
+# Memory.
+
+
+@pytest.mark.parametrize("compression", [None, "GZIP"])
+@pytest.mark.parametrize("fault", [None, "data", "length", "cut"])
+def test_a_record_that_is_not_held(tmp_path, monkeypatch, compression, fault):
+    monkeypatch.setattr(check_module, "_HOLD_BYTES", 1000)
+    rng = random.Random(3)
+    records = [b"x", rng.randbytes(5000), b"y", bytes(1001), rng.randbytes(999), b"z"]
+    data = bytearray(frames(records))
+    if fault == "data":
+        data[17 + 2000] ^= 1
+    elif fault == "length":
+        data[17] ^= 1
+    elif fault == "cut":
+        del data[3000:]
+    path = tmp_path / "a"
+    path.write_bytes(gzip.compress(data) if compression else data)
+    (file,) = verify(path).files
+    assert file.raw_bytes + file.damaged_bytes == len(data)
+    if fault is None:
+        assert (file.ok, file.records) == (True, 6)
+    elif fault == "cut":
+        assert (file.records, file.damage[0].kind) == (1, "truncated")
+    else:
+        assert file.records == 5
+        assert [(d.begin, d.end, d.record, d.kind) for d in file.damage] == [
+            (17, 17 + 5016, 1, fault)
+        ]
+
+
+def test_lost_bytes_in_a_record_that_is_not_held(tmp_path, monkeypatch):
+    """What follows has moved up into it, and is found in there."""
+    monkeypatch.setattr(check_module, "_HOLD_BYTES", 1000)
+    records = [random.Random(n).randbytes(3000) for n in range(6)]
+    data = frames(records)
+    (tmp_path / "a").write_bytes(data[:4000] + data[5000:])
+    (file,) = verify(tmp_path / "a").files
+    assert (file.records, file.regions, file.raw_bytes) == (5, 1, 5 * 3016)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["record", "gzip_record", "hole", "regions", "hostile", "threads"])
+def test_memory_is_small_whatever_is_in_a_file(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a"
+    if kind == "record":
+        with tfr.RecordWriter(path) as writer:
+            writer.write(bytes(600 << 20))
+    elif kind == "gzip_record":
+        with tfr.RecordWriter(path, compression="GZIP", level=1) as writer:
+            writer.write(bytes(400 << 20))
+    elif kind == "hole":
+        with path.open("wb") as file:
+            file.truncate(2 << 30)
+    elif kind == "regions":
+        bad = bytearray(frame(b""))
+        bad[12] ^= 1
+        path.write_bytes(bytes(bad) * 120_000)
+    elif kind == "hostile":
+        path.write_bytes(header(1 << 20) * (1 << 17))
+    else:
+        with tfr.RecordWriter(path) as writer:
+            for _ in range(20):
+                writer.write(bytes(10 << 20))
+    program = """
+import sys
+from tfrecord_lite.integrity import verify
+report = verify(sys.argv[1])
+with open("/proc/self/status") as status:
+    print(report.files[0].records, int(status.read().split("VmHWM:")[1].split()[0]) >> 10)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
+    )
+    records, peak = map(int, done.stdout.split())
+    assert records == {"record": 1, "gzip_record": 1, "threads": 20}.get(kind, 0)
+    assert peak < 200
+
+
+def test_lists_end_somewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(report_module, "MOST_LISTED", 5)
+    bad = bytearray(frame(b"x"))
+    bad[12] ^= 1
+    (tmp_path / "a").write_bytes(bytes(bad) * 50)
+    (file,) = verify(tmp_path / "a").files
+    assert (len(file.damage), file.regions, file.damaged_bytes) == (5, 50, 50 * 17)
+
+
+# Against a manifest.
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """Write a set of three shards of ten records each."""
+    name = tmp_path / "set" / "train"
+    with ShardWriter(name, records_per_shard=10) as writer:
+        writer.write_many([b"record %02d" % number for number in range(30)])
+    return name
+
+
+def faults(report) -> list[tuple[str, str]]:
+    """Return which files have which kinds of faults."""
+    return [
+        (os.path.basename(fault.path), fault.kind) for file in report.files for fault in file.faults
+    ]
+
+
+def shard(name: Path, index: int, total: int = 3) -> Path:
+    return name.with_name(f"{name.name}-{index:05d}-of-{total:05d}.tfrecord")
+
+
+def every_way(name: Path) -> list[object]:
+    """Name a set in every way that means all of it."""
+    return [name, f"{name}@3", f"{name}.manifest.json", name.parent, f"{name}-*"]
+
+
+def test_a_whole_set(shards):
+    for paths in [*every_way(shards), [shard(shards, 0), shard(shards, 2)]]:
+        report = verify(paths)
+        assert report.ok, paths
+        assert {file.records for file in report.files} == {10}
+    assert [file.path for file in verify(shards).files] == [
+        str(shard(shards, index)) for index in range(3)
+    ]
+
+
+def test_row_42_a_missing_shard(shards):
+    shard(shards, 1).unlink()
+    for paths in every_way(shards):
+        report = verify(paths)
+        assert not report.ok
+        assert faults(report) == [("train-00001-of-00003.tfrecord", "missing")], paths
+        assert [file.records for file in report.files] == [10, 10, 0]
+        assert "train.manifest.json has it" in report.files[2].faults[0].reason
+    # What is there is all that was asked for.
+    assert verify(shard(shards, 0)).ok
+    assert verify(shards.parent, manifest=None).ok
+
+
+def test_an_extra_shard(shards):
+    shutil.copy(shard(shards, 0), shard(shards, 7, 9))
+    for paths in every_way(shards):
+        report = verify(paths)
+        assert faults(report) == [("train-00007-of-00009.tfrecord", "extra")], paths
+    # In the folder it was looked into as well.
+    assert verify(shards.parent).files[-1].records == 10
+    other = shards.parent / "train2"
+    with ShardWriter(other, records_per_shard=10) as writer:
+        writer.write_many([b"x"] * 30)
+    shard(shards, 7, 9).unlink()
+    assert verify(shards.parent).ok
+
+
+def test_an_extra_shard_of_a_pattern(tmp_path):
+    for pattern in ("part_{index:03d}.tfrecord", "x{index}.of.{total}.tfr"):
+        folder = tmp_path / pattern[:4]
+        with ShardWriter(folder / pattern, records_per_shard=1) as writer:
+            writer.write_many([b"x"] * 3)
+        (folder / "unlike.tfrecord").write_bytes(b"")
+        assert verify(folder).ok
+        (folder / pattern.format(index=7, total=3)).write_bytes(b"")
+        assert [kind for _, kind in faults(verify(folder))] == ["extra"]
+
+
+@pytest.mark.parametrize("names", [[], ["a"], ["a1b1", "a2b2"], ["a", "b"], ["a1", "b"]])
+def test_names_that_tell_nothing_of_others(tmp_path, names):
+    assert _shard_pattern("set", names) is None
+
+
+def test_a_shard_of_another_size(shards):
+    with shard(shards, 1).open("ab") as file:
+        file.write(frame(b"one more"))
+    report = verify(shards)
+    assert faults(report) == [
+        ("train-00001-of-00003.tfrecord", "size"),
+        ("train-00001-of-00003.tfrecord", "records"),
+    ]
+    reasons = [fault.reason for fault in report.files[1].faults]
+    assert reasons[0].startswith("it has 274 bytes, ")
+    assert reasons[0].endswith("says 250")
+    assert "11 records" in reasons[1]
+
+
+@pytest.mark.parametrize("workers", [None, 2])
+def test_row_12_whole_records_moved_are_seen_by_the_checksum(shards, workers):
+    for index in (0, 2):
+        path = shard(shards, index)
+        data = path.read_bytes()
+        path.write_bytes(data[25:50] + data[:25] + data[50:])
+    report = verify(shards, workers=workers)
+    assert faults(report) == [
+        ("train-00000-of-00003.tfrecord", "checksum"),
+        ("train-00002-of-00003.tfrecord", "checksum"),
+    ]
+    assert [file.records for file in report.files] == [10, 10, 10]
+
+
+def test_damage_and_manifest_together(shards):
+    path = shard(shards, 1)
+    data = bytearray(path.read_bytes())
+    data[27] ^= 1
+    path.write_bytes(data)
+    report = verify(shards)
+    assert (report.files[1].regions, report.files[1].records) == (1, 9)
+    assert faults(report) == [("train-00001-of-00003.tfrecord", "records")]
+
+
+def test_a_manifest_that_is_none(shards):
+    manifest = Path(f"{shards}.manifest.json")
+    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": []'))
+    for paths in every_way(shards):
+        report = verify(paths)
+        assert faults(report) == [("train.manifest.json", "manifest")], paths
+        assert [file.records for file in report.files] == [10, 10, 10, 0]
+    # Of others' manifests nothing is said.
+    manifest.write_text('{"name": "some web application"}')
+    assert verify(shards.parent).ok
+
+
+def test_a_manifest_that_is_given(shards, tmp_path):
+    moved = tmp_path / "elsewhere.manifest.json"
+    manifest = Manifest.load(f"{shards}.manifest.json")
+    shard(shards, 2).unlink()
+    for given in (manifest, manifest.path, Path(manifest.path)):
+        report = verify(shard(shards, 0), manifest=given)
+        assert faults(report) == [("train-00002-of-00003.tfrecord", "missing")]
+    with pytest.raises(FileNotFoundError):
+        verify(shards.parent, manifest=moved)
+    moved.write_text("{}")
+    with pytest.raises(TFRecordError):
+        verify(shards.parent, manifest=moved)
+
+
+def test_a_set_of_another_count(shards):
+    with pytest.raises(FileNotFoundError, match="this set has 3 shards, not 4"):
+        verify(f"{shards}@4")
+
+
+def test_a_set_whose_shards_are_all_gone(shards):
+    for index in range(3):
+        shard(shards, index).unlink()
+    report = verify(shards)
+    assert [kind for _, kind in faults(report)] == ["missing"] * 3
+    assert not report.ok
+
+
+def test_a_shard_that_cannot_be_read(shards, monkeypatch):
+    shard(shards, 0).unlink()
+    os.symlink("nowhere", shard(shards, 0))
+    report = verify(shards)
+    assert isinstance(report.files[0].error, FileNotFoundError)
+    assert faults(report) == []
+
+
+def test_a_shard_that_goes_before_its_checksum(shards, monkeypatch):
+    original = check_module._checksum_of
+
+    def gone(path):
+        os.unlink(path)
+        return original(path)
+
+    monkeypatch.setattr(check_module, "_checksum_of", gone)
+    report = verify(shards)
+    assert [type(file.error) for file in report.files] == [FileNotFoundError] * 3
+
+
+# What writers left behind.
+
+
+def test_row_27_leftovers_are_named(shards, tmp_path):
+    folder = shards.parent
+    names = [
+        ".train.0123abcd.tfrecord-partial",
+        ".other.tfrecord.0123abcd.tfrecord-partial",
+        ".train.part-00003.0123abcd.tfrecord-partial",
+    ]
+    for name in names:
+        (folder / name).mkdir()
+    file = folder / ".train-00000-of-00003.tfrecord.89abcdef.tfrecord-partial"
+    file.write_bytes(frames(THREE)[:-1])
+    everything = sorted([*(str(folder / name) for name in names), str(file)])
+
+    for paths in (folder, folder / "*.tfrecord", f"{shards}@3"):
+        report = verify(paths)
+        assert report.ok
+        expected = everything
+        if paths == f"{shards}@3":
+            expected = sorted([str(folder / names[0]), str(folder / names[2])])
+        assert report.leftovers == expected
+    assert verify(shard(shards, 0)).leftovers == [str(file)]
+    assert verify(shard(shards, 1)).leftovers == []
+    # By its name, it is a file as any other.
+    report = verify(file)
+    assert (report.files[0].records, report.leftovers) == (2, [])
+    left = folder / names[0]
+    (left / "lock").touch()
+    (left / "00000.tfrecord-partial").write_bytes(frames(THREE))
+    (left / "00001.tfrecord-partial").write_bytes(frames(THREE)[:-1])
+    assert [file.records for file in verify(left).files] == [3, 2]
+
+
+def test_row_27_a_killed_writer_is_named(tmp_path):
+    program = """
+import os, sys, signal
+from tfrecord_lite import RecordWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+record = RecordWriter(sys.argv[1] + "/a.tfrecord")
+record.write(b"x" * 10)
+record.flush()
+shards = ShardWriter(sys.argv[1] + "/train", records_per_shard=2)
+shards.write_many([b"x"] * 5)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    (tmp_path / "whole.tfrecord").write_bytes(frames(THREE))
+    subprocess.run([sys.executable, "-c", program, tmp_path], check=False)
+    report = verify(tmp_path)
+    assert report.ok
+    assert [Path(path).name.split(".")[1] for path in report.leftovers] == ["a", "train"]

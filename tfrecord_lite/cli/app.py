@@ -9,10 +9,13 @@ from typing import Annotated
 import typer
 
 from tfrecord_lite._version import __version__
+from tfrecord_lite.cli import bench as bench_command
 from tfrecord_lite.cli import index as index_command
 from tfrecord_lite.cli import info as info_command
+from tfrecord_lite.cli import salvage as salvage_command
 from tfrecord_lite.cli import shard as shard_command
 from tfrecord_lite.cli import show as show_command
+from tfrecord_lite.cli import tail as tail_command
 from tfrecord_lite.cli import verify as verify_command
 from tfrecord_lite.cli.exits import clean_exit
 
@@ -80,14 +83,88 @@ def cat(files: Files) -> None:
 
 
 @app.command()
-def verify(files: Files, json: Json = False) -> None:
-    """Check both checksums of every record and name every damaged place.
+def verify(
+    files: Files,
+    json: Json = False,
+    examples: Annotated[
+        bool,
+        typer.Option(
+            help="Decode every record too, and name those that are no Examples, that lack "
+            "features, or that TensorFlow reads differently."
+        ),
+    ] = False,
+    features: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="JSON of the features that records must have."),
+    ] = None,
+    manifest: Annotated[
+        str, typer.Option(help="Manifest to compare with; auto: those beside the files; none.")
+    ] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; left out, as many as there are cores.")
+    ] = None,
+) -> None:
+    """Check every record's checksums, and files against their manifest; name all that is wrong.
 
-    The exit code is 0 when all files are whole, 1 when one is damaged, 2 when one could not be
-    read.
+    The exit code is 0 when all is well, 1 when anything is not, 2 when a file could not be read.
     """
     with clean_exit():
-        verify_command.run(files, as_json=json)
+        verify_command.run(
+            files,
+            as_json=json,
+            examples=examples,
+            features=features,
+            manifest=None if manifest == "none" else manifest,
+            workers=workers,
+        )
+
+
+@app.command()
+def salvage(
+    source: Annotated[
+        str,
+        typer.Argument(help="Damaged file, - for standard input, or a killed writer's folder."),
+    ],
+    target: Annotated[str, typer.Argument(help="The new file.")],
+    json: Json = False,
+    compression: Annotated[
+        str | None, typer.Option(help="The source's, where its front does not tell: GZIP, ...")
+    ] = None,
+    write_compression: Annotated[
+        str | None, typer.Option(help="GZIP, ZLIB or none; left out: that of the source.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
+) -> None:
+    """Copy every intact record of a damaged file to a new one, and list what had to be left.
+
+    The exit code is 0 when nothing was damaged, 1 when something had to be left.
+    """
+    with clean_exit():
+        salvage_command.run(
+            source,
+            target,
+            as_json=json,
+            compression=compression,
+            write_compression=write_compression,
+            overwrite=overwrite,
+        )
+
+
+@app.command()
+def tail(
+    file: Annotated[str, typer.Argument(help="A file, or - for standard input.")],
+    records: Annotated[
+        int, typer.Option("--records", "-n", min=0, help="How many records to show.")
+    ] = 5,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", "-f", "-F", help="Go on with records as they are written."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show the last records, and with --follow those that are still to come."""
+    with clean_exit():
+        tail_command.run(file, records=records, follow=follow, as_json=json)
 
 
 @app.command()
@@ -135,6 +212,27 @@ def shard(
             records_per_shard=records_per_shard,
             bytes_per_shard=bytes_per_shard and shard_command.bytes_of(bytes_per_shard),
             num_shards=num_shards,
+        )
+
+
+@app.command()
+def bench(
+    files: Files,
+    batch_size: Annotated[int, typer.Option(min=1, help="Records in a batch.")] = 1024,
+    repeats: Annotated[int, typer.Option(min=1, help="How often each reading is timed.")] = 3,
+    limit: Annotated[
+        str, typer.Option(help="The first files of so many bytes, such as 500M; 0: all.")
+    ] = "1G",
+    json: Json = False,
+) -> None:
+    """Measure how fast files are read into batches, by us and by TensorFlow."""
+    with clean_exit():
+        bench_command.run(
+            files,
+            batch_size=batch_size,
+            repeats=repeats,
+            limit=shard_command.bytes_of(limit),
+            as_json=json,
         )
 
 

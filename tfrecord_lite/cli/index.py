@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
+from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.text import plural, printable, size_text
-from tfrecord_lite.cli.verify import _progress_bar
 from tfrecord_lite.dataset.fingerprint import StaleIndexError
 from tfrecord_lite.dataset.index import RecordIndex
 from tfrecord_lite.errors import TFRecordError
@@ -28,7 +28,7 @@ def run(files: list[str], *, text: bool, verify: bool) -> None:
     """Index all files, even where one of them cannot be, and print what was written."""
     expanded = expand_paths(files)
     failures: list[Exception] = []
-    with _progress_bar([*expanded]) as progress:
+    with progress_bar([*expanded]) as progress:
         for file in expanded:
             try:
                 print(_index(file, progress, text=text, verify=verify))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from tfrecord_lite.cli.inputs import expand_files
+from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.text import plural, printable, size_text
-from tfrecord_lite.cli.verify import _progress_bar
 from tfrecord_lite.dataset.manifest import find_manifest
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import TFRecordError
@@ -48,7 +48,7 @@ def run(sources: list[str], name: str, *, compression: str | None, **options: An
     files = expand_files(sources)
     options["features"] = _features(files)
     writer: ShardWriter | None = None
-    with _progress_bar(files) as progress, ExitStack() as stack:
+    with progress_bar(files) as progress, ExitStack() as stack:
         for file in files:
             with RecordReader(file) as reader:
                 if writer is None:

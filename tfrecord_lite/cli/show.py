@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.decode import Value
 
-__all__ = ["print_json", "print_pretty"]
+__all__ = ["print_json", "print_json_line", "print_pretty", "print_pretty_record"]
 
 _TITLES = {"example": "Example", "sequence_example": "SequenceExample", "raw": "not an Example"}
 _VALUES_SHOWN = 8
@@ -32,12 +32,12 @@ _UTF8 = codecs.getincrementaldecoder("utf-8")
 
 def print_json(files: list[str], *, limit: int | None) -> None:
     """Print records as lines of JSON (`tfrecord_lite.cli.payload` has the form)."""
-    _print_each(files, limit, _print_json_line)
+    _print_each(files, limit, print_json_line)
 
 
 def print_pretty(files: list[str], *, limit: int | None) -> None:
     """Print records for people: every feature with its first values."""
-    _print_each(files, limit, _print_pretty_record)
+    _print_each(files, limit, print_pretty_record)
 
 
 def _print_each(
@@ -60,11 +60,13 @@ def _print_each(
         raise typer.Exit(DAMAGED)
 
 
-def _print_json_line(record: Record) -> None:
+def print_json_line(record: Record) -> None:
+    """Print a record as a line of JSON."""
     sys.stdout.write(json_text(read_payload(record.data).to_json()) + "\n")
 
 
-def _print_pretty_record(record: Record) -> None:
+def print_pretty_record(record: Record) -> None:
+    """Print a record's kind, size and features, one a line."""
     payload = read_payload(record.data)
     size = plural(len(record.data), "byte")
     print(f"{printable(record.path)}: record {record.number}: {_TITLES[payload.kind]}, {size}")

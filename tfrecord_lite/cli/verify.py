@@ -1,128 +1,183 @@
-"""``tfrecord-lite verify``: every damaged place, and an exit code."""
+"""``tfrecord-lite verify``: every damaged place, whatever else is wrong, and an exit code."""
 
 from __future__ import annotations
 
-import os
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
-from tfrecord_lite.cli.inputs import expand_files
+from tfrecord_lite.cli.progress import progress_bar
+from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.cli.text import json_text, plural, printable, size_text, unicode_text
-from tfrecord_lite.integrity.verify import FileReport, verify
+from tfrecord_lite.example.features import features_from_json
+from tfrecord_lite.integrity.inventory import Inventory
+from tfrecord_lite.integrity.report import MOST_LISTED
+from tfrecord_lite.integrity.verify import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.integrity.report import FileReport, Report
 
-    from tfrecord_lite._types import PathOrFile
+__all__ = ["file_as_json", "print_places", "run"]
 
-__all__ = ["run"]
+# For people; --json has them all.
+_PLACES_SHOWN = 20
 
 
-def run(files: list[str], *, as_json: bool) -> None:
-    """Check all files, even where one cannot be read, and print the report."""
-    reports: list[FileReport] = []
-    failures: dict[str, OSError] = {}
-    expanded = expand_files(files)
-    with _progress_bar(expanded) as progress:
-        for file in expanded:
-            with _noted(file, failures):
-                reports += verify(file, progress=progress).files
+def run(
+    files: list[str],
+    *,
+    as_json: bool,
+    manifest: str | None = "auto",
+    examples: bool = False,
+    features: str | None = None,
+    workers: int | None = None,
+) -> None:
+    """Check all files, even where one cannot be read, and print the report.
+
+    ``manifest`` is "auto", None for none, or a path; ``features`` is the path of a JSON file.
+    """
+    paths: Any = [sys.stdin.buffer if file == "-" else file for file in files]
+    expected = None if features is None else _read_features(features)
+    # Found once more by `verify`; the bar has to know how long it is.
+    inventory = Inventory.take(paths, manifest)
+    with progress_bar(inventory.files) as progress:
+        report = verify(
+            paths,
+            manifest=manifest,
+            examples=examples or expected is not None,
+            features=expected,
+            workers=workers,
+            progress=progress,
+        )
+    for file in report.files:
+        if file.path.startswith("<"):
+            file.path = "-"
     if as_json:
-        _print_json(reports, failures)
+        _print_json(report)
     else:
-        _print_lines(reports, failures)
-    if failures:
+        _print_lines(report)
+    if any(file.error is not None for file in report.files):
         raise typer.Exit(UNUSABLE)
-    if not all(report.ok for report in reports):
+    if not report.ok:
         raise typer.Exit(DAMAGED)
 
 
-@contextmanager
-def _noted(file: PathOrFile, failures: dict[str, OSError]) -> Iterator[None]:
+def _read_features(path: str) -> dict[str, FeatureSpec]:
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
     try:
-        yield
-    except OSError as error:
-        failures[file if isinstance(file, str) else "-"] = error
+        return features_from_json(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{path}: {error}") from None
 
 
-def _print_lines(reports: list[FileReport], failures: dict[str, OSError]) -> None:
-    for report in reports:
-        state = "ok" if report.ok else "DAMAGED"
-        size = size_text(report.raw_bytes)
-        print(f"{state:8}{printable(report.path)}: {plural(report.records, 'record')}, {size}")
-        for damage in report.damage:
-            place = f"record {damage.record}, bytes {damage.begin} to {damage.end}"
-            print(f"        {place}: {damage.kind}: {printable(damage.reason)}")
-    for error in failures.values():
-        print(f"{'FAILED':8}{printable(str(error))}")
-    records = sum(report.records for report in reports)
-    damaged = sum(not report.ok for report in reports)
-    total = plural(len(reports) + len(failures), "file")
-    print(f"{total}, {damaged} damaged, {len(failures)} unreadable; {records:,} intact records")
+def _print_lines(report: Report) -> None:
+    for file in report.files:
+        print(_line_of(file))
+        print_places(file)
+    for path in report.leftovers:
+        print(
+            f"{'LEFT':8}{printable(path)}: of a writer that was killed, or is still at work; "
+            "`tfrecord-lite salvage` takes what is in it"
+        )
+    records = sum(file.records for file in report.files)
+    damaged = sum(bool(file.regions) for file in report.files)
+    wrong = sum(bool(file.fault_count) for file in report.files)
+    unreadable = sum(file.error is not None for file in report.files)
+    counts = f"{damaged} damaged, {unreadable} unreadable"
+    if wrong:
+        counts += f", {wrong} otherwise wrong"
+    print(f"{plural(len(report.files), 'file')}, {counts}; {records:,} intact records")
 
 
-def _print_json(reports: list[FileReport], failures: dict[str, OSError]) -> None:
-    found: list[dict[str, Any]] = [
-        {
-            "path": unicode_text(report.path),
-            "ok": report.ok,
-            "records": report.records,
-            "raw_bytes": report.raw_bytes,
-            "damage": [
-                {
-                    "record": damage.record,
-                    "begin": damage.begin,
-                    "end": damage.end,
-                    "kind": damage.kind,
-                    "reason": unicode_text(damage.reason),
-                }
-                for damage in report.damage
-            ],
+def _line_of(file: FileReport) -> str:
+    if file.error is not None:
+        return f"{'FAILED':8}{printable(str(file.error))}"
+    if any(fault.kind == "missing" for fault in file.faults):
+        return f"{'MISSING':8}{printable(file.path)}"
+    state = "DAMAGED" if file.regions else "WRONG" if file.fault_count else "ok"
+    size = size_text(file.raw_bytes)
+    return f"{state:8}{printable(file.path)}: {plural(file.records, 'record')}, {size}"
+
+
+def print_places(file: FileReport) -> None:
+    """Print tables of the damaged regions of a file and of what else is wrong with it."""
+    print_table(
+        [
+            [
+                f"        record {damage.record:,}",
+                f"bytes {damage.begin:,} to {damage.end:,}",
+                plural(damage.end - damage.begin, "byte"),
+                damage.kind,
+                printable(damage.reason),
+            ]
+            for damage in file.damage[:_PLACES_SHOWN]
+        ]
+    )
+    _print_more(file.regions, len(file.damage), "region")
+    print_table(
+        [
+            [
+                f"        {'' if fault.record is None else f'record {fault.record:,}'}",
+                "" if fault.offset is None else f"byte {fault.offset:,}",
+                fault.kind,
+                printable(fault.reason),
+            ]
+            for fault in file.faults[:_PLACES_SHOWN]
+        ]
+    )
+    _print_more(file.fault_count, len(file.faults), "fault")
+
+
+def _print_more(count: int, listed: int, noun: str) -> None:
+    more = count - min(listed, _PLACES_SHOWN)
+    if more:
+        print(f"        and {plural(more, noun)} more; --json lists up to {MOST_LISTED:,}")
+
+
+def file_as_json(file: FileReport) -> dict[str, Any]:
+    """Return what is printed of a file as JSON."""
+    if file.error is not None:
+        return {
+            "path": unicode_text(file.path),
+            "ok": False,
+            "error": unicode_text(str(file.error)),
         }
-        for report in reports
-    ]
-    found += [
-        {"path": unicode_text(path), "ok": False, "error": unicode_text(str(error))}
-        for path, error in failures.items()
-    ]
-    print(json_text({"ok": all(file["ok"] for file in found), "files": found}, indent=2))
+    return {
+        "path": unicode_text(file.path),
+        "ok": file.ok,
+        "records": file.records,
+        "raw_bytes": file.raw_bytes,
+        "damaged_bytes": file.damaged_bytes,
+        "damage": [
+            {
+                "record": damage.record,
+                "begin": damage.begin,
+                "end": damage.end,
+                "kind": damage.kind,
+                "reason": unicode_text(damage.reason),
+            }
+            for damage in file.damage
+        ],
+        "faults": [
+            {
+                "record": fault.record,
+                "offset": fault.offset,
+                "kind": fault.kind,
+                "reason": unicode_text(fault.reason),
+            }
+            for fault in file.faults
+        ],
+    }
 
 
-@contextmanager
-def _progress_bar(
-    files: list[PathOrFile],
-) -> Iterator[Callable[[str, int], object] | None]:
-    """Show on a terminal's standard error how far the check is."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    name = TextColumn("{task.fields[file]}", markup=False)
-    with Progress(
-        name,
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=Console(stderr=True, markup=False, highlight=False),
-        transient=True,
-        redirect_stdout=False,
-    ) as progress:
-        sizes = [os.path.getsize(file) for file in files if isinstance(file, str)]
-        # The length of a pipe is not known beforehand.
-        total = sum(sizes) if len(sizes) == len(files) else None
-        task = progress.add_task("", total=total, file="")
-        done: dict[str, int] = {}
-
-        def show(path: str, position: int) -> None:
-            progress.update(
-                task, advance=position - done.get(path, 0), file=printable(os.path.basename(path))
-            )
-            done[path] = position
-
-        yield show
+def _print_json(report: Report) -> None:
+    found = {
+        "ok": report.ok,
+        "files": [file_as_json(file) for file in report.files],
+        "leftovers": list(map(unicode_text, report.leftovers)),
+    }
+    print(json_text(found, indent=2))

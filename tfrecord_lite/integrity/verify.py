@@ -2,69 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING, Any, Literal
 
-from tfrecord_lite.records.framing import FRAME_OVERHEAD
-from tfrecord_lite.records.paths import expand_paths
-from tfrecord_lite.records.reader import RecordReader
+from tfrecord_lite.integrity.check import Checker, Checksum, Part, PartReport
+from tfrecord_lite.integrity.inventory import Inventory
+from tfrecord_lite.integrity.payloads import Payloads
+from tfrecord_lite.integrity.report import Fault, FileReport, Report
+from tfrecord_lite.integrity.schedule import Schedule
+from tfrecord_lite.records.compression import codec_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tfrecord_lite._types import CompressionOrAuto, Path, PathOrFile
-    from tfrecord_lite.errors import Damage
+    from tfrecord_lite.dataset.manifest import Manifest, ManifestEntry
+    from tfrecord_lite.example.features import FeatureSpec
 
-__all__ = ["FileReport", "Report", "verify"]
-
-
-@dataclass
-class FileReport:
-    """What was found in one file.
-
-    ``records`` are those whose length and data both passed, ``raw_bytes`` their bytes with their
-    frames, before compression; ``damage`` lists every region that was left out. The regions and
-    ``raw_bytes`` together are the whole (uncompressed) file.
-    """
-
-    path: str
-    records: int = 0
-    raw_bytes: int = 0
-    damage: list[Damage] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is damaged."""
-        return not self.damage
-
-
-@dataclass
-class Report:
-    """What was found in all files, in the order they were read."""
-
-    files: list[FileReport]
-
-    @property
-    def ok(self) -> bool:
-        """Whether no file is damaged."""
-        return all(file.ok for file in self.files)
+__all__ = ["verify"]
 
 
 def verify(
-    paths: PathOrFile | Iterable[Path],
+    paths: PathOrFile | Iterable[PathOrFile],
     *,
+    manifest: Manifest | Path | Literal["auto"] | None = "auto",
+    examples: bool = False,
+    features: Mapping[str, FeatureSpec] | None = None,
     compression: CompressionOrAuto = "auto",
+    workers: int | None = None,
     progress: Callable[[str, int], object] | None = None,
 ) -> Report:
     """Check both checksums of every record of every file.
 
     ``paths`` is what ``read_records`` takes: a path, a list of them, a directory, a glob,
-    ``NAME@N``; or one open binary file. Damage never ends the check: it is noted, and the check
-    goes on behind it and with the next file. ``progress`` is called after every block with the
-    file's name and how many bytes of it, as it lies on the disk, have been read. Memory is bounded
-    by the block size and the largest record.
+    ``NAME@N``; or one open binary file; or the NAME of a set of shards, or the path of its
+    manifest. Damage never ends the check: it is noted, and the check goes on behind it and with the
+    next file; so it is with a file that cannot be read.
 
-    Raises ``OSError`` where a file cannot be read; what is wrong *in* a file is in the report.
+    With ``manifest="auto"`` the files are compared with each manifest beside them that names them:
+    which shards there are, their sizes, checksums and numbers of records. It may also be a manifest
+    or its path, or None. With ``examples`` each record is decoded too, and named where it is no
+    Example, where it does not have the ``features`` (left out: those in the manifest, or else those
+    that the first records have), or where TensorFlow would read something else in it than protobuf.
+
+    ``workers`` is how many processes share the work; left out, large files and many files are
+    spread over all cores. ``progress`` is called now and then with a file's name and how many bytes
+    of it, as it lies on the disk, have been read. Memory stays small, however large a record is;
+    with ``examples`` it is bounded by the largest.
+
+    Raises ``FileNotFoundError`` for a path that means nothing. All that is wrong with files is in
+    the report.
 
     >>> import tempfile, tfrecord_lite as tfr
     >>> folder = tempfile.mkdtemp()
@@ -73,21 +60,120 @@ def verify(
     >>> report.ok, report.files[0].records, report.files[0].raw_bytes
     (True, 2, 41)
     """
-    files: list[Any] = [paths] if hasattr(paths, "read") else [*expand_paths(paths)]
-    return Report([_verify_file(file, compression, progress) for file in files])
+    if compression != "auto":
+        codec_named(compression)
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers={workers} must be at least 1, or None")
+    inventory = Inventory.take(paths, manifest)
+    payloads = None
+    if examples:
+        payloads = Payloads.of(inventory, features, compression)
+    elif features is not None:
+        raise ValueError("features are for examples=True; records are not decoded without")
+    checker = Checker(compression, payloads, progress)
+    schedule = Schedule(inventory.files, compression, workers, parts=not examples)
+    files = list(_check_files(schedule, checker, inventory.files))
+    _compare_with_manifests(schedule, checker, inventory, files)
+    return Report(_with_faults(files, inventory.faults), inventory.leftovers)
 
 
-def _verify_file(
-    file: PathOrFile,
-    compression: CompressionOrAuto,
-    progress: Callable[[str, int], object] | None,
-) -> FileReport:
-    damage: list[Damage] = []
-    with RecordReader(file, compression=compression, on_damage=damage.append) as reader:
-        report = FileReport(reader.path, damage=damage)
-        for block in reader.blocks():
-            report.records += len(block)
-            report.raw_bytes += int(block.lengths.sum()) + FRAME_OVERHEAD * len(block)
-            if progress is not None:
-                progress(report.path, reader.source_offset)
-    return report
+def _check_files(
+    schedule: Schedule, checker: Checker, files: list[PathOrFile]
+) -> Iterator[FileReport]:
+    """Check all files, those in which a part is not well once more as a whole."""
+    reports = [_joined(outcomes) for outcomes in _outcomes(schedule, checker, files)]
+    again = [file for file, report in zip(files, reports, strict=True) if report is None]
+    seconds = schedule.run(checker, again)
+    for report in reports:
+        yield next(seconds) if report is None else report
+
+
+def _outcomes(
+    schedule: Schedule, checker: Checker, files: list[PathOrFile]
+) -> Iterator[list[tuple[Any, Any]]]:
+    """Yield for each file its tasks, with what came of each."""
+    tasks = [task for file in files for task in schedule.tasks_of(file)]
+    outcomes = schedule.run(checker, tasks)
+    for file in files:
+        done = []
+        for task in schedule.tasks_of(file):
+            done.append((task, next(outcomes)))
+            if checker.progress is not None and isinstance(file, str):
+                at = task.end if isinstance(task, Part) else _size_of(file)
+                checker.progress(file, at)
+        yield done
+
+
+def _joined(outcomes: list[tuple[Any, Any]]) -> FileReport | None:
+    """Make one report of those of a file's parts; None where they do not make a whole file."""
+    if isinstance(outcomes[0][1], FileReport):
+        return outcomes[0][1]
+    report = FileReport(outcomes[0][0].path)
+    part: PartReport
+    for _, part in outcomes:
+        # A part begins with the first true record in it. If that lies inside another record, the
+        # part before ends elsewhere.
+        if not part.intact or part.begin != report.raw_bytes:
+            return None
+        report.raw_bytes = part.end
+        report.records += part.records
+    return report if report.raw_bytes == _size_of(report.path) else None
+
+
+def _size_of(file: str) -> int:
+    try:
+        return os.stat(file).st_size
+    except OSError:
+        return 0
+
+
+def _compare_with_manifests(
+    schedule: Schedule, checker: Checker, inventory: Inventory, reports: list[FileReport]
+) -> None:
+    """Note where files are not what manifests say of them."""
+    whole = []
+    for file, report in zip(inventory.files, reports, strict=True):
+        entries = inventory.entries.get(file, []) if isinstance(file, str) else []
+        for manifest, entry in entries:
+            for fault in _differences(report, manifest, entry):
+                report.add_fault(fault)
+        if entries and report.ok:
+            whole.append((report, entries))
+    crcs = schedule.run(checker, [Checksum(report.path) for report, _ in whole])
+    for (report, entries), crc in zip(whole, crcs, strict=True):
+        if isinstance(crc, OSError):
+            report.error = crc
+            continue
+        for manifest, entry in entries:
+            if crc != entry.crc32c:
+                reason = (
+                    f"its bytes have the checksum 0x{crc:08x}, {manifest.path} says "
+                    f"0x{entry.crc32c:08x}: whole records were exchanged, doubled or moved"
+                )
+                report.add_fault(Fault(report.path, "checksum", reason))
+
+
+def _differences(report: FileReport, manifest: Manifest, entry: ManifestEntry) -> Iterator[Fault]:
+    if report.error is not None:
+        return
+    size = _size_of(report.path)
+    found = {
+        "size": (size, entry.size, "bytes"),
+        "records": (report.records, entry.records, "records"),
+    }
+    for kind, (has, said, noun) in found.items():
+        if has != said:
+            reason = f"it has {has:,} {noun}, {manifest.path} says {said:,}"
+            yield Fault(report.path, kind, reason)
+
+
+def _with_faults(reports: list[FileReport], faults: list[Fault]) -> list[FileReport]:
+    """Add what was known of files beforehand to their reports, or to new ones behind the others."""
+    by_path = {os.path.normpath(report.path): report for report in reports}
+    for fault in faults:
+        path = os.path.normpath(fault.path)
+        if path not in by_path:
+            by_path[path] = FileReport(fault.path)
+            reports.append(by_path[path])
+        by_path[path].add_fault(fault)
+    return reports

@@ -1,0 +1,262 @@
+"""`salvage`: every intact record into a clean file, and an account of every byte."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+from frames import THREE, frame, frames
+
+import tfrecord_lite as tfr
+from tfrecord_lite.integrity.salvage import salvage
+from tfrecord_lite.integrity.verify import verify
+from tfrecord_lite.records import storage
+
+RECORDS = [random.Random(n).randbytes(n * 13 % 400) for n in range(60)]
+BOUNDS = [0, *itertools.accumulate(16 + len(record) for record in RECORDS)]
+PLAIN = frames(RECORDS)
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """Write a file with a damaged length, damaged data, a hole and a torn end."""
+    data = bytearray(PLAIN)
+    data[BOUNDS[3] + 2] ^= 1
+    data[BOUNDS[10] + 20] ^= 1
+    data[BOUNDS[20] : BOUNDS[25] + 3] = bytes(BOUNDS[25] + 3 - BOUNDS[20])
+    del data[BOUNDS[-2] + 30 :]
+    path = tmp_path / "damaged.tfrecord"
+    path.write_bytes(data)
+    return path
+
+
+LEFT = [*range(3), *range(4, 10), *range(11, 20), *range(26, 59)]
+
+
+def accounted(report, size: int) -> None:
+    """Assert that what was rescued and what was left are all of the source."""
+    (found,) = report.files
+    assert found.raw_bytes + found.damaged_bytes == size
+    assert found.damaged_bytes == sum(d.end - d.begin for d in found.damage)
+    ends = [0, *(d.end for d in found.damage)]
+    assert all(end <= d.begin for end, d in zip(ends, found.damage, strict=False))
+
+
+def test_every_intact_record_in_order(damaged, tmp_path):
+    seen = []
+    report = salvage(damaged, tmp_path / "new", progress=lambda *at: seen.append(at))
+    assert list(tfr.read_records(tmp_path / "new")) == [RECORDS[index] for index in LEFT]
+    assert (tmp_path / "new").read_bytes() == frames([RECORDS[index] for index in LEFT])
+    assert not report.ok
+    (found,) = report.files
+    assert (found.path, found.records, found.regions) == (str(damaged), len(LEFT), 4)
+    assert [(d.begin, d.end, d.kind) for d in found.damage] == [
+        (BOUNDS[3], BOUNDS[4], "length"),
+        (BOUNDS[10], BOUNDS[11], "data"),
+        (BOUNDS[20], BOUNDS[26], "length"),
+        (BOUNDS[59], BOUNDS[59] + 30, "truncated"),
+    ]
+    accounted(report, damaged.stat().st_size)
+    assert seen[-1] == (str(damaged), damaged.stat().st_size)
+    assert verify(tmp_path / "new").ok
+
+
+@pytest.mark.parametrize("bit", [0, 5])
+def test_every_byte_is_rescued_or_listed_whatever_is_flipped(tmp_path, bit):
+    data = frames(THREE)
+    for at in range(len(data)):
+        path = tmp_path / "a"
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :])
+        report = salvage(path, tmp_path / "b", overwrite=True)
+        accounted(report, len(data))
+        assert report.files[0].records == 2
+
+
+def test_every_byte_is_rescued_or_listed_wherever_it_is_cut(tmp_path):
+    data = frames(THREE)
+    for end in range(len(data) + 1):
+        report = salvage(io.BytesIO(data[:end]), tmp_path / "b", overwrite=True)
+        accounted(report, end)
+        whole = [frame(record) for record in THREE]
+        while sum(map(len, whole)) > end:
+            whole.pop()
+        assert (tmp_path / "b").read_bytes() == b"".join(whole)
+
+
+@pytest.mark.parametrize(
+    ("compress", "kind"), [(None, None), (gzip.compress, "GZIP"), (zlib.compress, "ZLIB")]
+)
+def test_the_compression_is_that_of_the_source_unless_another_is_asked_for(
+    tmp_path, compress, kind
+):
+    path = tmp_path / "a"
+    path.write_bytes(compress(PLAIN) if compress else PLAIN)
+    for wanted in ("auto", None, "GZIP", "ZLIB"):
+        report = salvage(path, tmp_path / "b", write_compression=wanted, overwrite=True)
+        assert report.ok
+        with tfr.RecordReader(tmp_path / "b") as reader:
+            assert reader.compression == (kind if wanted == "auto" else wanted)
+            assert list(reader) == RECORDS
+
+
+def test_row_18_blocked_gzip_member_by_member(tmp_path):
+    """The front too: where the first bytes are damaged, the compression is found behind them."""
+    path = tmp_path / "a.gz"
+    tfr.write_records(path, RECORDS, compression="GZIP", block_bytes=1000)
+    data = path.read_bytes()
+    begins, firsts = [0], [0]
+    while begins[-1] < len(data):
+        at = begins[-1]
+        firsts.append(firsts[-1] + int.from_bytes(data[at + 32 : at + 40], "little"))
+        begins.append(at + int.from_bytes(data[at + 16 : at + 24], "little"))
+    assert len(begins) > 8
+    for number, begin in enumerate(begins[:-1]):
+        for at in (begin + 1, begin + 60):
+            path.write_bytes(data[:at] + b"????" + data[at + 4 :])
+            report = salvage(path, tmp_path / "b", overwrite=True)
+            rest = RECORDS[: firsts[number]] + RECORDS[firsts[number + 1] :]
+            rescued = list(tfr.read_records(tmp_path / "b"))
+            assert [record for record in rescued if record in rest] == rest
+            assert report.files[0].regions <= 2
+            with tfr.RecordReader(tmp_path / "b") as reader:
+                assert reader.compression == "GZIP"
+
+
+def test_row_15_a_single_stream_up_to_where_it_is_cut(tmp_path):
+    path = tmp_path / "a.gz"
+    data = gzip.compress(PLAIN)
+    path.write_bytes(data[: len(data) // 2])
+    report = salvage(path, tmp_path / "b")
+    rescued = list(tfr.read_records(tmp_path / "b"))
+    assert 10 < len(rescued) < 50
+    assert rescued == RECORDS[: len(rescued)]
+    assert report.files[0].damage[-1].kind == "truncated"
+
+
+def test_row_09_nothing_to_rescue(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"\x89PNG\r\n" + random.Random(9).randbytes(5000))
+    report = salvage(path, tmp_path / "b")
+    assert (report.files[0].records, report.files[0].regions) == (0, 1)
+    assert "a PNG image" in report.files[0].damage[0].reason
+    assert (tmp_path / "b").read_bytes() == b""
+
+
+def test_a_named_compression_is_taken_at_its_word(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(gzip.compress(PLAIN))
+    report = salvage(path, tmp_path / "b", compression=None)
+    assert report.files[0].records == 0
+    for option in ("compression", "write_compression"):
+        with pytest.raises(ValueError, match="unknown compression"):
+            salvage(path, tmp_path / "c", **{option: "gzip"})
+    assert not (tmp_path / "c").exists()
+
+
+def test_nothing_is_replaced_unasked(damaged, tmp_path):
+    new = tmp_path / "new"
+    new.write_bytes(b"precious")
+    with pytest.raises(FileExistsError):
+        salvage(damaged, new)
+    assert new.read_bytes() == b"precious"
+    salvage(damaged, new, overwrite=True)
+    assert verify(new).ok
+    link = tmp_path / "link"
+    link.symlink_to(damaged)
+    data = damaged.read_bytes()
+    for target in (damaged, link, os.path.relpath(damaged)):
+        for overwrite in (False, True):
+            with pytest.raises(ValueError, match="never replaces its source"):
+                salvage(damaged, target, overwrite=overwrite)
+    assert damaged.read_bytes() == data
+    assert sorted(os.listdir(tmp_path)) == ["damaged.tfrecord", "link", "new"]
+
+
+def test_file_objects(damaged):
+    target = io.BytesIO()
+    with damaged.open("rb") as file:
+        report = salvage(file, target)
+    assert target.getvalue() == frames([RECORDS[index] for index in LEFT])
+    accounted(report, damaged.stat().st_size)
+
+
+@pytest.mark.parametrize("call", ["readinto", "write", "close"])
+def test_rows_24_and_25_a_disk_that_fails_publishes_nothing(damaged, tmp_path, monkeypatch, call):
+    room = storage.Source if call == "readinto" else storage.Output
+    original = getattr(room, call)
+    for nth in range(1, 4):
+        calls = []
+
+        def failing(device, *args):
+            calls.append(call)
+            if len(calls) >= nth:
+                raise OSError(5, "Input/output error")
+            return original(device, *args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(room, call, failing)
+            try:
+                salvage(damaged, tmp_path / "new")
+            except OSError as error:
+                assert error.errno == 5
+                assert os.listdir(tmp_path) == ["damaged.tfrecord"]
+            else:
+                (tmp_path / "new").unlink()
+
+
+def test_missing_files(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        salvage(tmp_path / "none", tmp_path / "new")
+    with pytest.raises(IsADirectoryError):
+        salvage(tmp_path, tmp_path / "new")
+    left = tmp_path / ".train.0123abcd.tfrecord-partial"
+    left.mkdir()
+    with pytest.raises(FileNotFoundError, match="no records were left"):
+        salvage(left, tmp_path / "new")
+    assert os.listdir(tmp_path) == [left.name]
+
+
+def test_row_27_what_a_killed_writer_left(tmp_path):
+    program = """
+import os, sys, signal
+from tfrecord_lite import RecordWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+record = RecordWriter(sys.argv[1] + "/a.tfrecord", compression="GZIP")
+shards = ShardWriter(sys.argv[1] + "/train", records_per_shard=20)
+for number in range(50):
+    record.write(b"%d" % number)
+    shards.write(b"%d" % number * 10_000)
+record.flush()
+record.write(b"in memory yet")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (tmp_path / "b.tfrecord").write_bytes(frames(THREE))
+    file, folder = verify(tmp_path).leftovers
+    report = salvage(file, tmp_path / "a.tfrecord")
+    assert report.ok
+    assert list(tfr.read_records(tmp_path / "a.tfrecord")) == [b"%d" % n for n in range(50)]
+    report = salvage(folder, tmp_path / "train.tfrecord")
+    rescued = list(tfr.read_records(tmp_path / "train.tfrecord"))
+    assert rescued == [b"%d" % n * 10_000 for n in range(len(rescued))]
+    assert len(rescued) >= 40
+    assert [found.records for found in report.files[:2]] == [20, 20]
+    assert sum(found.records for found in report.files) == len(rescued)
+
+
+@pytest.mark.tensorflow
+def test_what_is_rescued_is_read_by_tensorflow(damaged, tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    salvage(damaged, tmp_path / "new")
+    got = [record.numpy() for record in tf.data.TFRecordDataset(str(tmp_path / "new"))]
+    assert got == [RECORDS[index] for index in LEFT]

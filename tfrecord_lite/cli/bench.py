@@ -1,0 +1,216 @@
+"""``tfrecord-lite bench``: how fast files are read, by us and by TensorFlow."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from importlib.util import find_spec
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import typer
+
+from tfrecord_lite.cli.exits import UNUSABLE, complain
+from tfrecord_lite.cli.table import print_table
+from tfrecord_lite.cli.text import json_text, plural, size_text
+from tfrecord_lite.dataset.loader import Dataset
+from tfrecord_lite.dataset.shards import expand_shards
+from tfrecord_lite.records.blocks import HEAD_BYTES
+from tfrecord_lite.records.compression import find_codec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.records.compression import Codec
+
+__all__ = ["Reading", "our_readings", "run", "seconds_of_check", "tensorflow_readings"]
+
+_WORKERS = (0, 1, 2)
+_CALLS = 3
+_NO_TENSORFLOW = (
+    "TensorFlow is not installed: without its lines (pip install 'tfrecord-lite-np[tensorflow]')"
+)
+_MIXED = "files of several compressions: without what TensorFlow users write by hand"
+
+
+class Reading(NamedTuple):
+    """A way of reading all files once; ``begin`` makes an iterable of batches."""
+
+    name: str
+    begin: Callable[[], Iterable[Any]]
+
+    def seconds(self) -> float:
+        """Read the files and return how long that takes, up to the last batch.
+
+        When TensorFlow lets go of an iterator it may wait a good while for a thread of its own.
+        """
+        began = time.perf_counter()
+        batches: Iterator[Any] = iter(self.begin())
+        for _ in batches:
+            pass
+        return time.perf_counter() - began
+
+
+class _Files(NamedTuple):
+    """What is read: ``size`` is in bytes, as the files lie on the disk."""
+
+    paths: list[str]
+    codecs: set[Codec]
+    size: int
+    left_out: int
+
+
+def run(files: list[str], *, batch_size: int, repeats: int, limit: int, as_json: bool) -> None:
+    """Read the files in every way, some times, one way after the other, and print the medians."""
+    found = _choose(expand_shards(files), limit)
+    first = Dataset(found.paths, batch_size=batch_size)
+    records = sum(len(next(iter(batch.values()))) for batch in first)
+    if not records:
+        complain(f"{found.paths[0]}: no records, here and in all other files")
+        raise typer.Exit(UNUSABLE)
+    readings = our_readings(found.paths, first.features, batch_size)
+    notes, check = [], None
+    if find_spec("tensorflow") is None:
+        notes.append(_NO_TENSORFLOW)
+    else:
+        # Its greetings are not what was asked for.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        check = seconds_of_check(found.paths, first.features, batch_size)
+        readings += tensorflow_readings(found.paths, found.codecs, first.features, batch_size)
+        if len(found.codecs) > 1:
+            notes.append(_MIXED)
+    seconds = _measure(readings, repeats)
+    report = {
+        "files": len(found.paths),
+        "files_left_out": found.left_out,
+        "records": records,
+        "bytes": found.size,
+        "compression": sorted(codec or "none" for codec in found.codecs),
+        "batch_size": batch_size,
+        "cores": _cores(),
+        "notes": notes,
+        "check_seconds": check,
+        "readings": [
+            {
+                "name": name,
+                "seconds": times,
+                "median_seconds": median(times),
+                "records_per_second": records / median(times),
+                "bytes_per_second": found.size / median(times),
+            }
+            for name, times in seconds.items()
+        ],
+    }
+    if as_json:
+        print(json_text(report, indent=2))
+    else:
+        _print(report)
+
+
+def _choose(paths: list[str], limit: int) -> _Files:
+    """Take the first files up to a size, one at least; 0 means all."""
+    chosen: list[str] = []
+    codecs: set[Codec] = set()
+    size = 0
+    for path in paths:
+        more = os.path.getsize(path)
+        if chosen and limit and size + more > limit:
+            break
+        chosen.append(path)
+        size += more
+        with open(path, "rb") as file:
+            codecs.add(find_codec(file.read(HEAD_BYTES)))
+    return _Files(chosen, codecs, size, len(paths) - len(chosen))
+
+
+def our_readings(
+    paths: list[str], features: Mapping[str, FeatureSpec], batch_size: int
+) -> list[Reading]:
+    """Return the ways of reading that need nothing but this package."""
+    return [
+        Reading(
+            f"Dataset, {plural(workers, 'worker')}",
+            Dataset(paths, features, batch_size=batch_size, workers=workers).__iter__,
+        )
+        for workers in _WORKERS
+    ]
+
+
+def tensorflow_readings(
+    paths: list[str], codecs: set[Codec], features: Mapping[str, FeatureSpec], batch_size: int
+) -> list[Reading]:
+    """Return `make_dataset` with both engines, and what TensorFlow's users write by hand.
+
+    The latter takes files of one codec: of several, it is left out.
+    """
+    from tfrecord_lite.tensorflow import make_dataset
+    from tfrecord_lite.tensorflow.handwritten import handwritten
+
+    readings = []
+    for engine in ("tf.data", "numpy"):
+        data = make_dataset(paths, features, batch_size=batch_size, engine=engine)
+        readings.append(Reading(f"make_dataset, {engine}", data.__iter__))
+    if len(codecs) == 1:
+        by_hand = handwritten(paths, next(iter(codecs)), features, batch_size)
+        readings += [Reading(f"by hand: {name}", data.__iter__) for name, data in by_hand.items()]
+    return readings
+
+
+def seconds_of_check(
+    paths: list[str], features: Mapping[str, FeatureSpec], batch_size: int
+) -> float:
+    """Return how much longer `make_dataset` takes with ``check``, the fastest of a few calls."""
+    from tfrecord_lite.tensorflow import make_dataset
+
+    best = [math.inf, math.inf]
+    for _ in range(_CALLS):
+        for check in (False, True):
+            began = time.perf_counter()
+            make_dataset(paths, features, batch_size=batch_size, check=check)
+            best[check] = min(best[check], time.perf_counter() - began)
+    return max(best[True] - best[False], 0.0)
+
+
+def _measure(readings: list[Reading], repeats: int) -> dict[str, list[float]]:
+    """Return the seconds of each reading; the first round, which warms up, is thrown away."""
+    seconds: dict[str, list[float]] = {reading.name: [] for reading in readings}
+    for repeat in range(repeats + 1):
+        turn = repeat % len(readings)
+        for reading in readings[turn:] + readings[:turn]:
+            elapsed = reading.seconds()
+            if repeat:
+                seconds[reading.name].append(elapsed)
+    return seconds
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _print(report: dict[str, Any]) -> None:
+    rest = f" (of {report['files'] + report['files_left_out']})" if report["files_left_out"] else ""
+    print(
+        f"{plural(report['files'], 'file')}{rest}, {plural(report['records'], 'record')}, "
+        f"{size_text(report['bytes'])}, compression {' and '.join(report['compression'])}; "
+        f"batches of {report['batch_size']:,}; {plural(report['cores'], 'core')}"
+    )
+    fastest = max(reading["records_per_second"] for reading in report["readings"])
+    rows = [["reading", "records/s", "MB/s", "of the fastest"]]
+    for reading in sorted(report["readings"], key=lambda item: item["median_seconds"]):
+        rate, size = reading["records_per_second"], reading["bytes_per_second"] / 1e6
+        rows.append([reading["name"], f"{rate:,.0f}", f"{size:,.1f}", f"{rate / fastest:.0%}"])
+    print_table(rows)
+    for note in report["notes"]:
+        print(note)
+    if report["check_seconds"] is not None:
+        epoch = next(
+            reading["median_seconds"]
+            for reading in report["readings"]
+            if reading["name"] == "make_dataset, tf.data"
+        )
+        check = report["check_seconds"]
+        print(f"check=True takes {check:.3f} s, {check / epoch:.0%} of an epoch of tf.data's")

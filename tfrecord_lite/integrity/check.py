@@ -1,0 +1,142 @@
+"""Checking one file, or a part of one: the checksums of its records, and more on demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tfrecord_lite.integrity.report import FileReport
+from tfrecord_lite.records.blocks import BlockStream
+from tfrecord_lite.records.checksum import crc32c
+from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader
+from tfrecord_lite.records.storage import Source, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tfrecord_lite._types import CompressionOrAuto, PathOrFile
+    from tfrecord_lite.errors import Damage
+    from tfrecord_lite.integrity.payloads import Payloads
+
+__all__ = ["Checker", "Checksum", "Part", "PartReport"]
+
+# Fewer and larger blocks than in reading, which wants what it has read to stay in the caches.
+_BLOCK_BYTES = 1 << 21
+# Larger records are checked piece by piece, and never held.
+_HOLD_BYTES = 1 << 22
+_PIECE_BYTES = 1 << 20
+
+
+class Part(NamedTuple):
+    """The records of a plain file that begin at byte ``begin`` or behind, and before ``end``."""
+
+    path: str
+    begin: int
+    end: int
+
+
+class PartReport(NamedTuple):
+    """What a `Part` holds: from where and up to where, and how many records.
+
+    Where anything is wrong with it ``intact`` is False, and the file is to be checked as a whole.
+    """
+
+    intact: bool
+    begin: int = 0
+    end: int = 0
+    records: int = 0
+
+
+class Checksum(NamedTuple):
+    """The CRC-32C of a file as it lies, not masked."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Checker:
+    """How files are checked. A call does it, here or in another process."""
+
+    compression: CompressionOrAuto = "auto"
+    payloads: Payloads | None = None
+    progress: Callable[[str, int], object] | None = None
+    """Called with a file's name and how far in it the check is."""
+
+    def __call__(self, task: Part | Checksum | PathOrFile) -> Any:
+        """Make a `PartReport` of a part, a `FileReport` of a whole file, or take its checksum.
+
+        Where a file cannot be read the report says so; instead of a checksum there is an error.
+        """
+        if isinstance(task, Part):
+            return _check_part(task)
+        if isinstance(task, Checksum):
+            return _checksum_of(task.path)
+        return self._check_file(task)
+
+    def _check_file(self, file: PathOrFile) -> FileReport:
+        report = FileReport(name_of(file))
+        # Whoever looks at records needs them whole.
+        hold = _HOLD_BYTES if self.payloads is None else None
+        try:
+            with RecordReader(
+                file, compression=self.compression, on_damage=report.add_damage, _hold=hold
+            ) as reader:
+                reader.block_bytes = _BLOCK_BYTES
+                for block in reader.blocks():
+                    report.records += len(block)
+                    report.raw_bytes += int(block.lengths.sum()) + FRAME_OVERHEAD * len(block)
+                    if self.payloads is not None:
+                        self.payloads.check(block, report)
+                    reader.recycle(block)
+                    if self.progress is not None:
+                        self.progress(report.path, reader.source_offset)
+        except OSError as error:
+            report.error = error
+        return report
+
+
+def _check_part(part: Part) -> PartReport:
+    try:
+        source = Source(part.path)
+    except OSError:
+        return PartReport(intact=False)
+    damage: list[Damage] = []
+    stream = BlockStream(
+        source,
+        verify=True,
+        on_damage=damage.append,
+        max_record_bytes=DEFAULT_MAX_RECORD_BYTES,
+        hold=_HOLD_BYTES,
+    )
+    stream.block_bytes = _BLOCK_BYTES
+    records = 0
+    try:
+        begin = end = stream.find(part.begin) if part.begin else 0
+        while end < part.end and not damage:
+            block = stream.read_block()
+            if block is None:
+                break
+            begins = block.starts + (block.base - HEADER_SIZE)
+            inside = int(np.searchsorted(begins, part.end))
+            records += inside
+            end = stream.offset if inside == len(block) else int(begins[inside])
+            stream.recycle(block)
+    except OSError:
+        return PartReport(intact=False)
+    finally:
+        source.close()
+    return PartReport(not damage, begin, end, records)
+
+
+def _checksum_of(path: str) -> int | OSError:
+    crc, piece = 0, memoryview(bytearray(_PIECE_BYTES))
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while count := file.readinto(piece):
+                crc = crc32c(piece[:count], crc)
+    except OSError as error:
+        return error
+    return crc

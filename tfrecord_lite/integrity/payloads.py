@@ -1,0 +1,187 @@
+"""What is in records: whether it is Examples, of the right features, that all read alike."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.columns import decode_block
+from tfrecord_lite.example.decode import decode_example
+from tfrecord_lite.example.features import features_from_json
+from tfrecord_lite.example.infer import infer_features
+from tfrecord_lite.example.layouts import Layouts
+from tfrecord_lite.example.spans import _walk
+from tfrecord_lite.integrity.oddities import tensorflow_difference
+from tfrecord_lite.integrity.report import MOST_LISTED, Fault
+from tfrecord_lite.records.framing import SLACK_BYTES
+from tfrecord_lite.records.reader import RecordReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from tfrecord_lite._types import CompressionOrAuto, Int64Array
+    from tfrecord_lite.errors import Damage
+    from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.integrity.inventory import Inventory
+    from tfrecord_lite.integrity.report import FileReport
+    from tfrecord_lite.records.framing import RecordBlock
+
+__all__ = ["Payloads"]
+
+# So many records at the front of the first file tell what features there are.
+_INFER_RECORDS = 1000
+# The tag of the Feature in an entry.
+_VALUE = 0x12
+_INFERRED = f"; features inferred from the first {_INFER_RECORDS:,} records"
+
+
+class _Expected:
+    """What is expected of the records of some files: features, and where these were told."""
+
+    def __init__(self, features: Mapping[str, FeatureSpec], told: str = "") -> None:
+        self.features = features
+        self.told = told
+        self.layouts = Layouts(list(features))
+
+
+class Payloads:
+    """A check of what is in records. Picklable."""
+
+    def __init__(self, given: _Expected | None, of_files: dict[str, _Expected]) -> None:
+        self._given = given
+        self._of_files = of_files
+
+    @classmethod
+    def of(
+        cls,
+        inventory: Inventory,
+        features: Mapping[str, FeatureSpec] | None,
+        compression: CompressionOrAuto,
+    ) -> Payloads:
+        """Find out which features to expect: those given, in a manifest, or in the first records.
+
+        A manifest whose features are none is a fault, which the inventory gets.
+        """
+        if features is not None:
+            return cls(_Expected(features), {})
+        expected: dict[str, _Expected] = {}
+        for file, entries in inventory.entries.items():
+            manifest = entries[0][0]
+            if manifest.features is not None:
+                try:
+                    spec = features_from_json(manifest.features)
+                except ValueError as error:
+                    inventory.add_fault(Fault(manifest.path, "manifest", f"its features: {error}"))
+                else:
+                    expected[file] = _Expected(spec, f"; features of {manifest.path}")
+        # What can be read twice.
+        rest = [
+            file
+            for file in inventory.files
+            if isinstance(file, str) and file not in expected and os.path.isfile(file)
+        ]
+        if rest:
+            inferred = _inferred(_first_records(rest, compression))
+            expected.update(dict.fromkeys(rest, inferred))
+        return cls(None, expected)
+
+    def check(self, block: RecordBlock, report: FileReport) -> None:
+        """Look at the records of a block, and note in the report what is wrong with them."""
+        if report.fault_count >= MOST_LISTED:
+            return
+        expected = self._given or self._of_files.get(report.path)
+        if expected is None:
+            expected = self._of_files[report.path] = _inferred(block)
+        found: dict[int, tuple[str, str]] = {}
+        for index, reason in _misfits(block, expected):
+            found[index] = "features", reason + expected.told
+        for index in _irregular(block, expected).tolist():
+            judgement = _judge(block[index])
+            if judgement is not None:
+                found[index] = judgement
+        for index, (kind, reason) in sorted(found.items()):
+            number, offset = block.first_record + index, block.offset(index)
+            report.add_fault(Fault(report.path, kind, reason, number, offset))
+
+
+def _first_records(files: Sequence[str], compression: CompressionOrAuto) -> Iterator[bytes]:
+    for file in files:
+        with (
+            suppress(OSError),
+            RecordReader(file, compression=compression, on_damage=_unheard) as reader,
+        ):
+            for block in reader.blocks():
+                yield from block
+
+
+def _unheard(damage: Damage) -> None:
+    """Leave it to the check itself to tell of damage."""
+
+
+def _inferred(records: Iterable[bytes]) -> _Expected:
+    """Infer features from records of which some may be no Examples, or disagree with others."""
+    dtypes: dict[str, Any] = {}
+    agreeing = []
+    for record in islice(records, _INFER_RECORDS):
+        try:
+            example = decode_example(record, strict=True)
+        except ExampleError:
+            continue
+        found = {
+            name: bytes if isinstance(value, list) else value.dtype.type
+            for name, value in example.items()
+            if value is not None
+        }
+        if all(dtypes.get(name, dtype) is dtype for name, dtype in found.items()):
+            dtypes.update(found)
+            agreeing.append(record)
+    return _Expected(infer_features(agreeing), _INFERRED)
+
+
+def _misfits(block: RecordBlock, expected: _Expected) -> Iterator[tuple[int, str]]:
+    """Yield the records that do not have the features, halving the block to find them."""
+    if not expected.features:
+        return
+    ranges = [(0, len(block))]
+    while ranges:
+        begin, end = ranges.pop()
+        try:
+            decode_block(block[begin:end], expected.features, expected.layouts)
+        except ExampleError as error:
+            if end - begin == 1:
+                yield begin, error.reason
+            else:
+                middle = (begin + end) // 2
+                ranges += [(middle, end), (begin, middle)]
+
+
+def _judge(data: bytes) -> tuple[str, str] | None:
+    """Say what is odd about a record, if anything is."""
+    try:
+        decode_example(data, strict=True)
+    except ExampleError as error:
+        return "example", error.reason
+    difference = tensorflow_difference(data)
+    return None if difference is None else ("tensorflow", difference)
+
+
+def _irregular(block: RecordBlock, expected: _Expected) -> Int64Array:
+    """Return all records that may be of a form that is read in different ways."""
+    names = list(expected.features)
+    buffer, starts, lengths = block.buffer, block.starts, block.lengths
+    end = int((starts + lengths).max()) + SLACK_BYTES
+    if end > len(buffer):
+        buffer = np.concatenate([buffer, np.zeros(SLACK_BYTES, np.uint8)])
+    found = np.zeros((len(names), 3, len(starts)), np.int64)
+    lane = expected.layouts.place(buffer, starts, lengths, found)
+    odd = _walk(buffer, block, names, found, lane)
+    # A feature of no kind is plain, unless its name comes twice.
+    begin = int(starts[0])
+    data = buffer[begin:end]
+    places = begin + np.flatnonzero((data[:-1] == _VALUE) & (data[1:] == 0))
+    return np.union1d(odd, np.searchsorted(starts, places, "right") - 1)

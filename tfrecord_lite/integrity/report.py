@@ -1,0 +1,88 @@
+"""What was found in files: intact records, damaged regions, and whatever else is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tfrecord_lite.errors import Damage
+
+__all__ = ["Fault", "FileReport", "Report"]
+
+# So many regions and faults of a file are listed; memory stays bounded whatever is in it.
+MOST_LISTED = 100_000
+
+
+class Fault(NamedTuple):
+    """Something that is wrong though no byte is damaged.
+
+    ``kind`` is, about a whole file, ``"missing"``, ``"extra"``, ``"size"``, ``"checksum"`` or
+    ``"records"``, where it is not what its manifest says, or ``"manifest"`` where it is a manifest
+    that is none; about a record, ``"example"`` where that is no Example, ``"features"`` where it
+    does not have the features it should, and ``"tensorflow"`` where TensorFlow reads it
+    differently.
+    """
+
+    path: str
+    kind: str
+    reason: str
+    record: int | None = None
+    offset: int | None = None
+
+
+@dataclass
+class FileReport:
+    """What was found in one file.
+
+    ``records`` are those whose length and data both passed, ``raw_bytes`` their bytes with their
+    frames, before compression; ``damage`` lists the regions that were left out, which number
+    ``regions`` and have ``damaged_bytes`` in all. The regions and ``raw_bytes`` together are the
+    whole (uncompressed) file. ``faults`` lists what else is wrong, ``fault_count`` in all. After
+    100,000 entries a list is full. Where the file could not be read, ``error`` says why.
+    """
+
+    path: str
+    records: int = 0
+    raw_bytes: int = 0
+    damage: list[Damage] = field(default_factory=list)
+    regions: int = 0
+    damaged_bytes: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    fault_count: int = 0
+    error: OSError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.regions and not self.fault_count and self.error is None
+
+    def add_damage(self, damage: Damage) -> None:
+        """Note a region that was left out."""
+        self.regions += 1
+        self.damaged_bytes += damage.end - damage.begin
+        if len(self.damage) < MOST_LISTED:
+            self.damage.append(damage)
+
+    def add_fault(self, fault: Fault) -> None:
+        """Note what else is wrong."""
+        self.fault_count += 1
+        if len(self.faults) < MOST_LISTED:
+            self.faults.append(fault)
+
+
+@dataclass
+class Report:
+    """What was found in all files, in the order in which they were named.
+
+    ``leftovers`` are the temporary files and folders beside them of writers that were killed, or
+    are still at work; they are no fault. `tfrecord_lite.salvage` takes what is in them.
+    """
+
+    files: list[FileReport]
+    leftovers: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong with any file."""
+        return all(file.ok for file in self.files)

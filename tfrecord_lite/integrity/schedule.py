@@ -1,0 +1,128 @@
+"""Who does what: work cut into tasks, for this process, for its threads, or for others."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from tfrecord_lite.dataset.workers import Workers
+from tfrecord_lite.integrity.check import Part
+from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
+from tfrecord_lite.records.head import HEAD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tfrecord_lite._types import CompressionOrAuto, PathOrFile
+    from tfrecord_lite.integrity.check import Checker
+
+__all__ = ["Schedule", "usable_cores"]
+
+# Plain files are cut into parts of about this size.
+_PART_BYTES = 1 << 25
+# Threads pay from here on, where they spend their time in reading and in checksums of large
+# records, which free the interpreter; other processes, which take a while to start, from there on.
+_LEAST_FOR_THREADS = 1 << 26
+_LEAST_FOR_PROCESSES = 1 << 29
+_LARGE_RECORD_BYTES = 1 << 13
+# Each holds a few MB.
+_MOST_THREADS = 8
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Schedule:
+    """How the checking of some files is spread over cores.
+
+    ``workers`` is how many processes, None for what suits the files and the machine. ``parts`` says
+    that a large file may be checked in parts.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[PathOrFile],
+        compression: CompressionOrAuto,
+        workers: int | None,
+        *,
+        parts: bool,
+    ) -> None:
+        self.processes = self.threads = 1
+        self._parts: dict[str, list[Part]] = {}
+        named = [file for file in files if isinstance(file, str)]
+        cores = usable_cores() if workers is None else workers
+        if cores < 2 or len(named) < len(files):
+            return
+        sizes = {file: _size_of(file) for file in named}
+        first_lengths = []
+        for file, size in sizes.items():
+            if parts and size >= 2 * _PART_BYTES:
+                length = _first_length(file, compression)
+                if length is not None:
+                    first_lengths.append(length)
+                    self._parts[file] = _cut(file, size, cores)
+        tasks = sum(len(self.tasks_of(file)) for file in named)
+        total = sum(sizes.values())
+        if workers is not None or total >= _LEAST_FOR_PROCESSES:
+            self.processes = min(cores, tasks)
+        elif total >= _LEAST_FOR_THREADS and min(first_lengths, default=0) >= _LARGE_RECORD_BYTES:
+            self.threads = min(cores, tasks, _MOST_THREADS)
+        if self.processes == self.threads == 1:
+            self._parts.clear()
+
+    def tasks_of(self, file: PathOrFile) -> Sequence[Part | PathOrFile]:
+        """Return what is to be done about a file: parts of it, or all of it at once."""
+        parts = self._parts.get(file) if isinstance(file, str) else None
+        return parts or [file]
+
+    def run(self, checker: Checker, tasks: Sequence[Any]) -> Iterator[Any]:
+        """Do tasks; yield what comes of each, in their order."""
+        if self.processes > 1:
+            workers = Workers(replace(checker, progress=None), self.processes)
+            try:
+                yield from workers.map(tasks)
+            finally:
+                workers.close()
+        elif self.threads > 1:
+            executor = ThreadPoolExecutor(self.threads)
+            try:
+                yield from executor.map(replace(checker, progress=None), tasks)
+            finally:
+                executor.shutdown(cancel_futures=True)
+        else:
+            yield from map(checker, tasks)
+
+
+def _size_of(file: str) -> int:
+    try:
+        return os.path.getsize(file) if os.path.isfile(file) else 0
+    except OSError:
+        return 0
+
+
+def _first_length(file: str, compression: CompressionOrAuto) -> int | None:
+    """Return the length of a plain file's first record; None where the file is not that."""
+    try:
+        with open(file, "rb", buffering=0) as opened:
+            head = opened.read(HEAD_BYTES)
+    except OSError:
+        return None
+    codec = find_codec(head) if compression == "auto" else codec_named(compression)
+    plain = codec is None and len(head) >= HEADER_SIZE and length_is_intact(head)
+    return int.from_bytes(head[:8], "little") if plain else None
+
+
+def _cut(file: str, size: int, cores: int) -> list[Part]:
+    """Cut a file into parts of one size, as many for each core."""
+    rounds = -(-size // (_PART_BYTES * cores))
+    count = rounds * cores
+    bounds = [size * index // count for index in range(count + 1)]
+    return [Part(file, begin, end) for begin, end in pairwise(bounds)]
