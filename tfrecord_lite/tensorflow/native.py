@@ -67,6 +67,9 @@ def read_chunks(
             records = records.skip(skip).take(take)
         return records.batch(size)
 
+    if len(sources) == 1:
+        # Threads that take turns at one file gain nothing.
+        return files.flat_map(read)
     return files.interleave(
         read,
         cycle_length=1 if in_order else tf.data.AUTOTUNE,

@@ -79,7 +79,9 @@ class Source:
         if self.shuffle:
             chunks = self._chunks(_SHUFFLED_CHUNK, in_order=False)
             return self._parsed(self._shuffled(chunks.unbatch()), parse)
-        data = self._chunks(self.batch_size, in_order=self.deterministic).rebatch(self.batch_size)
+        data = self._chunks(self.batch_size, in_order=self.deterministic)
+        if len(self.codecs) > 1:
+            data = data.rebatch(self.batch_size)
         if self.cache is None:
             return self._parsed(data.repeat(self.repeat), parse)
         return self._parsed(data, parse).cache(self.cache).repeat(self.repeat)
