@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tfrecord_lite.dataset.memory import (
     FIRST_BLOCK_BYTES,
-    SMALL_BYTES,
     block_bytes,
     keep_freed_memory,
 )
@@ -25,7 +24,6 @@ from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.spans import error_at
-from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.records.paths import expand_paths
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.writer import RecordWriter
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.columns import Column
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["read_batches", "write_examples"]
 
@@ -113,10 +112,10 @@ def _unheard(damage: Damage) -> None:
 def _blocks(
     files: list[str], batch_size: int, on_damage: Any, **options: Any
 ) -> Generator[RecordBlock, None, None]:
-    """Read blocks, ahead where that pays; damage is told before the block or the error behind it.
+    """Read blocks, those of compressed files ahead; damage is told before what is behind it.
 
-    Short records take the interpreter all the time, so two threads would only wait for each other;
-    decompression does not.
+    Inflating leaves the interpreter free for long enough. Reading and checksums do not: with them
+    in a thread of its own, the two wait for each other, and all takes longer.
     """
     damages: list[Damage] = []
     if on_damage != "raise":
@@ -124,10 +123,8 @@ def _blocks(
     blocks = _read_blocks(files, batch_size, options)
 
     def worth(outcome: _Outcome) -> bool:
-        block, reader, _ = outcome
-        if not isinstance(block, RecordBlock) or reader is None:
-            return False
-        return bool(reader.compression) or int(block.lengths.sum()) >= SMALL_BYTES * len(block)
+        reader = outcome[1]
+        return reader is not None and reader.compression is not None
 
     with closing(blocks), closing(read_ahead(_outcomes(blocks, damages), worth)) as outcomes:
         for block, reader, told in outcomes:

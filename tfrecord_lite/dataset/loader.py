@@ -200,7 +200,8 @@ class Dataset:
         reader = PartReader(self._records, self.features, self._hint)
         tasks = self._tasks(epoch, step, end)
         if not self._workers:
-            read = read_ahead(map(reader.read, tasks), reader.is_worth_a_thread)
+            # Only inflating leaves the interpreter free for long enough.
+            read = read_ahead(map(reader.read, tasks), lambda _: self._records.compressed)
             with closing(reader), closing(tasks), closing(read):
                 yield from map(reader.decode, read)
             return

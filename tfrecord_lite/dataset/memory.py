@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["FIRST_BLOCK_BYTES", "SMALL_BYTES", "block_bytes", "keep_freed_memory"]
+__all__ = ["FIRST_BLOCK_BYTES", "block_bytes", "keep_freed_memory"]
 
 # How much is decoded at once, by the size of records: at least and at most. Each NumPy call costs
 # the same for few records as for many, so large records take large blocks; what is made of a block
 # should stay in the processor's caches, so small records take small ones.
 FIRST_BLOCK_BYTES = 1 << 20
-SMALL_BYTES, _LARGE_BYTES = 1 << 10, 1 << 14
+_SMALL_BYTES, _LARGE_BYTES = 1 << 10, 1 << 14
 _BLOCK_BYTES = {
     "small": (1 << 20, 1 << 21),
     "middle": (1 << 22, 1 << 22),
@@ -24,7 +24,7 @@ _BATCHES_PER_BLOCK = 4
 
 def block_bytes(mean: int, batch_size: int) -> int:
     """Choose how much to decode at once, for records of a mean size."""
-    size = "small" if mean < SMALL_BYTES else "middle" if mean < _LARGE_BYTES else "large"
+    size = "small" if mean < _SMALL_BYTES else "middle" if mean < _LARGE_BYTES else "large"
     least, most = _BLOCK_BYTES[size]
     return min(max(_BATCHES_PER_BLOCK * batch_size * mean, least), most)
 

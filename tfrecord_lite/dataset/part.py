@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Part", "PartReader", "Task"]
 
-_SHORT_BYTES = 1 << 10
-
 
 class Task(NamedTuple):
     """A piece of an epoch to be done: to be read and decoded, or to be decoded."""
@@ -69,15 +67,6 @@ class PartReader:
         if isinstance(task.records, Run):
             return task._replace(records=self._picker.pick(task.records))
         return task
-
-    def is_worth_a_thread(self, task: Task) -> bool:
-        """Tell whether to read in a thread while such records are decoded.
-
-        Short ones take the interpreter all the time, and two threads only wait for each other.
-        """
-        assert isinstance(task.records, Chunk)
-        lengths = task.records.block.lengths
-        return self._records.compressed or int(lengths.sum()) >= _SHORT_BYTES * len(lengths)
 
     def decode(self, task: Task) -> Part:
         """Decode records that were read, up to the first that does not fit the features."""

@@ -21,8 +21,8 @@ def read_ahead(
 ) -> Generator[T, None, None]:
     """Take items, none of which is None, in a thread of their own.
 
-    ``worth`` tells from an item whether those behind it should be taken ahead. Reading, checksums
-    of large records and decompression leave the interpreter free for another thread. What ``items``
+    ``worth`` tells from an item whether those behind it should be taken ahead, as they should where
+    what makes them leaves the interpreter free for long, as decompression does. What ``items``
     raises is raised in its place. Once this is closed, nobody uses ``items`` any more.
 
     >>> list(read_ahead(iter([1, 2, 3])))

@@ -64,20 +64,18 @@ def decode_runs(data: Uint8Array, ends: Int64Array) -> tuple[Int64Array, Int64Ar
 
     Raises ExampleError as `decode_varints`, with the position in ``data``.
     """
-    stops: list[Int64Array] = []
-    values = _decode(data, 0, stops)
-    if len(values) == len(data):
-        return values, ends
-    # A varint's last byte lies before its run's end.
-    return values, np.searchsorted(np.concatenate(stops), ends)
+    splits = np.empty(len(ends), np.int64)
+    values = _decode(data, 0, (ends, splits))
+    return values, ends if len(values) == len(data) else splits
 
 
-def _decode(data: Uint8Array, at: int, all_stops: list[Int64Array] | None) -> Int64Array:
+def _decode(data: Uint8Array, at: int, runs: tuple[Int64Array, Int64Array] | None) -> Int64Array:
+    """Decode all; of ``runs``, bytes and values up to their ends, fill in the values."""
     count = int(np.count_nonzero(data < _MORE))
     if count == data.size:
         return data.astype(np.int64)
     values = np.empty(count, np.int64)
-    begin = done = 0
+    begin = done = ended = 0
     while begin < data.size:
         piece = data[begin : begin + _PIECE]
         stops = np.flatnonzero(piece < _MORE)
@@ -85,8 +83,12 @@ def _decode(data: Uint8Array, at: int, all_stops: list[Int64Array] | None) -> In
             raise ExampleError(f"byte {at + begin}: a varint that does not end within its list")
         size = int(stops[-1]) + 1
         values[done : done + stops.size] = _assemble(piece[:size], stops, at + begin)
-        if all_stops is not None:
-            all_stops.append(stops + begin)
+        if runs is not None:
+            # A varint's last byte lies before its run's end.
+            ends, splits = runs
+            here = slice(ended, int(np.searchsorted(ends, begin + size, "right")))
+            splits[here] = np.searchsorted(stops, ends[here] - begin) + done
+            ended = here.stop
         begin += size
         done += stops.size
     return values
