@@ -520,7 +520,9 @@ def test_a_file_system_that_fails_for_good_loses_nothing(tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize("policy", [{"records_per_shard": 2}, {"num_shards": 3}], ids=repr)
 @pytest.mark.parametrize("in_blocks", [False, True])
-def test_row_25_the_nth_write_fails(in_blocks: bool, policy: dict, tmp_path: Path, monkeypatch):
+def test_row_25_the_nth_write_fails(
+    in_blocks: bool, policy: dict, tmp_path: Path, monkeypatch, injected
+):
     monkeypatch.setattr(open_shard, "_GATHERED_BYTES", 90)
     before = make_old(tmp_path / "a")
     write = open_shard._CountedFile.write
@@ -553,6 +555,7 @@ def test_row_25_the_nth_write_fails(in_blocks: bool, policy: dict, tmp_path: Pat
             break
     assert nth > 3
     assert sorted(read_records(expand_shards(tmp_path / "a"))) == SEVEN
+    injected(nth - 1)
 
 
 def test_row_25_a_full_disk(tmp_path: Path) -> None:
@@ -595,7 +598,7 @@ def test_a_shard_that_cannot_be_opened_leaves_nothing(tmp_path: Path, monkeypatc
     assert os.listdir(tmp_path) == []
 
 
-def test_row_26_fsync_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_row_26_fsync_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, injected) -> None:
     fsync = os.fsync
     for nth in itertools.count(1):
         calls = itertools.count(1)
@@ -617,6 +620,7 @@ def test_row_26_fsync_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert os.listdir(tmp_path) == []
     # Two shards, the manifest and its folder, the journal and its; all names, the last name.
     assert nth - 1 == 2 + 2 + 2 + 1 + 1
+    injected(nth - 1)
 
 
 def test_row_29_never_closed(tmp_path: Path) -> None:

@@ -24,18 +24,24 @@ def run(*args: object) -> dict[str, int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", killing.SCENARIOS)
-def test_row_27_killed_before_each_change_of_a_file(scenario: str, tmp_path: Path) -> None:
+def test_row_27_killed_before_each_change_of_a_file(
+    scenario: str, tmp_path: Path, injected
+) -> None:
     found = run("every", scenario, tmp_path / "set")
     states = {"nothing", "new", "old"} if "overwrite" in scenario else {"nothing", "new"}
     assert set(found) == states
     assert sum(found.values()) > 20
+    injected(sum(found.values()))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scenario", "count"), [("plain", 70), ("gzip", 70), ("overwrite", 40), ("parts", 20)]
 )
-def test_row_27_killed_200_times_at_random(scenario: str, count: int, tmp_path: Path) -> None:
+def test_row_27_killed_200_times_at_random(
+    scenario: str, count: int, tmp_path: Path, injected
+) -> None:
     found = run("random", scenario, tmp_path / "set", count, 27)
     assert sum(found.values()) == count
     assert len(found) > 1
+    injected(count)

@@ -57,7 +57,7 @@ def refused(decode, data: bytes) -> str:
 @one_by_one
 @needs_current
 @pytest.mark.parametrize("seed", range(10))
-def test_row_50_odd_and_mutated_bytes(decode, seed: int) -> None:
+def test_row_50_odd_and_mutated_bytes(decode, seed: int, injected) -> None:
     random = Random(seed)
     found = refusals = 0
     for _ in range(4000):
@@ -69,21 +69,24 @@ def test_row_50_odd_and_mutated_bytes(decode, seed: int) -> None:
             found += expected not in (REFUSED, {})
     assert found > 1000
     assert refusals > 1000
+    injected(12_000)
 
 
-def test_row_51_truncation_at_every_byte(decode) -> None:
+def test_row_51_truncation_at_every_byte(decode, injected) -> None:
     for size in range(len(VALID) + 1):
         assert decoded(decode, VALID[:size]) == judge_example(VALID[:size]), size
+    injected(len(VALID))
 
 
 @one_by_one
 @needs_current
-def test_row_51_every_bit_flip(decode) -> None:
+def test_row_51_every_bit_flip(decode, injected) -> None:
     for position in range(len(VALID)):
         for bit in range(8):
             data = bytearray(VALID)
             data[position] ^= 1 << bit
             assert decoded(decode, bytes(data)) == judge_example(bytes(data)), (position, bit)
+    injected(len(VALID) * 8)
 
 
 def test_row_52_every_length_that_lies(decode) -> None:

@@ -52,7 +52,9 @@ def path(tmp_path: Path, codec: str | None) -> Path:
 
 @pytest.mark.parametrize("on_torn", ["raise", "trim"])
 @pytest.mark.parametrize("bit", [0, 7])
-def test_rows_01_to_04_no_flipped_bit_costs_a_record(path: Path, codec, on_torn, bit) -> None:
+def test_rows_01_to_04_no_flipped_bit_costs_a_record(
+    path: Path, codec, on_torn, bit, injected
+) -> None:
     """A damaged file is refused as it is, or what is intact in it stays."""
     data = path.read_bytes()
     for at in range(len(data)):
@@ -67,10 +69,11 @@ def test_rows_01_to_04_no_flipped_bit_costs_a_record(path: Path, codec, on_torn,
         else:
             assert rescued(path, codec) == [*before, b"more"]
         assert os.listdir(path.parent) == ["a"]
+    injected(len(data))
 
 
 @pytest.mark.parametrize("on_torn", ["raise", "trim"])
-def test_row_06_wherever_the_file_is_cut(path: Path, codec, on_torn) -> None:
+def test_row_06_wherever_the_file_is_cut(path: Path, codec, on_torn, injected) -> None:
     data = path.read_bytes()
     for end in range(len(data)):
         path.write_bytes(data[:end])
@@ -82,6 +85,7 @@ def test_row_06_wherever_the_file_is_cut(path: Path, codec, on_torn) -> None:
             assert path.read_bytes() == data[:end]
         else:
             assert list(read_records(path)) == [*before, b"more"]
+    injected(len(data))
 
 
 def test_row_08_zeros_behind_the_records_are_not_cut_off(path: Path, codec) -> None:
@@ -163,7 +167,7 @@ def test_row_21_other_files_are_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("call", ["write", "flush", "close"])
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
 def test_row_25_the_nth_call_fails(
-    path: Path, codec, call: str, number: int, monkeypatch: pytest.MonkeyPatch
+    path: Path, codec, call: str, number: int, monkeypatch: pytest.MonkeyPatch, injected
 ) -> None:
     original = getattr(storage.Output, call)
     nth = 0
@@ -194,6 +198,7 @@ def test_row_25_the_nth_call_fails(
         assert len(got) >= len(THREE)
     assert list(read_records(path)) == THREE + MORE
     assert nth > (1 if call == "close" else len(MORE))
+    injected(nth - 1)
 
 
 @pytest.mark.parametrize("room", [0, 1, 15, 100, 3000])
@@ -242,7 +247,7 @@ def test_row_25_a_torn_gzip_file_that_cannot_be_written_anew(
 
 
 @pytest.mark.parametrize("torn", [False, True])
-def test_row_27_killed_while_appending(tmp_path: Path, codec, torn: bool) -> None:
+def test_row_27_killed_while_appending(tmp_path: Path, codec, torn: bool, injected) -> None:
     """Killed at any moment, while looking at the file or while writing: no record is lost."""
     rng = random.Random(27)
     path = tmp_path / "a"
@@ -255,6 +260,9 @@ def test_row_27_killed_while_appending(tmp_path: Path, codec, torn: bool) -> Non
     kept = rescued(path, codec)
     assert len(kept) >= len(before) - (1 if codec is None else 300)
     program = """
+    injected(6)
+
+
 import sys
 from tfrecord_lite import RecordWriter
 print("go", flush=True)

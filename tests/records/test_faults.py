@@ -61,7 +61,7 @@ def field_at(position: int) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("bit", range(8))
-def test_rows_01_to_04_every_bit_flip_of_a_plain_file(bit: int) -> None:
+def test_rows_01_to_04_every_bit_flip_of_a_plain_file(bit: int, injected) -> None:
     for position in range(len(PLAIN)):
         data = bytearray(PLAIN)
         data[position] ^= 1 << bit
@@ -72,9 +72,10 @@ def test_rows_01_to_04_every_bit_flip_of_a_plain_file(bit: int) -> None:
         assert (error.kind, error.offset) == (kind, BOUNDS[record])
         assert f"checksum of the {kind} is 0x{error.actual:08x}" in str(error)
         assert f"expected 0x{error.expected:08x}" in str(error)
+    injected(len(PLAIN))
 
 
-def test_row_05_random_damage_never_gives_a_wrong_record() -> None:
+def test_row_05_random_damage_never_gives_a_wrong_record(injected) -> None:
     rng = random.Random(5)
     records = [rng.randbytes(rng.choice([0, 3, 100, 600, 5000])) for _ in range(60)]
     data = frames(records)
@@ -95,11 +96,12 @@ def test_row_05_random_damage_never_gives_a_wrong_record() -> None:
         rest = iter(records)
         assert all(record in rest for record in got), "records are a subsequence of the originals"
         assert bool(found) == (damaged != data)
+    injected(400)
 
 
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("compress", ["plain"])
-def test_row_06_truncation_at_every_byte(compress: str) -> None:
+def test_row_06_truncation_at_every_byte(compress: str, injected) -> None:
     for end in range(len(PLAIN)):
         got, error = read(PLAIN[:end])
         whole = sum(bound <= end for bound in BOUNDS[1:])
@@ -117,6 +119,7 @@ def test_row_06_truncation_at_every_byte(compress: str) -> None:
             place = "data:" if past < size - 4 else "data checksum:"
             assert f"inside a record's {place} found {past} bytes of {size}" in str(error)
             assert f"{size - past} are missing" in str(error)
+    injected(len(PLAIN))
 
 
 def test_row_07_nothing_and_empty_records() -> None:
@@ -246,7 +249,9 @@ def test_row_12_whole_frames_moved_are_not_detectable() -> None:
 
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("compress", ["gzip", "blocked", "zlib", "own_blocks", "own_stream"])
-def test_row_15_a_compressed_file_truncated_at_every_byte(compress: str, tmp_path: Path) -> None:
+def test_row_15_a_compressed_file_truncated_at_every_byte(
+    compress: str, tmp_path: Path, injected
+) -> None:
     data = compressed(compress, tmp_path)
     ends = member_ends(data) if compress != "zlib" else [len(data)]
     for end in range(len(data)):
@@ -257,6 +262,7 @@ def test_row_15_a_compressed_file_truncated_at_every_byte(compress: str, tmp_pat
             assert len(got) == (0 if end == 0 else ends.index(end) + 1)
         else:
             assert isinstance(error, TruncatedRecordError), end
+    injected(len(data))
 
 
 def compressed(how: str, folder: Path) -> bytes:
@@ -282,7 +288,9 @@ def member_ends(data: bytes) -> list[int]:
 
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("compress", ["gzip", "blocked", "zlib", "own_blocks", "own_stream"])
-def test_rows_01_to_04_every_bit_flip_of_a_compressed_file(compress: str, tmp_path: Path) -> None:
+def test_rows_01_to_04_every_bit_flip_of_a_compressed_file(
+    compress: str, tmp_path: Path, injected
+) -> None:
     data = compressed(compress, tmp_path)
     silent = []
     for bit in range(len(data) * 8):
@@ -302,6 +310,7 @@ def test_rows_01_to_04_every_bit_flip_of_a_compressed_file(compress: str, tmp_pa
         # Behind the deflate stream's last bit its byte is padded with bits that nobody reads.
         last = min(start for start in starts if start > position) - trailer - 1
         assert position - begin < header or position == last, position
+    injected(len(data) * 8)
 
 
 @pytest.mark.usefixtures("engine")

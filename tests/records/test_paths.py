@@ -25,7 +25,7 @@ def names(paths: list[str]) -> list[str]:
     return [os.path.basename(path) for path in paths]
 
 
-def test_a_directory_means_its_data_files(folder: Path) -> None:
+def test_row_42_a_directory_means_its_data_files(folder: Path) -> None:
     for path in (folder, str(folder), os.fsencode(folder)):
         assert names(expand_paths(path)) == ["a.tfrecord", "b.tfrecord", "c.gz"]
     assert list(read_records(folder)) == [b"a.tfrecord", b"b.tfrecord", b"c.gz"]
@@ -33,7 +33,7 @@ def test_a_directory_means_its_data_files(folder: Path) -> None:
         expand_paths(folder / "below")
 
 
-def test_a_glob(folder: Path) -> None:
+def test_row_42_a_glob(folder: Path) -> None:
     assert names(expand_paths(folder / "*.tfrecord")) == ["a.tfrecord", "b.tfrecord"]
     assert names(expand_paths(folder / "[ax]*")) == ["a.tfrecord"]
     with pytest.raises(FileNotFoundError, match="no file matches"):
@@ -48,7 +48,7 @@ def test_a_path_that_exists_is_taken_as_it_is(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["", ".tfrecord", ".tfrecord.gz"])
-def test_name_at_count(suffix: str, tmp_path: Path) -> None:
+def test_row_42_name_at_count(suffix: str, tmp_path: Path) -> None:
     wanted = [f"train-0000{index}-of-00003{suffix}" for index in range(3)]
     for name in wanted:
         write_records(tmp_path / name, [name.encode()])
@@ -63,7 +63,7 @@ def test_name_at_count(suffix: str, tmp_path: Path) -> None:
         expand_paths(tmp_path / "big@9")
 
 
-def test_a_list(folder: Path) -> None:
+def test_row_42_a_list(folder: Path) -> None:
     paths = [folder / "b.tfrecord", str(folder / "*.tfrecord"), folder / "b.tfrecord"]
     assert names(expand_paths(paths)) == ["b.tfrecord", "a.tfrecord", "b.tfrecord", "b.tfrecord"]
     with pytest.raises(FileNotFoundError, match="empty list"):

@@ -181,15 +181,18 @@ class Journal:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        # An empty journal that stays is of no renames, so it is no failure that it stays.
         if sys.platform == "win32":
             # An open file cannot be removed there.
             os.close(self._handle)
             if self.settled:
-                os.unlink(self._path)
+                with suppress(OSError):
+                    os.unlink(self._path)
         else:
             # Whoever waits for it must find that it is gone.
             if self.settled:
-                os.unlink(self._path)
+                with suppress(OSError):
+                    os.unlink(self._path)
             os.close(self._handle)
 
     def remove_leftovers(self, part: int | None = None) -> None:

@@ -64,6 +64,8 @@ class Source:
             self._file = file
         self._origin = self._tell()
         self._ready = self._owned and self.remaining() is not None
+        # The position of an open file is shared by forks; how far each has read is not.
+        self._at_own_offset = self._ready and hasattr(os, "preadv")
 
     def _tell(self) -> int | None:
         try:
@@ -97,6 +99,8 @@ class Source:
             count = min(len(view), len(self._pushed_back))
             view[:count] = self._pushed_back[:count]
             self._pushed_back = self._pushed_back[count:]
+        elif self._at_own_offset:
+            count = os.preadv(self._file.fileno(), [view], self.offset)
         elif hasattr(self._file, "readinto"):
             count = self._file.readinto(view)
         elif (data := self._file.read(len(view))) is None:
@@ -122,8 +126,16 @@ class Source:
         return self._ready and hasattr(os, "pread")
 
     def read_at(self, size: int, offset: int) -> bytes:
-        """Return up to ``size`` bytes from ``offset``, fewer at the end, without moving there."""
-        return os.pread(self._file.fileno(), size, offset)
+        """Return ``size`` bytes from ``offset``, fewer at the end, without moving there."""
+        data = os.pread(self._file.fileno(), size, offset)
+        if not 0 < len(data) < size:
+            return data
+        # The end, or a system that gives in several calls what was asked for in one.
+        parts, have = [data], len(data)
+        while have < size and (data := os.pread(self._file.fileno(), size - have, offset + have)):
+            parts.append(data)
+            have += len(data)
+        return b"".join(parts)
 
     def seek(self, offset: int) -> None:
         """Go to ``offset`` bytes behind where the source was opened."""
@@ -170,6 +182,7 @@ class Output:
         self._fsync = fsync
         self._partial: str | None = None
         self._target = self.path
+        self._name_is_synced = False
         self._file: Any
         self._owned = isinstance(file, (str, bytes, os.PathLike))
         if not self._owned:
@@ -185,6 +198,9 @@ class Output:
             self._file = file
         elif self._is_atomic(atomic):
             self._target = os.path.realpath(self.path)
+            if os.path.islink(self._target):
+                # What a rename would replace, the system would not open: links in a circle.
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self.path)
             if mode == "x" and os.path.lexists(self.path):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
             self._open_partial()
@@ -236,6 +252,9 @@ class Output:
             self._file.flush()
         if self._fsync:
             os.fsync(self._file.fileno())
+            if self._owned and self._partial is None and not self._name_is_synced:
+                fsync_folder(os.path.realpath(self.path))
+                self._name_is_synced = True
 
     def close(self) -> None:
         """Publish: flush, close, and where atomic take the target's name."""
@@ -245,8 +264,8 @@ class Output:
         self._file.close()
         if self._partial is not None:
             self._publish(self._partial)
-        if self._fsync:
-            fsync_folder(self._target)
+            if self._fsync:
+                fsync_folder(self._target)
 
     def _publish(self, partial: str) -> None:
         if self._mode == "x":
@@ -282,7 +301,9 @@ def _link_new(partial: str, target: str) -> None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
         os.replace(partial, target)
     else:
-        os.unlink(partial)
+        # The file has its name; that it has another one still is no reason to say it had failed.
+        with suppress(OSError):
+            os.unlink(partial)
 
 
 def fsync_folder(path: str) -> None:

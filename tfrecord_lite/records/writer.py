@@ -53,7 +53,8 @@ class RecordWriter:
     Raises ``OSError`` as the system does; after a failed write the writer is unusable: each later
     call raises the same error, and `close` as well.
 
-    Not for use by several threads at once.
+    Not for use by several threads at once. Of several atomic writers of one name each is complete,
+    and the last to close has it; nothing keeps apart those that write one file in place.
 
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "greetings.tfrecord")

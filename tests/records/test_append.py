@@ -1,0 +1,101 @@
+"""Append to files that are whole, torn or not what they should be."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zlib
+from pathlib import Path
+
+import pytest
+from frames import THREE, frames
+
+from tfrecord_lite import (
+    CorruptRecordError,
+    RecordWriter,
+    TFRecordError,
+    TruncatedRecordError,
+    read_records,
+    write_records,
+)
+
+OPTIONS = {
+    "plain": {},
+    "gzip": {"compression": "GZIP"},
+    "gzip_small_blocks": {"compression": "GZIP", "block_bytes": 1},
+    "gzip_one_stream": {"compression": "GZIP", "block_bytes": None},
+}
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "GZIP"}], ids=["plain", "gzip"])
+def test_append(options: dict, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for count in range(4):
+        assert write_records(path, THREE, mode="a", **options) == 3
+        assert list(read_records(path)) == THREE * (count + 1)
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_append_replaces_an_empty_gzip_file(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_records(path, [], compression="GZIP")
+    write_records(path, THREE, compression="GZIP", mode="a")
+    assert zlib.decompressobj(31).decompress(path.read_bytes()) == frames(THREE)
+
+
+def test_append_needs_the_same_compression(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_records(path, THREE)
+    with pytest.raises(ValueError, match="its compression is None, not GZIP"):
+        RecordWriter(path, mode="a", compression="GZIP")
+    write_records(path, THREE, compression="ZLIB")
+    with pytest.raises(ValueError, match="its compression is ZLIB, not None"):
+        RecordWriter(path, mode="a")
+
+
+@pytest.mark.parametrize("how", ["plain", "gzip", "gzip_small_blocks", "gzip_one_stream"])
+def test_append_to_a_torn_file(how: str, tmp_path: Path) -> None:
+    options, path = OPTIONS[how], tmp_path / "a"
+    write_records(path, THREE, **options)
+    data = path.read_bytes()
+    for end in range(1, len(data), 3):
+        path.write_bytes(data[:end])
+        before: list[bytes] = []
+        try:
+            before += read_records(path)
+        except TruncatedRecordError:
+            with pytest.raises(TruncatedRecordError):
+                RecordWriter(path, mode="a", **options)
+            assert path.read_bytes() == data[:end]
+        write_records(path, [b"more"], mode="a", on_torn="trim", **options)
+        assert list(read_records(path)) == [*before, b"more"]
+
+
+def test_append_to_a_damaged_file_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    data = bytearray(frames(THREE))
+    data[20] ^= 1
+    path.write_bytes(data)
+    for on_torn in ("raise", "trim"):
+        with pytest.raises(CorruptRecordError):
+            RecordWriter(path, mode="a", on_torn=on_torn)
+    assert path.read_bytes() == data
+    path.write_bytes(gzip.compress(frames(THREE)) + b"junk")
+    with pytest.raises(TFRecordError):
+        RecordWriter(path, mode="a", on_torn="trim", compression="GZIP")
+    with pytest.raises(ValueError, match="need a path"):
+        RecordWriter(io.BytesIO(), mode="a")
+
+
+def test_append_never_drops_a_damaged_record_of_a_torn_gzip_file(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    plain = bytearray(frames(THREE))
+    plain[13] ^= 1
+    data = gzip.compress(plain)[:-3]
+    path.write_bytes(data)
+    with pytest.raises(CorruptRecordError) as caught:
+        RecordWriter(path, mode="a", on_torn="trim", compression="GZIP")
+    assert (caught.value.record, caught.value.offset) == (0, 0)
+    assert path.read_bytes() == data
+    assert os.listdir(tmp_path) == ["a"]
