@@ -27,7 +27,7 @@ def test_rescues_and_lists(command, damaged, tmp_path):
     assert outcome.code == 1
     first, place, last = outcome.out.splitlines()
     assert first == f"DAMAGED {damaged}: 2 records, 335 B rescued; 1 region, 22 B left"
-    assert place.startswith("        record 1  bytes 19 to 41  22 bytes  length  checksum of ")
+    assert place.startswith("        record 1  byte 19  22 bytes  length  checksum of ")
     assert last == f"written {new}: 2 records"
     assert list(tfr.read_records(new)) == [RECORDS[0], RECORDS[2]]
     assert outcome.err == ""

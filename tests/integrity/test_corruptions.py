@@ -11,13 +11,16 @@ from tfrecord_lite.integrity.salvage import salvage
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_row_05_random_corruptions(codec: str, tmp_path) -> None:
+def test_row_05_random_corruptions(codec: str, tmp_path, injected) -> None:
     for seed in range(120 if codec == "plain" else 50):
         run_one(seed, str(tmp_path), codec)
+    injected(120 if codec == "plain" else 50)
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_row_14_one_corruption_costs_no_record_that_it_did_not_touch(name: str, tmp_path) -> None:
+def test_row_14_one_corruption_costs_no_record_that_it_did_not_touch(
+    name: str, tmp_path, injected
+) -> None:
     """One of a kind, and salvage instead of a reader: nothing is excused but copies inside."""
     excuses = 0
     for seed in range(30):
@@ -39,3 +42,4 @@ def test_row_14_one_corruption_costs_no_record_that_it_did_not_touch(name: str, 
         size = report.files[0].raw_bytes + report.files[0].damaged_bytes
         assert size == source.stat().st_size
     assert excuses == 0 or name in ("copy_over", "duplicate")
+    injected(30)

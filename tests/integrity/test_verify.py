@@ -26,6 +26,7 @@ from tfrecord_lite.integrity import schedule as schedule_module
 from tfrecord_lite.integrity import verify
 from tfrecord_lite.integrity.inventory import _shard_pattern
 from tfrecord_lite.records import storage
+from tfrecord_lite.records.checksum import crc32c, mask_crc
 
 RECORDS = [b"foo", b"", b"barbaz" * 10]
 FRAMES = 16 * len(RECORDS) + sum(map(len, RECORDS))
@@ -172,7 +173,6 @@ def spread(request, monkeypatch) -> dict[str, int]:
     """Have files cut into parts of some KiB, and checked here, by threads or by processes."""
     monkeypatch.setattr(schedule_module, "_PART_BYTES", 1 << 16)
     monkeypatch.setattr(schedule_module, "usable_cores", lambda: 3)
-    monkeypatch.setattr(schedule_module, "_LARGE_RECORD_BYTES", 0)
     if request.param == "threads":
         monkeypatch.setattr(schedule_module, "_LEAST_FOR_THREADS", 0)
     return {"workers": 2} if request.param == "processes" else {}
@@ -186,6 +186,31 @@ def test_parts_make_a_whole(tmp_path, spread):
     assert (file.ok, file.records, file.raw_bytes) == (True, len(records), bounds[-1])
     assert seen[-1] == (str(tmp_path / "a"), bounds[-1])
     assert [at for _, at in seen] == sorted(at for _, at in seen)
+
+
+def test_a_record_larger_than_parts(tmp_path, spread):
+    rng = random.Random(6)
+    records = [b"x", rng.randbytes(300_000), b"y", bytes(200_000)]
+    data = frames(records)
+    (tmp_path / "a").write_bytes(data)
+    (file,) = verify(tmp_path / "a", **spread).files
+    assert (file.ok, file.records, file.raw_bytes) == (True, 4, len(data))
+    (tmp_path / "a").write_bytes(data[:-1])
+    (file,) = verify(tmp_path / "a", **spread).files
+    assert (file.records, file.damaged_bytes) == (3, 200_015)
+
+
+def test_a_record_larger_than_readers_take(tmp_path):
+    size = (1 << 30) + 1_000_000
+    crc, zeros = 0, bytes(1 << 20)
+    for begin in range(0, size, len(zeros)):
+        crc = crc32c(zeros[: size - begin], crc)
+    with open(tmp_path / "a", "wb") as file:
+        file.write(header(size))
+        file.seek(size, os.SEEK_CUR)
+        file.write(mask_crc(crc).to_bytes(4, "little"))
+    (report,) = verify(tmp_path / "a").files
+    assert (report.ok, report.records, report.raw_bytes) == (True, 1, size + 16)
 
 
 def test_damage_at_the_seams_of_parts(tmp_path, spread):
@@ -267,24 +292,26 @@ def test_how_the_work_is_spread(tmp_path, monkeypatch):
     monkeypatch.setattr(schedule_module, "_PART_BYTES", 1 << 20)
     monkeypatch.setattr(schedule_module, "usable_cores", lambda: 3)
 
-    def plan(workers=None, parts=True, compression="auto"):
+    def plan(workers=None, decode=False, compression="auto"):
         schedule = schedule_module.Schedule(
-            [str(tmp_path / "a")], compression, workers, parts=parts
+            [str(tmp_path / "a")], compression, workers, decode=decode
         )
         return schedule.processes, schedule.threads, len(schedule.tasks_of(str(tmp_path / "a")))
 
     assert plan() == (1, 1, 1)
     assert plan(workers=2) == (2, 1, 6)
     assert plan(workers=1) == (1, 1, 1)
-    assert plan(workers=2, parts=False) == (1, 1, 1)
+    assert plan(workers=2, decode=True) == (1, 1, 1)
     assert plan(workers=2, compression="GZIP") == (1, 1, 1)
     assert plan(workers=2, compression=None) == (2, 1, 6)
     monkeypatch.setattr(schedule_module, "_LEAST_FOR_THREADS", size)
-    assert plan() == (1, 1, 1)
-    monkeypatch.setattr(schedule_module, "_LARGE_RECORD_BYTES", 0)
     assert plan() == (1, 3, 6)
+    # Small records, or records to be decoded, keep the interpreter busy.
     monkeypatch.setattr(schedule_module, "_LEAST_FOR_PROCESSES", size)
     assert plan() == (3, 1, 6)
+    monkeypatch.setattr(schedule_module, "_LARGE_RECORD_BYTES", 0)
+    assert plan() == (1, 3, 6)
+    assert plan(decode=True) == (1, 1, 1)
 
 
 def test_cores():

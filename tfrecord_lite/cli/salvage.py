@@ -9,8 +9,13 @@ import typer
 
 from tfrecord_lite.cli.exits import DAMAGED
 from tfrecord_lite.cli.progress import progress_bar
-from tfrecord_lite.cli.text import json_text, plural, printable, size_text
-from tfrecord_lite.cli.verify import file_as_json, print_places
+from tfrecord_lite.cli.text import json_text, plural, printable
+from tfrecord_lite.cli.verify import (
+    file_as_json,
+    print_places,
+    records_text,
+    regions_text,
+)
 from tfrecord_lite.integrity.salvage import salvage
 
 if TYPE_CHECKING:
@@ -61,9 +66,8 @@ def _codec(name: str | None) -> Any:
 def _print_lines(report: Report, target: str) -> None:
     for found in report.files:
         state = "DAMAGED" if found.regions else "ok"
-        kept = f"{plural(found.records, 'record')}, {size_text(found.raw_bytes)}"
-        left = f"{plural(found.regions, 'region')}, {size_text(found.damaged_bytes)}"
-        print(f"{state:8}{printable(found.path)}: {kept} rescued; {left} left")
+        counts = f"{records_text(found)} rescued; {regions_text(found)} left"
+        print(f"{state:8}{printable(found.path)}: {counts}")
         print_places(found)
     records = sum(found.records for found in report.files)
     print(f"{'written':8}{printable(target)}: {plural(records, 'record')}")

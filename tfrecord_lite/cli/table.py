@@ -13,7 +13,7 @@ _UNBOUNDED = 1 << 16
 
 
 def print_table(rows: list[list[str]]) -> None:
-    """Print rows of text that is safe to print, cut to the width of a terminal."""
+    """Print rows of text that is safe to print; to fit a terminal, the last column is cut first."""
     if not rows:
         return
     from rich.console import Console
@@ -21,8 +21,9 @@ def print_table(rows: list[list[str]]) -> None:
     from rich.text import Text
 
     table = Table(box=None, show_header=False, pad_edge=False)
-    for _ in rows[0]:
-        table.add_column(no_wrap=True, overflow="ellipsis")
+    *widths, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+    for width in [*widths, None]:
+        table.add_column(no_wrap=True, overflow="ellipsis", min_width=width)
     for row in rows:
         # A Text is taken as it is; a str would be searched for markup.
         table.add_row(*map(Text, row))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.integrity.report import FileReport, Report
 
-__all__ = ["file_as_json", "print_places", "run"]
+__all__ = ["file_as_json", "print_places", "records_text", "regions_text", "run"]
 
 # For people; --json has them all.
 _PLACES_SHOWN = 20
@@ -99,8 +99,18 @@ def _line_of(file: FileReport) -> str:
     if any(fault.kind == "missing" for fault in file.faults):
         return f"{'MISSING':8}{printable(file.path)}"
     state = "DAMAGED" if file.regions else "WRONG" if file.fault_count else "ok"
-    size = size_text(file.raw_bytes)
-    return f"{state:8}{printable(file.path)}: {plural(file.records, 'record')}, {size}"
+    line = f"{state:8}{printable(file.path)}: {records_text(file)}"
+    return f"{line} intact; {regions_text(file)} damaged" if file.regions else line
+
+
+def records_text(file: FileReport) -> str:
+    """Return how much of a file is intact."""
+    return f"{plural(file.records, 'record')}, {size_text(file.raw_bytes)}"
+
+
+def regions_text(file: FileReport) -> str:
+    """Return how much of a file is damaged."""
+    return f"{plural(file.regions, 'region')}, {size_text(file.damaged_bytes)}"
 
 
 def print_places(file: FileReport) -> None:
@@ -109,7 +119,7 @@ def print_places(file: FileReport) -> None:
         [
             [
                 f"        record {damage.record:,}",
-                f"bytes {damage.begin:,} to {damage.end:,}",
+                f"byte {damage.begin:,}",
                 plural(damage.end - damage.begin, "byte"),
                 damage.kind,
                 printable(damage.reason),

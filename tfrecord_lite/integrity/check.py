@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.integrity.report import FileReport
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.checksum import crc32c
@@ -18,15 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tfrecord_lite._types import CompressionOrAuto, PathOrFile
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.integrity.payloads import Payloads
 
 __all__ = ["Checker", "Checksum", "Part", "PartReport"]
 
 # Fewer and larger blocks than in reading, which wants what it has read to stay in the caches.
-_BLOCK_BYTES = 1 << 21
+_BLOCK_BYTES = 1 << 22
 # Larger records are checked piece by piece, and never held.
 _HOLD_BYTES = 1 << 22
+# No file has more, so no length is too large to be believed.
+_MOST_BYTES = 1 << 62
 _PIECE_BYTES = 1 << 20
 
 
@@ -39,7 +41,7 @@ class Part(NamedTuple):
 
 
 class PartReport(NamedTuple):
-    """What a `Part` holds: from where and up to where, and how many records.
+    """What a `Part` holds: from where and up to where, and how many records; or none.
 
     Where anything is wrong with it ``intact`` is False, and the file is to be checked as a whole.
     """
@@ -79,10 +81,16 @@ class Checker:
     def _check_file(self, file: PathOrFile) -> FileReport:
         report = FileReport(name_of(file))
         # Whoever looks at records needs them whole.
-        hold = _HOLD_BYTES if self.payloads is None else None
+        hold, most = _HOLD_BYTES, _MOST_BYTES
+        if self.payloads is not None:
+            hold = most = DEFAULT_MAX_RECORD_BYTES
         try:
             with RecordReader(
-                file, compression=self.compression, on_damage=report.add_damage, _hold=hold
+                file,
+                compression=self.compression,
+                on_damage=report.add_damage,
+                max_record_bytes=most,
+                _hold=hold,
             ) as reader:
                 reader.block_bytes = _BLOCK_BYTES
                 for block in reader.blocks():
@@ -103,19 +111,18 @@ def _check_part(part: Part) -> PartReport:
         source = Source(part.path)
     except OSError:
         return PartReport(intact=False)
-    damage: list[Damage] = []
     stream = BlockStream(
         source,
         verify=True,
-        on_damage=damage.append,
-        max_record_bytes=DEFAULT_MAX_RECORD_BYTES,
+        on_damage=None,
+        max_record_bytes=_MOST_BYTES,
         hold=_HOLD_BYTES,
     )
     stream.block_bytes = _BLOCK_BYTES
     records = 0
     try:
-        begin = end = stream.find(part.begin) if part.begin else 0
-        while end < part.end and not damage:
+        begin = end = stream.find(part.begin, part.end) if part.begin else 0
+        while end < part.end:
             block = stream.read_block()
             if block is None:
                 break
@@ -124,11 +131,11 @@ def _check_part(part: Part) -> PartReport:
             records += inside
             end = stream.offset if inside == len(block) else int(begins[inside])
             stream.recycle(block)
-    except OSError:
+    except (OSError, TFRecordError):
         return PartReport(intact=False)
     finally:
         source.close()
-    return PartReport(not damage, begin, end, records)
+    return PartReport(True, begin, end, records)
 
 
 def _checksum_of(path: str) -> int | OSError:

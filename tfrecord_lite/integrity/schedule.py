@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Schedule", "usable_cores"]
 
-# Plain files are cut into parts of about this size.
-_PART_BYTES = 1 << 25
-# Threads pay from here on, where they spend their time in reading and in checksums of large
-# records, which free the interpreter; other processes, which take a while to start, from there on.
+# Plain files are cut into parts of this size at most.
+_PART_BYTES = 1 << 27
+# Threads cost next to nothing: reading, checksums and inflating free the interpreter. Following
+# small records does not, nor does decoding. There, other processes pay from here on: half a second
+# is what it takes to start them.
 _LEAST_FOR_THREADS = 1 << 26
-_LEAST_FOR_PROCESSES = 1 << 29
+_LEAST_FOR_PROCESSES = 1 << 31
+_LEAST_TO_DECODE_IN_PROCESSES = 1 << 29
 _LARGE_RECORD_BYTES = 1 << 13
 # Each holds a few MB.
 _MOST_THREADS = 8
@@ -43,8 +45,8 @@ def usable_cores() -> int:
 class Schedule:
     """How the checking of some files is spread over cores.
 
-    ``workers`` is how many processes, None for what suits the files and the machine. ``parts`` says
-    that a large file may be checked in parts.
+    ``workers`` is how many processes, None for what suits the files and the machine. ``decode``
+    says that records are decoded; otherwise a large file may be checked in parts.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Schedule:
         compression: CompressionOrAuto,
         workers: int | None,
         *,
-        parts: bool,
+        decode: bool,
     ) -> None:
         self.processes = self.threads = 1
         self._parts: dict[str, list[Part]] = {}
@@ -64,16 +66,18 @@ class Schedule:
         sizes = {file: _size_of(file) for file in named}
         first_lengths = []
         for file, size in sizes.items():
-            if parts and size >= 2 * _PART_BYTES:
+            if not decode and size >= _PART_BYTES:
                 length = _first_length(file, compression)
                 if length is not None:
                     first_lengths.append(length)
                     self._parts[file] = _cut(file, size, cores)
         tasks = sum(len(self.tasks_of(file)) for file in named)
         total = sum(sizes.values())
-        if workers is not None or total >= _LEAST_FOR_PROCESSES:
+        least = _LEAST_TO_DECODE_IN_PROCESSES if decode else _LEAST_FOR_PROCESSES
+        large = min(first_lengths, default=0) >= _LARGE_RECORD_BYTES
+        if workers is not None or (total >= least and not large):
             self.processes = min(cores, tasks)
-        elif total >= _LEAST_FOR_THREADS and min(first_lengths, default=0) >= _LARGE_RECORD_BYTES:
+        elif total >= _LEAST_FOR_THREADS and not decode:
             self.threads = min(cores, tasks, _MOST_THREADS)
         if self.processes == self.threads == 1:
             self._parts.clear()

@@ -46,9 +46,10 @@ def verify(
     that the first records have), or where TensorFlow would read something else in it than protobuf.
 
     ``workers`` is how many processes share the work; left out, large files and many files are
-    spread over all cores. ``progress`` is called now and then with a file's name and how many bytes
-    of it, as it lies on the disk, have been read. Memory stays small, however large a record is;
-    with ``examples`` it is bounded by the largest.
+    spread over all cores, by threads or by processes, whichever is faster. ``progress`` is called
+    now and then with a file's name and how many bytes of it, as it lies on the disk, have been
+    read. Memory stays small, however large a record is; with ``examples`` it is bounded by the
+    largest.
 
     Raises ``FileNotFoundError`` for a path that means nothing. All that is wrong with files is in
     the report.
@@ -71,7 +72,7 @@ def verify(
     elif features is not None:
         raise ValueError("features are for examples=True; records are not decoded without")
     checker = Checker(compression, payloads, progress)
-    schedule = Schedule(inventory.files, compression, workers, parts=not examples)
+    schedule = Schedule(inventory.files, compression, workers, decode=examples)
     files = list(_check_files(schedule, checker, inventory.files))
     _compare_with_manifests(schedule, checker, inventory, files)
     return Report(_with_faults(files, inventory.faults), inventory.leftovers)
@@ -113,10 +114,11 @@ def _joined(outcomes: list[tuple[Any, Any]]) -> FileReport | None:
     for _, part in outcomes:
         # A part begins with the first true record in it. If that lies inside another record, the
         # part before ends elsewhere.
-        if not part.intact or part.begin != report.raw_bytes:
+        if not part.intact or (part.records and part.begin != report.raw_bytes):
             return None
-        report.raw_bytes = part.end
-        report.records += part.records
+        if part.records:
+            report.raw_bytes = part.end
+            report.records += part.records
     return report if report.raw_bytes == _size_of(report.path) else None
 
 

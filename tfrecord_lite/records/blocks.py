@@ -109,14 +109,15 @@ class BlockStream:
         self._finished = False
         self.record = record
 
-    def find(self, offset: int) -> int:
+    def find(self, offset: int, before: int) -> int:
         """Go to the first true record of a file at ``offset`` or behind; return where it is.
 
-        That is the end of the file where there is none. Records are numbered from there.
+        Where there is none before ``before``, that is any place behind that, or the end of the
+        file. Records are numbered from there.
         """
         self.move_to(offset, 0)
         self._window.prepare()
-        if not self._recovery.search():
+        if not self._recovery.search(before):
             self._window.begin = self._window.end
         return self.offset
 

@@ -46,7 +46,6 @@ SLACK_BYTES = 16
 
 _LENGTH = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
-_HEADER = struct.Struct("<QI")
 
 # Below this mean size, one copy of a whole block and slices of it cost less than a copy for each
 # record.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.errors import CompressionError, TFRecordError, TruncatedRecordError
@@ -71,6 +72,8 @@ class InflatedSource:
         self._member_size = 0
         self._failure: TFRecordError | None = None
         self.failure: TFRecordError | None = None
+        self.failed_at = 0
+        """The compressed byte at which inflating failed last."""
         self.furthest = 0
         """The compressed byte up to which anything was read."""
         self.looked_at_again = 0
@@ -245,15 +248,25 @@ class InflatedSource:
         self, decoder: Any, data: bytes, limit: int, error: Exception
     ) -> bytes:
         """Inflate a byte at a time from the state before a failed call, which lost its output."""
-        begin = self.offset
+        begin = self.offset + len(data)
         output = bytearray()
-        for index in range(len(data)):
-            step = data[index : index + 1]
+        # Ever smaller pieces first, each where it goes without an error.
+        size = len(data)
+        while (size := size // 2) and len(output) < limit:
+            trial = decoder.copy()
+            with suppress(zlib.error):
+                output += trial.decompress(data[:size], limit - len(output))
+                decoder, data = trial, trial.unconsumed_tail + data[size:]
+        begin -= len(data)
+        # At first without any: what is wrong may have been taken in with the last piece of input.
+        for index in range(-1, len(data)):
+            step = data[max(index, 0) : index + 1]
             while len(output) < limit:
                 try:
                     byte = decoder.decompress(step, 1)
                 except zlib.error:
-                    self._failure = CompressionError(self._reason(begin + index, error))
+                    self.failed_at = begin + index
+                    self._failure = CompressionError(self._reason(self.failed_at, error))
                     return bytes(output)
                 step = decoder.unconsumed_tail
                 if not byte:

@@ -124,15 +124,16 @@ class Recovery:
     def _is_header(self, header: memoryview) -> bool:
         return length_is_intact(header) and int.from_bytes(header[:8], "little") <= self._most
 
-    def search(self) -> bool:
+    def search(self, before: int | None = None) -> bool:
         """Move the window to the next true record; False where there is none before its end.
 
         After False the window stands near its end, and the search may go on when there is more.
+        Behind ``before`` it may stop, too.
         """
         window = self._window
         # The next record is mostly near.
         stride = _LEAST_STRIDE_BYTES
-        while True:
+        while before is None or window.offset < before:
             if window.have < HEADER_SIZE and not window.read_more(HEADER_SIZE):
                 return False
             if window.have < HEADER_SIZE:
@@ -146,6 +147,7 @@ class Recovery:
                     return True
             window.begin = behind - window.base
             stride = min(2 * stride, _PIECE_BYTES)
+        return False
 
     def _headers(self, end: int) -> list[int]:
         """Return the offsets of the headers in the buffer up to ``end``, of what may be whole."""

@@ -1,7 +1,8 @@
 """Behind damage in gzip: the next member.
 
 Where the damaged member's header tells its size, and a member that begins with a record, or the end
-of the file, is there, that is the next. Otherwise it is searched for, by gzip's magic: a member is
+of the file, is there, that is the next; unless the bytes before it are not this member's trailer
+but that of another, which has moved up. Otherwise it is searched for, by gzip's magic: a member is
 believed that begins with a record's intact header, which other bytes inflate to with a chance of
 2^-32. A file in which no member begins at a record, such as one single stream, ends at its damage.
 """
@@ -20,7 +21,7 @@ from tfrecord_lite.records.deflate import (
     _SUBFIELD_SIZE,
 )
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
-from tfrecord_lite.records.inflate import InflatedSource
+from tfrecord_lite.records.inflate import HEAD_BYTES, InflatedSource
 from tfrecord_lite.records.members import read_member
 from tfrecord_lite.records.recovery import Recovery
 from tfrecord_lite.records.window import Window
@@ -44,6 +45,8 @@ _SEARCH_BYTES = 1 << 18
 _LARGEST_MEMBER = 1 << 40
 # How far ahead a pipe is read to see whether a member's size is right.
 _MOST_KEPT_BYTES = 1 << 26
+# Members of more bytes are not searched for others.
+_MOST_SEARCHED_BYTES = 1 << 24
 # Members made to lie inside one another could have the same bytes inflated over and over. So much
 # of the file is looked at again, all in all; from then on the search only goes forward.
 _TIMES_THE_FILE = 8
@@ -95,20 +98,46 @@ def _hop(source: InflatedSource) -> Resumption | None:
     trailer, behind = data[:_TRAILER_SIZE], data[_TRAILER_SIZE:]
     if len(trailer) < _TRAILER_SIZE or (behind and not _begins_with_record(behind)):
         return None
-    source.go_to(end)
     if int.from_bytes(trailer[4:], "little") != stated.raw_bytes & 0xFFFFFFFF:
         # A place to go on, but not a size to count on.
+        source.go_to(_find_reaching(source, end) or end)
         return Resumption(source.raw_offset, None)
+    source.go_to(end)
     first = source.first_record
     return Resumption(
         source.raw_begin + stated.raw_bytes, None if first is None else first + stated.records
     )
 
 
-def _search(source: InflatedSource, begin: int) -> bool:
-    """Go to the first member from ``begin`` on that begins with a record."""
+def _find_reaching(source: InflatedSource, end: int) -> int | None:
+    """Return where a member begins behind the failure that ends at ``end`` or further on.
+
+    What is in a member cannot reach over its trailer; and nothing of what is behind the failure has
+    been handed out.
+    """
+    begin = max(source.failed_at, source.offset)
+    if begin > end or end - source.offset > _MOST_SEARCHED_BYTES:
+        return None
+    source.looked_at_again += end - begin
+    if source.looked_at_again > _TIMES_THE_FILE * source.furthest:
+        return None
+    data = source.peek(end - source.offset)[begin - source.offset :]
+    at = data.find(_MAGIC, 0, end - begin)
+    while at >= 0:
+        inner = read_member(data[at : at + HEAD_BYTES])
+        if inner is not None and begin + at + inner.size >= end:
+            return begin + at
+        at = data.find(_MAGIC, at + 1, end - begin)
+    return None
+
+
+def _search(source: InflatedSource, begin: int, end: int | None = None) -> bool:
+    """Go to the first member from ``begin`` on that begins with a record.
+
+    Behind ``end`` it may end without looking.
+    """
     source.go_to(begin)
-    while True:
+    while end is None or source.offset < end:
         data = source.peek(_SEARCH_BYTES)
         ends = len(data) < _SEARCH_BYTES
         stop = len(data) if ends else len(data) - _TRIAL_BYTES
@@ -120,7 +149,8 @@ def _search(source: InflatedSource, begin: int) -> bool:
             at = data.find(_MAGIC, at + 1, stop + len(_MAGIC) - 1)
         source.go_to(source.offset + stop)
         if ends:
-            return False
+            break
+    return False
 
 
 def _begins_with_record(data: bytes) -> bool:
@@ -142,13 +172,12 @@ def find_damaged_codec(source: Source, head: bytes) -> Literal["GZIP"] | None:
         return None
     if sum(map(eq, head, _BLOCKED_START)) >= _BYTES_THAT_TELL:
         return "GZIP"
+    window = Window(source)
+    found = Recovery(window, source.remaining() or 0).search()
+    plain = window.offset if found else None
+    source.seek(0)
     inflated = InflatedSource(source, "GZIP")
-    found = _search(inflated, 0)
+    found = _search(inflated, 0, plain)
     member = inflated.offset
     source.seek(0)
-    if not found:
-        return None
-    window = Window(source)
-    plain = Recovery(window, source.remaining() or 0).search()
-    source.seek(0)
-    return None if plain and window.offset < member else "GZIP"
+    return "GZIP" if found and (plain is None or member < plain) else None
