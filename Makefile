@@ -15,9 +15,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := tfrecord_lite tests examples benchmarks
 
 # Each alone: bench-columns, ...; the picture is drawn from what columns and encoding wrote.
-BENCHMARKS := columns encoding verifying scaling records writing importing memory random_access
+BENCHMARKS := columns encoding verifying scaling records writing importing memory random_access shards
 
-.PHONY: quickstart test lint coverage bench $(BENCHMARKS:%=bench-%) bench-picture fuzz proto clean
+.PHONY: quickstart test lint coverage reliability bench $(BENCHMARKS:%=bench-%) bench-picture fuzz proto clean
 # Nothing may run beside a benchmark.
 .NOTPARALLEL:
 
@@ -36,6 +36,10 @@ coverage: $(VENV)/.dev
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine
 	$(BIN)/coverage report
+
+# Every fault of the matrix injected, and how often, into docs/reliability.md.
+reliability: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto -k 'row_ or rows_' --matrix $(ARGS)
 
 bench: $(BENCHMARKS:%=bench-%) bench-picture
 

@@ -216,12 +216,19 @@ def peak_memory() -> int:
         return scale * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def parse_options(description: str | None, repeats: int) -> argparse.Namespace:
-    """Read the command line of a benchmark: ``quick``, ``repeats`` and ``results``."""
+def parse_options(
+    description: str | None, repeats: int, only: list[str] | None = None
+) -> argparse.Namespace:
+    """Read the command line of a benchmark: ``quick``, ``repeats``, ``results``, perhaps ``only``.
+
+    The last is one of the parts that there are.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="tiny workloads: does it run at all")
     parser.add_argument("--repeats", type=int, help=f"default {repeats}, 1 with --quick")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write into")
+    if only is not None:
+        parser.add_argument("--only", choices=only, help="one part alone; the others stay")
     options = parser.parse_args()
     if options.repeats is None:
         options.repeats = 1 if options.quick else repeats

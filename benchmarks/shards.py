@@ -8,11 +8,17 @@ when TensorFlow lets go of an iterator it may wait for a thread of its own, up t
 
 The check is what ``make_dataset(check=True)`` looks at before; its share is of an epoch of
 ``make_dataset`` with "tf.data".
+
+``--only`` measures one kind of files, and leaves what the results say of others: a whole run takes
+some ten minutes.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -30,15 +36,18 @@ if TYPE_CHECKING:
 
     from harness import Comparison
 
+    from tfrecord_lite.cli.bench import Reading
+
 SHARDS = (1, 2, 4, 8, 16, 32, 64)
 _QUICK_SHARDS = (1, 3)
 BATCH_SIZES = (256, 1024, 4096)
 NUMPY, TF_DATA, BY_HAND = "make_dataset, numpy", "make_dataset, tf.data", "by hand: "
 # How many times as fast as the best that is written by hand.
 TARGETS = {NUMPY: 1.5, TF_DATA: 1.0}
-# So many passes in one go that its beginning hardly matters; but a single one where each record
-# passes through an interleave by itself, which is slow enough.
-_PASSES = 3
+# So many passes in one go that its beginning hardly matters; but where each record passes through
+# an interleave by itself, which is slow, a part of one.
+_PASSES = 2
+_SLOW_PART = 8
 _ONE_BY_ONE = ("num_parallel_reads", "interleave,", "interleave")
 # Each workload, and as arrays.
 KINDS = {"A": ("A", None), "B": ("B", None), "B as arrays": ("B", RAW_IMAGE)}
@@ -70,23 +79,22 @@ def reading(kind: str, compression: Any, count: int, options: Namespace) -> Comp
     files = manifest.files
     batch_size = best_batch_size(kind, compression, options)
     check = seconds_of_check(files, features, batch_size)
-    one_pass, more = (
-        {
-            item.name: item
-            for item in (
-                *our_readings(paths, features, batch_size),
-                *tensorflow_readings(paths, {compression}, features, batch_size),
-            )
-        }
-        for paths in (files, files * _PASSES)
-    )
+    paths = files * _PASSES
+    readings = our_readings(paths, features, batch_size)
+    readings += tensorflow_readings(paths, {compression}, features, batch_size)
+    units = _PASSES * manifest.records
+    part = max(manifest.records // _SLOW_PART // batch_size, 1)
+    slow = [item.name for item in readings if is_slow(item.name)]
     comparison = compare(
         f"{kind}, {compression or 'plain'}, {count} shards",
-        {name: (one_pass if is_slow(name) else more)[name].seconds for name in more},
+        {
+            item.name: (first_batches(item, part) if item.name in slow else item).seconds
+            for item in readings
+        },
         unit="record",
-        units=_PASSES * manifest.records,
+        units=units,
         repeats=options.repeats,
-        shares={name: 1 / _PASSES for name in more if is_slow(name)},
+        shares=dict.fromkeys(slow, min(part * batch_size / units, 1)),
         about={
             "workload": kind,
             "compression": compression,
@@ -98,6 +106,11 @@ def reading(kind: str, compression: Any, count: int, options: Namespace) -> Comp
     )
     comparison.about.update(results_of(comparison))
     return comparison
+
+
+def first_batches(item: Reading, count: int) -> Reading:
+    """Return a reading that ends after so many batches."""
+    return item._replace(begin=lambda: islice(item.begin(), count))
 
 
 _best_sizes: dict[tuple[str, Any], int] = {}
@@ -135,110 +148,172 @@ def results_of(comparison: Comparison) -> dict[str, Any]:
     return {"best_by_hand": best, "times_the_best_by_hand": ratios, "check_share": check}
 
 
-def table(tasks: list[Comparison]) -> list[str]:
+Task = dict[str, Any]
+"""A `Comparison`, as in the JSON."""
+
+
+def seconds_by_name(task: Task) -> dict[str, float]:
+    """Return the median seconds of each contender."""
+    return {name: found["median_seconds"] for name, found in task["contenders"].items()}
+
+
+def table(tasks: list[Task]) -> list[str]:
     """Return a Markdown table of one kind of files: a row for each number of shards."""
-    names = list(tasks[0].times)
+    names = list(tasks[0]["contenders"])
     heads = [name.removeprefix(BY_HAND) for name in names]
     heads += ["numpy / best by hand", "tf.data / best by hand", "check"]
     lines = [f"| shards | {' | '.join(heads)} |", "| --- " * (len(heads) + 1) + "|"]
     for task in tasks:
-        cells = [str(task.about["shards"])]
-        for name in names:
-            seconds = median(task.times[name])
-            rate, size = task.units / seconds, task.about["bytes"] / seconds
+        about = task["about"]
+        cells = [str(about["shards"])]
+        for name, seconds in seconds_by_name(task).items():
+            rate, size = task["units"] / seconds, about["bytes"] / seconds
             text = f"{rate / 1e3:,.0f} ({size / 1e6:,.0f})"
-            cells.append(f"**{text}**" if name == task.about["best_by_hand"] else text)
+            cells.append(f"**{text}**" if name == about["best_by_hand"] else text)
         cells += [
             f"{ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f})"
-            for ratio in task.about["times_the_best_by_hand"].values()
+            for ratio in about["times_the_best_by_hand"].values()
         ]
-        cells.append(f"{task.about['check_share']:.0%}")
+        cells.append(f"{about['check_share']:.0%}")
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def draw(tasks: list[dict[str, Any]], where: dict[str, Any], folder: Path) -> None:
-    """Draw throughput over the number of shards, as PNG and SVG."""
+def kinds_of(tasks: list[Task]) -> dict[tuple[str, Any], list[Task]]:
+    """Return the tasks of each workload and compression."""
+    kinds: dict[tuple[str, Any], list[Task]] = {}
+    for task in tasks:
+        kinds.setdefault((task["about"]["workload"], task["about"]["compression"]), []).append(task)
+    return kinds
+
+
+# What is drawn, its color, and where: few enough to be told apart.
+_BEST_BY_HAND = "best by hand"
+_LINES = {
+    "Dataset, 0 workers": ("Dataset, to NumPy", "#7aa6d8"),
+    NUMPY: ("make_dataset, numpy", "#1f5fa8"),
+    TF_DATA: ("make_dataset, tf.data", "#1a7f37"),
+    _BEST_BY_HAND: ("best by hand", "#d97a1c"),
+    BY_HAND + "num_parallel_reads=AUTOTUNE": ("num_parallel_reads", "#b3202c"),
+}
+
+
+def draw(tasks: list[Task], where: dict[str, Any], folder: Path) -> None:
+    """Draw throughput over the number of shards, as PNG and SVG: plain at the left, GZIP beside."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "tfrecord_lite"
     from matplotlib import pyplot as plt
 
-    groups: dict[tuple[str, Any], list[dict[str, Any]]] = {}
-    for task in tasks:
-        kind = task["about"]["workload"], task["about"]["compression"]
-        groups.setdefault(kind, []).append(task)
-    rows = len({compression for _, compression in groups})
-    columns = len(groups) // rows
+    kinds = kinds_of(tasks)
+    names = list(dict.fromkeys(name for name, _ in kinds))
+    codecs = list(dict.fromkeys(codec for _, codec in kinds))
     figure, axes = plt.subplots(
-        rows, columns, figsize=(4.6 * columns, 3.4 * rows), squeeze=False, layout="constrained"
+        len(names),
+        len(codecs),
+        figsize=(5.6 * len(codecs), 3.2 * len(names)),
+        squeeze=False,
+        layout="constrained",
     )
-    for plot, ((kind, compression), group) in zip(axes.flat, groups.items(), strict=True):
-        shards = [task["about"]["shards"] for task in group]
-        for name in group[0]["contenders"]:
-            rates = [
-                task["units"] / task["contenders"][name]["median_seconds"] / 1e6 for task in group
-            ]
-            color, style = _look(name)
-            plot.plot(shards, rates, style, color=color, label=name, linewidth=1.3, markersize=3)
-        plot.set_xscale("log", base=2)
-        plot.set_xticks(shards, shards)
-        plot.set_ylim(bottom=0)
-        plot.set_title(f"{kind}, {compression or 'plain'}", loc="left", fontsize=9)
-        plot.set_xlabel("shards", fontsize=8)
-        plot.set_ylabel("million records/s", fontsize=8)
-        plot.spines[["top", "right"]].set_visible(False)
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=7, frameon=False)
-    figure.suptitle(describe(where), fontsize=6)
+    for row, name in enumerate(names):
+        for column, codec in enumerate(codecs):
+            if (name, codec) in kinds:
+                _draw_kind(axes[row][column], f"{name}, {codec or 'plain'}", kinds[name, codec])
+            else:
+                axes[row][column].set_axis_off()
+    versions = ", ".join(f"{name} {version}" for name, version in where["packages"].items())
+    figure.supxlabel(f"files\n{where['processor']}, {where['cores']} cores; {versions}", fontsize=7)
     figure.savefig(folder / "shards.png", dpi=150)
     # Nothing in the picture may depend on when it was drawn.
     figure.savefig(folder / "shards.svg", metadata={"Date": None})
     plt.close(figure)
 
 
-_BLUES = iter(("#8db8e8", "#5a93cf", "#1f5fa8"))
-_ORANGES = iter(("#b3202c", "#d97a1c", "#e8a33d", "#f3c48f", "#7a4a12"))
-_looks: dict[str, tuple[str, str]] = {
-    NUMPY: ("#1a7f37", "o-"),
-    TF_DATA: ("#000000", "o-"),
-}
+def _draw_kind(axes: Any, title: str, tasks: list[Task]) -> None:
+    shards = [task["about"]["shards"] for task in tasks]
+    ends = {}
+    for name, (label, color) in _LINES.items():
+        rates = []
+        for task in tasks:
+            seconds = seconds_by_name(task)
+            by_name = task["about"]["best_by_hand"] if name == _BEST_BY_HAND else name
+            rates.append(task["units"] / seconds[by_name] / 1e6)
+        axes.plot(shards, rates, "o-", color=color, linewidth=1.8, markersize=3.5)
+        ends[label] = rates[-1], color
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(shards, shards)
+    axes.minorticks_off()
+    axes.set_xlim(right=shards[-1] * (shards[-1] / shards[0]) ** 0.45)
+    axes.set_ylim(bottom=0)
+    _label(axes, shards[-1], ends)
+    batch = tasks[0]["about"]["batch_size"]
+    axes.set_title(f"{title}, batches of {batch:,}", loc="left", fontsize=10)
+    axes.set_ylabel("million records/s", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.grid(axis="y", color="#e5e5e5", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
-def _look(name: str) -> tuple[str, str]:
-    """Return color and line of a contender: those by hand are dashed."""
-    if name not in _looks:
-        _looks[name] = (next(_ORANGES), "s--") if name.startswith(BY_HAND) else (next(_BLUES), "^-")
-    return _looks[name]
+def _label(axes: Any, x: float, ends: dict[str, tuple[float, str]]) -> None:
+    """Write what each line is at its end, none over another."""
+    apart = axes.get_ylim()[1] / 14
+    at = 0.0
+    for label, (y, color) in sorted(ends.items(), key=lambda item: item[1][0]):
+        at = max(y, at)
+        axes.annotate(
+            label,
+            (x, y),
+            (8, 0) if at == y else (8, (at - y) / apart * 13),
+            textcoords="offset points",
+            color=color,
+            fontsize=8,
+            va="center",
+        )
+        at += apart
 
 
 def measure(kind: str, compression: Any, counts: tuple[int, ...], options: Namespace) -> Any:
     """Measure one kind of files as ever more shards, in this process."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    return [reading(kind, compression, count, options) for count in counts]
+    return [reading(kind, compression, count, options).to_json() for count in counts]
+
+
+def publish(tasks: list[Task], where: dict[str, Any], folder: Path) -> None:
+    """Write the tables, the figures and the picture."""
+    lines: list[str] = []
+    for (kind, compression), found in kinds_of(tasks).items():
+        size = found[0]["about"]["batch_size"]
+        title = f"{kind}, {compression or 'plain'}: thousand records/s (MB/s), batches of {size}"
+        lines += [f"## {title}", "", *table(found), ""]
+    measured = {"conditions": where, "tasks": tasks}
+    save("shards", "\n".join([*lines, describe(where)]), measured, folder)
+    draw(tasks, where, folder)
 
 
 def main() -> None:
     """Measure all kinds of files, each in a fresh process."""
-    options = parse_options(__doc__, repeats=5)
+    everything = {
+        f"{kind}, {compression or 'plain'}": (kind, compression)
+        for compression in (None, "GZIP")
+        for kind in KINDS
+    }
+    options = parse_options(__doc__, repeats=3, only=list(everything))
     counts = _QUICK_SHARDS if options.quick else SHARDS
-    tasks: list[Comparison] = []
-    lines: list[str] = []
-    for compression in (None, "GZIP"):
-        for kind in KINDS:
-            with Worker() as worker:
-                found = worker.run(measure, kind, compression, counts, options)
-            size = found[0].about["batch_size"]
-            title = (
-                f"{kind}, {compression or 'plain'}: thousand records/s (MB/s), batches of {size}"
-            )
-            lines += [f"## {title}", "", *table(found), ""]
-            tasks += found
-    where = conditions(["numpy", "crc32c", "isal", tensorflow_package()])
-    measured = {"conditions": where, "tasks": [task.to_json() for task in tasks]}
-    save("shards", "\n".join([*lines, describe(where)]), measured, options.results)
-    draw(measured["tasks"], where, options.results)
+    chosen = [options.only] if options.only else list(everything)
+    kept: dict[tuple[str, Any], list[Task]] = {}
+    if options.only:
+        path = options.results / "shards.json"
+        kept = (
+            kinds_of(json.loads(path.read_text(encoding="utf-8"))["tasks"]) if path.exists() else {}
+        )
+    for number, title in enumerate(chosen, 1):
+        print(f"{number} of {len(chosen)}: {title}", file=sys.stderr, flush=True)
+        with Worker() as worker:
+            kept[everything[title]] = worker.run(measure, *everything[title], counts, options)
+    tasks = [task for kind in everything.values() for task in kept.get(kind, ())]
+    publish(tasks, conditions(["numpy", "crc32c", "isal", tensorflow_package()]), options.results)
 
 
 if __name__ == "__main__":

@@ -66,3 +66,33 @@ def test_quick_run_of_the_rest(tmp_path):
         "verifying.json",
         "verifying.md",
     }
+
+
+def test_quick_run_of_random_access(tmp_path):
+    run("random_access.py", "--quick", "--results", str(tmp_path))
+    measured = json.loads((tmp_path / "random_access.json").read_text(encoding="utf-8"))
+    assert "index" in measured["tasks"][1]["task"]
+
+
+@pytest.mark.slow
+def test_quick_run_of_shards_and_its_picture(tmp_path):
+    """One kind of files after the other gives what all at once would."""
+    for kind in ("A, plain", "A, GZIP"):
+        table = run("shards.py", "--quick", "--only", kind, "--results", str(tmp_path))
+        assert f"## {kind}: thousand records/s" in table
+    assert table == (tmp_path / "shards.md").read_text(encoding="utf-8")
+    tasks = json.loads((tmp_path / "shards.json").read_text(encoding="utf-8"))["tasks"]
+    assert [(task["about"]["compression"], task["about"]["shards"]) for task in tasks] == [
+        (None, 1),
+        (None, 3),
+        ("GZIP", 1),
+        ("GZIP", 3),
+    ]
+    for task in tasks:
+        assert min(min(found["seconds"]) for found in task["contenders"].values()) > 0
+        assert set(task["about"]["times_the_best_by_hand"]) == {
+            "make_dataset, numpy",
+            "make_dataset, tf.data",
+        }
+    assert (tmp_path / "shards.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "shards.svg").read_text(encoding="utf-8")

@@ -124,6 +124,34 @@ def test_random_combinations(sets, seed):
         assert whole["numpy"] == list(range(TOTAL))
 
 
+def test_batches_across_blocks_that_are_read_together(tmp_path):
+    """Small ones, of which one call brings many, and one that is larger than a block."""
+    rows = [
+        {"id": row, "name": b"%d" % row, "image": bytes([row % 251]) * 999} for row in range(9000)
+    ]
+    features = {**ID, "name": FEATURES["name"], "image": tfr.RawFeature([999], "uint8")}
+    tfr.write_records(tmp_path / "a.tfrecord", map(tfr.encode_example, rows))
+    for size in (7, 4096):
+        theirs, ours = of_both(tmp_path / "a.tfrecord", features, batch_size=size)
+        assert cardinality(ours) == -(-9000 // size)
+        assert batches(ours) == batches(theirs)
+
+
+def test_batches_before_damage(tmp_path):
+    path = tmp_path / "a.tfrecord"
+    records = [record(index) for index in range(40)]
+    tfr.write_records(path, records)
+    content = bytearray(path.read_bytes())
+    content[sum(len(each) + 16 for each in records[:33]) + 20] ^= 1
+    path.write_bytes(content)
+    data = make_dataset(path, ID, batch_size=4, engine="numpy")
+    seen = []
+    with pytest.raises(tf.errors.InvalidArgumentError, match="record 33"):
+        for batch in data:
+            seen += batch["id"].numpy().tolist()
+    assert seen == list(range(32))
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_batch_spans_two_epochs(sets, engine):
     data = make_dataset(sets["plain"], ID, batch_size=40, repeat=3, engine=engine)

@@ -1,4 +1,4 @@
-"""Feeding TensorFlow from an iterator of our own, a batch a call.
+"""Feeding TensorFlow from an iterator of our own.
 
 ``tf.data.Dataset.from_generator`` would do, but its GeneratorDataset sets glibc's M_MMAP_THRESHOLD
 to 128 KiB for the whole process. From then on each larger array is memory fresh from the system,
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.data.ops.map_op import _MapDataset
 
-from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.tensorflow.calls import ends_with_python
 
 if TYPE_CHECKING:
@@ -22,29 +22,28 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite._types import Int64Array, Uint8Array
 
     Arrays = list[npt.NDArray[Any]]
 
-__all__ = ["ALIGNMENT", "dtypes_of", "feed"]
+__all__ = ["ALIGNMENT", "aligned", "dtypes_of", "feed"]
 
 ALIGNMENT = 64
 """Where arrays must begin to become tensors without a copy: at multiples of so many bytes."""
+# What so many calls gave may wait for who takes it.
+_AHEAD = 2
 
 
 def feed(
     begin: Callable[[], Generator[Arrays, None, None]],
     nothing: Arrays,
     assemble: Callable[[Iterator[Any]], Any],
-    length: int | None,
 ) -> Any:
     """Return a dataset whose every iterator takes what a generator that ``begin`` makes yields.
 
     An element is what ``assemble`` makes, in a graph, of tensors that are like the arrays in
-    ``nothing``. ``length`` is how many there will be, -1 where they never end, None where that is
-    not known, which costs a little more. What the generator raises is raised to who iterates, as
-    TensorFlow's error with the same text. It is closed when the dataset's iterator is gone, be that
-    at the end or not.
+    ``nothing``. What the generator raises is raised to who iterates, as TensorFlow's error with the
+    same text. It is closed when the dataset's iterator is gone, be that at the end or not.
 
     Arrays at multiples of `ALIGNMENT` bytes become tensors as they are, so they must not change.
     """
@@ -54,17 +53,7 @@ def feed(
     @ends_with_python
     def step(key: Int64Array) -> Arrays:
         arrays = running.next(key)
-        if length is None:
-            return [np.array(False), *nothing] if arrays is None else [np.array(True), *arrays]
-        if arrays is None:
-            raise TFRecordError(
-                f"fewer than the {length} batches that there were when the files were looked at: "
-                "they have been written to since; make the dataset anew"
-            )
-        return arrays
-
-    def element(key: Any) -> Any:
-        return assemble(iter(tf.numpy_function(step, [key], dtypes)))
+        return [np.array(False), *nothing] if arrays is None else [np.array(True), *arrays]
 
     def perhaps(key: Any) -> tuple[Any, Any]:
         there, *parts = tf.numpy_function(step, [key], [tf.bool, *dtypes])
@@ -74,12 +63,17 @@ def feed(
     def elements(start: Any) -> Any:
         key = tf.numpy_function(ends_with_python(running.start), [start], tf.int64)
         key.set_shape((1,))
-        calls = tf.data.Dataset.from_tensors(key).repeat(length)
-        if length is not None:
-            return calls.map(element)
-        return calls.map(perhaps).take_while(lambda there, _: there).map(lambda _, found: found)
+        found = _map_here(tf.data.Dataset.from_tensors(key).repeat(), perhaps)
+        found = found.take_while(lambda there, _: there)
+        # The next call goes on while others work on what this one gave.
+        return _map_here(found, lambda _, element: element).prefetch(_AHEAD)
 
     return tf.data.Dataset.from_tensors(0).flat_map(elements)
+
+
+def _map_here(data: Any, function: Callable[..., Any]) -> Any:
+    """Map in the thread that asks; ``map`` itself hands over to another and back, which costs."""
+    return _MapDataset(data, function, use_inter_op_parallelism=False)
 
 
 def dtypes_of(arrays: Arrays) -> list[tf.DType]:
@@ -139,10 +133,15 @@ class _Running:
             run.generator.close()
 
 
+def aligned(size: int) -> Uint8Array:
+    """Return uint8 ``[size]``, at a multiple of `ALIGNMENT`, in memory of its own."""
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    first = -memory.ctypes.data % ALIGNMENT
+    return memory[first : first + size]
+
+
 def _aligned_key(number: int) -> Int64Array:
-    """Return an array of one number, at a multiple of `ALIGNMENT`, in memory of its own."""
-    memory = np.empty(2 * ALIGNMENT // 8, np.int64)
-    first = -memory.ctypes.data % ALIGNMENT // 8
-    key = memory[first : first + 1]
+    """Return an array of one number, where TensorFlow does not copy it."""
+    key = aligned(8).view(np.int64)
     key[0] = number
     return key

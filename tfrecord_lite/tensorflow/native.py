@@ -43,11 +43,17 @@ def read_chunks(
 ) -> Any:
     """Return a dataset of chunks of up to ``size`` records each: string tensors ``[n]``.
 
-    ``in_order`` keeps the order of the files, and opens the next ahead of time; otherwise several
-    are read at once, a chunk of each in turn. With a ``seed`` each epoch has an order of files of
-    its own. A chunk travels through the pipeline at the cost of a record, so it is chunks that are
-    interleaved.
+    ``in_order`` reads one file after the other; otherwise several are read at once, a chunk of each
+    in turn. With a ``seed`` each epoch has an order of files of its own, and the last chunk of each
+    file is smaller. A chunk travels through the pipeline at the cost of a record, so it is chunks
+    that are interleaved.
     """
+    whole = all(source.skip == 0 and source.take == -1 for source in sources)
+    codecs = {source.codec for source in sources}
+    if in_order and whole and len(codecs) == 1:
+        # What runs through the files by itself costs least for each record.
+        paths = [source.path for source in sources]
+        return _records(paths, codecs.pop() or "").batch(size)
     # Columns with dtypes, since they may be empty: a rank may have no record at all.
     files = tf.data.Dataset.from_tensor_slices(
         (
@@ -59,20 +65,22 @@ def read_chunks(
     )
     if seed is not None:
         files = files.shuffle(max(len(sources), 1), seed=seed)
-    whole = all(source.skip == 0 and source.take == -1 for source in sources)
 
     def read(path: Any, codec: Any, skip: Any, take: Any) -> Any:
-        records = tf.data.TFRecordDataset(path, compression_type=codec, buffer_size=_BUFFER_BYTES)
-        if not whole:
-            records = records.skip(skip).take(take)
-        return records.batch(size)
+        records = _records(path, codec)
+        return (records if whole else records.skip(skip).take(take)).batch(size)
 
     if len(sources) == 1:
         # Threads that take turns at one file gain nothing.
         return files.flat_map(read)
-    return files.interleave(
+    chunks = files.interleave(
         read,
         cycle_length=1 if in_order else tf.data.AUTOTUNE,
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=deterministic,
     )
+    return chunks.rebatch(size) if seed is None else chunks
+
+
+def _records(paths: Any, codec: Any) -> Any:
+    return tf.data.TFRecordDataset(paths, compression_type=codec, buffer_size=_BUFFER_BYTES)

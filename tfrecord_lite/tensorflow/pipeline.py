@@ -53,8 +53,9 @@ def make_dataset(
     records.
 
     The ``engine`` "tf.data" reads with ``tf.data.TFRecordDataset`` and parses with
-    ``tf.io.parse_example``; "numpy" is fed by `Dataset`, a batch a call, and gives equal batches
-    (but for odd encodings, of which TensorFlow loses values). Both check the checksums of every
+    ``tf.io.parse_example``; "numpy" is fed by `Dataset`, which is faster for plain files of small
+    records (benchmarks/results/shards.md), and gives equal batches (but for odd encodings, of which
+    TensorFlow loses values). Both check the checksums of every
     record. ``shuffle``, ``seed``, ``shard`` and ``repeat`` mean what they mean for `Dataset`, each
     epoch in another order; the order of a shuffle is each engine's own. With ``deterministic``,
     batches without a shuffle have the order of the files, and a shuffle the order of its seed;

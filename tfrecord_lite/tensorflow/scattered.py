@@ -44,7 +44,7 @@ class ScatteredRecords:
     def read(self, share: range | None) -> Any:
         """Return a dataset of chunks: serialized records, string ``[n]``, and numbers ``[n]``."""
         return feed(
-            lambda: self._chunks(share), [np.empty(0, object), np.empty(0, np.int64)], _chunk, None
+            lambda: self._chunks(share), [np.empty(0, object), np.empty(0, np.int64)], _chunk
         )
 
     def _chunks(self, share: range | None) -> Generator[list[npt.NDArray[Any]], None, None]:

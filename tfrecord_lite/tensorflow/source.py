@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
 
-from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.dataset.order import batch_count, share
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.example.features import FixedLenFeature, RawFeature
 from tfrecord_lite.tensorflow.columns import ColumnTensors
 from tfrecord_lite.tensorflow.features import parse_tensors
 from tfrecord_lite.tensorflow.fed import feed
 from tfrecord_lite.tensorflow.native import Stretch, read_chunks, within
 from tfrecord_lite.tensorflow.scattered import ScatteredRecords
+from tfrecord_lite.tensorflow.tables import TableDataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Source"]
 
+_FIXED = (FixedLenFeature, RawFeature)
 # So many records of a file come one behind the other into a shuffle.
 _SHUFFLED_CHUNK = 64
 
@@ -80,8 +83,6 @@ class Source:
             chunks = self._chunks(_SHUFFLED_CHUNK, in_order=False)
             return self._parsed(self._shuffled(chunks.unbatch()), parse)
         data = self._chunks(self.batch_size, in_order=self.deterministic)
-        if len(self.codecs) > 1:
-            data = data.rebatch(self.batch_size)
         if self.cache is None:
             return self._parsed(data.repeat(self.repeat), parse)
         return self._parsed(data, parse).cache(self.cache).repeat(self.repeat)
@@ -113,14 +114,14 @@ class Source:
         return records.shuffle(buffer, self.seed).batch(self.batch_size).repeat(self.repeat)
 
     def from_numpy(self) -> Any:
-        """Read with `Dataset`."""
-        columns = ColumnTensors(self.features)
+        """Read with our own reader."""
         if self.shuffle and self.cache is not None:
             scattered = ScatteredRecords(self.records, self.features, self.hint, self.on_damage)
             data = self._shuffled(scattered.read(self.share).unbatch())
+            columns = ColumnTensors(self.features)
             return data.map(partial(scattered.parse, columns=columns))
         repeat = self.repeat if self.cache is None else 1
-        loader = Dataset(
+        loader = TableDataset(
             self.records.files,
             None if self.hint else self.features,
             batch_size=self.batch_size,
@@ -133,10 +134,27 @@ class Source:
             # The files have been checked. But where a share begins, an index tells soonest.
             check=self.shard != (0, 1),
         )
+        columns = ColumnTensors(self.features)
+        # Of these TensorFlow makes batches itself.
+        together = all(isinstance(item, _FIXED) for item in self.features.values())
+        expected = self._batches(repeat)
 
-        def batches() -> Generator[list[npt.NDArray[Any]], None, None]:
-            with closing(iter(loader)) as epoch:
-                yield from map(columns.arrays, epoch)
+        def arrays() -> Generator[list[npt.NDArray[Any]], None, None]:
+            batches = 0
+            with closing(loader.tables(together=together)) as tables:
+                for table in tables:
+                    yield columns.arrays(table.batch())
+                    batches += -(-table.rows // self.batch_size)
+            if expected is not None and 0 <= batches < expected:
+                raise TFRecordError(
+                    f"fewer than the {expected} batches that there were when the files were looked "
+                    "at: they have been written to since; make the dataset anew"
+                )
 
-        data = feed(batches, columns.nothing, columns.tensors, self._batches(repeat))
+        data = feed(arrays, columns.nothing, columns.tensors)
+        if together:
+            data = data.flat_map(self._batched)
         return data if self.cache is None else data.cache(self.cache).repeat(self.repeat)
+
+    def _batched(self, rows: Any) -> Any:
+        return tf.data.Dataset.from_tensors(rows).rebatch(self.batch_size)
