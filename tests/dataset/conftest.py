@@ -7,7 +7,8 @@ import pytest
 from dataset.sets import COUNTS, KINDS, RECORDS
 from dataset.test_batches import write
 
-from tfrecord_lite.dataset import memory, picker, plan, record_set
+from tfrecord_lite.dataset import memory
+from tfrecord_lite.dataset.epochs import picker, plan, record_set
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from frames import COMPRESS, FILES, THREE, crc32c, frame, frames, header
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfrecord_lite.dataset import places, text_index
-from tfrecord_lite.dataset.index import RecordIndex, StaleIndexError
+from tfrecord_lite.dataset.access import places, text_index
+from tfrecord_lite.dataset.access.index import RecordIndex, StaleIndexError
 from tfrecord_lite.errors import CompressionError, TFRecordError, TruncatedRecordError
 from tfrecord_lite.records import RecordReader, write_records
 from tfrecord_lite.records.paths import is_data_file

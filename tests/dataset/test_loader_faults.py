@@ -12,9 +12,9 @@ from dataset.sets import COUNTS, ID, KINDS, RECORDS, flat, ids, joined, order_of
 from dataset.test_batches import write
 
 from tfrecord_lite.dataset import read_batches
-from tfrecord_lite.dataset.index import RecordIndex
-from tfrecord_lite.dataset.loader import Dataset
-from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.dataset.access.index import RecordIndex
+from tfrecord_lite.dataset.epochs.loader import Dataset
+from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
 from tfrecord_lite.errors import (
     CompressionError,
     CorruptRecordError,

@@ -9,11 +9,11 @@ import pytest
 from dataset.sets import COUNTS, INDEXED, RECORDS
 from dataset.test_batches import write
 
-from tfrecord_lite.dataset import picker
-from tfrecord_lite.dataset.chunk import Run
-from tfrecord_lite.dataset.index import RecordIndex
-from tfrecord_lite.dataset.picker import Picker
-from tfrecord_lite.dataset.record_set import RecordSet
+from tfrecord_lite.dataset.access.index import RecordIndex
+from tfrecord_lite.dataset.epochs import picker
+from tfrecord_lite.dataset.epochs.chunk import Run
+from tfrecord_lite.dataset.epochs.picker import Picker
+from tfrecord_lite.dataset.epochs.record_set import RecordSet
 from tfrecord_lite.errors import (
     CompressionError,
     CorruptRecordError,

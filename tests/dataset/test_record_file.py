@@ -19,9 +19,9 @@ from frames import FILES, THREE, frame, frames, masked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfrecord_lite.dataset import member_frames, plain_frames, record_file
-from tfrecord_lite.dataset.index import RecordIndex, StaleIndexError
-from tfrecord_lite.dataset.record_file import RecordFile
+from tfrecord_lite.dataset.access import member_frames, plain_frames, record_file
+from tfrecord_lite.dataset.access.index import RecordIndex, StaleIndexError
+from tfrecord_lite.dataset.access.record_file import RecordFile
 from tfrecord_lite.errors import (
     CompressionError,
     CorruptRecordError,
@@ -399,7 +399,7 @@ def test_row_36_forked_processes_share_one(tmp_path, form):
     # In a process of its own, which has no threads.
     program = f"""
 import os
-from tfrecord_lite.dataset.record_file import RecordFile
+from tfrecord_lite.dataset.access.record_file import RecordFile
 with RecordFile({path!r}) as file:
     expected = file[:]
     children = []

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tfrecord_lite import TFRecordError, read_records, write_records
-from tfrecord_lite.dataset.shard_names import ShardNames, manifest_of
-from tfrecord_lite.dataset.shard_writer import ShardWriter
-from tfrecord_lite.dataset.shards import expand_shards
+from tfrecord_lite.dataset.shards.expand import expand_shards
+from tfrecord_lite.dataset.shards.names import ShardNames, manifest_of
+from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
 from tfrecord_lite.records.paths import expand_paths
 
 # name, compression: the name of shard 7 of 12, where the manifest lies.

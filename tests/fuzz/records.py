@@ -16,10 +16,10 @@ from frames import crc32c, frames
 from fuzz.choices import Choices
 from fuzz.files import Chopped, changed, compressed, crafted, inflated, walk
 
-from tfrecord_lite.dataset.fingerprint import Fingerprint
-from tfrecord_lite.dataset.index import RecordIndex, StaleIndexError
-from tfrecord_lite.dataset.manifest import Manifest, find_manifest
-from tfrecord_lite.dataset.record_file import RecordFile
+from tfrecord_lite.dataset.access.fingerprint import Fingerprint
+from tfrecord_lite.dataset.access.index import RecordIndex, StaleIndexError
+from tfrecord_lite.dataset.access.record_file import RecordFile
+from tfrecord_lite.dataset.shards.manifest import Manifest, find_manifest
 from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.records import RecordReader, inflate, write_records
 from tfrecord_lite.records.positions import PositionedFile

@@ -14,8 +14,8 @@ import typer
 from tfrecord_lite.cli.exits import UNUSABLE, complain
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.cli.text import json_text, plural, size_text
-from tfrecord_lite.dataset.loader import Dataset
-from tfrecord_lite.dataset.shards import expand_shards
+from tfrecord_lite.dataset.epochs.loader import Dataset
+from tfrecord_lite.dataset.shards.expand import expand_shards
 from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.compression import find_codec
 

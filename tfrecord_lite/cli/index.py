@@ -10,8 +10,8 @@ import typer
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.text import plural, printable, size_text
-from tfrecord_lite.dataset.fingerprint import StaleIndexError
-from tfrecord_lite.dataset.index import RecordIndex
+from tfrecord_lite.dataset.access.fingerprint import StaleIndexError
+from tfrecord_lite.dataset.access.index import RecordIndex
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.paths import expand_paths
 

@@ -6,15 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tfrecord_lite.dataset.access.fingerprint import StaleIndexError
+    from tfrecord_lite.dataset.access.index import RecordIndex
+    from tfrecord_lite.dataset.access.record_file import RecordFile
     from tfrecord_lite.dataset.batches import read_batches, write_examples
-    from tfrecord_lite.dataset.fingerprint import StaleIndexError
-    from tfrecord_lite.dataset.index import RecordIndex
-    from tfrecord_lite.dataset.loader import Dataset
-    from tfrecord_lite.dataset.manifest import Manifest, find_manifest
-    from tfrecord_lite.dataset.publishing import publish_shards
-    from tfrecord_lite.dataset.record_file import RecordFile
-    from tfrecord_lite.dataset.shard_writer import ShardWriter
-    from tfrecord_lite.dataset.shards import expand_shards
+    from tfrecord_lite.dataset.epochs.loader import Dataset
+    from tfrecord_lite.dataset.shards.expand import expand_shards
+    from tfrecord_lite.dataset.shards.manifest import Manifest, find_manifest
+    from tfrecord_lite.dataset.shards.publishing import publish_shards
+    from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
 
 __all__ = [
     "Dataset",
@@ -32,15 +32,15 @@ __all__ = [
 
 # Where each name is at home: who reads batches loads nothing of shards and indexes.
 _ROOMS = {
-    "Dataset": "loader",
-    "Manifest": "manifest",
-    "RecordFile": "record_file",
-    "RecordIndex": "index",
-    "ShardWriter": "shard_writer",
-    "StaleIndexError": "fingerprint",
-    "expand_shards": "shards",
-    "find_manifest": "manifest",
-    "publish_shards": "publishing",
+    "Dataset": "epochs.loader",
+    "Manifest": "shards.manifest",
+    "RecordFile": "access.record_file",
+    "RecordIndex": "access.index",
+    "ShardWriter": "shards.shard_writer",
+    "StaleIndexError": "access.fingerprint",
+    "expand_shards": "shards.expand",
+    "find_manifest": "shards.manifest",
+    "publish_shards": "shards.publishing",
     "read_batches": "batches",
     "write_examples": "batches",
 }

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tfrecord_lite.dataset.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
-from tfrecord_lite.dataset.shard_names import manifest_of
+from tfrecord_lite.dataset.shards.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
+from tfrecord_lite.dataset.shards.names import manifest_of
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.integrity.report import Fault
 from tfrecord_lite.records.paths import expand_paths, is_data_file, name_and_count
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tfrecord_lite._types import Path, PathOrFile
-    from tfrecord_lite.dataset.manifest import ManifestEntry
+    from tfrecord_lite.dataset.shards.manifest import ManifestEntry
 
 __all__ = ["Inventory", "leftover_files"]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tfrecord_lite.dataset.workers import Workers
+from tfrecord_lite.dataset.epochs.workers import Workers
 from tfrecord_lite.integrity.check import Part
 from tfrecord_lite.records.compression import codec_named, find_codec
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tfrecord_lite._types import CompressionOrAuto, Path, PathOrFile
-    from tfrecord_lite.dataset.manifest import Manifest, ManifestEntry
+    from tfrecord_lite.dataset.shards.manifest import Manifest, ManifestEntry
     from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["verify"]

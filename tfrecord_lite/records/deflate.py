@@ -27,19 +27,28 @@ from tfrecord_lite.records.compression import GZIP_WBITS, ZLIB_WBITS
 if TYPE_CHECKING:
     from typing import Literal
 
-__all__ = ["Encoder", "make_encoder"]
+__all__ = [
+    "EMPTY_MEMBER",
+    "GZIP_START",
+    "MEMBER_HEADER",
+    "MEMBER_TRAILER",
+    "SUBFIELD",
+    "SUBFIELD_SIZE",
+    "Encoder",
+    "make_encoder",
+]
 
 DEFAULT_BLOCK_BYTES = 1 << 20
 # How many bytes are gathered for one call where the encoder sets no blocks of its own.
 _CHUNK_BYTES = 1 << 18
 
-_MEMBER_HEADER = struct.Struct("<10sH2sHQQQ")
-_MEMBER_TRAILER = struct.Struct("<II")
-_GZIP_START = bytes.fromhex("1f8b080400000000 00ff")
-_SUBFIELD = b"TR"
-_SUBFIELD_SIZE = 24
+MEMBER_HEADER = struct.Struct("<10sH2sHQQQ")
+MEMBER_TRAILER = struct.Struct("<II")
+GZIP_START = bytes.fromhex("1f8b080400000000 00ff")
+SUBFIELD = b"TR"
+SUBFIELD_SIZE = 24
 # As zlib and TensorFlow write a gzip file of nothing.
-_EMPTY_MEMBER = bytes.fromhex("1f8b0800000000000003 0300 00000000 00000000")
+EMPTY_MEMBER = bytes.fromhex("1f8b0800000000000003 0300 00000000 00000000")
 
 
 class Encoder(Protocol):
@@ -114,11 +123,11 @@ class _BlockedGzip:
         self._empty = False
         deflate = self._engine.compressobj(self._level, zlib.DEFLATED, -ZLIB_WBITS, 9)
         body = deflate.compress(frames) + deflate.flush()
-        size = _MEMBER_HEADER.size + len(body) + _MEMBER_TRAILER.size
-        header = _MEMBER_HEADER.pack(
-            _GZIP_START, 4 + _SUBFIELD_SIZE, _SUBFIELD, _SUBFIELD_SIZE, size, len(frames), records
+        size = MEMBER_HEADER.size + len(body) + MEMBER_TRAILER.size
+        header = MEMBER_HEADER.pack(
+            GZIP_START, 4 + SUBFIELD_SIZE, SUBFIELD, SUBFIELD_SIZE, size, len(frames), records
         )
-        trailer = _MEMBER_TRAILER.pack(self._engine.crc32(frames), len(frames) & 0xFFFFFFFF)
+        trailer = MEMBER_TRAILER.pack(self._engine.crc32(frames), len(frames) & 0xFFFFFFFF)
         return b"".join((header, body, trailer))
 
     def flush(self) -> bytes:
@@ -126,7 +135,7 @@ class _BlockedGzip:
 
     def finish(self) -> bytes:
         # An empty member beside others would hide what follows it from TensorFlow.
-        return _EMPTY_MEMBER if self._empty else b""
+        return EMPTY_MEMBER if self._empty else b""
 
 
 def _engine_for(level: int | None) -> tuple[Any, int]:

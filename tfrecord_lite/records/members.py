@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from tfrecord_lite.errors import CompressionError, TruncatedRecordError
 from tfrecord_lite.records.compression import GZIP_WBITS
 from tfrecord_lite.records.deflate import (
-    _EMPTY_MEMBER,
-    _GZIP_START,
-    _MEMBER_HEADER,
-    _MEMBER_TRAILER,
-    _SUBFIELD,
-    _SUBFIELD_SIZE,
+    EMPTY_MEMBER,
+    GZIP_START,
+    MEMBER_HEADER,
+    MEMBER_TRAILER,
+    SUBFIELD,
+    SUBFIELD_SIZE,
 )
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.inflate import _isal
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["EMPTY_SIZE", "Member", "hop_members", "inflate_member", "is_plausible"]
 
-EMPTY_SIZE = len(_EMPTY_MEMBER)
+EMPTY_SIZE = len(EMPTY_MEMBER)
 """The size in bytes of a gzip file of nothing."""
 
-_LEAST_BYTES = _MEMBER_HEADER.size + _MEMBER_TRAILER.size
+_LEAST_BYTES = MEMBER_HEADER.size + MEMBER_TRAILER.size
 # Deflate packs at most 258 bytes into two bits.
 _MOST_RATIO = 1032
 
@@ -67,10 +67,10 @@ def is_plausible(size: Number, raw_bytes: Number, records: Number) -> Any:
 
 def read_member(data: bytes) -> Member | None:
     """Return what the header at the front of ``data`` states; None where no such header stands."""
-    if len(data) < _MEMBER_HEADER.size:
+    if len(data) < MEMBER_HEADER.size:
         return None
-    *start, size, raw_bytes, records = _MEMBER_HEADER.unpack_from(data)
-    if start != [_GZIP_START, 4 + _SUBFIELD_SIZE, _SUBFIELD, _SUBFIELD_SIZE]:
+    *start, size, raw_bytes, records = MEMBER_HEADER.unpack_from(data)
+    if start != [GZIP_START, 4 + SUBFIELD_SIZE, SUBFIELD, SUBFIELD_SIZE]:
         return None
     return Member(size, raw_bytes, records) if is_plausible(size, raw_bytes, records) else None
 
@@ -83,30 +83,30 @@ def hop_members(file: PositionedFile) -> Iterator[Member]:
     """
     end = file.status().st_size
     at = 0
-    head = file.read_at(_MEMBER_HEADER.size, 0)
+    head = file.read_at(MEMBER_HEADER.size, 0)
     # Also as other programs write nothing, with other names for the system and the effort.
-    if head[:4] == _EMPTY_MEMBER[:4] and head[10:] == _EMPTY_MEMBER[10:]:
+    if head[:4] == EMPTY_MEMBER[:4] and head[10:] == EMPTY_MEMBER[10:]:
         return
     while at < end:
         member = read_member(head)
         if member is None:
             raise _no_member(file.path, at, head)
         begin, at = at, at + member.size
-        beyond = file.read_at(_LEAST_BYTES, at - _MEMBER_TRAILER.size) if at <= end else b""
-        if len(beyond) < _MEMBER_TRAILER.size:
+        beyond = file.read_at(_LEAST_BYTES, at - MEMBER_TRAILER.size) if at <= end else b""
+        if len(beyond) < MEMBER_TRAILER.size:
             raise TruncatedRecordError(
                 f"the file ends inside its GZIP stream, at compressed byte {end}; the member that "
                 f"begins at {begin} has {member.size} bytes, {at - end} are missing",
                 path=file.path,
             )
-        if _MEMBER_TRAILER.unpack_from(beyond)[1] != member.raw_bytes & 0xFFFFFFFF:
+        if MEMBER_TRAILER.unpack_from(beyond)[1] != member.raw_bytes & 0xFFFFFFFF:
             raise CompressionError(
                 f"the header and the trailer of the gzip member at compressed byte {begin} state "
                 "different sizes: the file is damaged there",
                 path=file.path,
             )
         yield member
-        head = beyond[_MEMBER_TRAILER.size :]
+        head = beyond[MEMBER_TRAILER.size :]
 
 
 def _no_member(path: str, at: int, head: bytes) -> CompressionError:

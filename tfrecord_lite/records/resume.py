@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tfrecord_lite.records.compression import GZIP_WBITS
 from tfrecord_lite.records.deflate import (
-    _GZIP_START,
-    _MEMBER_HEADER,
-    _SUBFIELD,
-    _SUBFIELD_SIZE,
+    GZIP_START,
+    MEMBER_HEADER,
+    SUBFIELD,
+    SUBFIELD_SIZE,
 )
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 from tfrecord_lite.records.inflate import HEAD_BYTES, InflatedSource
@@ -34,8 +34,8 @@ __all__ = ["Resumption", "find_damaged_codec", "resume"]
 _MAGIC = b"\x1f\x8b\x08"
 _TRAILER_SIZE = 8
 # What a blocked file begins with; damage may have left so many of its bytes.
-_BLOCKED_START = _MEMBER_HEADER.pack(
-    _GZIP_START, 4 + _SUBFIELD_SIZE, _SUBFIELD, _SUBFIELD_SIZE, 0, 0, 0
+_BLOCKED_START = MEMBER_HEADER.pack(
+    GZIP_START, 4 + SUBFIELD_SIZE, SUBFIELD, SUBFIELD_SIZE, 0, 0, 0
 )[:16]
 _BYTES_THAT_TELL = 10
 # So much of a member is more than enough to inflate its first bytes.

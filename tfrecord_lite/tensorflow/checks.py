@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tfrecord_lite.dataset.index import RecordIndex
+from tfrecord_lite.dataset.access.index import RecordIndex
 from tfrecord_lite.errors import CompressionError, TFRecordError
 from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.compression import codec_named, find_codec
 
 if TYPE_CHECKING:
-    from tfrecord_lite.dataset.manifest import ManifestEntry
-    from tfrecord_lite.dataset.record_set import RecordSet
+    from tfrecord_lite.dataset.epochs.record_set import RecordSet
+    from tfrecord_lite.dataset.shards.manifest import ManifestEntry
     from tfrecord_lite.records.compression import Codec
 
 __all__ = ["check_files", "find_codecs"]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
 
-from tfrecord_lite.dataset.fitting import check_features, find_features
-from tfrecord_lite.dataset.loader import _at_least
-from tfrecord_lite.dataset.record_set import RecordSet
-from tfrecord_lite.dataset.shards import expand_shards
+from tfrecord_lite.dataset.epochs.fitting import check_features, find_features
+from tfrecord_lite.dataset.epochs.loader import _at_least
+from tfrecord_lite.dataset.epochs.record_set import RecordSet
+from tfrecord_lite.dataset.shards.expand import expand_shards
 from tfrecord_lite.tensorflow.checks import check_files, find_codecs
 from tfrecord_lite.tensorflow.devices import ahead
 from tfrecord_lite.tensorflow.features import require_parsable

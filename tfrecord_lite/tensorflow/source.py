@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
 
-from tfrecord_lite.dataset.order import batch_count, share
+from tfrecord_lite.dataset.epochs.order import batch_count, share
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.features import FixedLenFeature, RawFeature
 from tfrecord_lite.tensorflow.columns import ColumnTensors
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tfrecord_lite.dataset.record_set import RecordSet
+    from tfrecord_lite.dataset.epochs.record_set import RecordSet
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.compression import Codec

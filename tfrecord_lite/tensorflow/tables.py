@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from tfrecord_lite.dataset.batcher import Place
-from tfrecord_lite.dataset.loader import Dataset
+from tfrecord_lite.dataset.epochs.batcher import Place
+from tfrecord_lite.dataset.epochs.loader import Dataset
 from tfrecord_lite.dataset.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from tfrecord_lite.dataset.part import Part
+    from tfrecord_lite.dataset.epochs.part import Part
     from tfrecord_lite.errors import Damage
 
 __all__ = ["TableDataset"]

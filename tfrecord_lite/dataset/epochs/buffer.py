@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfrecord_lite.dataset.chunk import Chunk
+from tfrecord_lite.dataset.epochs.chunk import Chunk
 from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.dataset.order import BufferShuffle
+    from tfrecord_lite.dataset.epochs.order import BufferShuffle
 
 __all__ = ["RecordBuffer"]
 

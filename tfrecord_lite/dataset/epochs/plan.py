@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfrecord_lite.dataset.buffer import RecordBuffer
-from tfrecord_lite.dataset.chunk import Run
+from tfrecord_lite.dataset.epochs.buffer import RecordBuffer
+from tfrecord_lite.dataset.epochs.chunk import Run
+from tfrecord_lite.dataset.epochs.order import BufferShuffle, permutation, share
+from tfrecord_lite.dataset.epochs.picker import Picker
 from tfrecord_lite.dataset.memory import block_bytes
-from tfrecord_lite.dataset.order import BufferShuffle, permutation, share
-from tfrecord_lite.dataset.picker import Picker
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.dataset.chunk import Chunk
-    from tfrecord_lite.dataset.order import Even
-    from tfrecord_lite.dataset.record_set import RecordSet
+    from tfrecord_lite.dataset.epochs.chunk import Chunk
+    from tfrecord_lite.dataset.epochs.order import Even
+    from tfrecord_lite.dataset.epochs.record_set import RecordSet
 
 __all__ = ["Plan"]
 

@@ -10,9 +10,9 @@ from contextlib import suppress
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
-from tfrecord_lite.dataset.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
-from tfrecord_lite.dataset.shard_names import ShardNames, manifest_of
-from tfrecord_lite.dataset.staging import names_in_flux
+from tfrecord_lite.dataset.shards.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
+from tfrecord_lite.dataset.shards.names import ShardNames, manifest_of
+from tfrecord_lite.dataset.shards.staging import names_in_flux
 from tfrecord_lite.records.paths import expand_each, expand_paths, name_and_count
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def expand_shards(pattern: Path | Iterable[Path]) -> list[str]:
 
     >>> import os, tempfile
     >>> from tfrecord_lite import read_records
-    >>> from tfrecord_lite.dataset.shard_writer import ShardWriter
+    >>> from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
     >>> name = tempfile.mkdtemp() + "/train"
     >>> with ShardWriter(name, records_per_shard=2) as writer:
     ...     writer.write_many([b"one", b"two", b"three"])

@@ -10,7 +10,7 @@ from tfrecord_lite.dataset.table import Table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tfrecord_lite.dataset.part import Part
+    from tfrecord_lite.dataset.epochs.part import Part
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.columns import Column
 

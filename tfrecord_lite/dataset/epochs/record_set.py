@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfrecord_lite.dataset.chunk import Chunk
-from tfrecord_lite.dataset.index import RecordIndex
-from tfrecord_lite.dataset.manifest import find_manifest
+from tfrecord_lite.dataset.access.index import RecordIndex
+from tfrecord_lite.dataset.access.record_file import RecordFile
+from tfrecord_lite.dataset.epochs.chunk import Chunk
 from tfrecord_lite.dataset.memory import FIRST_BLOCK_BYTES, block_bytes
-from tfrecord_lite.dataset.record_file import RecordFile
+from tfrecord_lite.dataset.shards.manifest import find_manifest
 from tfrecord_lite.errors import CompressionError, TFRecordError
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.records.reader import RecordReader
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from tfrecord_lite._types import CompressionOrAuto, Int64Array
-    from tfrecord_lite.dataset.manifest import Manifest
+    from tfrecord_lite.dataset.shards.manifest import Manifest
     from tfrecord_lite.errors import Damage
 
 __all__ = ["RecordSet"]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfrecord_lite.dataset.chunk import Chunk, Run
-from tfrecord_lite.dataset.record_file import RecordFile
+from tfrecord_lite.dataset.access.record_file import RecordFile
+from tfrecord_lite.dataset.epochs.chunk import Chunk, Run
 from tfrecord_lite.errors import (
     CompressionError,
     CorruptRecordError,
@@ -27,8 +27,8 @@ from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.dataset.index import RecordIndex
-    from tfrecord_lite.dataset.record_set import RecordSet
+    from tfrecord_lite.dataset.access.index import RecordIndex
+    from tfrecord_lite.dataset.epochs.record_set import RecordSet
 
 __all__ = ["Picker"]
 

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tfrecord_lite.dataset.manifest import ManifestEntry
+from tfrecord_lite.dataset.shards.manifest import ManifestEntry
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.deflate import make_encoder

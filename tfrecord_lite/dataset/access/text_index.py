@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfrecord_lite.dataset.fingerprint import StaleIndexError
+from tfrecord_lite.dataset.access.fingerprint import StaleIndexError
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.storage import Output, name_of
 

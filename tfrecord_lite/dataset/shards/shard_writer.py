@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfrecord_lite.dataset.manifest import Manifest
-from tfrecord_lite.dataset.open_shard import OpenShard
-from tfrecord_lite.dataset.publishing import existing, publish
-from tfrecord_lite.dataset.shard_names import ShardNames
-from tfrecord_lite.dataset.staging import MOST_PARTS, Staging
+from tfrecord_lite.dataset.shards.manifest import Manifest
+from tfrecord_lite.dataset.shards.names import ShardNames
+from tfrecord_lite.dataset.shards.open_shard import OpenShard
+from tfrecord_lite.dataset.shards.publishing import existing, publish
+from tfrecord_lite.dataset.shards.staging import MOST_PARTS, Staging
 from tfrecord_lite.example.features import features_to_json
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer, Self
 
     from tfrecord_lite._types import Compression, Path
-    from tfrecord_lite.dataset.manifest import ManifestEntry
+    from tfrecord_lite.dataset.shards.manifest import ManifestEntry
     from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["DEFAULT_BYTES_PER_SHARD", "ShardWriter"]

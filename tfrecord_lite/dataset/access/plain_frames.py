@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfrecord_lite.dataset.frames import LARGE_BYTES, PIECE_BYTES, Frames, edges_of, refuse_large
+from tfrecord_lite.dataset.access.frames import (
+    LARGE_BYTES,
+    PIECE_BYTES,
+    Frames,
+    edges_of,
+    refuse_large,
+)
 from tfrecord_lite.errors import TruncatedRecordError
 from tfrecord_lite.records.framing import FOOTER_SIZE, FRAME_OVERHEAD, HEADER_SIZE, SLACK_BYTES
 

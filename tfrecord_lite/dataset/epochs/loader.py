@@ -7,16 +7,16 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
-from tfrecord_lite.dataset.batcher import Place, batches_of
-from tfrecord_lite.dataset.chunk import Chunk
-from tfrecord_lite.dataset.fitting import check_features, find_features
-from tfrecord_lite.dataset.order import batch_count
-from tfrecord_lite.dataset.part import PartReader, Task
-from tfrecord_lite.dataset.plan import Plan
+from tfrecord_lite.dataset.epochs.batcher import Place, batches_of
+from tfrecord_lite.dataset.epochs.chunk import Chunk
+from tfrecord_lite.dataset.epochs.fitting import check_features, find_features
+from tfrecord_lite.dataset.epochs.order import batch_count
+from tfrecord_lite.dataset.epochs.part import PartReader, Task
+from tfrecord_lite.dataset.epochs.plan import Plan
+from tfrecord_lite.dataset.epochs.record_set import RecordSet
+from tfrecord_lite.dataset.epochs.workers import Workers
 from tfrecord_lite.dataset.readahead import read_ahead
-from tfrecord_lite.dataset.record_set import RecordSet
-from tfrecord_lite.dataset.shards import expand_shards
-from tfrecord_lite.dataset.workers import Workers
+from tfrecord_lite.dataset.shards.expand import expand_shards
 from tfrecord_lite.records.checksum import crc32c
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from tfrecord_lite._types import CompressionOrAuto, Path
-    from tfrecord_lite.dataset.order import Even
-    from tfrecord_lite.dataset.part import Part
+    from tfrecord_lite.dataset.epochs.order import Even
+    from tfrecord_lite.dataset.epochs.part import Part
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.columns import Column
     from tfrecord_lite.example.features import FeatureSpec

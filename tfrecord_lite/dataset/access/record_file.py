@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from tfrecord_lite.dataset.fingerprint import StaleIndexError
-from tfrecord_lite.dataset.frames import Frames
-from tfrecord_lite.dataset.index import RecordIndex
-from tfrecord_lite.dataset.member_frames import MemberFrames
-from tfrecord_lite.dataset.picked_block import PickedBlock
-from tfrecord_lite.dataset.plain_frames import PlainFrames
+from tfrecord_lite.dataset.access.fingerprint import StaleIndexError
+from tfrecord_lite.dataset.access.frames import Frames
+from tfrecord_lite.dataset.access.index import RecordIndex
+from tfrecord_lite.dataset.access.member_frames import MemberFrames
+from tfrecord_lite.dataset.access.picked_block import PickedBlock
+from tfrecord_lite.dataset.access.plain_frames import PlainFrames
 from tfrecord_lite.errors import CorruptRecordError
 from tfrecord_lite.records.checksum import first_bad_length, first_bad_record, masked_crc32c
 from tfrecord_lite.records.framing import (
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from tfrecord_lite._types import Int64Array, Path
-    from tfrecord_lite.dataset.frames import FramesAt
+    from tfrecord_lite.dataset.access.frames import FramesAt
     from tfrecord_lite.errors import TFRecordError
 
     Numbers = Sequence[int] | npt.NDArray[np.integer[Any]]

@@ -75,7 +75,7 @@ class Manifest:
     `features_to_json` gave, or None where the writer was not told.
 
     >>> import tempfile
-    >>> from tfrecord_lite.dataset.shard_writer import ShardWriter
+    >>> from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
     >>> name = tempfile.mkdtemp() + "/train"
     >>> with ShardWriter(name, num_shards=2) as writer:
     ...     writer.write_many([b"one", b"two", b"three"])

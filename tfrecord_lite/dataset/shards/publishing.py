@@ -6,13 +6,13 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tfrecord_lite.dataset.manifest import Manifest
-from tfrecord_lite.dataset.shard_names import ShardNames
-from tfrecord_lite.dataset.staging import Staging, complete_parts
+from tfrecord_lite.dataset.shards.manifest import Manifest
+from tfrecord_lite.dataset.shards.names import ShardNames
+from tfrecord_lite.dataset.shards.staging import Staging, complete_parts
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path
-    from tfrecord_lite.dataset.staging import Journal
+    from tfrecord_lite.dataset.shards.staging import Journal
 
 __all__ = ["existing", "publish", "publish_shards"]
 
@@ -87,7 +87,7 @@ def publish_shards(
 
     >>> import tempfile
     >>> from tfrecord_lite import read_records
-    >>> from tfrecord_lite.dataset.shard_writer import ShardWriter
+    >>> from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
     >>> name = tempfile.mkdtemp() + "/train"
     >>> for i in range(2):  # in a process each
     ...     with ShardWriter(name, part=i) as writer:

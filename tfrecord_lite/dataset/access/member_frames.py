@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tfrecord_lite.dataset.fingerprint import StaleIndexError
-from tfrecord_lite.dataset.frames import PIECE_BYTES, edges_of, refuse_large
+from tfrecord_lite.dataset.access.fingerprint import StaleIndexError
+from tfrecord_lite.dataset.access.frames import PIECE_BYTES, edges_of, refuse_large
 from tfrecord_lite.errors import (
     CompressionError,
     CorruptRecordError,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.dataset.places import Members
+    from tfrecord_lite.dataset.access.places import Members
     from tfrecord_lite.records.positions import PositionedFile
 
 __all__ = ["MemberFrames"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfrecord_lite.dataset.fingerprint import Fingerprint, StaleIndexError
-from tfrecord_lite.dataset.places import (
+from tfrecord_lite.dataset.access.fingerprint import Fingerprint, StaleIndexError
+from tfrecord_lite.dataset.access.places import (
     Members,
     check_members,
     find_bounds,
@@ -17,8 +17,8 @@ from tfrecord_lite.dataset.places import (
     places_from,
     places_to,
 )
-from tfrecord_lite.dataset.sidecar import MAGIC, read_sidecar, sidecar_of, write_sidecar
-from tfrecord_lite.dataset.text_index import read_text_index, write_text_index
+from tfrecord_lite.dataset.access.sidecar import MAGIC, read_sidecar, sidecar_of, write_sidecar
+from tfrecord_lite.dataset.access.text_index import read_text_index, write_text_index
 from tfrecord_lite.errors import CompressionError
 from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.compression import codec_named, find_codec

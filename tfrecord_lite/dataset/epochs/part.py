@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tfrecord_lite.dataset.chunk import Chunk, Run
+from tfrecord_lite.dataset.epochs.chunk import Chunk, Run
+from tfrecord_lite.dataset.epochs.picker import Picker
 from tfrecord_lite.dataset.memory import keep_freed_memory
-from tfrecord_lite.dataset.picker import Picker
 from tfrecord_lite.dataset.table import Table, decode_up_to_error
 from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.spans import error_at
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.dataset.record_set import RecordSet
+    from tfrecord_lite.dataset.epochs.record_set import RecordSet
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.features import FeatureSpec
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfrecord_lite.dataset.fingerprint import Fingerprint, StaleIndexError
+from tfrecord_lite.dataset.access.fingerprint import Fingerprint, StaleIndexError
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.storage import Output

@@ -7,8 +7,8 @@ import re
 import string
 from typing import TYPE_CHECKING
 
-from tfrecord_lite.dataset.manifest import MANIFEST_SUFFIX, Manifest, is_plain_name
-from tfrecord_lite.dataset.staging import Journal
+from tfrecord_lite.dataset.shards.manifest import MANIFEST_SUFFIX, Manifest, is_plain_name
+from tfrecord_lite.dataset.shards.staging import Journal
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.paths import SHARD_NAME, SHARD_SUFFIXES, is_data_file, name_and_count
 

@@ -23,7 +23,7 @@ from contextlib import suppress
 from itertools import cycle
 from typing import IO, TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
 
-from tfrecord_lite.dataset.segment import Extent, Segment
+from tfrecord_lite.dataset.epochs.segment import Extent, Segment
 from tfrecord_lite.errors import TFRecordError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ sys.path = list(filter(None, sys.path))
 import pickle, signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.path = pickle.load(sys.stdin.buffer)
-from tfrecord_lite.dataset.workers import work
+from tfrecord_lite.dataset.epochs.workers import work
 work()
 """
 

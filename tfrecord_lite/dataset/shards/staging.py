@@ -31,7 +31,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
 
-from tfrecord_lite.dataset.manifest import MANIFEST_SUFFIX, is_plain_name
+from tfrecord_lite.dataset.shards.manifest import MANIFEST_SUFFIX, is_plain_name
 from tfrecord_lite.records.storage import PARTIAL_SUFFIX, Output, fsync_folder, is_partial
 
 if sys.platform != "win32":
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from tfrecord_lite.dataset.manifest import Manifest
+    from tfrecord_lite.dataset.shards.manifest import Manifest
 
 __all__ = ["MOST_PARTS", "Journal", "Staging", "complete_parts", "names_in_flux"]
 

@@ -13,7 +13,7 @@ from tfrecord_lite.example.spans import error_at
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tfrecord_lite.dataset.record_set import RecordSet
+    from tfrecord_lite.dataset.epochs.record_set import RecordSet
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.features import FeatureSpec
 

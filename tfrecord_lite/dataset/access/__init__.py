@@ -1,0 +1,1 @@
+"""Random access: any record of a file by its number."""

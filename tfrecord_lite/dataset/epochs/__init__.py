@@ -1,0 +1,1 @@
+"""Epochs of many files: shuffled, shared out, and decoded by the batch."""
