@@ -17,6 +17,11 @@ def test_row_05_random_corruptions(codec: str, tmp_path, injected) -> None:
     injected(120 if codec == "plain" else 50)
 
 
+@pytest.mark.parametrize("seed", [200111164, 500084828])
+def test_row_05_what_a_million_found(seed: int, tmp_path) -> None:
+    run_one(seed, str(tmp_path), each=20)
+
+
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_row_14_one_corruption_costs_no_record_that_it_did_not_touch(
     name: str, tmp_path, injected

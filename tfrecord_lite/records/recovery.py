@@ -61,6 +61,8 @@ class Recovery:
         self._window = window
         self._most = max_record_bytes
         self._spent = 0
+        # How much there was at most: behind damage a compressed stream goes on at smaller offsets.
+        self._known = 0
         self._learned = 0
         self._holds_frames = False
 
@@ -89,9 +91,10 @@ class Recovery:
         end = window.base + window.end
         limit = window.limit
         known = end if limit is None else max(limit, end)
+        self._known = max(self._known, known)
         size = min(size, known - offset)
         return size <= _SMALL_BYTES or (
-            self._spent + size <= _TIMES_THE_FILE * known + _TIMES_PASSED * offset
+            self._spent + size <= _TIMES_THE_FILE * self._known + _TIMES_PASSED * offset
         )
 
     def is_bounded(self, length: int, *, checked: bool) -> bool:
