@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from itertools import count
 
@@ -171,3 +172,9 @@ def test_the_memory_allocator_is_left_alone():
     graph = feed(Numbers(1))._as_serialized_graph().numpy()
     assert b"FlatMapDataset" in graph
     assert b"GeneratorDataset" not in graph
+
+
+def test_a_tensorflow_without_the_private_class(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow.python.data.ops.map_op", None)
+    data = fed._map_here(tf.data.Dataset.range(3), lambda number: number + 1)
+    assert [int(number) for number in data] == [1, 2, 3]

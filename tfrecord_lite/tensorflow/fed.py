@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.data.ops.map_op import _MapDataset
 
 from tfrecord_lite.tensorflow.calls import ends_with_python
 
@@ -72,8 +71,16 @@ def feed(
 
 
 def _map_here(data: Any, function: Callable[..., Any]) -> Any:
-    """Map in the thread that asks; ``map`` itself hands over to another and back, which costs."""
-    return _MapDataset(data, function, use_inter_op_parallelism=False)
+    """Map in the thread that asks; ``map`` itself hands over to another and back, which costs.
+
+    That is TensorFlow's own class, but no public one: where it is not as in 2.21, ``map`` will do.
+    """
+    try:
+        from tensorflow.python.data.ops.map_op import _MapDataset
+
+        return _MapDataset(data, function, use_inter_op_parallelism=False)
+    except (ImportError, TypeError):
+        return data.map(function)
 
 
 def dtypes_of(arrays: Arrays) -> list[tf.DType]:
