@@ -181,8 +181,8 @@ class RecordWriter:
         self._closed = True
         if not self._is_owner():
             # A forked child has a copy of the parent's frames; the file is the parent's alone.
-            self._output.abandon()
-            return
+            self._output.abandon()  # pragma: no cover - in a child that ends without a trace
+            return  # pragma: no cover
         if self._failure is not None:
             self._output.abort()
             raise self._failure
