@@ -22,11 +22,11 @@ __all__ = ["KEY_HEAD", "Keys", "are_plain_keys"]
 
 KEY_HEAD = 2  # tag and size
 _LONGEST = 127  # bytes of a key whose size takes one byte
+_IN_WORD = 5  # bytes of a key that is in a word together with both tags and its size
 
 
 class _Key:
-    def __init__(self, name: str) -> None:
-        key = name.encode()
+    def __init__(self, key: bytes) -> None:
         # A longer one is read record by record, and no pattern is that long.
         pattern = bytes([0x0A, min(len(key), 0xFF)]) + key + b"\x12"
         self.mask = LOW[min(len(pattern), 8)]
@@ -45,7 +45,7 @@ class Keys:
     """The names that are looked for, and the order in which they come as a rule."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._keys = [_Key(name) for name in names]
+        self._keys = [_Key(name.encode()) for name in names]
         self._next = 0
 
     def find(
@@ -76,6 +76,11 @@ class Keys:
 def are_plain_keys(words: Words, entry: Int64Array) -> Any:
     """Tell which entries begin with a key of up to 127 ASCII characters, and a value behind it."""
     word = words[entry]
+    # Mostly all are the same; where that is short, it is in this word.
+    begin = int(word[0]).to_bytes(8, "little")
+    key = begin[KEY_HEAD : KEY_HEAD + begin[1]]
+    if begin[1] <= _IN_WORD and key.isascii() and _Key(key).is_everywhere(words, entry, word):
+        return np.ones(len(entry), np.bool_)
     size = (word >> np.uint64(8) & BYTE).astype(np.int64)
     value = entry + KEY_HEAD + size
     good = (word & BYTE == np.uint64(0x0A)) & (size <= _LONGEST)

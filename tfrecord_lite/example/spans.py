@@ -207,7 +207,8 @@ class _Walk:
         if len(other):
             good[other] &= are_plain_keys(self._words, entry[other])
             check = other[(kind[other] == INT64) & (end[other] - begin[other] > MAX_VARINT_BYTES)]
-            self._unread.append((self.lane[check], begin[check], end[check]))
+            if len(check):
+                self._unread.append((self.lane[check], begin[check], end[check]))
         self.position = end
         self.leave(~good)
         self.keep(self.position < self.end)
@@ -217,6 +218,8 @@ class _Walk:
     ) -> npt.NDArray[np.bool_]:
         """Tell which payloads are what their kind asks for."""
         size = end - begin
+        if kind[0] == BYTES and (kind == BYTES).all() and not several.any():
+            return np.ones(len(kind), np.bool_)
         good: npt.NDArray[np.bool_] = (kind != FLOAT) | (size & 3 == 0)
         good &= (kind != INT64) | (size == 0) | (self._buffer.take(end - 1) < 0x80)
         rows = np.flatnonzero(several & (size > 0))
