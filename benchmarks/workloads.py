@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 CACHE = Path(tempfile.gettempdir()) / "tfrecord_lite-bench"
 # Part of every file's name; to be raised when what is written changes.
 _EDITION = 1
+_FRESH_SECONDS = 1800
 _WORDS = [b"cat", b"dog", b"chicken", b"horse", b"goat"]
 
 
@@ -69,6 +72,12 @@ class Workload:
             CACHE.mkdir(exist_ok=True)
             records = self.serialized(count)
             tfr.write_records(path, records, compression=compression, block_bytes=None)
+        elif time.time() - path.stat().st_mtime > _FRESH_SECONDS:
+            # What has lain in the page cache for long may lie there in small pieces, and is then
+            # read at less than half the speed.
+            fresh = path.with_suffix(".fresh")
+            shutil.copyfile(path, fresh)
+            fresh.replace(path)
         return os.fspath(path)
 
 

@@ -253,3 +253,10 @@ def test_records_of_different_sizes_are_not_filled_up_to_the_largest() -> None:
     tracemalloc.stop()
     assert sum(map(len, records)) == int(lengths.sum())
     assert peak < 1_500_000
+
+
+def test_a_header_is_looked_for_at_the_front_unless_a_place_is_named() -> None:
+    header = framing.header_of(3)
+    assert framing.length_is_intact(header)
+    assert framing.length_is_intact(b"??" + header, 2)
+    assert not framing.length_is_intact(b"??" + header)
