@@ -230,7 +230,12 @@ class BlockStream:
             if need > (window.limit or 0) - begin:
                 error = torn(window.have, need)
         error.path, error.record, error.offset = self.path, self.record, begin
-        if self._on_damage is None or (self._growing and error.kind == "truncated"):
+        if self._on_damage is None:
+            # A wrong length at the front says most often that this is another kind of file.
+            if error.kind == "data" or (error.kind == "length" and begin):
+                error.reason += "; on_damage= reads on at the next true record"
+            raise error
+        if self._growing and error.kind == "truncated":
             raise error
         if error.kind == "truncated":
             self._recovery.charge(window.have)

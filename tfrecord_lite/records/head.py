@@ -55,8 +55,7 @@ def believed_length(window: Window, most: int) -> int:
 def data_damage(expected: int, actual: int) -> CorruptRecordError:
     """Return the error about data whose checksum is another than that behind it."""
     return CorruptRecordError(
-        f"checksum of the data is 0x{actual:08x}, expected 0x{expected:08x} as the file "
-        "states; on_damage= reads on behind this record",
+        f"checksum of the data is 0x{actual:08x}, expected 0x{expected:08x} as the file states",
         expected=expected,
         actual=actual,
     )
