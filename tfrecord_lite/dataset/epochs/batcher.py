@@ -1,4 +1,4 @@
-"""Parts of epochs in, batches out; and where the last batch ended."""
+"""Parts of epochs in, batches out, as tables; and where the last batch ended."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 
     from tfrecord_lite.dataset.epochs.part import Part
     from tfrecord_lite.errors import Damage
-    from tfrecord_lite.example.columns import Column
 
-__all__ = ["Place", "batches_of"]
+__all__ = ["Place", "tables_of"]
 
 
 @dataclass
@@ -29,18 +28,20 @@ class Place:
     begun: bool = False
 
 
-def batches_of(
+def tables_of(
     parts: Iterable[Part],
     size: int,
     place: Place,
     *,
     drop_remainder: bool,
     on_damage: Callable[[Damage], Any],
-) -> Iterator[dict[str, Column]]:
-    """Make batches of the rows of parts; none has rows of two epochs.
+    together: bool = False,
+) -> Iterator[Table]:
+    """Make a table for each batch of the rows of parts; none has rows of two epochs.
 
-    ``place`` follows them. Damage is told once an epoch, before what lies behind it. An epoch that
-    has no batch from its beginning on is the last: there will never be one.
+    With ``together`` a table may have the rows of several batches, those that one part is enough
+    for. ``place`` follows them. Damage is told once an epoch, before what lies behind it. An epoch
+    that has no batch from its beginning on is the last: there will never be one.
     """
     waiting: list[Table] = []
     rows = 0
@@ -51,7 +52,7 @@ def batches_of(
         if part.epoch != epoch:
             if waiting and not drop_remainder:
                 place.epoch, place.step = epoch, step
-                yield Table.joined(waiting).batch()
+                yield Table.joined(waiting)
                 empty = False
             if empty:
                 return
@@ -64,18 +65,18 @@ def batches_of(
                 on_damage(damage)
         if part.table is not None:
             begin = 0
-            while rows + part.table.rows - begin >= size:
-                end = begin + size - rows
+            while (there := part.table.rows - begin) >= size - rows:
+                end = begin + (there // size * size if together and not rows else size - rows)
                 waiting.append(part.table.part(begin, end))
                 place.epoch, place.step = epoch, int(part.steps[end - 1]) + 1
-                yield Table.joined(waiting).batch()
+                yield Table.joined(waiting)
                 waiting, rows, begin, empty = [], 0, end, False
-            if begin < part.table.rows:
+            if there:
                 waiting.append(part.table.part(begin, part.table.rows))
-                rows += part.table.rows - begin
+                rows += there
                 step = int(part.steps[-1]) + 1
         if part.error is not None:
             raise part.error
     if waiting and not drop_remainder:
         place.epoch, place.step = epoch, step
-        yield Table.joined(waiting).batch()
+        yield Table.joined(waiting)

@@ -7,7 +7,7 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
-from tfrecord_lite.dataset.epochs.batcher import Place, batches_of
+from tfrecord_lite.dataset.epochs.batcher import Place, tables_of
 from tfrecord_lite.dataset.epochs.chunk import Chunk
 from tfrecord_lite.dataset.epochs.fitting import check_features, find_features
 from tfrecord_lite.dataset.epochs.order import batch_count
@@ -182,7 +182,7 @@ class Dataset:
         while not done:
             resumed, end = place.step > 0, self._next_epoch(place)
             with closing(self._parts(place.epoch, place.step, end)) as parts:
-                for batch in batches_of(
+                for table in tables_of(
                     parts,
                     self._batch_size,
                     place,
@@ -190,7 +190,7 @@ class Dataset:
                     on_damage=self._on_damage,
                 ):
                     done = True
-                    yield batch
+                    yield table.batch()
             place.epoch, place.step = end, 0
             # Where it was resumed with no batch left, the next epoch begins.
             done = done or not resumed
