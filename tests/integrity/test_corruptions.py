@@ -17,7 +17,7 @@ def test_row_05_random_corruptions(codec: str, tmp_path, injected) -> None:
     injected(120 if codec == "plain" else 50)
 
 
-@pytest.mark.parametrize("seed", [200111164, 500084828])
+@pytest.mark.parametrize("seed", [200111164, 500084828, 600234635])
 def test_row_05_what_a_million_found(seed: int, tmp_path) -> None:
     run_one(seed, str(tmp_path), each=20)
 

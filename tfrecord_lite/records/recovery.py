@@ -47,6 +47,9 @@ _MOST_HOPS = 64
 # there, damaged records do not overlap.
 _TIMES_THE_FILE = 8
 _TIMES_PASSED = 64
+# And so much in any case, which takes no time worth saving: a small damaged stream may inflate to
+# the same few damaged records a thousand times over.
+_FREE_BYTES = 1 << 24
 _SMALL_BYTES = 1 << 10
 # How much of a file tells whether its records hold frames.
 _LEARN_BYTES = 1 << 22
@@ -94,7 +97,8 @@ class Recovery:
         self._known = max(self._known, known)
         size = min(size, known - offset)
         return size <= _SMALL_BYTES or (
-            self._spent + size <= _TIMES_THE_FILE * self._known + _TIMES_PASSED * offset
+            self._spent + size
+            <= _FREE_BYTES + _TIMES_THE_FILE * self._known + _TIMES_PASSED * offset
         )
 
     def is_bounded(self, length: int, *, checked: bool) -> bool:
