@@ -16,6 +16,7 @@ from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.cli.text import json_text, plural, size_text
 from tfrecord_lite.dataset.epochs.loader import Dataset
 from tfrecord_lite.dataset.shards.expand import expand_shards
+from tfrecord_lite.integrity.schedule import usable_cores
 from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.compression import find_codec
 
@@ -89,7 +90,7 @@ def run(files: list[str], *, batch_size: int, repeats: int, limit: int, as_json:
         "bytes": found.size,
         "compression": sorted(codec or "none" for codec in found.codecs),
         "batch_size": batch_size,
-        "cores": _cores(),
+        "cores": usable_cores(),
         "notes": notes,
         "check_seconds": check,
         "readings": [
@@ -183,12 +184,6 @@ def _measure(readings: list[Reading], repeats: int) -> dict[str, list[float]]:
             if repeat:
                 seconds[reading.name].append(elapsed)
     return seconds
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _print(report: dict[str, Any]) -> None:

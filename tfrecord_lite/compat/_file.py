@@ -12,10 +12,9 @@ from tfrecord_lite.compat.errors import (
     UnimplementedError,
     renamed,
 )
+from tfrecord_lite.records.closing import Closing
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
 
     from tfrecord_lite._types import Path
@@ -37,7 +36,7 @@ def local_path(path: Path) -> str:
     return name
 
 
-class GFile:
+class GFile(Closing):
     """A file, opened at the first read or write, as TensorFlow's class of this name.
 
     ``mode`` is one of r, w, a, r+, w+, a+, with a b for bytes. Reading and writing have positions
@@ -147,17 +146,6 @@ class GFile:
     def seekable(self) -> bool:
         """Return True."""
         return True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Self:
         return self

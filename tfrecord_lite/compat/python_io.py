@@ -17,11 +17,11 @@ from tfrecord_lite.compat._deflate import StreamEncoder
 from tfrecord_lite.compat._missing import missing
 from tfrecord_lite.compat.errors import FailedPreconditionError, data_loss, of_system, renamed
 from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Literal, TypeAlias
 
     from typing_extensions import Self
@@ -125,7 +125,7 @@ class _Writer(RecordWriter):
         return True
 
 
-class TFRecordWriter:
+class TFRecordWriter(Closing):
     r"""Write records to a TFRecord file, in place, as TensorFlow's writer of this name does.
 
     Byte for byte TensorFlow's file, GZIP and ZLIB too where Python has the same zlib
@@ -182,17 +182,6 @@ class TFRecordWriter:
     def _refuse_closed(self) -> None:
         if not self._closing.alive:
             raise FailedPreconditionError(None, None, "Writer is closed.")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class _RecordIterator:

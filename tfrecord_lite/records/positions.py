@@ -8,19 +8,16 @@ import stat
 import threading
 from typing import TYPE_CHECKING
 
+from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.storage import name_of
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
-
     from tfrecord_lite._types import Path
 
 __all__ = ["PositionedFile"]
 
 
-class PositionedFile:
+class PositionedFile(Closing):
     """A regular file, open for reading at offsets; there is no position that anyone could move.
 
     ``raw`` is the open file, for what reads front to back. What is not a regular file (a pipe, a
@@ -95,14 +92,3 @@ class PositionedFile:
     def close(self) -> None:
         """Close the file. Closing twice is harmless."""
         self.raw.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfrecord_lite.records.blocks import HEAD_BYTES, BlockStream
+from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.compression import codec_named, find_codec
 from tfrecord_lite.records.follow import FollowedStream, OpenedFile
 from tfrecord_lite.records.framing import (
@@ -24,9 +25,6 @@ from tfrecord_lite.records.storage import Source, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from tfrecord_lite._types import CompressionOrAuto, Path, PathOrFile
     from tfrecord_lite.errors import Damage
@@ -41,7 +39,7 @@ DEFAULT_MAX_RECORD_BYTES = 1 << 30
 _LARGE_BYTES = 1 << 14
 
 
-class RecordReader:
+class RecordReader(Closing):
     """Read the records of a TFRecord file, from its front to its end.
 
     ``path`` is a path, or a binary file object (a pipe, ``sys.stdin.buffer``) that stays open.
@@ -251,17 +249,6 @@ class RecordReader:
         """Close the file, where it was opened here. Closing twice is harmless."""
         (self._follower or self._file.source).close()
         self._pending = iter(())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not isinstance(self._given, (str, bytes, os.PathLike)):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import tensorflow as tf
 
 from tfrecord_lite.dataset.epochs.fitting import check_features, find_features
-from tfrecord_lite.dataset.epochs.loader import _at_least
 from tfrecord_lite.dataset.epochs.record_set import RecordSet
+from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.shards.expand import expand_shards
 from tfrecord_lite.tensorflow.checks import check_files, find_codecs
 from tfrecord_lite.tensorflow.devices import ahead
@@ -104,10 +104,10 @@ def make_dataset(
         )
     if features is not None:
         require_parsable(features)
-    batch_size = _at_least(1, batch_size=batch_size)
+    batch_size = at_least(1, batch_size=batch_size)
     if not isinstance(shuffle, bool):
-        shuffle = _at_least(1, shuffle=shuffle)
-    repeat = repeat if repeat is None else _at_least(1, repeat=repeat)
+        shuffle = at_least(1, shuffle=shuffle)
+    repeat = repeat if repeat is None else at_least(1, repeat=repeat)
     records = RecordSet(expand_shards(paths), compression=compression, tolerant=tolerant)
     codecs = find_codecs(records)
     if check and not tolerant:
@@ -126,7 +126,7 @@ def make_dataset(
         hint,
         batch_size=batch_size,
         shuffle=shuffle,
-        seed=_at_least(0, seed=seed),
+        seed=at_least(0, seed=seed),
         shard=(rank, ranks),
         repeat=repeat,
         cache="" if cache is True else os.fspath(cache) if cache else None,

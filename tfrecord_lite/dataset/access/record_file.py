@@ -16,6 +16,7 @@ from tfrecord_lite.dataset.access.picked_block import PickedBlock
 from tfrecord_lite.dataset.access.plain_frames import PlainFrames
 from tfrecord_lite.errors import CorruptRecordError
 from tfrecord_lite.records.checksum import first_bad_length, first_bad_record, masked_crc32c
+from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
     FRAME_OVERHEAD,
@@ -29,10 +30,8 @@ from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import TracebackType
 
     import numpy.typing as npt
-    from typing_extensions import Self
 
     from tfrecord_lite._types import Int64Array, Path
     from tfrecord_lite.dataset.access.frames import FramesAt
@@ -46,7 +45,7 @@ __all__ = ["RecordFile"]
 _PLANNED = 1 << 14
 
 
-class RecordFile:
+class RecordFile(Closing):
     """The records of a plain or a blocked gzip file as a sequence of ``bytes``.
 
     ``file[i]`` is a record, counted from the end where i is negative; ``file[a:b]`` and
@@ -203,17 +202,6 @@ class RecordFile:
     def close(self) -> None:
         """Close the file. Closing twice is harmless."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<RecordFile of {self.path}: {len(self)} records>"

@@ -15,15 +15,14 @@ from tfrecord_lite.dataset.epochs.part import PartReader, Task
 from tfrecord_lite.dataset.epochs.plan import Plan
 from tfrecord_lite.dataset.epochs.record_set import RecordSet
 from tfrecord_lite.dataset.epochs.workers import Workers
+from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.readahead import read_ahead
 from tfrecord_lite.dataset.shards.expand import expand_shards
 from tfrecord_lite.records.checksum import crc32c
+from tfrecord_lite.records.closing import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from tfrecord_lite._types import CompressionOrAuto, Path
     from tfrecord_lite.dataset.epochs.order import Even
@@ -37,7 +36,7 @@ __all__ = ["Dataset"]
 _STATE_VERSION = 1
 
 
-class Dataset:
+class Dataset(Closing):
     """Examples of many files in batches of columns, epoch by epoch: what a training loop wants.
 
     Each ``iter()`` is the next epoch. It yields what `parse_example` gives for ``batch_size``
@@ -101,16 +100,16 @@ class Dataset:
         verify: bool = True,
         check: bool = True,
     ) -> None:
-        self._batch_size = _at_least(1, batch_size=batch_size)
-        self._shuffle = shuffle if isinstance(shuffle, bool) else _at_least(1, shuffle=shuffle)
-        self._seed = _at_least(0, seed=seed)
+        self._batch_size = at_least(1, batch_size=batch_size)
+        self._shuffle = shuffle if isinstance(shuffle, bool) else at_least(1, shuffle=shuffle)
+        self._seed = at_least(0, seed=seed)
         rank, ranks = map(operator.index, shard)
         if not 0 <= rank < ranks:
             raise ValueError(f"shard={shard}: pass (rank, ranks), with rank from 0 to ranks - 1")
         if even not in (None, "drop", "pad"):
             raise ValueError(f"even={even!r}; choose None, 'drop' or 'pad'")
-        self._repeat = repeat if repeat is None else _at_least(1, repeat=repeat)
-        self._workers = _at_least(0, workers=workers)
+        self._repeat = repeat if repeat is None else at_least(1, repeat=repeat)
+        self._workers = at_least(0, workers=workers)
         self._drop_remainder = drop_remainder
         if on_damage != "raise" and not callable(on_damage):
             raise ValueError(
@@ -268,25 +267,6 @@ class Dataset:
         """End the worker processes that wait for another epoch. A new epoch starts new ones."""
         if self._idle is not None:
             self._idle.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-def _at_least(least: int, **option: Any) -> int:
-    ((name, given),) = option.items()
-    number = operator.index(given)
-    if number < least:
-        raise ValueError(f"{name}={given} must be at least {least}")
-    return number
 
 
 def _fingerprint(records: RecordSet) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.shards.manifest import Manifest
 from tfrecord_lite.dataset.shards.names import ShardNames
 from tfrecord_lite.dataset.shards.open_shard import OpenShard
@@ -350,5 +351,4 @@ def _check_policy(**policies: int | None) -> None:
     if len(given) > 1:
         raise ValueError(f"{' and '.join(given)} exclude each other; choose one")
     for name, value in given.items():
-        if operator.index(value) < 1:
-            raise ValueError(f"{name}={value} must be at least 1")
+        at_least(1, **{name: value})
