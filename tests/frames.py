@@ -50,6 +50,28 @@ def blocked(records: Sequence[bytes]) -> bytes:
     return b"".join(gzip.compress(frame(record), mtime=0) for record in records)
 
 
+def member(raw: bytes, /, body: bytes | None = None, **stated: int) -> bytes:
+    """A member of blocked gzip, with a header that may state what is not so.
+
+    ``stated`` is any of size, raw, records, isize (in the trailer) and checksum.
+    """
+    if body is None:
+        deflate = zlib.compressobj(wbits=-15)
+        body = deflate.compress(raw) + deflate.flush()
+    told = {"size": 52 + len(body), "raw": len(raw), "records": 3, **stated}
+    start = bytes.fromhex("1f8b080400000000 00ff 2000 5452 1c00")
+    head = start + struct.pack("<QQQ", told["size"], told["raw"], told["records"])
+    size = told.get("isize", told["raw"]) & 0xFFFFFFFF
+    return b"".join(
+        (
+            head,
+            struct.pack("<I", told.get("checksum", masked(head))),
+            body,
+            struct.pack("<II", zlib.crc32(raw), size),
+        )
+    )
+
+
 THREE = [b"foo", b"barbaz", b"\x00" * 21]
 
 # Files that every reader reads and every writer writes: name, records.

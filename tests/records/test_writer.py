@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from frames import FILES, THREE, frame, frames
+from frames import FILES, THREE, frame, frames, masked
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,7 +99,8 @@ def test_blocked_gzip_members_tell_their_size_and_count(tmp_path: Path) -> None:
     data, at, counts, raw_sizes = path.read_bytes(), 0, [], []
     while at < len(data):
         magic, extra, name, size, member, raw, count = struct.unpack_from("<4s6xH2sHQQQ", data, at)
-        assert (magic, extra, name, size) == (b"\x1f\x8b\x08\x04", 28, b"TR", 24)
+        assert (magic, extra, name, size) == (b"\x1f\x8b\x08\x04", 32, b"TR", 28)
+        assert data[at + 40 : at + 44] == masked(data[at : at + 40]).to_bytes(4, "little")
         part = gzip.decompress(data[at : at + member])
         assert len(part) == raw
         assert len(list(read_records(io.BytesIO(part)))) == count

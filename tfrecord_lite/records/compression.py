@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["GZIP_WBITS", "ZLIB_WBITS", "codec_named", "find_codec"]
 
 GZIP_MAGIC = b"\x1f\x8b"
+# With deflate, the only method there is.
+GZIP_START = b"\x1f\x8b\x08"
 GZIP_WBITS = 31
 ZLIB_WBITS = 15
 

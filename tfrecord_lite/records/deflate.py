@@ -6,14 +6,17 @@ another, each with its size before and after, and its record count, in the heade
 
     offset  size  field
     0       10    1f 8b 08 04 00 00 00 00 00 ff   (deflate, extra field, no time, unknown system)
-    10      2     28, the length of the extra field
-    12      4     "TR", 24: the subfield's name and length
+    10      2     32, the length of the extra field
+    12      4     "TR", 28: the subfield's name and length
     16      8     size of the whole member in bytes, uint64 little-endian
     24      8     size of its frames before compression
     32      8     how many records they are
-    40            deflate data, CRC-32 and size of the frames
+    40      4     masked CRC32C of all of the above, uint32 little-endian
+    44            deflate data, CRC-32 and size of the frames
 
 A reader can hop from member to member and begin at any; to every other tool it is one gzip file.
+The header has a checksum since numbers are counted by it: one that is wrong would give all records
+behind it other numbers. It is our own, since not every tool knows gzip's.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tfrecord_lite.records.checksum import masked_crc32c
 from tfrecord_lite.records.compression import GZIP_WBITS, ZLIB_WBITS
 
 if TYPE_CHECKING:
@@ -29,24 +33,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EMPTY_MEMBER",
-    "GZIP_START",
     "MEMBER_HEADER",
+    "MEMBER_START",
     "MEMBER_TRAILER",
-    "SUBFIELD",
-    "SUBFIELD_SIZE",
     "Encoder",
     "make_encoder",
+    "member_header",
 ]
 
 DEFAULT_BLOCK_BYTES = 1 << 20
 # How many bytes are gathered for one call where the encoder sets no blocks of its own.
 _CHUNK_BYTES = 1 << 18
 
-MEMBER_HEADER = struct.Struct("<10sH2sHQQQ")
+MEMBER_HEADER = struct.Struct("<16sQQQI")
 MEMBER_TRAILER = struct.Struct("<II")
-GZIP_START = bytes.fromhex("1f8b080400000000 00ff")
-SUBFIELD = b"TR"
-SUBFIELD_SIZE = 24
+# What all members begin with.
+MEMBER_START = bytes.fromhex("1f8b080400000000 00ff 2000 5452 1c00")
 # As zlib and TensorFlow write a gzip file of nothing.
 EMPTY_MEMBER = bytes.fromhex("1f8b0800000000000003 0300 00000000 00000000")
 
@@ -65,6 +67,12 @@ class Encoder(Protocol):
 
     def finish(self) -> bytes:
         """Return the end of the file."""
+
+
+def member_header(size: int, raw_bytes: int, records: int) -> bytes:
+    """Return the header of a member: its own size, and those of what is in it."""
+    head = MEMBER_HEADER.pack(MEMBER_START, size, raw_bytes, records, 0)[:-4]
+    return head + masked_crc32c(head).to_bytes(4, "little")
 
 
 def make_encoder(
@@ -124,9 +132,7 @@ class _BlockedGzip:
         deflate = self._engine.compressobj(self._level, zlib.DEFLATED, -ZLIB_WBITS, 9)
         body = deflate.compress(frames) + deflate.flush()
         size = MEMBER_HEADER.size + len(body) + MEMBER_TRAILER.size
-        header = MEMBER_HEADER.pack(
-            GZIP_START, 4 + SUBFIELD_SIZE, SUBFIELD, SUBFIELD_SIZE, size, len(frames), records
-        )
+        header = member_header(size, len(frames), records)
         trailer = MEMBER_TRAILER.pack(self._engine.crc32(frames), len(frames) & 0xFFFFFFFF)
         return b"".join((header, body, trailer))
 

@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.errors import CompressionError, TFRecordError, TruncatedRecordError
-from tfrecord_lite.records.compression import GZIP_WBITS, ZLIB_WBITS
+from tfrecord_lite.records.compression import GZIP_START, GZIP_WBITS, ZLIB_WBITS
+from tfrecord_lite.records.deflate import MEMBER_HEADER
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["InflatedSource"]
 
 _INPUT_BYTES = 1 << 18
-# What a header holds of interest, in a blocked file: `tfrecord_lite.records.deflate` has it.
-HEAD_BYTES = 40
-# Two bytes of magic, the only method there is; three more bits of the flags must be zero (RFC
-# 1952).
-_GZIP_MAGIC = b"\x1f\x8b\x08"
 
 
 def _isal() -> Any:
@@ -174,8 +170,8 @@ class InflatedSource:
         self.raw_begin, self._member_size = self.raw_offset, 0
         self.member_begin = self.offset
         # A pipe may have no more for now, and what it has may do for a record.
-        head = self.peek(HEAD_BYTES) if self.ready else self._input
-        self.member_head = head[:HEAD_BYTES]
+        head = self.peek(MEMBER_HEADER.size) if self.ready else self._input
+        self.member_head = head[: MEMBER_HEADER.size]
         self._members += 1
         self._more_output = False
         self._decoder = self._engine.decompressobj(wbits=self._wbits)
@@ -194,10 +190,11 @@ class InflatedSource:
 
     def _check_magic(self) -> None:
         """Refuse what does not begin as a gzip member must; isal would take some of it."""
-        while len(self._input) < len(_GZIP_MAGIC) + 1 and self._more_input():
+        while len(self._input) < len(GZIP_START) + 1 and self._more_input():
             pass
         start = self._input[:4]
-        if not start.startswith(_GZIP_MAGIC[: len(start)]) or (len(start) == 4 and start[3] & 0xE0):
+        # Three bits of the flags must be zero (RFC 1952).
+        if not start.startswith(GZIP_START[: len(start)]) or (len(start) == 4 and start[3] & 0xE0):
             if self._members == 0:
                 raise CompressionError(
                     f"no GZIP stream: it begins with {start.hex(' ')}; "

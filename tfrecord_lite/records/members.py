@@ -1,8 +1,7 @@
 """The members of a blocked gzip file: found by hopping, inflated one by one.
 
-What stands in a member's header is told in `tfrecord_lite.records.deflate`. It is believed as far
-as it agrees with itself, with the file and with the size in the member's trailer; how many records
-a member holds is known for certain once it has been inflated.
+What stands in a member's header is told in `tfrecord_lite.records.deflate`. It is believed where
+its checksum holds and it agrees with the file and with the size in the member's trailer.
 """
 
 from __future__ import annotations
@@ -14,11 +13,10 @@ from tfrecord_lite.errors import CompressionError, TruncatedRecordError
 from tfrecord_lite.records.compression import GZIP_WBITS
 from tfrecord_lite.records.deflate import (
     EMPTY_MEMBER,
-    GZIP_START,
     MEMBER_HEADER,
+    MEMBER_START,
     MEMBER_TRAILER,
-    SUBFIELD,
-    SUBFIELD_SIZE,
+    member_header,
 )
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.inflate import _isal
@@ -69,10 +67,9 @@ def read_member(data: bytes) -> Member | None:
     """Return what the header at the front of ``data`` states; None where no such header stands."""
     if len(data) < MEMBER_HEADER.size:
         return None
-    *start, size, raw_bytes, records = MEMBER_HEADER.unpack_from(data)
-    if start != [GZIP_START, 4 + SUBFIELD_SIZE, SUBFIELD, SUBFIELD_SIZE]:
-        return None
-    return Member(size, raw_bytes, records) if is_plausible(size, raw_bytes, records) else None
+    _, *stated, _ = MEMBER_HEADER.unpack_from(data)
+    intact = is_plausible(*stated) and data.startswith(member_header(*stated))
+    return Member(*stated) if intact else None
 
 
 def hop_members(file: PositionedFile) -> Iterator[Member]:
@@ -110,6 +107,16 @@ def hop_members(file: PositionedFile) -> Iterator[Member]:
 
 
 def _no_member(path: str, at: int, head: bytes) -> CompressionError:
+    if len(head) == MEMBER_HEADER.size and head.startswith(MEMBER_START):
+        _, *stated, _ = MEMBER_HEADER.unpack(head)
+        found = "it states a member of {} bytes with {} bytes in {} records, which cannot be"
+        if head != member_header(*stated):
+            found = "it does not fit its checksum"
+        return CompressionError(
+            f"the header of the gzip member at compressed byte {at} is damaged: "
+            f"{found.format(*stated)}; read the file from its front, or salvage it",
+            path=path,
+        )
     if at:
         return CompressionError(
             f"no member of a blocked GZIP file at compressed byte {at}: {head[:4].hex(' ')}; the "

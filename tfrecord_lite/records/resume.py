@@ -13,15 +13,10 @@ import zlib
 from operator import eq
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from tfrecord_lite.records.compression import GZIP_WBITS
-from tfrecord_lite.records.deflate import (
-    GZIP_START,
-    MEMBER_HEADER,
-    SUBFIELD,
-    SUBFIELD_SIZE,
-)
+from tfrecord_lite.records.compression import GZIP_START, GZIP_WBITS
+from tfrecord_lite.records.deflate import MEMBER_HEADER, MEMBER_START
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
-from tfrecord_lite.records.inflate import HEAD_BYTES, InflatedSource
+from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.members import read_member
 from tfrecord_lite.records.recovery import Recovery
 from tfrecord_lite.records.window import Window
@@ -31,12 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Resumption", "find_damaged_codec", "resume"]
 
-_MAGIC = b"\x1f\x8b\x08"
 _TRAILER_SIZE = 8
-# What a blocked file begins with; damage may have left so many of its bytes.
-_BLOCKED_START = MEMBER_HEADER.pack(
-    GZIP_START, 4 + SUBFIELD_SIZE, SUBFIELD, SUBFIELD_SIZE, 0, 0, 0
-)[:16]
+# Damage may have left so many of the bytes that a blocked file begins with.
 _BYTES_THAT_TELL = 10
 # So much of a member is more than enough to inflate its first bytes.
 _TRIAL_BYTES = 1 << 13
@@ -122,12 +113,12 @@ def _find_reaching(source: InflatedSource, end: int) -> int | None:
     if source.looked_at_again > _TIMES_THE_FILE * source.furthest:
         return None
     data = source.peek(end - source.offset)[begin - source.offset :]
-    at = data.find(_MAGIC, 0, end - begin)
+    at = data.find(GZIP_START, 0, end - begin)
     while at >= 0:
-        inner = read_member(data[at : at + HEAD_BYTES])
+        inner = read_member(data[at : at + MEMBER_HEADER.size])
         if inner is not None and begin + at + inner.size >= end:
             return begin + at
-        at = data.find(_MAGIC, at + 1, end - begin)
+        at = data.find(GZIP_START, at + 1, end - begin)
     return None
 
 
@@ -141,12 +132,12 @@ def _search(source: InflatedSource, begin: int, end: int | None = None) -> bool:
         data = source.peek(_SEARCH_BYTES)
         ends = len(data) < _SEARCH_BYTES
         stop = len(data) if ends else len(data) - _TRIAL_BYTES
-        at = data.find(_MAGIC, 0, stop + len(_MAGIC) - 1)
+        at = data.find(GZIP_START, 0, stop + len(GZIP_START) - 1)
         while at >= 0:
             if _begins_with_record(data[at : at + _TRIAL_BYTES]):
                 source.go_to(source.offset + at)
                 return True
-            at = data.find(_MAGIC, at + 1, stop + len(_MAGIC) - 1)
+            at = data.find(GZIP_START, at + 1, stop + len(GZIP_START) - 1)
         source.go_to(source.offset + stop)
         if ends:
             break
@@ -170,7 +161,7 @@ def find_damaged_codec(source: Source, head: bytes) -> Literal["GZIP"] | None:
     """
     if len(head) < HEADER_SIZE or length_is_intact(head) or not source.positional:
         return None
-    if sum(map(eq, head, _BLOCKED_START)) >= _BYTES_THAT_TELL:
+    if sum(map(eq, head, MEMBER_START)) >= _BYTES_THAT_TELL:
         return "GZIP"
     window = Window(source)
     found = Recovery(window, source.remaining() or 0).search()

@@ -77,8 +77,7 @@ class RecordIndex:
         """Make the index of a file.
 
         Lengths are believed by their checksums; the data is not read where that saves time, and is
-        checked when it is accessed. Of blocked gzip the header of each member is read, which has no
-        checksum: a wrong count of records in one shows when that member is inflated. ``verify``
+        checked when it is accessed. Of blocked gzip the header of each member is read. ``verify``
         reads everything and checks all of it now. ``progress`` is called with the file's name and
         how many bytes of it have been dealt with.
 

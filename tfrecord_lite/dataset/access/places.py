@@ -131,7 +131,7 @@ def check_members(file: PositionedFile, members: Members, report: Report) -> Non
         stated = int(np.diff(members.first_records)[first])
         raise CompressionError(
             f"the gzip member at compressed byte {members.offsets[first]} states {stated} records "
-            f"and holds {found[first]}: its header is damaged",
+            f"and holds {found[first]}: its header is wrong",
             path=file.path,
         )
 
