@@ -127,34 +127,46 @@ def _choose(paths: list[str], limit: int) -> _Files:
 
 
 def our_readings(
-    paths: list[str], features: Mapping[str, FeatureSpec], batch_size: int
+    paths: list[str], features: Mapping[str, FeatureSpec], batch_size: int, repeat: int = 1
 ) -> list[Reading]:
     """Return the ways of reading that need nothing but this package."""
     return [
         Reading(
             f"Dataset, {plural(workers, 'worker')}",
-            Dataset(paths, features, batch_size=batch_size, workers=workers).__iter__,
+            Dataset(
+                paths, features, batch_size=batch_size, workers=workers, repeat=repeat
+            ).__iter__,
         )
         for workers in _WORKERS
     ]
 
 
 def tensorflow_readings(
-    paths: list[str], codecs: set[Codec], features: Mapping[str, FeatureSpec], batch_size: int
+    paths: list[str],
+    codecs: set[Codec],
+    features: Mapping[str, FeatureSpec],
+    batch_size: int,
+    repeat: int = 1,
 ) -> list[Reading]:
     """Return `make_dataset` with both engines, and what TensorFlow's users write by hand.
 
-    The latter takes files of one codec: of several, it is left out.
+    The latter takes files of one codec: of several, it is left out. It gets all files as often as
+    they are to be read, so that it need not begin anew.
     """
     from tfrecord_lite.tensorflow import make_dataset
     from tfrecord_lite.tensorflow.handwritten import handwritten
 
     readings = []
-    for engine in ("tf.data", "numpy"):
-        data = make_dataset(paths, features, batch_size=batch_size, engine=engine)
-        readings.append(Reading(f"make_dataset, {engine}", data.__iter__))
+    ours: dict[str, dict[str, Any]] = {
+        "make_dataset, tf.data": {},
+        "make_dataset, tf.data, any order": {"deterministic": False},
+        "make_dataset, numpy": {"engine": "numpy"},
+    }
+    for name, options in ours.items():
+        data = make_dataset(paths, features, batch_size=batch_size, repeat=repeat, **options)
+        readings.append(Reading(name, data.__iter__))
     if len(codecs) == 1:
-        by_hand = handwritten(paths, next(iter(codecs)), features, batch_size)
+        by_hand = handwritten(paths * repeat, next(iter(codecs)), features, batch_size)
         readings += [Reading(f"by hand: {name}", data.__iter__) for name, data in by_hand.items()]
     return readings
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Layouts"]
 
 # Telling layouts costs some NumPy calls for each length: it pays where many records share one.
-_RECORDS_A_LENGTH: Final = 256
+_RECORDS_A_LENGTH: Final = 64
 _LEAST_RECORDS: Final = 32
 _MOST_LENGTHS: Final = 64
 _MOST_LAYOUTS: Final = 4  # of one length

@@ -14,13 +14,15 @@ from tfrecord_lite.errors import CompressionError, TFRecordError
 from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.tensorflow.stretches import front, landmarks_of
 
 if TYPE_CHECKING:
     from tfrecord_lite.dataset.epochs.record_set import RecordSet
     from tfrecord_lite.dataset.shards.manifest import ManifestEntry
     from tfrecord_lite.records.compression import Codec
+    from tfrecord_lite.tensorflow.stretches import Landmarks
 
-__all__ = ["check_files", "find_codecs"]
+__all__ = ["check_files", "find_codecs", "find_fronts"]
 
 _PIECE_BYTES = 1 << 20
 
@@ -37,8 +39,24 @@ def _head(file: str) -> bytes:
         return head.read(HEAD_BYTES)
 
 
-def check_files(records: RecordSet, codecs: list[Codec]) -> None:
-    """Look through all files, and note how many records they have.
+def find_fronts(records: RecordSet, codecs: list[Codec]) -> list[Landmarks]:
+    """Return the front of each file, all that is known of one that nobody has looked through."""
+    entries = _entries(records)
+    sizes = zip(records.files, records.sizes, codecs, strict=True)
+    fronts = []
+    for file, size, codec in sizes:
+        entry = entries.get(os.path.basename(file))
+        raw_bytes = size if codec is None else None if entry is None else entry.raw_bytes
+        fronts.append(front(raw_bytes))
+    return fronts
+
+
+def check_files(
+    records: RecordSet, codecs: list[Codec], start: int, batch_size: int
+) -> list[Landmarks]:
+    """Look through all files; note how many records they have, return where these can be read from.
+
+    Batches are likely to be wanted from the record ``start`` on.
 
     Of a plain file the headers of all records are looked at, of blocked gzip those of all members;
     and a compressed file that the manifest has is compared with its checksum there. Nothing is
@@ -47,18 +65,22 @@ def check_files(records: RecordSet, codecs: list[Codec]) -> None:
     Raises what `RecordReader` raises, with file, record and offset, and `TFRecordError` for a file
     that is not the one in the manifest.
     """
-    manifest = records.manifest
-    entries = {entry.name: entry for entry in manifest.entries} if manifest is not None else {}
-    found: dict[str, int | None] = {}
+    manifest, entries = records.manifest, _entries(records)
+    landmarks = find_fronts(records, codecs)
+    found: dict[str, tuple[int, Landmarks] | None] = {}
+    base = 0
     for number, (file, codec) in enumerate(zip(records.files, codecs, strict=True)):
         entry = entries.get(os.path.basename(file))
         if file not in found:
             if entry is not None and codec is not None:
                 _compare_content(file, entry)
-            found[file] = _count(file, codec)
-        count = found[file]
-        if count is None:
+            first = start - base if start > base else (start - base) % batch_size
+            found[file] = _look_through(file, codec, first, batch_size)
+        look = found[file]
+        if look is None:
             continue
+        count, landmarks[number] = look
+        base += count
         if manifest is not None and entry is not None and count != entry.records:
             raise TFRecordError(
                 f"found {count} records, but {manifest.path} says {entry.records}: this is another "
@@ -66,6 +88,12 @@ def check_files(records: RecordSet, codecs: list[Codec]) -> None:
                 path=file,
             )
         records.counts[number] = count
+    return landmarks
+
+
+def _entries(records: RecordSet) -> dict[str, ManifestEntry]:
+    manifest = records.manifest
+    return {} if manifest is None else {entry.name: entry for entry in manifest.entries}
 
 
 def _compare_content(file: str, entry: ManifestEntry) -> None:
@@ -83,10 +111,15 @@ def _compare_content(file: str, entry: ManifestEntry) -> None:
         )
 
 
-def _count(file: str, codec: Codec) -> int | None:
-    """Walk through a file and count its records; None for a stream, which has no boundaries."""
+def _look_through(
+    file: str, codec: Codec, first: int, batch_size: int
+) -> tuple[int, Landmarks] | None:
+    """Count a file's records and find its landmarks; None for a stream, which has no boundaries."""
     try:
         # A sidecar is not believed: the file itself must be as it should.
-        return len(RecordIndex.build(file, compression=codec))
+        index = RecordIndex.build(file, compression=codec)
     except CompressionError:
         return None
+    if index.members is None:
+        return len(index), landmarks_of(index.bounds, first, batch_size)
+    return len(index), front(int(index.members.raw_offsets[-1]))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import tensorflow as tf
 
 from tfrecord_lite.dataset.epochs.fitting import check_features, find_features
+from tfrecord_lite.dataset.epochs.order import share
 from tfrecord_lite.dataset.epochs.record_set import RecordSet
 from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.shards.expand import expand_shards
-from tfrecord_lite.tensorflow.checks import check_files, find_codecs
+from tfrecord_lite.tensorflow.checks import check_files, find_codecs, find_fronts
 from tfrecord_lite.tensorflow.devices import ahead
 from tfrecord_lite.tensorflow.features import require_parsable
 from tfrecord_lite.tensorflow.source import Source
@@ -111,7 +112,10 @@ def make_dataset(
     records = RecordSet(expand_shards(paths), compression=compression, tolerant=tolerant)
     codecs = find_codecs(records)
     if check and not tolerant:
-        check_files(records, codecs)
+        start = share(records.total(), rank, ranks).start if records.counted else 0
+        landmarks = check_files(records, codecs, start, batch_size)
+    else:
+        landmarks = find_fronts(records, codecs)
     hint = ""
     if features is None:
         features, hint = find_features(records)
@@ -122,6 +126,7 @@ def make_dataset(
     source = Source(
         records,
         codecs,
+        landmarks,
         features,
         hint,
         batch_size=batch_size,

@@ -17,6 +17,7 @@ from tfrecord_lite.tensorflow.features import parse_tensors
 from tfrecord_lite.tensorflow.fed import feed
 from tfrecord_lite.tensorflow.native import Stretch, read_chunks, within
 from tfrecord_lite.tensorflow.scattered import ScatteredRecords
+from tfrecord_lite.tensorflow.stretches import cut
 from tfrecord_lite.tensorflow.tables import TableDataset
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.compression import Codec
+    from tfrecord_lite.tensorflow.stretches import Landmarks
 
 __all__ = ["Source"]
 
@@ -45,6 +47,7 @@ class Source:
 
     records: RecordSet
     codecs: list[Codec]
+    landmarks: list[Landmarks]
     features: Mapping[str, FeatureSpec]
     hint: str
     batch_size: int
@@ -82,10 +85,21 @@ class Source:
         if self.shuffle:
             chunks = self._chunks(_SHUFFLED_CHUNK, in_order=False)
             return self._parsed(self._shuffled(chunks.unbatch()), parse)
-        data = self._chunks(self.batch_size, in_order=self.deterministic)
-        if self.cache is None:
-            return self._parsed(data.repeat(self.repeat), parse)
-        return self._parsed(data, parse).cache(self.cache).repeat(self.repeat)
+        repeat = self.repeat if self.cache is None else 1
+        if self.share is not None and len(set(self.codecs)) == 1:
+            stretches = cut(self.landmarks, self.records.bases, self.share, self.batch_size)
+            data = stretches.read(
+                self.records.files,
+                self.codecs[0],
+                self.batch_size,
+                parse,
+                repeat=repeat,
+                deterministic=self.deterministic,
+            )
+        else:
+            chunks = self._chunks(self.batch_size, in_order=self.deterministic)
+            data = self._parsed(chunks.repeat(repeat), parse)
+        return data if self.cache is None else data.cache(self.cache).repeat(self.repeat)
 
     def _chunks(self, size: int, *, in_order: bool) -> Any:
         sources = [*map(Stretch, self.records.files, self.codecs)]

@@ -1,0 +1,109 @@
+"""Stretches: whole batches of consecutive records, each of which is read by itself."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from tf_backend.tensors import FEATURES, flat, ids, record
+
+import tfrecord_lite as tfr
+from tfrecord_lite.tensorflow import make_dataset, stretches
+from tfrecord_lite.tensorflow.stretches import cut, front, landmarks_of
+
+ID = {"id": FEATURES["id"]}
+sizes = st.lists(st.integers(16, 100_000), max_size=40)
+
+
+@given(
+    files=st.lists(st.tuples(sizes, st.booleans()), max_size=6),
+    batch_size=st.integers(1, 30),
+    part=st.tuples(st.integers(0, 100), st.integers(0, 100)),
+    aligned=st.booleans(),
+)
+def test_every_record_wanted_is_in_one_batch_and_in_order(files, batch_size, part, aligned):
+    bases = np.cumsum([0, *(len(lengths) for lengths, _ in files)])
+    begin, end = (int(bases[-1]) * share // 100 for share in sorted(part))
+    bounds = [np.cumsum([0, *lengths]) for lengths, _ in files]
+    start = begin if aligned else 0
+    landmarks = [
+        landmarks_of(
+            ends,
+            start - int(base) if start > base else (start - int(base)) % batch_size,
+            batch_size,
+        )
+        if has_landmarks
+        else front(int(ends[-1]))
+        for ends, base, (_, has_landmarks) in zip(bounds, bases, files, strict=False)
+    ]
+    found = cut(landmarks, bases, range(begin, end), batch_size)
+    at = begin
+    for first, last, offset, skip, take in found.rows.tolist():
+        # Where reading begins a record stands, from which it is so far to the one that is next.
+        record = int(np.flatnonzero(bounds[first] == offset)[0])
+        assert bases[first] + record + skip == at
+        assert bases[first] <= at < bases[first + 1]
+        at += take
+        assert bases[last - 1] < at <= bases[last]
+        batches = -(-take // batch_size)
+        assert take == batches * batch_size or at == end
+        assert batches <= found.batches
+        if files[first][1]:
+            assert skip == 0 or not aligned
+            assert bounds[first][record + skip] - offset < stretches._LANDMARK_BYTES
+    assert at == end
+    assert found.whole or end < bases[-1]
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Make stretches of a few records."""
+    monkeypatch.setattr(stretches, "_STRETCH_BYTES", 2000)
+    monkeypatch.setattr(stretches, "_LANDMARK_BYTES", 300)
+
+
+@pytest.fixture(params=[None, "GZIP"])
+def files(request, tmp_path):
+    """Write 200 records as files of 1, 3, 96 and 100."""
+    found, first = [], 0
+    for count in (1, 3, 96, 100):
+        found.append(str(tmp_path / f"part-{count}"))
+        records = [record(index) for index in range(first, first + count)]
+        tfr.write_records(found[-1], records, compression=request.param)
+        first += count
+    return found
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("held", [1 << 28, 1, 60_000])
+@pytest.mark.parametrize("shard", [(0, 1), (1, 3), (2, 3)])
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_read_in_order_or_all_of_it(files, monkeypatch, held, shard, deterministic):
+    monkeypatch.setattr(stretches, "_MOST_HELD_BYTES", held)
+    monkeypatch.setattr(stretches, "usable_cores", lambda: 4)
+    data = make_dataset(files, ID, batch_size=7, shard=shard, repeat=2, deterministic=deterministic)
+    expected = [*range(200 * shard[0] // shard[1], 200 * (shard[0] + 1) // shard[1])]
+    found = ids(data)
+    assert sorted(flat(found)) == sorted(expected * 2)
+    assert sorted(map(len, found)) == sorted(
+        2 * [len(expected[begin : begin + 7]) for begin in range(0, len(expected), 7)]
+    )
+    assert int(data.cardinality()) == len(found)
+    if deterministic:
+        assert flat(found) == expected * 2
+
+
+@pytest.mark.usefixtures("small")
+def test_what_would_be_too_much_to_hold_is_read_file_by_file(files, monkeypatch):
+    monkeypatch.setattr(stretches, "_MOST_HELD_BYTES", 1)
+    monkeypatch.setattr(stretches, "usable_cores", lambda: 4)
+    data = iter(make_dataset(files, ID, batch_size=1))
+    assert int(next(data)["id"][0]) == 0
+    # Nobody has opened it yet.
+    os.unlink(files[-1])
+    with pytest.raises(tf.errors.NotFoundError):
+        list(data)

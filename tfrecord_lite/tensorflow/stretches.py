@@ -1,0 +1,186 @@
+"""Whole batches of consecutive records, a few MB of them, that one thread reads and parses.
+
+TensorFlow's reader can begin at any byte of a plain file. So several of its threads can work on one
+file, and keep the order of many; and no record goes from one thread to another before it is parsed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfrecord_lite.integrity.schedule import usable_cores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.records.compression import Codec
+
+__all__ = ["Landmarks", "Stretches", "cut", "front", "landmarks_of"]
+
+# With less each beginning costs too much, more would be held in memory for nothing.
+_STRETCH_BYTES = 1 << 22
+# Landmarks are so far apart: what lies between one and the record that is wanted is read in vain.
+_LANDMARK_BYTES = 1 << 16
+_BUFFER_BYTES = 1 << 18
+# What is read ahead waits for its turn. Of a file that has to be read from its front that may be
+# much: for each thread TensorFlow holds what it is at, and twice as much again.
+_MOST_HELD_BYTES = 1 << 28
+_HELD_BY_EACH = 3
+
+
+class Landmarks(NamedTuple):
+    """Where a file can be read from: there stand the records with these numbers, int64 ``[n]``.
+
+    ``offsets`` are bytes, int64 ``[n]``. The first landmark is the front. ``raw_bytes`` is the size
+    of all frames, None where that is not known.
+    """
+
+    records: Int64Array
+    offsets: Int64Array
+    raw_bytes: int | None
+
+
+def landmarks_of(bounds: Int64Array, first: int = 0, batch_size: int = 1) -> Landmarks:
+    """Choose landmarks in a plain file whose frames have these bounds.
+
+    With the record ``first`` a batch is expected to begin; but they suit other batches as well.
+
+    >>> landmarks_of(np.arange(6) * 30_000, first=1, batch_size=3).records
+    array([0, 1, 2, 4])
+    """
+    size, count = int(bounds[-1]), len(bounds) - 1
+    at = np.arange(0, max(size, 1), _LANDMARK_BYTES)
+    records = np.searchsorted(bounds, at, "right") - 1
+    if count:
+        begins = np.arange(first, count, _step(size / count * batch_size) * batch_size)
+        records = np.unique(np.concatenate((records, begins)))
+    return Landmarks(records, bounds[records], size)
+
+
+def _step(batch_bytes: float) -> int:
+    """Return how many batches apart stretches may begin."""
+    return max(int(_LANDMARK_BYTES / batch_bytes), 1)
+
+
+def front(raw_bytes: int | None) -> Landmarks:
+    """Return the landmarks of a file that can be read from its front alone."""
+    return Landmarks(np.zeros(1, np.int64), np.zeros(1, np.int64), raw_bytes)
+
+
+class Stretches(NamedTuple):
+    """Stretches of files, in order.
+
+    A row of ``rows``, int64 ``[n, 5]``, is the numbers of its first file and of the first that is
+    no longer in it, the byte in the first file where to begin, and how many records to leave out
+    from there and to take then.
+    """
+
+    rows: Int64Array
+    batches: int
+    """The most in one."""
+    whole: bool
+    """Whether none ends before a batch is full, unless the files end."""
+    raw_bytes: float
+    """The size of the largest; infinite where that is not known."""
+
+    def read(
+        self,
+        files: Sequence[str],
+        codec: Codec,
+        batch_size: int,
+        parse: Callable[[Any], Any],
+        *,
+        repeat: int | None,
+        deterministic: bool,
+    ) -> Any:
+        """Return a dataset of batches, in the order of the records where ``deterministic``."""
+        skips = bool(self.rows[:, 3].any())
+
+        def records(first: Any, end: Any, offset: Any, skip: Any, take: Any) -> Any:
+            variant = tf.raw_ops.TFRecordDatasetV2(
+                filenames=tf.constant(files)[first:end],
+                compression_type=codec or "",
+                buffer_size=_BUFFER_BYTES,
+                byte_offsets=tf.pad([offset], [[0, end - first - 1]]),
+            )
+            data = tf.data.experimental.from_variant(variant, tf.TensorSpec((), tf.string))
+            # What passes single records on costs as much as half of reading them.
+            if skips:
+                data = data.skip(skip)
+            if self.whole:
+                return data.batch(batch_size).take(-(-take // batch_size))
+            return data.take(take).batch(batch_size)
+
+        # Each number by itself: of an unstacked row TensorFlow's optimizer dies.
+        data = tf.data.Dataset.from_tensor_slices(tuple(self.rows.T)).repeat(repeat)
+        threads = min(usable_cores(), len(self.rows))
+        together = self.batches
+        if self.raw_bytes * _HELD_BY_EACH * threads > _MOST_HELD_BYTES:
+            if deterministic:
+                threads = int(_MOST_HELD_BYTES / _HELD_BY_EACH / self.raw_bytes)
+            else:
+                # Nothing waits for its turn.
+                together = 1
+        if threads < 2:
+            return data.flat_map(records).map(parse, tf.data.AUTOTUNE, deterministic)
+        return data.interleave(
+            lambda *row: records(*row).map(parse),
+            cycle_length=threads,
+            block_length=together,
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=deterministic,
+        )
+
+
+def cut(
+    landmarks: Sequence[Landmarks], bases: Int64Array, wanted: range, batch_size: int
+) -> Stretches:
+    """Cut the records with the numbers ``wanted`` into stretches of whole batches.
+
+    ``bases`` are the numbers of each file's first record, and of the first that is in none.
+
+    >>> marks = landmarks_of(np.arange(6001) * 1000)
+    >>> cut([marks, marks], np.array([0, 6000, 12000]), range(11_000), 4096).rows
+    array([[      0,       2,       0,       0,    8192],
+           [      1,       2, 2162000,      30,    2808]])
+    """
+    rows = [np.empty((0, 5), np.int64)]
+    batches, largest = 1, 0.0
+    for number, marks in enumerate(landmarks):
+        base, end = bases[number : number + 2].tolist()
+        # The batches whose first record is in this file.
+        first = wanted.start + max(-(-(base - wanted.start) // batch_size), 0) * batch_size
+        count = -(-(min(end, wanted.stop) - first) // batch_size)
+        if count <= 0:
+            continue
+        raw_bytes = math.inf if marks.raw_bytes is None else max(marks.raw_bytes, 1)
+        batch_bytes = raw_bytes / (end - base) * batch_size
+        step = _step(batch_bytes)
+        together = min(math.ceil(_STRETCH_BYTES / batch_bytes / step) * step, count)
+        if len(marks.records) == 1:
+            together = count
+        begins = first + np.arange(0, count, together) * batch_size
+        ends = np.minimum(begins + together * batch_size, first + count * batch_size)
+        ends = np.minimum(ends, wanted.stop)
+        at = np.searchsorted(marks.records, begins - base, "right") - 1
+        rows.append(
+            np.stack(
+                (
+                    np.full(len(begins), number),
+                    np.searchsorted(bases, ends),
+                    marks.offsets[at],
+                    begins - base - marks.records[at],
+                    ends - begins,
+                ),
+                1,
+            )
+        )
+        batches = max(batches, together)
+        largest = max(largest, together * batch_bytes)
+    whole = wanted.stop == bases[-1] or len(wanted) % batch_size == 0
+    return Stretches(np.concatenate(rows), batches, whole, largest)
