@@ -53,14 +53,14 @@ def make_dataset(
     takes. Where ``features`` is None they are the manifest's, or are inferred from the first 1,000
     records.
 
-    The ``engine`` "tf.data" reads with ``tf.data.TFRecordDataset`` and parses with
-    ``tf.io.parse_example``; "numpy" is fed by `Dataset`, which is faster for plain files of small
-    records (benchmarks/results/shards.md), and gives equal batches (but for odd encodings, of which
-    TensorFlow loses values). Both check the checksums of every
+    The ``engine`` "tf.data" reads with TensorFlow's ``TFRecordDataset``, several stretches of the
+    files at once, and parses with ``tf.io.parse_example``; "numpy" is fed by `Dataset`, which is
+    faster for plain files of small records (benchmarks/results/shards.md), and gives equal batches
+    (but for odd encodings, of which TensorFlow loses values). Both check the checksums of every
     record. ``shuffle``, ``seed``, ``shard`` and ``repeat`` mean what they mean for `Dataset`, each
     epoch in another order; the order of a shuffle is each engine's own. With ``deterministic``,
     batches without a shuffle have the order of the files, and a shuffle the order of its seed;
-    otherwise TensorFlow may hand out what comes first.
+    otherwise TensorFlow may hand out what comes first, which makes large compressed files faster.
 
     ``cache`` keeps in memory, or in the file that it names, what was read in the first epoch:
     batches, or records where they are to be shuffled anew. ``map`` is called with each dict, in a

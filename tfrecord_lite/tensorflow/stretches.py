@@ -7,6 +7,7 @@ file, and keep the order of many; and no record goes from one thread to another 
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,8 @@ _BUFFER_BYTES = 1 << 18
 # much: for each thread TensorFlow holds what it is at, and twice as much again.
 _MOST_HELD_BYTES = 1 << 28
 _HELD_BY_EACH = 3
+# For each record that is read in vain there are so many at least that are not.
+_LEAST_PER_SKIPPED = 10
 
 
 class Landmarks(NamedTuple):
@@ -81,10 +84,12 @@ class Stretches(NamedTuple):
     """
 
     rows: Int64Array
+    aligned: bool
+    """Whether each begins with a batch; otherwise each is of one file."""
+    complete: bool
+    """Whether none ends before a batch is full, unless its last file ends."""
     batches: int
     """The most in one."""
-    whole: bool
-    """Whether none ends before a batch is full, unless the files end."""
     raw_bytes: float
     """The size of the largest; infinite where that is not known."""
 
@@ -101,7 +106,7 @@ class Stretches(NamedTuple):
         """Return a dataset of batches, in the order of the records where ``deterministic``."""
         skips = bool(self.rows[:, 3].any())
 
-        def records(first: Any, end: Any, offset: Any, skip: Any, take: Any) -> Any:
+        def batches(first: Any, end: Any, offset: Any, skip: Any, take: Any) -> Any:
             variant = tf.raw_ops.TFRecordDatasetV2(
                 filenames=tf.constant(files)[first:end],
                 compression_type=codec or "",
@@ -112,13 +117,16 @@ class Stretches(NamedTuple):
             # What passes single records on costs as much as half of reading them.
             if skips:
                 data = data.skip(skip)
-            if self.whole:
+            if self.complete:
                 return data.batch(batch_size).take(-(-take // batch_size))
             return data.take(take).batch(batch_size)
 
         # Each number by itself: of an unstacked row TensorFlow's optimizer dies.
-        data = tf.data.Dataset.from_tensor_slices(tuple(self.rows.T)).repeat(repeat)
-        threads = min(usable_cores(), len(self.rows))
+        rows = tf.data.Dataset.from_tensor_slices(tuple(self.rows.T))
+        times = 1
+        if self.aligned:
+            rows, times = rows.repeat(repeat), repeat or sys.maxsize
+        threads = min(usable_cores(), len(self.rows) * times)
         together = self.batches
         if self.raw_bytes * _HELD_BY_EACH * threads > _MOST_HELD_BYTES:
             if deterministic:
@@ -126,22 +134,29 @@ class Stretches(NamedTuple):
             else:
                 # Nothing waits for its turn.
                 together = 1
+        inside = self.aligned and threads > 1
         if threads < 2:
-            return data.flat_map(records).map(parse, tf.data.AUTOTUNE, deterministic)
-        return data.interleave(
-            lambda *row: records(*row).map(parse),
-            cycle_length=threads,
-            block_length=together,
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=deterministic,
-        )
+            data = rows.flat_map(batches)
+        else:
+            data = rows.interleave(
+                (lambda *row: batches(*row).map(parse)) if inside else batches,
+                cycle_length=threads,
+                block_length=together,
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=deterministic,
+            )
+        if not self.aligned:
+            data = data.rebatch(batch_size).repeat(repeat)
+        return data if inside else data.map(parse, tf.data.AUTOTUNE, deterministic)
 
 
 def cut(
     landmarks: Sequence[Landmarks], bases: Int64Array, wanted: range, batch_size: int
 ) -> Stretches:
-    """Cut the records with the numbers ``wanted`` into stretches of whole batches.
+    """Cut the records with the numbers ``wanted`` into stretches.
 
+    They are of whole batches, unless too much would be read twice: what a batch has of a file in
+    which it does not begin is read again by who has to find the first batch of that file.
     ``bases`` are the numbers of each file's first record, and of the first that is in none.
 
     >>> marks = landmarks_of(np.arange(6001) * 1000)
@@ -149,24 +164,40 @@ def cut(
     array([[      0,       2,       0,       0,    8192],
            [      1,       2, 2162000,      30,    2808]])
     """
+    found = _cut(landmarks, bases, wanted, batch_size, aligned=True)
+    if found.rows[:, 3].sum() * _LEAST_PER_SKIPPED > len(wanted):
+        return _cut(landmarks, bases, wanted, batch_size, aligned=False)
+    return found
+
+
+def _cut(
+    landmarks: Sequence[Landmarks],
+    bases: Int64Array,
+    wanted: range,
+    batch_size: int,
+    *,
+    aligned: bool,
+) -> Stretches:
     rows = [np.empty((0, 5), np.int64)]
-    batches, largest = 1, 0.0
+    most, largest = 1, 0.0
     for number, marks in enumerate(landmarks):
         base, end = bases[number : number + 2].tolist()
-        # The batches whose first record is in this file.
-        first = wanted.start + max(-(-(base - wanted.start) // batch_size), 0) * batch_size
-        count = -(-(min(end, wanted.stop) - first) // batch_size)
+        first, stop = max(base, wanted.start), min(end, wanted.stop)
+        if aligned:
+            # The batches whose first record is in this file.
+            first = wanted.start - (wanted.start - first) // batch_size * batch_size
+        count = -(-(stop - first) // batch_size)
         if count <= 0:
             continue
         raw_bytes = math.inf if marks.raw_bytes is None else max(marks.raw_bytes, 1)
         batch_bytes = raw_bytes / (end - base) * batch_size
-        step = _step(batch_bytes)
-        together = min(math.ceil(_STRETCH_BYTES / batch_bytes / step) * step, count)
-        if len(marks.records) == 1:
-            together = count
+        together = count
+        if len(marks.records) > 1 and aligned:
+            step = _step(batch_bytes)
+            together = min(math.ceil(_STRETCH_BYTES / batch_bytes / step) * step, count)
         begins = first + np.arange(0, count, together) * batch_size
-        ends = np.minimum(begins + together * batch_size, first + count * batch_size)
-        ends = np.minimum(ends, wanted.stop)
+        last = min(first + count * batch_size, wanted.stop) if aligned else stop
+        ends = np.minimum(begins + together * batch_size, last)
         at = np.searchsorted(marks.records, begins - base, "right") - 1
         rows.append(
             np.stack(
@@ -180,7 +211,7 @@ def cut(
                 1,
             )
         )
-        batches = max(batches, together)
+        most = max(most, together)
         largest = max(largest, together * batch_bytes)
-    whole = wanted.stop == bases[-1] or len(wanted) % batch_size == 0
-    return Stretches(np.concatenate(rows), batches, whole, largest)
+    complete = wanted.stop == bases[-1] or (aligned and len(wanted) % batch_size == 0)
+    return Stretches(np.concatenate(rows), aligned, complete, most, largest)
