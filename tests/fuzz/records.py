@@ -21,7 +21,7 @@ from tfrecord_lite.dataset.access.index import RecordIndex, StaleIndexError
 from tfrecord_lite.dataset.access.record_file import RecordFile
 from tfrecord_lite.dataset.shards.manifest import Manifest, find_manifest
 from tfrecord_lite.errors import Damage, TFRecordError
-from tfrecord_lite.records import RecordReader, inflate, write_records
+from tfrecord_lite.records import RecordReader, ahead, inflate, write_records
 from tfrecord_lite.records.positions import PositionedFile
 
 MOST = 1 << 20  # max_record_bytes
@@ -106,7 +106,7 @@ def accounted(
 
 
 def compression(data: bytes) -> str:
-    """A compressed file gives what zlib finds in it, with zlib and with isal."""
+    """A compressed file gives what zlib finds in it, with zlib, with isal, and ahead."""
     choices = Choices(data)
     sizes = choices.take(4)
     content = crafted(choices)
@@ -122,9 +122,13 @@ def compression(data: bytes) -> str:
     if kind == "compression":
         # isal looks at a trailer when all of it is there: one that is wrong and cut is cut for it.
         kinds.add("truncated")
-    for engine in (None, inflate._isal()):
-        with mock.patch.object(inflate, "_isal", lambda engine=engine: engine):
-            for source in (io.BytesIO(file), Chopped(file, sizes)):
+    path = put("compressed", file)
+    for engine in (None, inflate.isal()):
+        with (
+            mock.patch.object(inflate, "isal", lambda engine=engine: engine),
+            mock.patch.multiple(ahead, _LEAST_BYTES=1, usable_cores=lambda: 2),
+        ):
+            for source in (io.BytesIO(file), Chopped(file, sizes), path):
                 with RecordReader(source, compression=codec, max_record_bytes=MOST) as reader:
                     found, how = drain(reader)
                     assert (found, how in kinds) == (expected.records, True), (engine, how)

@@ -24,19 +24,9 @@ from tfrecord_lite import (
     TruncatedRecordError,
     write_records,
 )
-from tfrecord_lite.records import inflate
 
 PLAIN = frames(THREE)
 BOUNDS = [0, 19, 41, 78]
-
-
-@pytest.fixture(params=["isal", "zlib"])
-def engine(request, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "isal":
-        pytest.importorskip("isal")
-    else:
-        monkeypatch.setattr(inflate, "_isal", lambda: None)
-    return request.param
 
 
 def read(data: bytes, **options) -> tuple[list[bytes], TFRecordError | None]:

@@ -22,7 +22,7 @@ from tfrecord_lite.records.storage import Source
 
 @pytest.fixture(autouse=True)
 def _without_isal(monkeypatch) -> None:
-    monkeypatch.setattr(inflate, "_isal", lambda: None)
+    monkeypatch.setattr(inflate, "isal", lambda: None)
 
 
 def inflated(data: bytes, limit: int) -> tuple[bytes, str]:

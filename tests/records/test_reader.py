@@ -24,7 +24,7 @@ from tfrecord_lite import (
     read_records,
     write_records,
 )
-from tfrecord_lite.records import inflate, storage
+from tfrecord_lite.records import storage
 
 
 class Dribble(io.RawIOBase):
@@ -49,15 +49,6 @@ class OnlyRead:
 
     def __init__(self, data: bytes) -> None:
         self.read = io.BytesIO(data).read
-
-
-@pytest.fixture(params=["isal", "zlib"])
-def engine(request, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "isal":
-        pytest.importorskip("isal")
-    else:
-        monkeypatch.setattr(inflate, "_isal", lambda: None)
-    return request.param
 
 
 @pytest.mark.usefixtures("engine")

@@ -30,15 +30,6 @@ BOUNDS = [0, 21, 127, 143, 168]
 PLAIN = frames(FOUR)
 
 
-@pytest.fixture(params=["isal", "zlib"])
-def engine(request, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "isal":
-        pytest.importorskip("isal")
-    else:
-        monkeypatch.setattr(inflate, "_isal", lambda: None)
-    return request.param
-
-
 def sources(data: bytes, folder: Path) -> list[object]:
     """The same bytes as a path, an open file, and pipes of two paces."""
     path = folder / "damaged"
@@ -691,7 +682,7 @@ def test_row_20_members_made_to_lie_inside_one_another(tmp_path, monkeypatch) ->
         return data
 
     monkeypatch.setattr(inflate.InflatedSource, "_inflate", counting)
-    monkeypatch.setattr(inflate, "_isal", lambda: None)
+    monkeypatch.setattr(inflate, "isal", lambda: None)
     start = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
     totals = []
     for count in (50, 100, 200):

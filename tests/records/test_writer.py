@@ -49,15 +49,6 @@ def inflated(data: bytes, options: dict) -> bytes:
     return zlib.decompress(data) if options.get("compression") == "ZLIB" else data
 
 
-@pytest.fixture(params=["isal", "zlib"])
-def engine(request, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "isal":
-        pytest.importorskip("isal")
-    else:
-        monkeypatch.setitem(sys.modules, "isal", None)
-    return request.param
-
-
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("how", OPTIONS)
 @pytest.mark.parametrize("name", FILES)

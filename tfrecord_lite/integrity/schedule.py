@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tfrecord_lite.dataset.epochs.workers import Workers
 from tfrecord_lite.integrity.check import Part
 from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.cores import usable_cores
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 from tfrecord_lite.records.head import HEAD_BYTES
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import CompressionOrAuto, PathOrFile
     from tfrecord_lite.integrity.check import Checker
 
-__all__ = ["Schedule", "usable_cores"]
+__all__ = ["Schedule"]
 
 # Plain files are cut into parts of this size at most.
 _PART_BYTES = 1 << 27
@@ -33,13 +34,6 @@ _LEAST_TO_DECODE_IN_PROCESSES = 1 << 29
 _LARGE_RECORD_BYTES = 1 << 13
 # Each holds a few MB.
 _MOST_THREADS = 8
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # pragma: no cover - not on Linux
 
 
 class Schedule:

@@ -8,7 +8,7 @@ names, in capitals, and takes any other as "none" without a word; here another n
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 
@@ -17,13 +17,22 @@ if TYPE_CHECKING:
 
     Codec: TypeAlias = Literal["GZIP", "ZLIB"] | None
 
-__all__ = ["GZIP_WBITS", "ZLIB_WBITS", "codec_named", "find_codec"]
+__all__ = ["GZIP_WBITS", "ZLIB_WBITS", "codec_named", "find_codec", "isal"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 # With deflate, the only method there is.
 GZIP_START = b"\x1f\x8b\x08"
 GZIP_WBITS = 31
 ZLIB_WBITS = 15
+
+
+def isal() -> Any:
+    """Return isal's zlib, some four times as fast as zlib, where it is installed."""
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return None
+    return isal_zlib
 
 
 def codec_named(compression: str | None) -> Codec:

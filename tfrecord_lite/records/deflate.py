@@ -26,7 +26,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tfrecord_lite.records.checksum import masked_crc32c
-from tfrecord_lite.records.compression import GZIP_WBITS, ZLIB_WBITS
+from tfrecord_lite.records.compression import GZIP_WBITS, ZLIB_WBITS, isal
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -146,10 +146,9 @@ class _BlockedGzip:
 
 def _engine_for(level: int | None) -> tuple[Any, int]:
     """Return zlib for a level that the caller names, else isal where it is installed."""
-    if level is None:
-        try:
-            from isal import isal_zlib
-        except ImportError:
-            return zlib, zlib.Z_DEFAULT_COMPRESSION
-        return isal_zlib, isal_zlib.ISAL_DEFAULT_COMPRESSION
-    return zlib, level
+    if level is not None:
+        return zlib, level
+    engine = isal()
+    if engine is None:
+        return zlib, zlib.Z_DEFAULT_COMPRESSION
+    return engine, engine.ISAL_DEFAULT_COMPRESSION

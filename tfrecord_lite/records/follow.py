@@ -43,6 +43,10 @@ class OpenedFile(NamedTuple):
     codec: Codec
     stream: BlockStream
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self.stream.source.close()
+
 
 class FollowedStream:
     """The blocks of a file that is waited for; otherwise as `BlockStream`.
@@ -77,7 +81,7 @@ class FollowedStream:
                 file = self._open_file()
                 if os.path.samestat(os.fstat(handle), os.stat(self._path)):
                     return handle, file
-                file.source.close()
+                file.close()
             except BaseException:
                 os.close(handle)
                 raise
@@ -115,7 +119,7 @@ class FollowedStream:
                 self._idle.notify_all()
 
     def _let_go(self) -> None:
-        self.file.source.close()
+        self.file.close()
         os.close(self._handle)
 
     def read_block(self) -> RecordBlock | None:

@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.errors import CompressionError, TFRecordError, TruncatedRecordError
-from tfrecord_lite.records.compression import GZIP_START, GZIP_WBITS, ZLIB_WBITS
+from tfrecord_lite.records.ahead import MembersAhead
+from tfrecord_lite.records.compression import GZIP_START, GZIP_WBITS, ZLIB_WBITS, isal
 from tfrecord_lite.records.deflate import MEMBER_HEADER
 
 if TYPE_CHECKING:
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["InflatedSource"]
 
 _INPUT_BYTES = 1 << 18
-
-
-def _isal() -> Any:
-    """Return isal's zlib, some four times as fast as zlib, where it is installed."""
-    try:
-        from isal import isal_zlib
-    except ImportError:
-        return None
-    return isal_zlib
 
 
 class InflatedSource:
@@ -46,11 +38,14 @@ class InflatedSource:
     def __init__(self, source: Source, codec: Literal["GZIP", "ZLIB"]) -> None:
         self.path = source.path
         self._source = source
+        self._ahead = MembersAhead(source) if codec == "GZIP" and source.positional else None
+        # What is left of a member that was inflated ahead.
+        self._whole = memoryview(b"")
         self.codec = codec
         self._wbits = GZIP_WBITS if codec == "GZIP" else ZLIB_WBITS
         # isal cannot copy a decoder's state; after a failure it takes the member anew, which needs
         # a seek.
-        self._engine: Any = (source.seekable and _isal()) or zlib
+        self._engine: Any = (source.seekable and isal()) or zlib
         self._errors = (zlib.error, getattr(self._engine, "error", zlib.error))
         self._decoder: Any = None
         self._chunk = bytearray(_INPUT_BYTES)
@@ -114,6 +109,12 @@ class InflatedSource:
         if self._failure is not None:
             raise self._failure
         while True:
+            if self._whole or (self._decoder is None and self._take_whole()):
+                count = min(len(view), len(self._whole))
+                view[:count] = self._whole[:count]
+                self._whole = self._whole[count:]
+                self._member_size += count
+                return count
             if self._decoder is None:
                 if not self._input and not self._more_input():
                     return 0
@@ -148,6 +149,7 @@ class InflatedSource:
         """Take what stands here for a member, with such numbers."""
         self._decoder = None
         self._failure = None
+        self._whole = memoryview(b"")
         self.raw_begin, self._member_size = raw_begin, 0
         self.first_record, self.member_head = first_record, b""
 
@@ -156,6 +158,27 @@ class InflatedSource:
         self._input += memoryview(self._chunk)[:count]
         self.furthest = max(self.furthest, self._source.offset)
         return count > 0
+
+    def _take_whole(self) -> bool:
+        """Take a member that was inflated ahead, if that can be."""
+        found = None if self._ahead is None else self._ahead.take(self.offset)
+        if found is None:
+            return False
+        self._count_member()
+        self.raw_begin, self._member_size = self.raw_offset, 0
+        self.member_begin, self.member_head = self.offset, found.head
+        self._members += 1
+        self.go_to(found.end)
+        self.furthest = max(self.furthest, found.end)
+        self._whole = memoryview(found.frames)
+        return True
+
+    def close(self) -> None:
+        """Close the source, once no thread reads it any more."""
+        if self._ahead is not None:
+            self._ahead.close()
+        self._whole = memoryview(b"")
+        self._source.close()
 
     def _begin_member(self) -> None:
         if self._members and self.codec == "ZLIB":

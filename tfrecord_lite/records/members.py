@@ -10,7 +10,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tfrecord_lite.errors import CompressionError, TruncatedRecordError
-from tfrecord_lite.records.compression import GZIP_WBITS
+from tfrecord_lite.records.compression import GZIP_WBITS, isal
 from tfrecord_lite.records.deflate import (
     EMPTY_MEMBER,
     MEMBER_HEADER,
@@ -19,7 +19,6 @@ from tfrecord_lite.records.deflate import (
     member_header,
 )
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
-from tfrecord_lite.records.inflate import _isal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,7 +134,7 @@ def inflate_member(data: bytes, member: Member) -> bytes:
 
     No more is inflated than the header states.
     """
-    engine = _isal() or zlib
+    engine = isal() or zlib
     decoder = engine.decompressobj(wbits=GZIP_WBITS)
     try:
         frames: bytes = decoder.decompress(data, member.raw_bytes + 1)

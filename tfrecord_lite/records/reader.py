@@ -247,7 +247,7 @@ class RecordReader(Closing):
 
     def close(self) -> None:
         """Close the file, where it was opened here. Closing twice is harmless."""
-        (self._follower or self._file.source).close()
+        (self._follower or self._file).close()
         self._pending = iter(())
 
     def __reduce__(self) -> tuple[Any, ...]:

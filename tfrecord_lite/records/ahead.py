@@ -1,0 +1,117 @@
+"""The members of a blocked gzip file, inflated in threads before they are asked for."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.records.cores import usable_cores
+from tfrecord_lite.records.deflate import MEMBER_HEADER
+from tfrecord_lite.records.members import Member, inflate_member, read_member
+
+if TYPE_CHECKING:
+    from tfrecord_lite.records.storage import Source
+
+__all__ = ["InflatedMember", "MembersAhead"]
+
+# To hand a smaller member to a thread takes as long as to inflate it; and of larger ones too much
+# would be in memory.
+_LEAST_BYTES = 1 << 16
+_MOST_BYTES = 1 << 22
+_MOST_THREADS = 8
+
+
+class InflatedMember(NamedTuple):
+    """A member that is whole and all of whose checksums hold."""
+
+    head: bytes
+    end: int
+    """The compressed byte behind it."""
+    frames: bytes
+
+
+class _Ahead(NamedTuple):
+    begin: int
+    head: bytes
+    member: Member
+    frames: Future[bytes | None]
+
+
+class MembersAhead:
+    """Inflates members of a file that `Source.read_at` reads, in threads; it never raises.
+
+    Threads read and inflate without the interpreter, so as many are at work as there are cores. The
+    pool is made when there is something to do.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._threads = min(usable_cores(), _MOST_THREADS)
+        self._pool: ThreadPoolExecutor | None = None
+        self._owner = os.getpid()
+        self._ahead: deque[_Ahead] = deque()
+
+    def take(self, begin: int) -> InflatedMember | None:
+        """Return the member that begins at this compressed byte.
+
+        None where no member with a header of ours stands there, and one behind it; where it is
+        damaged; or where it is not worth the effort. Whoever reads on from there finds out what is
+        wrong.
+        """
+        if self._threads < 2:
+            return None
+        if self._owner != os.getpid():
+            # A forked child has no threads.
+            self._ahead, self._pool, self._owner = deque(), None, os.getpid()  # pragma: no cover
+        if self._ahead and self._ahead[0].begin != begin:
+            self.close()
+        while len(self._ahead) <= self._threads and self._submit(begin):
+            pass
+        if not self._ahead:
+            return None
+        ahead = self._ahead.popleft()
+        frames = ahead.frames.result()
+        if frames is None:
+            return None
+        return InflatedMember(ahead.head, begin + ahead.member.size, frames)
+
+    def _submit(self, begin: int) -> bool:
+        """Have the next member inflated; or the one that begins at ``begin`` if there is none."""
+        if self._ahead:
+            last = self._ahead[-1]
+            begin = last.begin + last.member.size
+        head = self._read(MEMBER_HEADER.size, begin)
+        member = read_member(head)
+        if member is None or not _LEAST_BYTES <= member.raw_bytes <= _MOST_BYTES:
+            return False
+        # A file of one member is read as fast without a thread.
+        if not self._ahead and len(self._read(1, begin + member.size)) < 1:
+            return False
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, "tfrecord_lite-inflate")
+        self._ahead.append(
+            _Ahead(begin, head, member, self._pool.submit(self._inflate, begin, member))
+        )
+        return True
+
+    def _inflate(self, begin: int, member: Member) -> bytes | None:
+        try:
+            return inflate_member(self._read(member.size, begin), member)
+        except TFRecordError:
+            return None
+
+    def _read(self, size: int, begin: int) -> bytes:
+        try:
+            return self._source.read_at(size, begin)
+        except OSError:
+            return b""
+
+    def close(self) -> None:
+        """Let go of all that is ahead; no thread uses the source any more."""
+        if self._pool is not None and self._owner == os.getpid():
+            self._pool.shutdown(cancel_futures=True)
+        self._ahead.clear()
+        self._pool = None
