@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["InflatedMember", "MembersAhead"]
 
-# To hand a smaller member to a thread takes as long as to inflate it; and of larger ones too much
-# would be in memory.
+# To hand a smaller member to a thread takes as long as to inflate it.
 _LEAST_BYTES = 1 << 16
-_MOST_BYTES = 1 << 22
+# So much is in memory, inflated, before it is asked for.
+_MOST_BYTES = 1 << 23
 _MOST_THREADS = 8
 
 
@@ -85,7 +85,9 @@ class MembersAhead:
             begin = last.begin + last.member.size
         head = self._read(MEMBER_HEADER.size, begin)
         member = read_member(head)
-        if member is None or not _LEAST_BYTES <= member.raw_bytes <= _MOST_BYTES:
+        if member is None or member.raw_bytes < _LEAST_BYTES:
+            return False
+        if sum(ahead.member.raw_bytes for ahead in self._ahead) + member.raw_bytes > _MOST_BYTES:
             return False
         # A file of one member is read as fast without a thread.
         if not self._ahead and len(self._read(1, begin + member.size)) < 1:
