@@ -21,7 +21,7 @@ WORK = HERE.parents[1] / ".fuzz"
 TIMEOUT = 60  # seconds that one input may take; by the clock, and the machine may be busy
 MEMORY = 2048  # MiB
 # A process that is instrumented slowly grows, whatever the target does, so it is not kept for long.
-SPAN = 200  # seconds
+SPAN = 100  # seconds
 LONGEST = 4096  # bytes of an input
 
 

@@ -143,7 +143,6 @@ def our_readings(
     Worker processes are started anew each time, and read all files once before the clock starts:
     otherwise what they have read while others were measured would be counted as read in no time.
     """
-
     alone = Dataset(paths, features, batch_size=batch_size, repeat=repeat)
     each = len(alone) // repeat
 
