@@ -145,6 +145,8 @@ def test_lengths_are_compared_with_those_that_the_frames_state(index: int) -> No
         # Every checksum holds.
         assert not checksum._block_is_intact(buffer, starts, lengths)
         assert buffer.tobytes() == b"".join(other)
+        assert checksum.first_bad_length(buffer, starts, lengths) == index
+        assert checksum.first_bad_record(buffer, starts, lengths) == index
 
 
 def test_a_length_beyond_32_bits_is_refused() -> None:

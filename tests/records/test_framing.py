@@ -86,7 +86,7 @@ def test_scan_finds_whole_frames_wherever_the_buffer_is_cut() -> None:
     ends = np.cumsum([len(record) + 16 for record in records])
     for end in range(len(data) + 1):
         count = int(np.searchsorted(ends, end, "right"))
-        for short in (False, True):
+        for short in (False, True, None):
             starts, lengths = scan_frames(np.frombuffer(data, np.uint8), 0, end, short=short)
             found = [data[s : s + n] for s, n in zip(starts, lengths, strict=True)]
             assert found == records[:count]
@@ -95,7 +95,7 @@ def test_scan_finds_whole_frames_wherever_the_buffer_is_cut() -> None:
 
 def test_scan_survives_hostile_lengths() -> None:
     for length in (2**30, 2**62, 2**63, 2**64 - 1, 2**64 - 16):
-        for short in (False, True):
+        for short in (False, True, None):
             data = np.frombuffer(header(length) + bytes(64), np.uint8)
             starts, _ = scan_frames(data, 0, 76, short=short)
             assert len(starts) == 0
@@ -171,7 +171,7 @@ def test_a_run_of_equal_frames_is_found_at_once(length: int) -> None:
 def test_where_no_byte_is_left_none_is_looked_at() -> None:
     buffer = np.frombuffer(frames([b"x"] * 5), np.uint8)
     for begin in range(len(buffer) - 15, len(buffer) + 1):
-        for short in (False, True):
+        for short in (False, True, None):
             assert len(scan_frames(buffer, begin, len(buffer), short=short)[0]) == 0
 
 

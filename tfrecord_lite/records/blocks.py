@@ -81,7 +81,7 @@ class BlockStream:
         self._large: LargeRecord | None = None
         self._finished = False
         # Whether all records of the last block were short, as a guess at the next.
-        self._short = False
+        self._short: bool | None = None
         self._scan_bytes = DEFAULT_BLOCK_BYTES
         self.record = 0
         """The number of the next record."""

@@ -162,9 +162,13 @@ def first_bad_length(buffer: Uint8Array, starts: Int64Array, lengths: Int64Array
     headers[:, 0] = ~headers[:, 0]
     if intact and crc32c(headers, _UINT32) == _UINT32:
         return len(starts)
-    for index, start in enumerate(starts.tolist()):
-        header = buffer[start - 12 : start].tobytes()
-        if masked_crc32c(header[:8]) != int.from_bytes(header[8:], "little"):
+    for index, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
+        stated = buffer[start - 12 : start - 4].tobytes()
+        stored = buffer[start - 4 : start].tobytes()
+        # A header may be intact and have another length than an index that led here says.
+        if int.from_bytes(stated, "little") != length or int.from_bytes(
+            stored, "little"
+        ) != masked_crc32c(stated):
             return index
     return len(starts)
 
