@@ -57,11 +57,11 @@ KINDS = {"A": ("A", None), "B": ("B", None), "B as arrays": ("B", RAW_IMAGE)}
 def shards_of(name: str, compression: Any, count: int, *, quick: bool) -> Manifest:
     """Return the manifest of a workload's records as so many shards, which are written once."""
     workload = WORKLOADS[name]
-    source = workload.file(compression, quick=quick)
-    target = f"{source}-in-{count}"
+    source = workload.file(quick=quick)
+    target = f"{source}-in-{count}{'' if compression is None else '-' + compression}"
     path = f"{target}.manifest.json"
     if not os.path.exists(path):
-        size = -(-workload.size(compression, quick=quick) // count)
+        size = -(-workload.size(quick=quick) // count)
         with ShardWriter(target, records_per_shard=size, compression=compression) as writer:
             writer.write_many(read_records(source))
     return Manifest.load(path)

@@ -60,7 +60,8 @@ def make_dataset(
     record. ``shuffle``, ``seed``, ``shard`` and ``repeat`` mean what they mean for `Dataset`, each
     epoch in another order; the order of a shuffle is each engine's own. With ``deterministic``,
     batches without a shuffle have the order of the files, and a shuffle the order of its seed;
-    otherwise TensorFlow may hand out what comes first, which makes large compressed files faster.
+    otherwise TensorFlow may hand out what comes first. That is faster for large compressed files:
+    in order several of these are read at once only while what waits for its turn has some 512 MB.
 
     ``cache`` keeps in memory, or in the file that it names, what was read in the first epoch:
     batches, or records where they are to be shuffled anew. ``map`` is called with each dict, in a

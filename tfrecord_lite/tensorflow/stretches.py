@@ -30,7 +30,7 @@ _LANDMARK_BYTES = 1 << 16
 _BUFFER_BYTES = 1 << 18
 # What is read ahead waits for its turn. Of a file that has to be read from its front that may be
 # much: for each thread TensorFlow holds what it is at, and twice as much again.
-_MOST_HELD_BYTES = 1 << 28
+_MOST_HELD_BYTES = 1 << 29
 _HELD_BY_EACH = 3
 # For each record that is read in vain there are so many at least that are not.
 _LEAST_PER_SKIPPED = 10
