@@ -129,6 +129,24 @@ def test_a_file_that_fails_to_be_read_says_so(path: Path, monkeypatch) -> None:
             list(reader)
 
 
+def test_without_threads_it_is_read_all_the_same(path: Path, monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ahead.ThreadPoolExecutor, "submit", refuse)
+    with RecordReader(path) as reader:
+        assert list(reader) == RECORDS
+
+
+@pytest.mark.parametrize("size", [1 << 62, (1 << 64) - 1, 1 << 40])
+def test_row_20_no_size_that_is_stated_decides_what_is_read(tmp_path, size) -> None:
+    whole = member(frames([b"x" * 1000] * 3))
+    path = tmp_path / "a"
+    path.write_bytes(whole + member(frames([b"y" * 1000] * 3), size=size) + whole)
+    with RecordReader(path) as reader:
+        assert list(reader) == [b"x" * 1000] * 3 + [b"y" * 1000] * 3 + [b"x" * 1000] * 3
+
+
 def test_small_and_large_members_are_left_to_the_reader(path: Path, monkeypatch) -> None:
     for name, value in (("_LEAST_BYTES", 1 << 20), ("_MOST_BYTES", 10)):
         with monkeypatch.context() as patch:

@@ -85,7 +85,8 @@ class MembersAhead:
             begin = last.begin + last.member.size
         head = self._read(MEMBER_HEADER.size, begin)
         member = read_member(head)
-        if member is None or member.raw_bytes < _LEAST_BYTES:
+        # Whoever compresses makes nothing twice as large: no such number decides what is read.
+        if member is None or not _LEAST_BYTES <= member.raw_bytes >= member.size // 2:
             return False
         if sum(ahead.member.raw_bytes for ahead in self._ahead) + member.raw_bytes > _MOST_BYTES:
             return False
@@ -94,9 +95,12 @@ class MembersAhead:
             return False
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, "tfrecord_lite-inflate")
-        self._ahead.append(
-            _Ahead(begin, head, member, self._pool.submit(self._inflate, begin, member))
-        )
+        try:
+            frames = self._pool.submit(self._inflate, begin, member)
+        except RuntimeError:
+            # The interpreter is about to end, or the system has no more threads.
+            return False
+        self._ahead.append(_Ahead(begin, head, member, frames))
         return True
 
     def _inflate(self, begin: int, member: Member) -> bytes | None:
