@@ -290,7 +290,7 @@ def test_row_15_blocked_gzip_cut_at_every_byte(tmp_path):
         if size in ends:
             assert len(RecordIndex.build(path)) == 3
         else:
-            with pytest.raises((TruncatedRecordError, CompressionError)):
+            with pytest.raises(TruncatedRecordError):
                 RecordIndex.build(path)
 
 

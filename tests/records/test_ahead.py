@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from frames import frames, member
 
-from tfrecord_lite import CompressionError, RecordReader, write_records
+from tfrecord_lite import CompressionError, Damage, RecordReader, write_records
 from tfrecord_lite.records import ahead, inflate
 
 RECORDS = [random.Random(n).randbytes(n) for n in range(400)]
@@ -115,6 +115,33 @@ def test_a_member_that_is_not_what_it_states_is_met_in_its_place(tmp_path, state
         else:
             assert len(got) == 12
     assert got == [b"x" * (number // 3) for number in range(len(got))]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_behind_damage_all_places_are_the_same(seed: int, tmp_path, monkeypatch) -> None:
+    """However the calls were cut that inflated what came before it."""
+    rng = random.Random(seed)
+    path = tmp_path / "a"
+    records = [rng.randbytes(rng.randrange(200)) for _ in range(40)]
+    write_records(path, records, compression="GZIP", block_bytes=rng.choice([300, 1000]))
+    data = bytearray(path.read_bytes())
+    for _ in range(rng.randrange(1, 3)):
+        at = rng.randrange(len(data))
+        data[at : at + 4] = rng.randbytes(4)
+    path.write_bytes(data)
+    found = []
+    for cores in (1, 3):
+        monkeypatch.setattr(ahead, "usable_cores", lambda cores=cores: cores)
+        damage: list[Damage] = []
+        with RecordReader(path, on_damage=damage.append) as reader:
+            reader.block_bytes = 1 << 10
+            places = [
+                (block.first_record + index, block.offset(index), block[index])
+                for block in reader.blocks()
+                for index in range(len(block))
+            ]
+        found.append((places, [(place.begin, place.end, place.record) for place in damage]))
+    assert found[0] == found[1]
 
 
 def test_a_file_that_fails_to_be_read_says_so(path: Path, monkeypatch) -> None:

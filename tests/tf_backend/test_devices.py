@@ -88,6 +88,18 @@ def test_workers_share_the_records(engine, options, files):
         assert [sorted({item // 10 for item in share}) for share in shares] == [[0, 2], [1, 3]]
 
 
+@pytest.mark.parametrize(("batch_size", "workers"), [(32, 4), (15, 2), (1000, 3), (1, 4)])
+def test_workers_share_files_that_are_smaller_than_a_batch(files, batch_size, workers):
+    shares = shared_out(lambda: make_dataset(files, ID, batch_size=batch_size), workers)
+    assert sorted(flat(shares)) == list(range(40))
+    assert min(map(len, shares)) >= 10
+
+
+def test_workers_share_the_batches_of_one_file(files):
+    shares = shared_out(lambda: make_dataset(f"{files}/0.tfrecord", ID, batch_size=2), 3)
+    assert sorted(flat(shares)) == list(range(10))
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_was_shared_out_is_not_shared_out_again(engine, files):
     shares = shared_out(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -102,6 +103,32 @@ def test_read_in_order_or_all_of_it(files, monkeypatch, held, shard, determinist
     assert int(data.cardinality()) == len(found)
     if deterministic:
         assert flat(found) == expected * 2
+
+
+@pytest.mark.parametrize("batch_size", [7, 16, 50, 64, 1000])
+@pytest.mark.parametrize("compression", [None, "GZIP"])
+def test_new_records_of_a_file_push_out_none_of_the_next(tmp_path, batch_size, compression):
+    """That there are more is an error, unless they fit into batches that are not full."""
+    paths = [str(tmp_path / name) for name in "ab"]
+    for number, path in enumerate(paths):
+        records = [record(40 * number + index) for index in range(40)]
+        tfr.write_records(path, records, compression=compression)
+    data = make_dataset(paths, ID, batch_size=batch_size)
+    assert flat(ids(data)) == list(range(80))
+    more = [record(index) for index in range(500, 505)]
+    tfr.write_records(paths[0], more, mode="a", compression=compression)
+    try:
+        found = flat(ids(data))
+    except (tf.errors.FailedPreconditionError, tf.errors.DataLossError):
+        return
+    assert batch_size == 1000
+    assert sorted(found) == [*range(80), *range(500, 505)]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_batches_that_are_larger_than_anything(files, rank):
+    data = make_dataset(files, ID, batch_size=sys.maxsize, shard=(rank, 2))
+    assert flat(ids(data)) == list(range(100 * rank, 100 * rank + 100))
 
 
 @pytest.mark.usefixtures("small")

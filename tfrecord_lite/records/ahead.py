@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from tfrecord_lite.errors import TFRecordError
@@ -61,7 +62,7 @@ class MembersAhead:
         damaged; or where it is not worth the effort. Whoever reads on from there finds out what is
         wrong.
         """
-        if self._threads < 2:
+        if self._threads < 2 and not self._ahead:
             return None
         if self._owner != os.getpid():
             # A forked child has no threads.
@@ -99,6 +100,7 @@ class MembersAhead:
             frames = self._pool.submit(self._inflate, begin, member)
         except RuntimeError:
             # The interpreter is about to end, or the system has no more threads.
+            self._threads = 0
             return False
         self._ahead.append(_Ahead(begin, head, member, frames))
         return True
@@ -117,7 +119,10 @@ class MembersAhead:
 
     def close(self) -> None:
         """Let go of all that is ahead; no thread uses the source any more."""
-        if self._pool is not None and self._owner == os.getpid():
-            self._pool.shutdown(cancel_futures=True)
+        pool, self._pool = self._pool, None
         self._ahead.clear()
-        self._pool = None
+        if pool is not None and self._owner == os.getpid():
+            # A forgotten reader may be collected in a thread of its own, which cannot wait for
+            # itself; what that is about to read fails, and nobody asks for it.
+            with suppress(RuntimeError):
+                pool.shutdown(cancel_futures=True)

@@ -175,9 +175,9 @@ class InflatedSource:
 
     def close(self) -> None:
         """Close the source, once no thread reads it any more."""
+        self._whole = memoryview(b"")
         if self._ahead is not None:
             self._ahead.close()
-        self._whole = memoryview(b"")
         self._source.close()
 
     def _begin_member(self) -> None:
@@ -287,6 +287,7 @@ class InflatedSource:
                 except zlib.error:
                     self.failed_at = begin + index
                     self._failure = CompressionError(self._reason(self.failed_at, error))
+                    self._member_size += len(output)
                     return bytes(output)
                 step = decoder.unconsumed_tail
                 if not byte:

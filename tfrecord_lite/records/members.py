@@ -85,6 +85,12 @@ def hop_members(file: PositionedFile) -> Iterator[Member]:
         return
     while at < end:
         member = read_member(head)
+        if member is None and len(head) < MEMBER_HEADER.size and MEMBER_START.startswith(head[:16]):
+            raise TruncatedRecordError(
+                f"the file ends inside its GZIP stream, at compressed byte {end}, in the header of "
+                f"the member that begins at {at}",
+                path=file.path,
+            )
         if member is None:
             raise _no_member(file.path, at, head)
         begin, at = at, at + member.size
@@ -106,7 +112,7 @@ def hop_members(file: PositionedFile) -> Iterator[Member]:
 
 
 def _no_member(path: str, at: int, head: bytes) -> CompressionError:
-    if len(head) == MEMBER_HEADER.size and head.startswith(MEMBER_START):
+    if head.startswith(MEMBER_START):
         _, *stated, _ = MEMBER_HEADER.unpack(head)
         found = "it states a member of {} bytes with {} bytes in {} records, which cannot be"
         if head != member_header(*stated):

@@ -146,13 +146,15 @@ def make_dataset(
         data = data.apply(tf.data.experimental.assert_cardinality(batches))
     options = tf.data.Options()
     options.deterministic = deterministic
-    options.experimental_distribute.auto_shard_policy = _sharding(engine, ranks)
+    by_files = engine == "tf.data" and source.divisible
+    options.experimental_distribute.auto_shard_policy = _sharding(ranks, by_files=by_files)
     return ahead(data.with_options(options))
 
 
-def _sharding(engine: str, ranks: int) -> Any:
+def _sharding(ranks: int, *, by_files: bool) -> Any:
     policies = tf.data.experimental.AutoShardPolicy
     if ranks > 1:
         return policies.OFF
-    # TensorFlow sees no files in what we read; it can only pick each worker's batches.
-    return policies.AUTO if engine == "tf.data" else policies.DATA
+    # TensorFlow sees no files in what we read, and does not go on where there is but one; then it
+    # can only pick each worker's batches.
+    return policies.AUTO if by_files else policies.DATA

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
@@ -17,7 +17,7 @@ from tfrecord_lite.tensorflow.features import parse_tensors
 from tfrecord_lite.tensorflow.fed import feed
 from tfrecord_lite.tensorflow.native import Stretch, read_chunks, within
 from tfrecord_lite.tensorflow.scattered import ScatteredRecords
-from tfrecord_lite.tensorflow.stretches import cut
+from tfrecord_lite.tensorflow.stretches import Stretches, cut
 from tfrecord_lite.tensorflow.tables import TableDataset
 
 if TYPE_CHECKING:
@@ -79,6 +79,18 @@ class Source:
             return int(tf.data.INFINITE_CARDINALITY) if each else 0
         return repeat * each
 
+    @cached_property
+    def _stretches(self) -> Stretches | None:
+        """What TensorFlow reads, where it is known where the records are; of files of one codec."""
+        if self.shuffle or self.share is None or len(set(self.codecs)) != 1:
+            return None
+        return cut(self.landmarks, self.records.bases, self.share, self.batch_size)
+
+    @property
+    def divisible(self) -> bool:
+        """Whether TensorFlow reads more than one part, so that it can share them out."""
+        return self._stretches is None or len(self._stretches.rows) > 1
+
     def from_tensorflow(self) -> Any:
         """Read with ``TFRecordDataset`` and parse with ``tf.io.parse_example``."""
         parse = partial(parse_tensors, features=self.features)
@@ -86,10 +98,10 @@ class Source:
             chunks = self._chunks(_SHUFFLED_CHUNK, in_order=False)
             return self._parsed(self._shuffled(chunks.unbatch()), parse)
         repeat = self.repeat if self.cache is None else 1
-        if self.share is not None and len(set(self.codecs)) == 1:
-            stretches = cut(self.landmarks, self.records.bases, self.share, self.batch_size)
-            data = stretches.read(
+        if self._stretches is not None:
+            data = self._stretches.read(
                 self.records.files,
+                self.records.sizes,
                 self.codecs[0],
                 self.batch_size,
                 parse,

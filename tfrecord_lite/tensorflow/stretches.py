@@ -32,6 +32,10 @@ _BUFFER_BYTES = 1 << 18
 # much: for each thread TensorFlow holds what it is at, and twice as much again.
 _MOST_HELD_BYTES = 1 << 29
 _HELD_BY_EACH = 3
+# The offset that stands for the end of each file.
+_BEHIND = -1
+# More workers hardly anybody has.
+_ENOUGH = 32
 # For each record that is read in vain there are so many at least that are not.
 _LEAST_PER_SKIPPED = 10
 
@@ -96,6 +100,7 @@ class Stretches(NamedTuple):
     def read(
         self,
         files: Sequence[str],
+        sizes: Sequence[int],
         codec: Codec,
         batch_size: int,
         parse: Callable[[Any], Any],
@@ -103,15 +108,22 @@ class Stretches(NamedTuple):
         repeat: int | None,
         deterministic: bool,
     ) -> Any:
-        """Return a dataset of batches, in the order of the records where ``deterministic``."""
+        """Return a dataset of batches, in the order of the records where ``deterministic``.
+
+        ``sizes`` are those of the files as they lie. What stands behind them, as it does in a file
+        that was written to since, is a batch too many, or an error.
+        """
         skips = bool(self.rows[:, 3].any())
 
         def batches(first: Any, end: Any, offset: Any, skip: Any, take: Any) -> Any:
+            behind = offset == _BEHIND
+            from_front = tf.pad([offset], [[0, end - first - 1]])
             variant = tf.raw_ops.TFRecordDatasetV2(
                 filenames=tf.constant(files)[first:end],
-                compression_type=codec or "",
+                # Behind a compressed file nothing is read as it should be, if there is anything.
+                compression_type=tf.where(behind, "", codec or ""),
                 buffer_size=_BUFFER_BYTES,
-                byte_offsets=tf.pad([offset], [[0, end - first - 1]]),
+                byte_offsets=tf.where(behind, tf.constant(sizes, tf.int64)[first:end], from_front),
             )
             data = tf.data.experimental.from_variant(variant, tf.TensorSpec((), tf.string))
             # What passes single records on costs as much as half of reading them.
@@ -122,7 +134,7 @@ class Stretches(NamedTuple):
             return data.take(take).batch(batch_size)
 
         # Each number by itself: of an unstacked row TensorFlow's optimizer dies.
-        rows = tf.data.Dataset.from_tensor_slices(tuple(self.rows.T))
+        rows = tf.data.Dataset.from_tensor_slices(tuple(self._and_behind(codec).T))
         times = 1
         if self.aligned:
             rows, times = rows.repeat(repeat), repeat or sys.maxsize
@@ -149,6 +161,16 @@ class Stretches(NamedTuple):
             data = data.rebatch(batch_size).repeat(repeat)
         return data if inside else data.map(parse, tf.data.AUTOTUNE, deterministic)
 
+    def _and_behind(self, codec: Codec) -> Int64Array:
+        """Return the rows, and one for a record behind any of the files.
+
+        Where a stretch goes from a file to the next, such a record would take the place of another.
+        """
+        if not len(self.rows) or (codec is None and not self.aligned):
+            return self.rows
+        behind = [self.rows[0, 0], self.rows[-1, 1], _BEHIND, 0, 1]
+        return np.concatenate((self.rows, [behind]))
+
 
 def cut(
     landmarks: Sequence[Landmarks], bases: Int64Array, wanted: range, batch_size: int
@@ -156,7 +178,8 @@ def cut(
     """Cut the records with the numbers ``wanted`` into stretches.
 
     They are of whole batches, unless too much would be read twice: what a batch has of a file in
-    which it does not begin is read again by who has to find the first batch of that file.
+    which it does not begin is read again by who has to find the first batch of that file. Nor where
+    there would be fewer than files, and few: under ``tf.distribute`` each worker needs one.
     ``bases`` are the numbers of each file's first record, and of the first that is in none.
 
     >>> marks = landmarks_of(np.arange(6001) * 1000)
@@ -165,9 +188,9 @@ def cut(
            [      1,       2, 2162000,      30,    2808]])
     """
     found = _cut(landmarks, bases, wanted, batch_size, aligned=True)
-    if found.rows[:, 3].sum() * _LEAST_PER_SKIPPED > len(wanted):
-        return _cut(landmarks, bases, wanted, batch_size, aligned=False)
-    return found
+    by_file = _cut(landmarks, bases, wanted, batch_size, aligned=False)
+    few = len(found.rows) < min(len(by_file.rows), _ENOUGH)
+    return by_file if few or found.rows[:, 3].sum() * _LEAST_PER_SKIPPED > len(wanted) else found
 
 
 def _cut(
@@ -197,7 +220,7 @@ def _cut(
             together = min(math.ceil(_STRETCH_BYTES / batch_bytes / step) * step, count)
         begins = first + np.arange(0, count, together) * batch_size
         last = min(first + count * batch_size, wanted.stop) if aligned else stop
-        ends = np.minimum(begins + together * batch_size, last)
+        ends = np.minimum(begins + min(together * batch_size, len(wanted)), last)
         at = np.searchsorted(marks.records, begins - base, "right") - 1
         rows.append(
             np.stack(
