@@ -50,6 +50,10 @@ HARMLESS = {
     "if end - begin < _TRIAL * size or any(unpack(view, at)[0] != length for at in trials):": (
         "the last of one is the first"
     ),
+    "stored: int = _CRC.unpack_from(buffer, at + 8)[0]": "the last of one is the first",
+    "if begin > end - FRAME_OVERHEAD or (length := _LENGTH.unpack_from(view, begin)[0]) > 255:": (
+        "the last of one is the first"
+    ),
     # checksum.py
     "short = np.flatnonzero(lengths < 4)": "more records are checked one by one",
     "lines = seams.view(np.uint8).reshape(-1, 20)": "NumPy takes any negative for -1",

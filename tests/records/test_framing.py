@@ -189,6 +189,25 @@ def test_edges_that_are_guessed_are_counted_as_far_as_they_are_right() -> None:
         assert framing._right_guesses(buffer, other) == wrong - 1
 
 
+@pytest.mark.parametrize(
+    ("lengths", "short"),
+    [
+        ([0, 0, 0, 0], True),
+        ([1, 2, 255, 4], True),
+        ([255, 255, 255, 255, 300], True),
+        ([1, 2, 256, 4], False),
+        ([1, 2, 3, 300], False),
+        ([1, 2, 3], False),
+        ([], False),
+    ],
+)
+def test_first_records_tell_whether_all_may_be_short(lengths, short) -> None:
+    data = frames([bytes(length) for length in lengths])
+    for before in (0, 5):
+        view = memoryview(bytes(before) + data)
+        assert framing._begin_short(view, before, len(view)) is short
+
+
 def test_short_frames_are_followed_by_their_first_byte_alone(monkeypatch) -> None:
     """What is guessed right is not gone over again."""
     records = [b"x" * size for size in (1, 0, 255, 7, 7, 100)]
