@@ -711,8 +711,9 @@ def test_row_14_any_damage_to_a_small_file(data) -> None:
     end = data.draw(st.integers(begin, len(whole)))
     new = data.draw(st.one_of(st.binary(max_size=40), st.just(whole[begin:end] * 2), st.just(b"")))
     damaged = whole[:begin] + new + whole[end:]
-    got, damage = read(io.BytesIO(damaged))
-    assert read(Pipe(damaged, 5)) == (got, damage)
+    # Not found out: two bytes in front may make it look like zlib.
+    got, damage = read(io.BytesIO(damaged), compression=None)
+    assert read(Pipe(damaged, 5), compression=None) == (got, damage)
     bounds = [0]
     for record in records:
         bounds.append(bounds[-1] + 16 + len(record))
