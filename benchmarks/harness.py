@@ -30,6 +30,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import tfrecord_lite as tfr
+from tfrecord_lite.records.cores import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
@@ -163,13 +164,6 @@ class Worker:
 def _hold_to(cores: int | None) -> None:
     if cores is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def compare_prepared(

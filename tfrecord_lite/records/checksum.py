@@ -163,12 +163,10 @@ def first_bad_length(buffer: Uint8Array, starts: Int64Array, lengths: Int64Array
     if intact and crc32c(headers, _UINT32) == _UINT32:
         return len(starts)
     for index, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
-        stated = buffer[start - 12 : start - 4].tobytes()
-        stored = buffer[start - 4 : start].tobytes()
+        header = buffer[start - 12 : start].tobytes()
+        stated, stored = header[:8], int.from_bytes(header[8:], "little")
         # A header may be intact and have another length than an index that led here says.
-        if int.from_bytes(stated, "little") != length or int.from_bytes(
-            stored, "little"
-        ) != masked_crc32c(stated):
+        if int.from_bytes(stated, "little") != length or stored != masked_crc32c(stated):
             return index
     return len(starts)
 

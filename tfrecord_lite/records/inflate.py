@@ -164,10 +164,7 @@ class InflatedSource:
         found = None if self._ahead is None else self._ahead.take(self.offset)
         if found is None:
             return False
-        self._count_member()
-        self.raw_begin, self._member_size = self.raw_offset, 0
-        self.member_begin, self.member_head = self.offset, found.head
-        self._members += 1
+        self._enter_member(found.head)
         self.go_to(found.end)
         self.furthest = max(self.furthest, found.end)
         self._whole = memoryview(found.frames)
@@ -189,15 +186,18 @@ class InflatedSource:
             )
         if self.codec == "GZIP":
             self._check_magic()
-        self._count_member()
-        self.raw_begin, self._member_size = self.raw_offset, 0
-        self.member_begin = self.offset
         # A pipe may have no more for now, and what it has may do for a record.
         head = self.peek(MEMBER_HEADER.size) if self.ready else self._input
-        self.member_head = head[: MEMBER_HEADER.size]
-        self._members += 1
+        self._enter_member(head[: MEMBER_HEADER.size])
         self._more_output = False
         self._decoder = self._engine.decompressobj(wbits=self._wbits)
+
+    def _enter_member(self, head: bytes) -> None:
+        """Count the member that ended, and begin the one that stands here."""
+        self._count_member()
+        self.raw_begin, self._member_size = self.raw_offset, 0
+        self.member_begin, self.member_head = self.offset, head
+        self._members += 1
 
     def _count_member(self) -> None:
         """Count the records of the member that ended, where its header tells how many they are."""

@@ -188,9 +188,11 @@ def cut(
            [      1,       2, 2162000,      30,    2808]])
     """
     found = _cut(landmarks, bases, wanted, batch_size, aligned=True)
-    by_file = _cut(landmarks, bases, wanted, batch_size, aligned=False)
-    few = len(found.rows) < min(len(by_file.rows), _ENOUGH)
-    return by_file if few or found.rows[:, 3].sum() * _LEAST_PER_SKIPPED > len(wanted) else found
+    begins, ends = np.maximum(bases[:-1], wanted.start), np.minimum(bases[1:], wanted.stop)
+    few = len(found.rows) < min(int(np.count_nonzero(begins < ends)), _ENOUGH)
+    if few or found.rows[:, 3].sum() * _LEAST_PER_SKIPPED > len(wanted):
+        return _cut(landmarks, bases, wanted, batch_size, aligned=False)
+    return found
 
 
 def _cut(
