@@ -146,6 +146,7 @@ class _Walk:
         self.irregular: list[Int64Array] = [np.empty(0, np.int64)]
         self._unread: list[tuple[Int64Array, Int64Array, Int64Array]] = []
         self.lane = lane
+        self._ascending = bool((np.diff(lane) > 0).all())
         self.position = starts
         self.end = starts + lengths
 
@@ -237,9 +238,10 @@ class _Walk:
                     row[lane] = column[rows]
                 wanted[rows] = True
                 continue
-            whole = len(entry) == self._found.shape[2]
+            # As many records as there are, are not yet all of them in their order.
+            every = self._ascending and len(entry) == self._found.shape[2]
             for row, column in zip(self._found[index], spans, strict=True):
-                row[slice(None) if whole else self.lane] = column
+                row[slice(None) if every else self.lane] = column
             return np.empty(0, np.int64)
         return np.flatnonzero(~wanted)
 
