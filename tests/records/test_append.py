@@ -68,7 +68,7 @@ def test_append_to_a_torn_file(how: str, tmp_path: Path) -> None:
             with pytest.raises(TruncatedRecordError):
                 RecordWriter(path, mode="a", **options)
             assert path.read_bytes() == data[:end]
-        write_records(path, [b"more"], mode="a", on_torn="trim", **options)
+        write_records(path, [b"more"], mode="a", on_truncated="trim", **options)
         assert list(read_records(path)) == [*before, b"more"]
 
 
@@ -77,13 +77,13 @@ def test_append_to_a_damaged_file_changes_nothing(tmp_path: Path) -> None:
     data = bytearray(frames(THREE))
     data[20] ^= 1
     path.write_bytes(data)
-    for on_torn in ("raise", "trim"):
+    for on_truncated in ("raise", "trim"):
         with pytest.raises(CorruptRecordError):
-            RecordWriter(path, mode="a", on_torn=on_torn)
+            RecordWriter(path, mode="a", on_truncated=on_truncated)
     assert path.read_bytes() == data
     path.write_bytes(gzip.compress(frames(THREE)) + b"junk")
     with pytest.raises(TFRecordError):
-        RecordWriter(path, mode="a", on_torn="trim", compression="GZIP")
+        RecordWriter(path, mode="a", on_truncated="trim", compression="GZIP")
     with pytest.raises(ValueError, match="need a path"):
         RecordWriter(io.BytesIO(), mode="a")
 
@@ -95,7 +95,7 @@ def test_append_never_drops_a_damaged_record_of_a_torn_gzip_file(tmp_path: Path)
     data = gzip.compress(plain)[:-3]
     path.write_bytes(data)
     with pytest.raises(CorruptRecordError) as caught:
-        RecordWriter(path, mode="a", on_torn="trim", compression="GZIP")
+        RecordWriter(path, mode="a", on_truncated="trim", compression="GZIP")
     assert (caught.value.record, caught.value.offset) == (0, 0)
     assert path.read_bytes() == data
     assert os.listdir(tmp_path) == ["a"]

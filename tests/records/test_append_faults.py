@@ -50,10 +50,10 @@ def path(tmp_path: Path, codec: str | None) -> Path:
     return path
 
 
-@pytest.mark.parametrize("on_torn", ["raise", "trim"])
+@pytest.mark.parametrize("on_truncated", ["raise", "trim"])
 @pytest.mark.parametrize("bit", [0, 7])
 def test_rows_01_to_04_no_flipped_bit_costs_a_record(
-    path: Path, codec, on_torn, bit, injected
+    path: Path, codec, on_truncated, bit, injected
 ) -> None:
     """A damaged file is refused as it is, or what is intact in it stays."""
     data = path.read_bytes()
@@ -63,7 +63,7 @@ def test_rows_01_to_04_no_flipped_bit_costs_a_record(
         path.write_bytes(damaged)
         before = rescued(path, codec)
         try:
-            write_records(path, [b"more"], mode="a", compression=codec, on_torn=on_torn)
+            write_records(path, [b"more"], mode="a", compression=codec, on_truncated=on_truncated)
         except (TFRecordError, ValueError):
             assert path.read_bytes() == damaged
         else:
@@ -72,16 +72,16 @@ def test_rows_01_to_04_no_flipped_bit_costs_a_record(
     injected(len(data))
 
 
-@pytest.mark.parametrize("on_torn", ["raise", "trim"])
-def test_row_06_wherever_the_file_is_cut(path: Path, codec, on_torn, injected) -> None:
+@pytest.mark.parametrize("on_truncated", ["raise", "trim"])
+def test_row_06_wherever_the_file_is_cut(path: Path, codec, on_truncated, injected) -> None:
     data = path.read_bytes()
     for end in range(len(data)):
         path.write_bytes(data[:end])
         before = rescued(path, codec)
         try:
-            write_records(path, [b"more"], mode="a", compression=codec, on_torn=on_torn)
+            write_records(path, [b"more"], mode="a", compression=codec, on_truncated=on_truncated)
         except TruncatedRecordError:
-            assert on_torn == "raise"
+            assert on_truncated == "raise"
             assert path.read_bytes() == data[:end]
         else:
             assert list(read_records(path)) == [*before, b"more"]
@@ -92,9 +92,9 @@ def test_row_08_zeros_behind_the_records_are_not_cut_off(path: Path, codec) -> N
     with path.open("ab") as file:
         file.write(bytes(4096))
     data = path.read_bytes()
-    for on_torn in ("raise", "trim"):
+    for on_truncated in ("raise", "trim"):
         with pytest.raises(TFRecordError):
-            write_records(path, [b"more"], mode="a", compression=codec, on_torn=on_torn)
+            write_records(path, [b"more"], mode="a", compression=codec, on_truncated=on_truncated)
         assert path.read_bytes() == data
 
 
@@ -108,7 +108,7 @@ def test_row_11_records_behind_a_torn_one_are_not_cut_off(
     data = frames(THREE) + frame(b"x" * length)[:torn] + frames(MORE)
     path.write_bytes(data)
     with pytest.raises(TFRecordError) as caught:
-        write_records(path, [b"more"], mode="a", on_torn="trim")
+        write_records(path, [b"more"], mode="a", on_truncated="trim")
     assert path.read_bytes() == data
     if length == 100_000:
         assert isinstance(caught.value, CorruptRecordError)
@@ -125,7 +125,7 @@ def test_row_13_a_torn_record_that_holds_frames_is_cut_off(tmp_path: Path) -> No
             if record != outer and before != [b"prefix" + outer]:
                 continue
             path.write_bytes(frames([*before, record])[:-1])
-            write_records(path, [b"more"], mode="a", on_torn="trim")
+            write_records(path, [b"more"], mode="a", on_truncated="trim")
             assert list(read_records(path)) == [*before, b"more"]
 
 
@@ -136,9 +136,9 @@ def test_row_16_a_torn_member_with_others_behind_it(tmp_path: Path) -> None:
     data = path.read_bytes()
     before = rescued(path, "GZIP")
     assert before[:3] == before[-3:] == THREE
-    for on_torn in ("raise", "trim"):
+    for on_truncated in ("raise", "trim"):
         with pytest.raises(TFRecordError):
-            write_records(path, [b"more"], mode="a", compression="GZIP", on_torn=on_torn)
+            write_records(path, [b"more"], mode="a", compression="GZIP", on_truncated=on_truncated)
         assert path.read_bytes() == data
 
 
@@ -148,7 +148,7 @@ def test_row_19_zlib_is_refused(tmp_path: Path) -> None:
     data = path.read_bytes()
     for codec in (None, "GZIP", "ZLIB"):
         with pytest.raises(ValueError, match="ZLIB"):
-            write_records(path, [b"more"], mode="a", compression=codec, on_torn="trim")
+            write_records(path, [b"more"], mode="a", compression=codec, on_truncated="trim")
         assert path.read_bytes() == data
 
 
@@ -158,7 +158,7 @@ def test_row_21_other_files_are_left_alone(tmp_path: Path) -> None:
         path.write_bytes(data)
         for codec in (None, "GZIP"):
             with pytest.raises(ValueError):
-                write_records(path, [b"more"], mode="a", compression=codec, on_torn="trim")
+                write_records(path, [b"more"], mode="a", compression=codec, on_truncated="trim")
             assert path.read_bytes() == data
     with pytest.raises(OSError):
         write_records(tmp_path, [b"more"], mode="a")
@@ -223,7 +223,7 @@ with RecordWriter(sys.argv[1], mode="a", compression=sys.argv[3] or None) as wri
     assert got[:3] == THREE
     assert got[3:] == [b"%d" % index * 20 for index in range(len(got) - 3)]
     # What is torn is refused; once it is trimmed, all goes on.
-    write_records(path, [b"more"], mode="a", compression=codec, on_torn="trim")
+    write_records(path, [b"more"], mode="a", compression=codec, on_truncated="trim")
     assert list(read_records(path)) == [*got, b"more"]
 
 
@@ -241,7 +241,7 @@ def test_row_25_a_torn_gzip_file_that_cannot_be_written_anew(
 
     monkeypatch.setattr(storage.Output, call, fail)
     with pytest.raises(OSError, match="No space left"):
-        RecordWriter(path, mode="a", compression="GZIP", on_torn="trim")
+        RecordWriter(path, mode="a", compression="GZIP", on_truncated="trim")
     assert path.read_bytes() == torn
     assert os.listdir(tmp_path) == ["a"]
 
@@ -266,7 +266,8 @@ def test_row_27_killed_while_appending(tmp_path: Path, codec, torn: bool, inject
 import sys
 from tfrecord_lite import RecordWriter
 print("go", flush=True)
-with RecordWriter(sys.argv[1], mode="a", on_torn="trim", compression=sys.argv[2] or None) as writer:
+codec = sys.argv[2] or None
+with RecordWriter(sys.argv[1], mode="a", on_truncated="trim", compression=codec) as writer:
     for index in range(1000000):
         writer.write(b"%d" % index * 100)
         if index % 7 == 0:
@@ -301,9 +302,9 @@ def test_row_10_a_hostile_length_at_the_end_is_not_cut_off(tmp_path: Path) -> No
     path = tmp_path / "a"
     data = frames(THREE) + header(2**40) + bytes(10)
     path.write_bytes(data)
-    for on_torn in ("raise", "trim"):
+    for on_truncated in ("raise", "trim"):
         with pytest.raises(TFRecordError):
-            write_records(path, [b"more"], mode="a", on_torn=on_torn)
+            write_records(path, [b"more"], mode="a", on_truncated=on_truncated)
         assert path.read_bytes() == data
 
 

@@ -171,13 +171,13 @@ def test_row_32_a_record_too_large_that_is_not_complete(path: Path) -> None:
 
 
 def test_row_33_a_torn_end_that_is_trimmed(path: Path) -> None:
-    """As `RecordWriter(mode="a", on_torn="trim")` does, under the reader's feet."""
+    """As `RecordWriter(mode="a", on_truncated="trim")` does, under the reader's feet."""
     torn = frame(b"never finished, " * 10)
     append(path, torn[:100])
     with RecordReader(path, follow=True, timeout=0) as reader:
         with pytest.raises(TruncatedRecordError):
             list(reader)
-        write_records(path, [b"another"], mode="a", on_torn="trim")
+        write_records(path, [b"another"], mode="a", on_truncated="trim")
         assert list(reader) == [b"another"]
 
 

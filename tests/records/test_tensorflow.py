@@ -103,7 +103,7 @@ def test_append_and_salvaged_tail_are_read_by_tensorflow(tf, tmp_path: Path) -> 
     for compression in ("", "GZIP"):
         write_records(path, THREE, compression=compression)
         path.write_bytes(path.read_bytes()[:-3])
-        write_records(path, THREE, compression=compression, mode="a", on_torn="trim")
+        write_records(path, THREE, compression=compression, mode="a", on_truncated="trim")
         kept = 2 if not compression else 3
         assert by_dataset(tf, path, compression) == THREE[:kept] + THREE
         path.unlink()

@@ -193,7 +193,7 @@ def test_flush_makes_the_records_readable(how: str, tmp_path: Path) -> None:
     [
         ({"compression": "gzip"}, "choose 'GZIP', 'ZLIB' or None"),
         ({"mode": "r"}, "choose 'w', 'x' or 'a'"),
-        ({"on_torn": "ignore"}, "choose 'raise' or 'trim'"),
+        ({"on_truncated": "ignore"}, "choose 'raise' or 'trim'"),
         ({"compression": "GZIP", "level": 10}, "from 0"),
         ({"compression": "ZLIB", "level": -1}, "from 0"),
         ({"level": 3}, "for GZIP and ZLIB"),

@@ -64,7 +64,7 @@ def test_row_27_killed_at_random_moments(
             elif mode == "append":
                 # A torn tail is refused, and trimmed when asked.
                 with RecordWriter(
-                    path, mode="a", on_torn="trim", compression=compression or None
+                    path, mode="a", on_truncated="trim", compression=compression or None
                 ) as writer:
                     assert writer.records == 0
                 assert list(read_records(path)) == got

@@ -25,16 +25,17 @@ __all__ = ["prepare_append"]
 def prepare_append(
     file: PathOrFile,
     codec: Codec,
-    on_torn: Literal["raise", "trim"],
+    on_truncated: Literal["raise", "trim"],
     rewrite: Callable[[RecordReader, str], None],
 ) -> None:
     """Make sure that the records of an existing file, and nothing else, precede what is appended.
 
     The whole file is read (lengths checked, and the data where inflating does that by itself). A
-    torn end raises `TruncatedRecordError`, or is cut off; a torn gzip file is written anew by
-    ``rewrite``, since its last member cannot be cut at a record. Any other damage raises, and so
-    does a torn record with intact ones behind it, where somebody has appended to a torn file. A
-    gzip file of no records is emptied, since TensorFlow loses what follows an empty member.
+    truncated record at the end raises `TruncatedRecordError`, or is removed; a gzip file that ends
+    so is written again by ``rewrite``, since its last member cannot be cut at a record. Any other
+    damage raises, and so does a truncated record with intact ones behind it, where somebody has
+    appended to such a file. A gzip file of no records is emptied, since TensorFlow loses what
+    follows an empty member.
     """
     if codec == "ZLIB":
         raise ValueError(
@@ -49,7 +50,7 @@ def prepare_append(
     finally:
         source.close()
     found = find_codec(head)
-    # Of a few bytes not even the compression can be told; they are a torn file of the codec named.
+    # Of a few bytes not even the compression can be told: a truncated file of the codec named.
     if found != codec and (found is not None or len(head) >= HEADER_SIZE):
         raise ValueError(
             f"{path}: its compression is {found}, not {codec}; append with compression={found!r}"
@@ -58,7 +59,7 @@ def prepare_append(
         try:
             records = sum(len(block) for block in reader.blocks())
         except TruncatedRecordError:
-            if on_torn == "raise":
+            if on_truncated == "raise":
                 raise
             offset = reader.offset
         else:
@@ -69,12 +70,12 @@ def prepare_append(
         _require_nothing_behind(path)
         os.truncate(path, offset)
         return
-    with RecordReader(path, compression=codec, on_damage=_only_torn) as reader:
+    with RecordReader(path, compression=codec, on_damage=_only_truncated) as reader:
         rewrite(reader, path)
 
 
 def _require_nothing_behind(path: str) -> None:
-    """Make sure that no intact record lies where a plain file is torn, up to its end."""
+    """Make sure that no intact record follows a truncated one in a plain file."""
     damage: list[Damage] = []
     with RecordReader(path, compression=None, verify=False, on_damage=damage.append) as reader:
         for block in reader.blocks():
@@ -90,8 +91,8 @@ def _require_nothing_behind(path: str) -> None:
             reader.recycle(block)
 
 
-def _only_torn(damage: Damage) -> None:
-    """Let the torn end go; of other damage nothing may be left out without a word."""
+def _only_truncated(damage: Damage) -> None:
+    """Accept a truncated end; of other damage nothing may be left out without a word."""
     if damage.kind != "truncated":
         raise CorruptRecordError(
             damage.reason, path=damage.path, record=damage.record, offset=damage.begin

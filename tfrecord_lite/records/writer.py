@@ -47,7 +47,7 @@ class RecordWriter:
     ``atomic`` unless that is False: it takes its name in `close`, complete, and an exception inside
     ``with`` leaves what was there before. With "a" what exists is looked at first: a file that ends
     inside a record raises `TruncatedRecordError`, or is cut back to its last whole record with
-    ``on_torn="trim"``; ZLIB cannot be appended to. ``fsync`` puts the file on the disk before
+    ``on_truncated="trim"``; ZLIB cannot be appended to. ``fsync`` puts the file on the disk before
     `flush` and `close` return.
 
     Raises ``OSError`` as the system does; after a failed write the writer is unusable: each later
@@ -77,14 +77,14 @@ class RecordWriter:
         mode: Literal["w", "x", "a"] = "w",
         atomic: bool | None = None,
         fsync: bool = False,
-        on_torn: Literal["raise", "trim"] = "raise",
+        on_truncated: Literal["raise", "trim"] = "raise",
         _encoder: Encoder | None = None,
     ) -> None:
         codec = codec_named(compression)
         if mode not in ("w", "x", "a"):
             raise ValueError(f"unknown mode {mode!r}; choose 'w', 'x' or 'a'")
-        if on_torn not in ("raise", "trim"):
-            raise ValueError(f"unknown on_torn {on_torn!r}; choose 'raise' or 'trim'")
+        if on_truncated not in ("raise", "trim"):
+            raise ValueError(f"unknown on_truncated {on_truncated!r}; choose 'raise' or 'trim'")
         if level is not None and (codec is None or not 0 <= level <= 9):
             raise ValueError(f"level={level} is for GZIP and ZLIB, from 0 (store) to 9 (smallest)")
         if block_bytes is not None and block_bytes < 1:
@@ -106,7 +106,7 @@ class RecordWriter:
                 ) as writer:
                     writer.write_many(reader)
 
-            prepare_append(path, codec, on_torn, rewrite)
+            prepare_append(path, codec, on_truncated, rewrite)
         self.records = 0
         self.raw_bytes = 0
         self._frames: list[bytes | memoryview] = []
@@ -284,7 +284,7 @@ def write_records(
     mode: Literal["w", "x", "a"] = "w",
     atomic: bool | None = None,
     fsync: bool = False,
-    on_torn: Literal["raise", "trim"] = "raise",
+    on_truncated: Literal["raise", "trim"] = "raise",
 ) -> int:
     """Write all records to one file and return how many; the options are those of `RecordWriter`.
 
@@ -301,7 +301,7 @@ def write_records(
         mode=mode,
         atomic=atomic,
         fsync=fsync,
-        on_torn=on_torn,
+        on_truncated=on_truncated,
     ) as writer:
         writer.write_many(records)
     return writer.records

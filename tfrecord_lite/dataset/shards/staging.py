@@ -271,7 +271,7 @@ class Journal:
 
 
 def _renames(path: str) -> list[tuple[str, str]]:
-    """Read a journal. One that is torn, or of another's making, is of no renames at all."""
+    """Read a journal. One that is truncated, or of another's making, is of no renames at all."""
     try:
         with open(path, "rb") as file:
             listed = json.loads(file.read(_MOST_JOURNAL_BYTES))
