@@ -1,9 +1,42 @@
+"""What holds for all tests: however they are started, they end, and do the same."""
+
 from __future__ import annotations
 
+import os
+import signal
+import threading
+
+import pytest
 from hypothesis import settings
 
 pytest_plugins = ["matrix"]
 
-# Machines are shared: how long a test takes says nothing of it.
+# Machines are shared: how long a test takes says nothing of it, but one that never ends does
+# (`timeout` in pyproject.toml; this is for tests marked as slow).
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
+SLOW_SECONDS = 600
+
+
+def pytest_configure() -> None:
+    """Have Ctrl-C and the first three handles as in a terminal, here and in all that is started.
+
+    What a shell starts in the background, with nohup, or in a pipeline of a build server ignores
+    the signal, and passes that on to its children: a test that interrupts one then waits for ever.
+    Where one of the handles is closed, the next file that is opened takes its place.
+    """
+    on_main_thread = threading.current_thread() is threading.main_thread()
+    if on_main_thread and signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, signal.SIG_DFL):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for handle in range(3):
+        try:
+            os.fstat(handle)
+        except OSError:
+            # The lowest one that is free, and so this one.
+            os.open(os.devnull, os.O_RDWR)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))

@@ -98,6 +98,16 @@ def test_one_that_fails_keeps_no_other_from_its_index(
     assert last == "2 files, 1 failed"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_damage_and_worse_exit_2(command, tmp_path, path, order):
+    """1 says that all that was wrong is damage."""
+    (tmp_path / "cut").write_bytes(b"\0" * 5)
+    os.symlink("nowhere", tmp_path / "dangling")
+    outcome = command("index", *[tmp_path / "cut", tmp_path / "dangling", path][::order])
+    assert outcome.code == 2
+    assert outcome.out.splitlines()[-1] == "3 files, 2 failed"
+
+
 def test_text_of_gzip_cannot_be(command, tmp_path):
     path = tmp_path / "a.gz"
     tfr.write_records(path, RECORDS, compression="GZIP")

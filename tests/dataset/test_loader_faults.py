@@ -321,6 +321,26 @@ def test_damaged_data_is_left_out(sets, shuffle, workers):
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("shuffle", "workers"), MODES)
+def test_damage_is_told_once_in_each_epoch(sets, shuffle, workers):
+    path = sets["plain"][3]
+    damage(path, offset_of(48) - offset_of(43) + 20)
+    told = []
+    with Dataset(
+        sets["plain"],
+        ID,
+        batch_size=5,
+        shuffle=shuffle,
+        workers=workers,
+        repeat=3,
+        on_damage=told.append,
+    ) as dataset:
+        # 99 are left, and so the last batch of each epoch is one of four.
+        assert [len(batch["id"]) for batch in dataset] == ([5] * 19 + [4]) * 3
+    assert [(d.path, d.record) for d in told] == [(path, 5)] * 3
+
+
+@pytest.mark.usefixtures("small")
 def test_a_damaged_member_is_left_out(sets):
     path = sets["blocked"][1]
     members = RecordIndex.build(path).members

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import Any
 
@@ -10,7 +11,13 @@ import pytest
 from example.odd_examples import entry, example, floats, of_bytes, of_floats, of_ints, strings
 
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example import FixedLenFeature, RaggedFeature, encode_example
+from tfrecord_lite.example import (
+    FixedLenFeature,
+    RaggedFeature,
+    decode_example,
+    encode_example,
+    parse_example,
+)
 from tfrecord_lite.example import layouts as layouts_room
 from tfrecord_lite.example.columns import decode_block
 from tfrecord_lite.example.layouts import Layouts
@@ -118,6 +125,21 @@ def test_one_other_record_among_equals(at: int) -> None:
 def test_first_of_its_length_is_of_no_layout(record: bytes) -> None:
     """What cannot be learned from is left to the walk, and others of its length as well."""
     assert_as_walked([record] * 40)
+
+
+@pytest.mark.parametrize("wanted", ["flag", "integers"])
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_varint_that_is_cut_off_among_equals(wanted: str, at: int) -> None:
+    """Also where nobody asks for it: else it would take its bytes from the next record's value."""
+    good = encode_example({"flag": 1, "integers": [300, 5]})
+    end = good.index(b"\xac\x02\x05")
+    bad = bytearray(good)
+    bad[end : end + 3] = b"\xac\x02\x85" if at == 1 else b"\xac\x82\x85"
+    records = [good] * 100 + [bytes(bad)] + [good] * 10
+    with pytest.raises(ExampleError) as alone:
+        decode_example(bytes(bad))
+    with pytest.raises(ExampleError, match=f"record 100: {re.escape(alone.value.reason)}"):
+        parse_example(records, {wanted: RaggedFeature(np.int64)})
 
 
 def test_gives_up_where_no_two_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:

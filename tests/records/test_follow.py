@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,6 @@ from tfrecord_lite.records import follow
 from tfrecord_lite.records import reader as reader_module
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "_POLL_SECONDS", 0.001)
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "events.tfrecord"
@@ -48,6 +44,25 @@ def all_there(reader: RecordReader) -> list[bytes]:
 def append(path: Path, data: bytes) -> None:
     with path.open("ab") as file:
         file.write(data)
+
+
+def once_this_thread_waits(what: Callable[..., object], *args: object) -> threading.Thread:
+    """Call something in another thread, when this one has begun to wait for more of a file."""
+    watched = threading.get_ident()
+
+    def run() -> None:
+        while not waits():
+            time.sleep(0.001)
+        what(*args)
+
+    def waits() -> bool:
+        frame = sys._current_frames()[watched]
+        caller = frame.f_back.f_globals["__name__"] if frame.f_back else ""
+        return frame.f_code is threading.Condition.wait.__code__ and caller == follow.__name__
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
 
 
 def test_row_32_every_byte_as_it_comes(tmp_path: Path) -> None:
@@ -96,18 +111,17 @@ def test_row_32_a_writer_at_work(tmp_path: Path, compression, on_damage) -> None
 
 @pytest.mark.parametrize("cut", [5, 30])
 def test_row_32_blocks_wait_at_a_torn_end(path: Path, cut: int) -> None:
-    with RecordReader(path, follow=True, timeout=0.05) as reader:
+    with RecordReader(path, follow=True) as reader:
         blocks = reader.blocks()
         assert next(blocks).to_list() == THREE
         more = frame(b"x" * 40)
         append(path, more[:cut])
-        timer = threading.Timer(0.02, append, (path, more[cut:]))
-        timer.start()
+        appending = once_this_thread_waits(append, path, more[cut:])
         block = next(blocks)
         assert block.to_list() == [b"x" * 40]
         assert (block.first_record, block.offset(0)) == (3, 78)
         reader.recycle(block)
-        timer.join()
+        appending.join()
 
 
 def test_row_32_an_event_file_as_tensorboard_meets_it(path: Path) -> None:
@@ -237,6 +251,22 @@ def test_row_33_replaced_by_a_longer_copy(path: Path) -> None:
             assert all_there(reader) == more[-1:]
 
 
+@pytest.mark.parametrize("compression", [None, "GZIP", "ZLIB"])
+def test_row_33_touched(path: Path, compression: str | None) -> None:
+    """A file of another time and the same content is the same file: nothing is read twice."""
+    write_records(path, THREE, compression=compression)
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        got = [next(reader)]
+        for seconds in (1, 10**9, 2 * 10**9):
+            os.utime(path, (seconds, seconds))
+            got += reader
+        assert got == THREE
+        if compression != "ZLIB":
+            write_records(path, [b"more"], compression=compression, mode="a")
+            os.utime(path, (3, 3))
+            assert all_there(reader) == [b"more"]
+
+
 def test_row_33_replaced_before_anything_was_read(path: Path) -> None:
     path.write_bytes(b"")
     with RecordReader(path, follow=True, timeout=0) as reader:
@@ -293,10 +323,9 @@ def test_row_33_deleted_and_written_again(path: Path) -> None:
 
 def test_closing_ends_the_wait(path: Path) -> None:
     reader = RecordReader(path, follow=True)
-    timer = threading.Timer(0.05, reader.close)
-    timer.start()
+    closing = once_this_thread_waits(reader.close)
     assert list(reader) == THREE
-    timer.join()
+    closing.join()
     reader.close()
     with pytest.raises(ValueError, match="closed"):
         next(reader)
@@ -305,10 +334,9 @@ def test_closing_ends_the_wait(path: Path) -> None:
 def test_closing_ends_the_wait_inside_a_record(path: Path) -> None:
     append(path, b"\0")
     reader = RecordReader(path, follow=True)
-    timer = threading.Timer(0.05, reader.close)
-    timer.start()
+    closing = once_this_thread_waits(reader.close)
     assert list(reader) == THREE
-    timer.join()
+    closing.join()
 
 
 def test_timeout_is_of_each_wait(path: Path) -> None:
@@ -376,6 +404,26 @@ def test_a_file_replaced_while_it_is_opened(path: Path, monkeypatch: pytest.Monk
     with RecordReader(path, follow=True, timeout=0) as reader:
         assert list(reader) == [b"new"]
     assert len(opened) == 2
+
+
+@pytest.mark.parametrize("compression", [None, "GZIP"])
+def test_row_32_a_file_that_grows_while_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: str | None
+) -> None:
+    """What was there before does not tell its compression."""
+    path = tmp_path / "events"
+    path.touch()
+
+    def open_file(reader: RecordReader, original=RecordReader._open):
+        file = original(reader)
+        with RecordWriter(path, compression=compression, atomic=False) as writer:
+            writer.write_many(THREE)
+        monkeypatch.undo()
+        return file
+
+    monkeypatch.setattr(RecordReader, "_open", open_file)
+    with RecordReader(path, follow=True, timeout=0) as reader:
+        assert list(reader) == THREE
 
 
 def test_a_file_that_cannot_be_opened_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,20 +67,21 @@ class FollowedStream:
         # Held while the file is in use, let go while it is waited for.
         self._idle = threading.Condition()
         self._closed = False
-        self._handle, self.file = self._open()
+        # Of the file: size and time of modification at the last look.
+        self._handle, self.file, self._seen = self._open()
         self._position = 0
         self._mark = self._mark_of(self._handle)
-        # Size and time of modification at the last look.
-        self._seen = self._state()
 
-    def _open(self) -> tuple[int, OpenedFile]:
+    def _open(self) -> tuple[int, OpenedFile, tuple[int, int]]:
         """Open the file twice, for reading and for looking at it; make sure that it is one file."""
         while True:
             handle = os.open(self._path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
             try:
+                # First: what is written while the file is opened is a change to it.
+                seen = _state(handle)
                 file = self._open_file()
                 if os.path.samestat(os.fstat(handle), os.stat(self._path)):
-                    return handle, file
+                    return handle, file, seen
                 file.close()
             except BaseException:
                 os.close(handle)
@@ -185,7 +186,7 @@ class FollowedStream:
             replaced = False
         # What is gone while it is opened may come back, too.
         with suppress(FileNotFoundError):
-            if (now := self._state()) != self._seen:
+            if (now := _state(self._handle)) != self._seen:
                 self._meet_change()
                 self._seen = now
                 return True
@@ -193,10 +194,6 @@ class FollowedStream:
                 self._change_over()
                 return True
         return False
-
-    def _state(self) -> tuple[int, int]:
-        status = os.fstat(self._handle)
-        return status.st_size, status.st_mtime_ns
 
     def _meet_change(self) -> None:
         if not self._is_same(self._handle):
@@ -211,20 +208,19 @@ class FollowedStream:
 
     def _change_over(self) -> None:
         """Go on in the other file that has the name now."""
-        handle, file = self._open()
+        handle, file, seen = self._open()
         before = self.file.stream
         same = self.file.codec is None is file.codec and self._is_same(handle)
         if same:
             file.stream.move_to(before.offset, before.record)
         elif self._position:
             self._tell("has been replaced by another one")
-        self._take(handle, file)
+        self._take(handle, file, seen)
 
-    def _take(self, handle: int, file: OpenedFile) -> None:
+    def _take(self, handle: int, file: OpenedFile, seen: tuple[int, int]) -> None:
         self._let_go()
         file.stream.block_bytes = self.block_bytes
-        self._handle, self.file = handle, file
-        self._seen = self._state()
+        self._handle, self.file, self._seen = handle, file, seen
         self._remember()
 
     def _tell(self, what: str) -> None:
@@ -233,3 +229,8 @@ class FollowedStream:
             "it; from here on it is read from its front",
             stacklevel=2,
         )
+
+
+def _state(handle: int) -> tuple[int, int]:
+    status = os.fstat(handle)
+    return status.st_size, status.st_mtime_ns
