@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -141,3 +142,12 @@ def test_in_a_fork(sets):
                 os._exit(code)
         assert os.waitpid(pid, 0)[1] == 0
         assert flat(dataset) == list(range(100))
+
+
+def test_pickled_after_an_epoch_with_workers(sets):
+    with Dataset(sets["plain"], ID, batch_size=7, workers=1) as dataset:
+        first = list(dataset)
+        with pickle.loads(pickle.dumps(dataset)) as copy:
+            assert copy.state_dict() == dataset.state_dict()
+            assert len(list(copy)) == len(first)
+        assert len(list(dataset)) == len(first)

@@ -18,6 +18,7 @@ from frames import FILES, THREE, frame, frames, masked, member
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tfrecord_lite as tfr
 from tfrecord_lite.dataset.access import member_frames, plain_frames, record_file
 from tfrecord_lite.dataset.access.index import RecordIndex, StaleIndexError
 from tfrecord_lite.dataset.access.record_file import RecordFile
@@ -728,3 +729,24 @@ def test_row_20_member_too_large_to_be_inflated_at_once(tmp_path, monkeypatch):
         file[0]
     with RecordFile(path, max_record_bytes=20_000) as file:
         assert file[0] == b"x" * 1000
+
+
+@pytest.mark.parametrize("form", ["plain", "GZIP"])
+@pytest.mark.parametrize("asked", [[5, 3, 1], [9, 8, 3, 3], [2, 3, 4], [3]])
+def test_errors_about_picked_records_name_them(tmp_path, form, asked):
+    path = tmp_path / "a"
+    records = [tfr.encode_example({"x" if i != 3 else "y": i}) for i in range(10)]
+    tfr.write_records(path, records, compression=None if form == "plain" else form)
+    features = {"x": tfr.FixedLenFeature([], np.int64)}
+    parse = (
+        lambda block: tfr.parse_example(block, features),
+        lambda block: tfr.parse_sequence_example(block, features, {}),
+    )
+    with tfr.RecordFile(path) as file:
+        block = file.read_block(asked)
+        for part in (block, block[asked.index(3) :]):
+            for ask in parse:
+                with pytest.raises(tfr.ExampleError) as caught:
+                    ask(part)
+                place = caught.value.path, caught.value.record, caught.value.offset
+                assert place == (str(path), 3, sum(len(record) + 16 for record in records[:3]))

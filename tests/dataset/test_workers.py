@@ -368,3 +368,28 @@ def test_a_script_needs_no_guard(tmp_path):
         timeout=60,
     )
     assert (done.stdout, done.stderr) == ("once\n[1, 2]\n", "")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_workers_without_standard_streams(tmp_path, closed):
+    (tmp_path / "program.py").write_text("""\
+import numpy as np
+import tfrecord_lite as tfr
+
+tfr.write_examples("a", {"x": np.arange(100)})
+# Whatever was closed is a file of the program's by now, which no worker may write to.
+with open("b", "wb"), open("c", "wb"), open("d", "wb"):
+    rows = sum(len(batch["x"]) for batch in tfr.Dataset("a", batch_size=10, workers=2))
+with open("rows", "w") as file:
+    file.write(str(rows))
+""")
+    command = f'exec "$0" program.py {closed}'
+    subprocess.run(
+        ["sh", "-c", command, sys.executable],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+    assert (tmp_path / "rows").read_text() == "100"
+    assert [(tmp_path / name).read_bytes() for name in "bcd"] == [b"", b"", b""]

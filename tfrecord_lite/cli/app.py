@@ -17,7 +17,7 @@ from tfrecord_lite.cli import shard as shard_command
 from tfrecord_lite.cli import show as show_command
 from tfrecord_lite.cli import tail as tail_command
 from tfrecord_lite.cli import verify as verify_command
-from tfrecord_lite.cli.exits import clean_exit
+from tfrecord_lite.cli.exits import clean_exit, exit_where_output_fails, open_standard_streams
 
 __all__ = ["app", "main"]
 
@@ -256,7 +256,9 @@ def _options(
 
 def main(args: list[str] | None = None) -> None:
     """Run the command and exit; the entry point of ``tfrecord-lite``."""
+    open_standard_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name that prints somewhere need not be in this terminal's encoding.
         sys.stdout.reconfigure(errors="backslashreplace")
-    app(args, prog_name="tfrecord-lite")
+    with exit_where_output_fails():
+        app(args, prog_name="tfrecord-lite")

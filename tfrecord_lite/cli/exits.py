@@ -7,6 +7,7 @@ SIGPIPE would.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import contextmanager
@@ -20,7 +21,14 @@ from tfrecord_lite.errors import TFRecordError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DAMAGED", "UNUSABLE", "clean_exit", "complain"]
+__all__ = [
+    "DAMAGED",
+    "UNUSABLE",
+    "clean_exit",
+    "complain",
+    "exit_where_output_fails",
+    "open_standard_streams",
+]
 
 DAMAGED: Final = 1
 UNUSABLE: Final = 2
@@ -33,6 +41,40 @@ def complain(message: object) -> None:
     print(f"tfrecord-lite: {printable(str(message))}", file=sys.stderr)
 
 
+def open_standard_streams() -> None:
+    """Have something at the handles 0, 1 and 2 where the caller closed them, as ``>&-`` does.
+
+    Otherwise the next file that is opened would be standard output. What is read or written there
+    fails, as it should: the null device is opened the other way round. Messages are dropped.
+    """
+    modes = {"stdin": os.O_WRONLY, "stdout": os.O_RDONLY, "stderr": os.O_WRONLY}
+    for handle, (name, mode) in enumerate(modes.items()):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, mode)
+            if null != handle:
+                os.dup2(null, handle)
+                os.close(null)
+            stream = open(handle, "r" if name == "stdin" else "w", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+
+
+@contextmanager
+def exit_where_output_fails() -> Iterator[None]:
+    """Turn a failure to print help, or anything else outside a command, into a line and a code."""
+    try:
+        yield
+    except OSError as error:
+        complain(_text_of(error))
+        _let_go_of_output()
+        sys.exit(UNUSABLE)
+
+
+def _text_of(error: OSError) -> object:
+    if error.errno == errno.EBADF and error.filename is None:
+        return "standard input or standard output is closed"
+    return error
+
+
 @contextmanager
 def clean_exit() -> Iterator[None]:
     """Turn what a command raises into a line and an exit code.
@@ -40,8 +82,11 @@ def clean_exit() -> Iterator[None]:
     By itself, typer takes a truncated file (an ``EOFError``) for the end of the input.
     """
     try:
-        yield
-        sys.stdout.flush()
+        try:
+            yield
+        finally:
+            # What cannot be written is found out here, whatever code the command ends with.
+            sys.stdout.flush()
     except BrokenPipeError:
         _let_go_of_output()
         raise typer.Exit(_BROKEN_PIPE) from None
@@ -49,7 +94,7 @@ def clean_exit() -> Iterator[None]:
         complain(error)
         raise typer.Exit(DAMAGED) from None
     except OSError as error:
-        complain(error)
+        complain(_text_of(error))
         _let_go_of_output()
         raise typer.Exit(UNUSABLE) from None
 

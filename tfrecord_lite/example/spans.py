@@ -316,6 +316,6 @@ def error_at(block: RecordBlock, index: int, reason: str) -> ExampleError:
     return ExampleError(
         reason,
         path=block.path,
-        record=block.first_record + index,
+        record=block.number(index),
         offset=None if block.path is None else block.offset(index),
     )

@@ -105,7 +105,7 @@ class Payloads:
             if judgement is not None:
                 found[index] = judgement
         for index, (kind, reason) in sorted(found.items()):
-            number, offset = block.first_record + index, block.offset(index)
+            number, offset = block.number(index), block.offset(index)
             report.add_fault(Fault(report.path, kind, reason, number, offset))
 
 

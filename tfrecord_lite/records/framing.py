@@ -123,6 +123,10 @@ class RecordBlock(Sequence[bytes]):
     def __repr__(self) -> str:
         return f"<RecordBlock of {len(self)} records, {int(self.lengths.sum())} bytes>"
 
+    def number(self, index: int) -> int:
+        """Return the number in its file of record ``index``."""
+        return self.first_record + index
+
     def to_list(self) -> list[bytes]:
         """Return the records, each as ``bytes`` of its own."""
         if not len(self):

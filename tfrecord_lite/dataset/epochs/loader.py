@@ -261,6 +261,10 @@ class Dataset(Closing):
             raise ValueError(f"the state has epoch={epoch!r} and position={step!r}")
         self._place = Place(epoch, step)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Worker processes are this one's.
+        return {**self.__dict__, "_idle": None}
+
     # Ending.
 
     def close(self) -> None:

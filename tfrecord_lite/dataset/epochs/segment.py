@@ -29,6 +29,7 @@ __all__ = ["Extent", "Segment"]
 _ALIGNMENT = 64
 # Byte strings of this mean size and above travel one by one, shorter ones all in one piece.
 _LONG_BYTES = 1 << 14
+_LAST_STANDARD_HANDLE = 2
 
 
 class Extent(NamedTuple):
@@ -60,7 +61,17 @@ class Segment:
     @classmethod
     def create(cls) -> Segment:
         """Make a new one, empty."""
-        return cls(os.memfd_create("tfrecord_lite"))
+        import fcntl
+
+        handle = os.memfd_create("tfrecord_lite")
+        if handle > _LAST_STANDARD_HANDLE:
+            return cls(handle)
+        # Where standard streams are closed, theirs are the lowest free handles; a process that is
+        # started gets pipes in their place.
+        try:
+            return cls(fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, _LAST_STANDARD_HANDLE + 1))
+        finally:
+            os.close(handle)
 
     def _at_least(self, size: int) -> Uint8Array:
         if len(self._memory) < size:

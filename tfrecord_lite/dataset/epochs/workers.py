@@ -149,6 +149,7 @@ class Workers(Generic[Task, Result]):
             [sys.executable, "-c", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=None if _has_stderr() else subprocess.DEVNULL,
             pass_fds=handles,
             env={**os.environ, **_ENVIRONMENT},
         )
@@ -216,6 +217,15 @@ class Workers(Generic[Task, Result]):
     def close(self) -> None:
         """End the processes. Closing twice is harmless."""
         self._finalizer()
+
+
+def _has_stderr() -> bool:
+    """Tell whether handle 2 is standard error; where that is closed, it may be any file by now."""
+    try:
+        # Standard streams are passed on to other processes; what Python opens is not.
+        return os.get_inheritable(2)
+    except OSError:
+        return False
 
 
 def _end(owner: int, workers: list[_Worker], segments: list[Segment]) -> None:

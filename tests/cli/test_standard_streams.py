@@ -1,0 +1,64 @@
+"""Commands whose standard streams are closed, as under cron or in a daemon."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import tfrecord_lite as tfr
+
+CLOSED = ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"]
+
+
+def run(folder, arguments, closed):
+    """Run a command in a folder; return its exit code and what it wrote to standard error."""
+    command = f'exec "$0" -m tfrecord_lite {arguments} {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+def test_what_cannot_be_read_or_printed_is_no_damage(tmp_path, closed):
+    tfr.write_examples(tmp_path / "a", {"x": range(5)})
+    # Without output; with output; from standard input; outside any command.
+    for arguments, used in (
+        ("head -n 0 a", ""),
+        ("verify a", ">"),
+        ("info --json a", ">"),
+        ("salvage --overwrite - b", "<>"),
+        ("verify -", "<>"),
+        ("--version", ">"),
+    ):
+        code, errors = run(tmp_path, arguments, closed)
+        broken = any(f"{stream}&-" in closed.replace("2>&-", "") for stream in used)
+        assert code == (2 if broken else 0), (arguments, errors)
+        assert "Traceback" not in errors
+
+
+def test_closed_output_hides_no_message(tmp_path):
+    tfr.write_examples(tmp_path / "a", {"x": range(5)})
+    code, errors = run(tmp_path, "info a", ">&-")
+    assert (code, errors) == (2, "tfrecord-lite: standard input or standard output is closed\n")
+
+
+def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):
+    tfr.write_examples(tmp_path / "a", {"x": range(5)})
+    for name in ("b", "c"):
+        assert run(tmp_path, f"salvage a {name}", "<&- >&- 2>&-")[0] == 2
+        assert (tmp_path / name).read_bytes() == (tmp_path / "a").read_bytes()
+
+
+def test_what_was_printed_before_an_error_must_be_written_too(tmp_path):
+    (tmp_path / "a").write_bytes(b"no record here, whatever else it is")
+    code, errors = run(tmp_path, "verify a", ">/dev/full")
+    assert code == 2
+    assert "No space left" in errors
