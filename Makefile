@@ -17,7 +17,7 @@ SOURCES := tfrecord_lite tests examples benchmarks
 # Each alone: bench-columns, ...; the picture is drawn from what columns and encoding wrote.
 BENCHMARKS := columns encoding verifying scaling records writing importing memory random_access shards
 
-.PHONY: quickstart test lint coverage reliability bench $(BENCHMARKS:%=bench-%) bench-picture fuzz proto clean
+.PHONY: quickstart test lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz proto clean
 # Nothing may run beside a benchmark.
 .NOTPARALLEL:
 
@@ -40,6 +40,13 @@ coverage: $(VENV)/.dev
 # Every fault of the matrix injected, and how often, into docs/reliability.md.
 reliability: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -k 'row_ or rows_' --matrix $(ARGS)
+
+# A sample of changes to the package, and which of them no test notices: make mutants COUNT=600 SEED=1
+COUNT ?= 600
+SEED ?= 1
+RESULTS ?= mutants-output/results.jsonl
+mutants: $(VENV)/.dev
+	$(BIN)/python tests/mutants $(RESULTS) --count $(COUNT) --seed $(SEED) $(ARGS)
 
 bench: $(BENCHMARKS:%=bench-%) bench-picture
 

@@ -9,7 +9,7 @@ import threading
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["matrix"]
+pytest_plugins = ["matrix", "machine"]
 
 # Machines are shared: how long a test takes says nothing of it, but one that never ends does
 # (`timeout` in pyproject.toml; this is for tests marked as slow).

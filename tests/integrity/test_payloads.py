@@ -119,27 +119,25 @@ def test_records_that_do_not_fit(path):
     assert not any("inferred" in reason for reason in reasons)
 
 
-def test_features_of_the_first_records(path, monkeypatch):
+def test_features_of_the_first_records(path):
     """Those of another kind than the ones before do not count, nor what is no Example."""
-    monkeypatch.setattr(payloads_module, "_INFER_RECORDS", 5)
-    records = [b"\xff", tfr.encode_example({"a": 1.5}), *GOOD[:10]]
+    records = [b"\xff", tfr.encode_example({"a": 1.5}), *GOOD[:10] * 100]
     records += [tfr.encode_example({"a": 2.5}), tfr.encode_example({"a": [1.5, 2.5]})]
     write(path, [*records])
     report = verify(path, examples=True)
     # The first Example has floats.
     assert found(report)[:4] == [(0, "example"), (2, "features"), (3, "features"), (4, "features")]
-    assert found(report)[-1] == (13, "features")
+    assert found(report)[-1] == (1003, "features")
     assert "inferred from the first" in report.files[0].faults[-1].reason
 
 
-def test_features_of_the_first_file_hold_for_the_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(payloads_module, "_INFER_RECORDS", 3)
-    first = write(tmp_path / "a", GOOD[:20])
-    second = write(tmp_path / "b", [tfr.encode_example({"other": 1})] * 3)
+def test_features_of_the_first_file_hold_for_the_others(tmp_path):
+    first = write(tmp_path / "a", GOOD[:20] * 50)
+    second = write(tmp_path / "b", [tfr.encode_example({"other": 1})] * 1000)
     report = verify([first, second], examples=True)
-    assert [file.fault_count for file in report.files] == [0, 3]
+    assert [file.fault_count for file in report.files] == [0, 1000]
     report = verify([second, first], examples=True)
-    assert [file.fault_count for file in report.files] == [0, 20]
+    assert [file.fault_count for file in report.files] == [0, 1000]
 
 
 def test_a_stream_is_read_but_once(path):

@@ -169,10 +169,10 @@ def large_file(path: Path) -> tuple[list[bytes], list[int]]:
 
 
 @pytest.fixture(params=["here", "threads", "processes"])
-def spread(request, monkeypatch) -> dict[str, int]:
+def spread(request, cores, monkeypatch) -> dict[str, int]:
     """Have files cut into parts of some KiB, and checked here, by threads or by processes."""
     monkeypatch.setattr(schedule_module, "_PART_BYTES", 1 << 16)
-    monkeypatch.setattr(schedule_module, "usable_cores", lambda: 3)
+    cores(3)
     if request.param == "threads":
         monkeypatch.setattr(schedule_module, "_LEAST_FOR_THREADS", 0)
     return {"workers": 2} if request.param == "processes" else {}
@@ -286,11 +286,11 @@ def test_a_file_that_grows_or_goes_meanwhile(tmp_path, monkeypatch, spread):
     assert isinstance(file.error, FileNotFoundError)
 
 
-def test_how_the_work_is_spread(tmp_path, monkeypatch):
+def test_how_the_work_is_spread(tmp_path, cores, monkeypatch):
     large_file(tmp_path / "a")
     size = (tmp_path / "a").stat().st_size
     monkeypatch.setattr(schedule_module, "_PART_BYTES", 1 << 20)
-    monkeypatch.setattr(schedule_module, "usable_cores", lambda: 3)
+    cores(3)
 
     def plan(workers=None, decode=False, compression="auto"):
         schedule = schedule_module.Schedule(
@@ -314,28 +314,25 @@ def test_how_the_work_is_spread(tmp_path, monkeypatch):
     assert plan(decode=True) == (1, 1, 1)
 
 
-def test_cores():
-    assert 1 <= schedule_module.usable_cores() <= (os.cpu_count() or 1)
-
-
 # Memory.
 
 
 @pytest.mark.parametrize("compression", [None, "GZIP"])
 @pytest.mark.parametrize("fault", [None, "data", "length", "cut"])
-def test_a_record_that_is_not_held(tmp_path, monkeypatch, compression, fault):
-    monkeypatch.setattr(check_module, "_HOLD_BYTES", 1000)
+def test_a_record_that_is_not_held(tmp_path, compression, fault):
+    """Records above 4 MiB are checked a piece at a time."""
     rng = random.Random(3)
-    records = [b"x", rng.randbytes(5000), b"y", bytes(1001), rng.randbytes(999), b"z"]
+    hold = 1 << 22
+    records = [b"x", rng.randbytes(5 * hold // 4), b"y", bytes(hold + 1), bytes(hold), b"z"]
     data = bytearray(frames(records))
     if fault == "data":
-        data[17 + 2000] ^= 1
+        data[17 + hold] ^= 1
     elif fault == "length":
         data[17] ^= 1
     elif fault == "cut":
-        del data[3000:]
+        del data[hold + 3000 :]
     path = tmp_path / "a"
-    path.write_bytes(gzip.compress(data) if compression else data)
+    path.write_bytes(gzip.compress(data, 1) if compression else data)
     (file,) = verify(path).files
     assert file.raw_bytes + file.damaged_bytes == len(data)
     if fault is None:
@@ -345,18 +342,18 @@ def test_a_record_that_is_not_held(tmp_path, monkeypatch, compression, fault):
     else:
         assert file.records == 5
         assert [(d.begin, d.end, d.record, d.kind) for d in file.damage] == [
-            (17, 17 + 5016, 1, fault)
+            (17, 33 + len(records[1]), 1, fault)
         ]
 
 
-def test_lost_bytes_in_a_record_that_is_not_held(tmp_path, monkeypatch):
+def test_lost_bytes_in_a_record_that_is_not_held(tmp_path):
     """What follows has moved up into it, and is found in there."""
-    monkeypatch.setattr(check_module, "_HOLD_BYTES", 1000)
-    records = [random.Random(n).randbytes(3000) for n in range(6)]
+    size = 5 << 20
+    records = [random.Random(n).randbytes(size) for n in range(3)]
     data = frames(records)
-    (tmp_path / "a").write_bytes(data[:4000] + data[5000:])
+    (tmp_path / "a").write_bytes(data[: 2 * size - 5000] + data[2 * size - 4000 :])
     (file,) = verify(tmp_path / "a").files
-    assert (file.records, file.regions, file.raw_bytes) == (5, 1, 5 * 3016)
+    assert (file.records, file.regions, file.raw_bytes) == (2, 1, 2 * (size + 16))
 
 
 @pytest.mark.slow

@@ -19,9 +19,9 @@ RECORDS = [random.Random(n).randbytes(n) for n in range(400)]
 
 
 @pytest.fixture(autouse=True)
-def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+def eager(cores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ahead, "_LEAST_BYTES", 1)
-    monkeypatch.setattr(ahead, "usable_cores", lambda: 3)
+    cores(3)
 
 
 @pytest.fixture
@@ -44,13 +44,13 @@ def places(path: Path) -> list[tuple[int, int, int]]:
     return found
 
 
-def test_records_and_places_are_the_same(path: Path, monkeypatch) -> None:
+def test_records_and_places_are_the_same(path: Path, cores) -> None:
     eager = places(path)
     with RecordReader(path) as reader:
         assert list(reader) == RECORDS
         assert threads()
         assert reader.source_offset == path.stat().st_size
-    monkeypatch.setattr(ahead, "usable_cores", lambda: 1)
+    cores(1)
     assert sum(count for *_, count in places(path)) == len(RECORDS)
     assert {end for _, end, _ in places(path)} >= {eager[-1][1]}
 
@@ -118,7 +118,7 @@ def test_a_member_that_is_not_what_it_states_is_met_in_its_place(tmp_path, state
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_behind_damage_all_places_are_the_same(seed: int, tmp_path, monkeypatch) -> None:
+def test_behind_damage_all_places_are_the_same(seed: int, tmp_path, cores) -> None:
     """However the calls were cut that inflated what came before it."""
     rng = random.Random(seed)
     path = tmp_path / "a"
@@ -130,8 +130,8 @@ def test_behind_damage_all_places_are_the_same(seed: int, tmp_path, monkeypatch)
         data[at : at + 4] = rng.randbytes(4)
     path.write_bytes(data)
     found = []
-    for cores in (1, 3):
-        monkeypatch.setattr(ahead, "usable_cores", lambda cores=cores: cores)
+    for count in (1, 3):
+        cores(count)
         damage: list[Damage] = []
         with RecordReader(path, on_damage=damage.append) as reader:
             reader.block_bytes = 1 << 10

@@ -15,14 +15,11 @@ from tfrecord_lite import (
     TruncatedRecordError,
     write_records,
 )
-from tfrecord_lite.records import inflate, resume
+from tfrecord_lite.records import resume
 from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.storage import Source
 
-
-@pytest.fixture(autouse=True)
-def _without_isal(monkeypatch) -> None:
-    monkeypatch.setattr(inflate, "isal", lambda: None)
+pytestmark = pytest.mark.usefixtures("without_isal")
 
 
 def inflated(data: bytes, limit: int) -> tuple[bytes, str]:

@@ -90,9 +90,9 @@ def files(request, tmp_path):
 @pytest.mark.parametrize("held", [1 << 28, 1, 60_000])
 @pytest.mark.parametrize("shard", [(0, 1), (1, 3), (2, 3)])
 @pytest.mark.parametrize("deterministic", [True, False])
-def test_read_in_order_or_all_of_it(files, monkeypatch, held, shard, deterministic):
+def test_read_in_order_or_all_of_it(files, cores, monkeypatch, held, shard, deterministic):
     monkeypatch.setattr(stretches, "_MOST_HELD_BYTES", held)
-    monkeypatch.setattr(stretches, "usable_cores", lambda: 4)
+    cores(4)
     data = make_dataset(files, ID, batch_size=7, shard=shard, repeat=2, deterministic=deterministic)
     expected = [*range(200 * shard[0] // shard[1], 200 * (shard[0] + 1) // shard[1])]
     found = ids(data)
@@ -132,9 +132,9 @@ def test_batches_that_are_larger_than_anything(files, rank):
 
 
 @pytest.mark.usefixtures("small")
-def test_what_would_be_too_much_to_hold_is_read_file_by_file(files, monkeypatch):
+def test_what_would_be_too_much_to_hold_is_read_file_by_file(files, cores, monkeypatch):
     monkeypatch.setattr(stretches, "_MOST_HELD_BYTES", 1)
-    monkeypatch.setattr(stretches, "usable_cores", lambda: 4)
+    cores(4)
     data = iter(make_dataset(files, ID, batch_size=1))
     assert int(next(data)["id"][0]) == 0
     # Nobody has opened it yet.

@@ -1,0 +1,358 @@
+"""Mutation testing: change the package in one place, and see whether a test notices.
+
+``make mutants COUNT=600 SEED=1`` takes a sample of all changes to the wings below, runs for each
+the tests that run the changed line, shortest first, until one fails, and prints what no test
+noticed. Results are appended to a file of JSON lines, and what is there is not run again. Nothing
+else is written: a process in which all tests are collected is forked for each mutant, and there the
+functions of the module get the code of the mutant. What is more than the code of functions, or runs
+while modules are imported, is seen by a new process over a copy of the package.
+
+Not run with the tests: it takes about an hour, and whether a survivor matters is for a person.
+What a person found is in ``harmless.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import gc
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+import pytest
+from hypothesis import Phase, settings
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from mutants.changes import Change, changed, changes
+from mutants.harmless import HARMLESS
+from mutants.reach import ROOT, TESTS, Reach, arguments, function_of, record
+
+WINGS = ["records", "example", "dataset", "integrity"]
+# Of tests for one mutant, as long as they take without it; and what a hang is.
+MOST_SECONDS = 60
+HANG_SECONDS = 20
+
+
+class Mutant:
+    """A change to a module."""
+
+    def __init__(self, module: str, text: str, change: Change) -> None:
+        self.module = module
+        self.change = change
+        self._text = text
+        self.source = text.splitlines()[change.line - 1].strip()
+        state = hashlib.sha256(text.encode()).hexdigest()[:12]
+        self.key = f"{module}:{state}:{change.place}:{change.change}"
+
+    @property
+    def tree(self) -> ast.Module:
+        return changed(self._text, self.change)
+
+    @property
+    def reason(self) -> str | None:
+        """Why it does no harm, where that was found."""
+        return HARMLESS.get(self.module, {}).get(self.source)
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.change.line}: {self.change.what}"
+
+
+def sample(count: int, seed: int, only: str) -> list[Mutant]:
+    """Return so many mutants of all, or all of those whose module begins like this."""
+    every = []
+    for wing in WINGS:
+        for path in sorted((ROOT / "tfrecord_lite" / wing).rglob("*.py")):
+            text, module = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
+            every += [Mutant(module, text, change) for change in changes(text)]
+    chosen = random.Random(seed).sample(every, min(count, len(every)))
+    return [mutant for mutant in chosen if mutant.module.startswith(only)]
+
+
+class Runner:
+    """A plugin for pytest: instead of the tests, mutants are run."""
+
+    def __init__(self, mutants: list[Mutant], reach: Reach, results: Path) -> None:
+        self._mutants, self._reach, self._results = mutants, reach, results
+        self._fails_anyway: dict[str, bool] = {}
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self._session = session
+        self._items = defaultdict(list)
+        for item in session.items:
+            if item.nodeid in self._reach.seconds:
+                self._items[function_of(item.nodeid)].append(item)
+        for items in self._items.values():
+            # Equal ones are told apart by the seed alone.
+            random.Random(1).shuffle(items)
+        self._live = _functions()
+        gc.collect()
+        gc.freeze()
+        for mutant in self._mutants:
+            begin = time.monotonic()
+            how, tests = self._judge(mutant)
+            told = {
+                "key": mutant.key,
+                "mutant": str(mutant),
+                "source": mutant.source,
+                "killed": how is not None,
+                "by": how,
+                "tests": tests,
+                "seconds": round(time.monotonic() - begin, 1),
+            }
+            with self._results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(told) + "\n")
+        return True
+
+    def _judge(self, mutant: Mutant) -> tuple[str | None, int]:
+        """Return what noticed the mutant, and how many tests there were for it."""
+        change = mutant.change
+        functions, at_import = self._reach.functions(mutant.module, change.line, change.statement)
+        items = self._in_order(functions)
+        swapped = None
+        if change.in_function and not at_import:
+            swapped = _swapped(self._live[str(ROOT / mutant.module)], mutant.tree)
+        while True:
+            if swapped is None:
+                how = _in_a_new_process(mutant, items, self._seconds(items))
+            else:
+                how = self._forked(items, swapped)
+            if how is None or how.startswith("-") or not self._does_fail_anyway(how):
+                return how, len(items)
+            items = [item for item in items if item.nodeid != how]
+
+    def _in_order(self, functions: set[str]) -> list[pytest.Item]:
+        """Return tests: one of each function first, short ones first, as far as time goes."""
+        rounds = [
+            (number, self._reach.seconds[item.nodeid], item.nodeid, item)
+            for name in functions
+            for number, item in enumerate(self._items.get(name, ()))
+        ]
+        chosen, total = [], 0.0
+        for _, seconds, _, item in sorted(rounds, key=lambda each: each[:3]):
+            total += seconds
+            if total > MOST_SECONDS and chosen:
+                break
+            chosen.append(item)
+        return chosen
+
+    def _seconds(self, items: list[pytest.Item]) -> float:
+        return sum(self._reach.seconds[item.nodeid] for item in items)
+
+    def _does_fail_anyway(self, test: str) -> bool:
+        if test not in self._fails_anyway:
+            (item,) = [each for each in self._session.items if each.nodeid == test]
+            self._fails_anyway[test] = self._forked([item], []) is not None
+        return self._fails_anyway[test]
+
+    def _forked(
+        self, items: list[pytest.Item], swapped: list[tuple[FunctionType, CodeType]]
+    ) -> str | None:
+        """Run tests in a child, over other code; return the first that fails."""
+        told, tell = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.setpgid(0, 0)
+            for function, code in swapped:
+                function.__code__ = code
+            failed = "-the process ended"
+            try:
+                failed = self._first_that_fails(items)
+            finally:
+                os.write(tell, failed.encode())
+                os._exit(0)
+        os.close(tell)
+        return _end_of(child, told, HANG_SECONDS + 5 * self._seconds(items))
+
+    def _first_that_fails(self, items: list[pytest.Item]) -> str:
+        session = self._session
+        for item, after in zip(items, [*items[1:], None], strict=True):
+            most = HANG_SECONDS + 20 * self._reach.seconds[item.nodeid]
+            item.add_marker(pytest.mark.timeout(most), append=False)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+            if session.testsfailed:
+                return item.nodeid
+        return ""
+
+
+def _end_of(child: int, told: int, seconds: float) -> str | None:
+    """Wait for a child as long as that; return what it told."""
+    until = time.monotonic() + seconds
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > until:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            os.close(told)
+            return "-a hang"
+        time.sleep(0.005)
+    try:
+        # What it has started and left.
+        os.killpg(child, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    with open(told, "rb") as file:
+        return file.read(1 << 16).decode() or None
+
+
+def _functions() -> dict[str, dict[tuple[str, int], list[FunctionType]]]:
+    """Return all functions there are, by file, and by name and line."""
+    found: dict[str, Any] = defaultdict(lambda: defaultdict(list))
+    for each in gc.get_objects():
+        if isinstance(each, FunctionType):
+            code = each.__code__
+            found[code.co_filename][code.co_name, code.co_firstlineno].append(each)
+    return found
+
+
+def _swapped(
+    live: dict[tuple[str, int], list[FunctionType]], tree: ast.Module
+) -> list[tuple[FunctionType, CodeType]] | None:
+    """Return the code for each function of a module; None where that cannot be told."""
+    codes: dict[tuple[str, int], list[CodeType]] = defaultdict(list)
+    left = [compile(tree, next(iter(live.values()))[0].__code__.co_filename, "exec")]
+    while left:
+        for code in left.pop().co_consts:
+            if isinstance(code, CodeType):
+                codes[code.co_name, code.co_firstlineno].append(code)
+                left.append(code)
+    swapped = []
+    for key, functions in live.items():
+        for function in functions:
+            fitting = [
+                code for code in codes[key] if code.co_freevars == function.__code__.co_freevars
+            ]
+            if len(fitting) > 1 or (not fitting and "tfrecord_lite" in function.__module__):
+                return None
+            swapped += [(function, code) for code in fitting]
+    return swapped
+
+
+def _in_a_new_process(mutant: Mutant, items: list[pytest.Item], seconds: float) -> str | None:
+    """Run tests over a copy of the package; return the first that fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder) / "tfrecord_lite"
+        shutil.copytree(ROOT / "tfrecord_lite", package, ignore=shutil.ignore_patterns("*.pyc"))
+        (Path(folder) / mutant.module).write_text(ast.unparse(mutant.tree), encoding="utf-8")
+        named = Path(folder) / "tests"
+        named.write_text("\n".join(item.nodeid for item in items), encoding="utf-8")
+        told, tell = os.pipe()
+        process = subprocess.Popen(
+            [sys.executable, __file__, "--tests", str(named), "--tell", str(tell)],
+            env={**os.environ, "PYTHONPATH": folder},
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[tell],
+            process_group=0,
+        )
+        os.close(tell)
+        process.returncode = 0  # waited for there
+        return _end_of(process.pid, told, 60 + HANG_SECONDS + 5 * seconds)
+
+
+class _Named:
+    """A plugin for pytest: runs the named tests in their order, and tells the first that fails."""
+
+    def __init__(self, names: list[str], tell: int) -> None:
+        self._names, self._tell = names, tell
+        self._failed = "-the package cannot be imported"
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        there = {item.nodeid: item for item in items}
+        items[:] = [there[name] for name in self._names if name in there]
+        self._failed = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._failed = self._failed or report.nodeid
+
+    def pytest_sessionfinish(self) -> None:
+        os.write(self._tell, self._failed.encode())
+
+
+def run_named(tests: Path, tell: int) -> int:
+    names = tests.read_text(encoding="utf-8").splitlines()
+    files = list(dict.fromkeys(name.partition("::")[0] for name in names))
+    common = arguments()[: -len(TESTS)]
+    return int(pytest.main([*common, "-x", *files], plugins=[_Named(names, tell)]))
+
+
+def summary(mutants: list[Mutant], results: Path) -> int:
+    told = {}
+    for line in results.read_text(encoding="utf-8").splitlines():
+        told[json.loads(line)["key"]] = json.loads(line)
+    run = [(mutant, told[mutant.key]) for mutant in mutants if mutant.key in told]
+    lived = [mutant for mutant, result in run if not result["killed"]]
+    for mutant in sorted(lived, key=str):
+        print(f"{mutant}  ({mutant.reason or '?'})")
+    explained = sum(mutant.reason is not None for mutant in lived)
+    killed = len(run) - len(lived)
+    print(f"{killed} of {len(run)} mutants killed, {killed / max(len(run), 1):.1%}")
+    print(f"{explained} do no harm (harmless.py), {len(lived) - explained} are not explained")
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser("mutants")
+    parser.add_argument(
+        "results", nargs="?", type=Path, default=Path("mutants-output/results.jsonl")
+    )
+    parser.add_argument("--count", type=int, default=600)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="modules that begin like this")
+    parser.add_argument("--again", action="store_true", help="run what lived before once more")
+    for hidden in ("--tests", "--reach"):
+        parser.add_argument(hidden, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--tell", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    # Shrinking what fails takes long, and nobody reads it.
+    phases = [Phase.explicit, Phase.generate]
+    settings.register_profile("mutants", deadline=None, database=None, phases=phases)
+    if options.tests:
+        return run_named(options.tests, options.tell)
+    if options.reach:
+        record(options.reach)
+        return 0
+    results = options.results.absolute()
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.touch()
+    recorded = results.with_suffix(".reach")
+    if not recorded.exists():
+        command = [sys.executable, __file__, "--reach", str(recorded)]
+        subprocess.run(command, check=True)
+    mutants = sample(options.count, options.seed, options.only)
+    done = {
+        result["key"]
+        for result in map(json.loads, results.read_text(encoding="utf-8").splitlines())
+        if result["killed"] or not options.again
+    }
+    left = [mutant for mutant in mutants if mutant.key not in done]
+    if left:
+        print(f"{len(left)} of {len(mutants)} mutants are to be run; results in {results}")
+        child = os.fork()
+        if child == 0:
+            with open(os.devnull, "w", encoding="utf-8") as nowhere:
+                for stream in (1, 2):
+                    os.dup2(nowhere.fileno(), stream)
+            runner = Runner(left, Reach(recorded), results)
+            options = [*arguments(), "--hypothesis-profile=mutants", "--tb=no"]
+            os._exit(min(int(pytest.main(options, plugins=[runner])), 100))
+        os.waitpid(child, 0)
+    return summary(mutants, results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
