@@ -169,16 +169,16 @@ def test_the_default_is_128_mib_a_shard(tmp_path: Path, monkeypatch) -> None:
 def test_many_shards_at_once_need_few_files_and_little_memory(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(open_shard, "_MOST_FILES", 3)
     monkeypatch.setattr(open_shard, "_GATHERED_BYTES", 400)
-    records = [b"%d" % i for i in range(1000)]
+    records = [b"%d" % i * 1000 for i in range(1000)]
     for options in OPTIONS.values():
         with ShardWriter(tmp_path / "a", num_shards=40, overwrite=True, **options) as writer:
             for index, record in enumerate(records):
                 writer.write(record)
                 if index == 500 and not options:
-                    # 40 shards of 13 records; all but 10 bytes each are on the disk.
+                    # 40 shards of 13 records; all but 256 KiB of them together are on the disk.
                     sizes = [p.stat().st_size for p in tmp_path.glob(".a.*/*.tfrecord-partial")]
                     assert len(sizes) == 40
-                    assert writer.raw_bytes - sum(sizes) <= 400
+                    assert writer.raw_bytes - sum(sizes) <= (1 << 18) + 4000
                 if index == 500:
                     links = [
                         os.path.join("/proc/self/fd", fd) for fd in os.listdir("/proc/self/fd")
@@ -270,7 +270,7 @@ def test_progress_may_stop_the_writer(tmp_path: Path) -> None:
 
     writer = ShardWriter(tmp_path / "a", records_per_shard=1, progress=stop)
     with pytest.raises(KeyboardInterrupt):
-        writer.write(b"x")
+        writer.write_many([bytes(300_000)] * 2)
     for use in (lambda: writer.write(b"x"), lambda: writer.write_many([b"x"]), writer.close):
         with pytest.raises(KeyboardInterrupt):
             use()
@@ -655,12 +655,13 @@ def test_row_36_a_forked_child_touches_nothing(policy: dict, tmp_path: Path) -> 
     writer.write(b"one")
 
     def close() -> int:
-        writer.close()
+        for _ in range(2):
+            with pytest.raises(ValueError, match="write parts"):
+                writer.close()
         return 7
 
     def leave() -> int:
-        with pytest.raises(Stop), writer:
-            raise Stop
+        writer.__exit__(Stop, Stop(), None)
         return 8
 
     def collect() -> int:
@@ -670,17 +671,21 @@ def test_row_36_a_forked_child_touches_nothing(policy: dict, tmp_path: Path) -> 
         return 9
 
     def write_on() -> int:
-        with pytest.raises(ValueError, match="write parts"):
-            for _ in range(100_000):
-                writer.write(b"x")
-        with pytest.raises(ValueError, match="write parts"):
-            writer.write(b"x")
+        for record in (b"x", bytes(2_000_000)):
+            with pytest.raises(ValueError, match="write parts"):
+                writer.write(record)
+        for records in ([], [b"x"], RecordBlock.from_records([b"x"])):
+            with pytest.raises(ValueError, match="write parts"):
+                writer.write_many(records)
         return 10
 
-    children = [close, leave, collect]
-    if "records_per_shard" in policy:
-        children.append(write_on)
-    assert [in_a_child(child) for child in children] == [7, 8, 9, 10][: len(children)]
+    def enter() -> int:
+        with pytest.raises(ValueError, match="write parts"), writer:
+            return 12
+        return 11
+
+    children = [close, leave, collect, write_on, enter]
+    assert [in_a_child(child) for child in children] == [7, 8, 9, 10, 11]
     writer.write(b"two")
     writer.close()
     assert sorted(read_records(expand_shards(tmp_path / "a"))) == [b"one", b"two"]

@@ -351,24 +351,45 @@ def test_row_34_two_writers_on_one_path_are_both_complete(tmp_path: Path) -> Non
 
 
 def test_row_36_a_forked_child_writes_nothing(tmp_path: Path) -> None:
+    """forked_writers: whatever the child does with its parent's writer is an error."""
     path = tmp_path / "a"
     program = """
 import os, sys
-from tfrecord_lite import RecordWriter
+from tfrecord_lite import RecordBlock, RecordWriter
+
+def enter():
+    with writer:
+        pass
+
 writer = RecordWriter(sys.argv[1])
 writer.write(b"parent")
+uses = [
+    lambda: writer.write(b"x"),
+    lambda: writer.write(bytes(2_000_000)),
+    lambda: writer.write_many([]),
+    lambda: writer.write_many([b"x"]),
+    lambda: writer.write_many(RecordBlock.from_records([b"x"])),
+    writer.flush,
+    enter,
+    writer.close,
+    writer.close,
+]
 child = os.fork()
 if child == 0:
-    try:
-        writer.flush()
-    except ValueError as error:
-        assert "a writer of its own in each process" in str(error)
-        writer.close()
-        os._exit(7)
-    os._exit(1)
-assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    for number, use in enumerate(uses):
+        try:
+            use()
+        except ValueError as error:
+            assert "a writer of its own in each process" in str(error)
+        else:
+            os._exit(number + 1)
+    writer.__exit__(KeyError, KeyError(), None)
+    sys.exit(77)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 77
 writer.write(b"again")
 writer.close()
 """
-    subprocess.run([sys.executable, "-c", program, path], check=True)
+    done = subprocess.run([sys.executable, "-c", program, path], check=True, capture_output=True)
+    assert done.stderr == b""
     assert list(read_records(path)) == [b"parent", b"again"]
+    assert os.listdir(tmp_path) == ["a"]

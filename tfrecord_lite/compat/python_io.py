@@ -119,7 +119,9 @@ class TFRecordOptions:
 
 
 class _Writer(RecordWriter):
-    """A writer that a forked child may use as well, as it may TensorFlow's."""
+    """A writer that a forked child may use as well, as it may TensorFlow's; closed at exit."""
+
+    _is_reported = False
 
     def _is_owner(self) -> bool:
         return True

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES, make_encoder
-from tfrecord_lite.records.framing import (
-    FRAME_OVERHEAD,
-    RecordBlock,
-    fill_frames,
-    footer_of,
-    header_of,
-)
+from tfrecord_lite.records.frame_writer import FrameWriter
+from tfrecord_lite.records.framing import FRAME_OVERHEAD, fill_frames
 from tfrecord_lite.records.storage import Output
 from tfrecord_lite.records.tail import prepare_append
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import TracebackType
+    from collections.abc import Callable, Iterable
 
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Buffer
 
     from tfrecord_lite._types import Compression, Int64Array, PathOrFile
     from tfrecord_lite.records.deflate import Encoder
+    from tfrecord_lite.records.frame_writer import Frame
+    from tfrecord_lite.records.framing import RecordBlock
     from tfrecord_lite.records.reader import RecordReader
 
 __all__ = ["RecordWriter", "write_records"]
 
 
-class RecordWriter:
+class RecordWriter(FrameWriter):
     """Write records to a TFRecord file.
 
     ``path`` is a path, or a binary file object that stays open. ``compression`` is None, "GZIP" or
@@ -53,8 +48,11 @@ class RecordWriter:
     Raises ``OSError`` as the system does; after a failed write the writer is unusable: each later
     call raises the same error, and `close` as well.
 
-    Not for use by several threads at once. Of several atomic writers of one name each is complete,
-    and the last to close has it; nothing keeps apart those that write one file in place.
+    Several threads may write, and a signal handler too: each record is written once. It belongs to
+    the process that opened it: in a forked child every call is a ``ValueError``. A writer that is
+    never closed publishes nothing, and says so on standard error when the process ends. Of several
+    atomic writers of one name each is complete, and the last to close has it; nothing keeps apart
+    those that write one file in place.
 
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "greetings.tfrecord")
@@ -64,8 +62,6 @@ class RecordWriter:
     >>> writer.records, writer.raw_bytes, os.path.getsize(path)
     (3, 64, 64)
     """
-
-    _closed = True
 
     def __init__(
         self,
@@ -107,59 +103,9 @@ class RecordWriter:
                     writer.write_many(reader)
 
             prepare_append(path, codec, on_truncated, rewrite)
-        self.records = 0
-        self.raw_bytes = 0
-        self._frames: list[bytes | memoryview] = []
-        self._gathered = 0
-        self._gathered_records = 0
-        self._failure: BaseException | None = None
-        self._owner = os.getpid()
         self._output = Output(path, mode=mode, atomic=atomic, fsync=fsync)
         self.path = self._output.path
-        self._closed = False
-
-    def write(self, record: Buffer) -> None:
-        """Write one record, a C-contiguous bytes-like object; TypeError for all else."""
-        if self._closed or self._failure is not None:
-            self._refuse()
-        data = record if type(record) is bytes else _as_bytes(record)
-        size = len(data)
-        self._gather((header_of(size), data, footer_of(data)), size + FRAME_OVERHEAD, 1)
-
-    def _gather(self, frames: Iterable[bytes | memoryview], size: int, records: int) -> None:
-        self._frames += frames
-        self.records += records
-        self.raw_bytes += size
-        self._gathered += size
-        self._gathered_records += records
-        if self._gathered >= self._encoder.chunk_bytes:
-            self._drain()
-
-    def write_many(self, records: Iterable[Buffer] | RecordBlock) -> None:
-        """Write each record of an iterable, or a whole `RecordBlock`."""
-        if isinstance(records, RecordBlock) and len(records):
-            if self._closed or self._failure is not None:
-                self._refuse()
-            frames = fill_frames(records)
-            if frames is not None:
-                self._write_frames(frames, records.lengths + FRAME_OVERHEAD)
-                return
-        for record in records:
-            self.write(record)
-
-    def _write_frames(self, frames: memoryview, sizes: Int64Array) -> None:
-        """Hand on many frames at once, cut where records written one by one would be."""
-        ends = np.cumsum(sizes)
-        first = begin = 0
-        while first < len(sizes):
-            full = begin + self._encoder.chunk_bytes - self._gathered
-            last = min(int(np.searchsorted(ends, full)) + 1, len(sizes))
-            end = int(ends[last - 1])
-            self._gather([frames[begin:end]], end - begin, last - first)
-            first, begin = last, end
-        if self._frames:
-            # The caller may change the block before the next drain.
-            self._frames = [b"".join(self._frames)]
+        self._start(self._encoder.chunk_bytes)
 
     def flush(self) -> None:
         """Hand everything to the system, so that a reader of the file finds it.
@@ -167,111 +113,79 @@ class RecordWriter:
         For compressed files this costs some size: blocked GZIP ends a member here, a single
         stream gets zlib's flush mark.
         """
-        if self._closed or self._failure is not None:
-            self._refuse()
-        self._drain(flush=True)
+        self._exclusively(self._flush)
 
-    def close(self) -> None:
-        """Complete the file and, where atomic, give it its name. Closing twice is harmless.
+    def _flush(self) -> None:
+        self._store_pending()
+        self._output.write(self._encoder.flush())
+        self._output.flush()
 
-        Raises what an earlier write raised, if one did: then nothing was published.
-        """
-        if self._closed:
-            return
-        self._closed = True
-        if not self._is_owner():
-            # A forked child has a copy of the parent's frames; the file is the parent's alone.
-            self._output.abandon()  # pragma: no cover - in a child that ends without a trace
-            return  # pragma: no cover
-        if self._failure is not None:
-            self._output.abort()
-            raise self._failure
-        try:
-            self._drain()
-            self._output.write(self._encoder.finish())
-            self._output.close()
-        except BaseException:
-            self._output.abort()
-            raise
+    def _store(self, frames: list[Frame], records: int) -> int:
+        is_one = len(frames) == 1 and len(frames[0]) == 1
+        data = frames[0][0] if is_one else b"".join(chain.from_iterable(frames))
+        self._output.write(self._encoder.encode(data, records))
+        return len(data)
 
-    def _drain(self, *, flush: bool = False) -> None:
-        """Hand the gathered frames on; after a failure half a frame may have gone out."""
-        try:
-            self._check_owner()
-            if self._frames:
-                frames = self._frames[0] if len(self._frames) == 1 else b"".join(self._frames)
-                self._output.write(self._encoder.encode(frames, self._gathered_records))
-                self._frames.clear()
-                self._gathered = self._gathered_records = 0
-            if flush:
-                self._output.write(self._encoder.flush())
-                self._output.flush()
-        except BaseException as error:
-            self._failure = error
-            raise
+    def _store_block(self, block: RecordBlock) -> bool:
+        frames = fill_frames(block)
+        if frames is None:
+            return False
 
-    def _is_owner(self) -> bool:
-        return os.getpid() == self._owner
+        sizes = block.lengths + FRAME_OVERHEAD
+        self._gather(sizes, lambda first, last, begin, end: frames[begin:end])  # noqa: ARG005
+        if self._frames:
+            # What stays in the list is copied: the caller may change the block.
+            self._frames[-1] = tuple(map(bytes, self._frames[-1]))
+        return True
 
-    def _check_owner(self) -> None:
-        if not self._is_owner():
-            raise ValueError(
-                f"{self.path}: opened in process {self._owner}, used in {os.getpid()}; "
-                "open a writer of its own in each process"
-            )
-
-    def _refuse(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        raise ValueError(f"{self.path}: write to a closed RecordWriter")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+    def _gather(
+        self, sizes: Int64Array, joined: Callable[[int, int, int, int], bytes | memoryview]
     ) -> None:
-        if kind is None:
-            self.close()
-        elif not self._closed:
-            if self._output.partial is None and self._failure is None:
-                # In place, the whole records written so far stay; what failed is told by `error`.
-                with suppress(OSError):
-                    self._drain()
-                    self._output.write(self._encoder.finish())
-            self._closed = True
-            self._output.abort()
+        """Take many frames of these sizes, cut where records written one by one would be.
 
-    def __del__(self) -> None:
-        if self._closed or not self._is_owner():
-            return
-        self._closed = True
-        where = self._output.partial or self.path
-        warnings.warn(
-            f"{self.path}: RecordWriter was never closed; what was written lies in {where}",
-            ResourceWarning,
-            stacklevel=2,
-            source=self,
-        )
-        with suppress(Exception):
-            self._drain()
-            self._output.write(self._encoder.finish())
+        ``joined`` returns frames ``first:last``, which are bytes ``begin:end`` of all.
+        """
+        ends = np.cumsum(sizes)
+        first = begin = 0
+        while first < len(ends):
+            if self._gathered >= self._chunk_bytes:
+                self._store_pending()
+            full = begin + self._chunk_bytes - self._gathered
+            last = min(int(np.searchsorted(ends, full)) + 1, len(ends))
+            end = int(ends[last - 1])
+            self._frames.append((joined(first, last, begin, end),))
+            self._more_records += last - first - 1
+            self._gathered += end - begin
+            first, begin = last, end
+        if self._gathered >= self._chunk_bytes:
+            self._store_pending()
+
+    def _complete(self) -> None:
+        self._output.write(self._encoder.finish())
+        self._output.close()
+
+    def _keep(self) -> None:
+        super()._keep()
+        self._output.write(self._encoder.finish())
+
+    def _cancel(self) -> None:
+        if self._output.partial is None and self._failure is None:
+            # In place, the whole records written so far stay; what failed is told by the exception.
+            with suppress(OSError):
+                self._exclusively(self._keep)
+        self._abort()
+
+    def _abort(self) -> None:
+        self._output.abort()
+
+    def _abandon(self) -> None:
         self._output.abandon()
 
+    def _name(self) -> str:
+        return self.path
 
-def _as_bytes(record: object) -> bytes:
-    if isinstance(record, str):
-        raise TypeError("a record is bytes, not str; encode the text first: text.encode()")
-    try:
-        view = memoryview(record)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"a record is bytes or bytes-like, not {type(record).__name__}") from None
-    if not view.c_contiguous:
-        raise TypeError("a record's memory must be C-contiguous; pass a copy")
-    return view.tobytes()
+    def _location(self) -> str:
+        return self._output.partial or self.path
 
 
 def write_records(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.dataset.shards.manifest import ManifestEntry
@@ -16,12 +17,28 @@ from tfrecord_lite.records.writer import RecordWriter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.records.frame_writer import Frame
+
 __all__ = ["OpenShard"]
 
 # The shards that are open at once share this much memory for gathering records, and with more than
 # this many of them none keeps its file open: systems allow as few as 256.
 _GATHERED_BYTES = 1 << 27
 _MOST_FILES = 100
+
+
+class ShardFile(RecordWriter):
+    """A writer of one shard, that takes frames; its set says whether it was closed."""
+
+    _is_reported = False
+
+    def take(self, frames: list[Frame], sizes: Int64Array) -> None:
+        """Write records whose frames are made, to the same bytes as one by one."""
+        flat = chain.from_iterable
+        self._exclusively(
+            self._gather, sizes, lambda first, last, *_: b"".join(flat(frames[first:last]))
+        )
 
 
 class OpenShard:
@@ -39,7 +56,7 @@ class OpenShard:
         )
         encoder.chunk_bytes = min(encoder.chunk_bytes, max(_GATHERED_BYTES // at_once, 1))
         self._file = _CountedFile(path, keep_open=at_once <= _MOST_FILES, told=told)
-        self.writer = RecordWriter(self._file, _encoder=encoder, **options)  # type: ignore[arg-type]
+        self.writer = ShardFile(self._file, _encoder=encoder, **options)  # type: ignore[arg-type]
 
     def close(self) -> ManifestEntry:
         """Complete the shard and return its entry, under the name that its file has now."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import operator
 import os
-import warnings
-from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,27 +18,31 @@ from tfrecord_lite.dataset.shards.staging import MOST_PARTS, Staging
 from tfrecord_lite.example.features import features_to_json
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
-from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
+from tfrecord_lite.records.frame_writer import FrameWriter
+from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from types import TracebackType
+    from collections.abc import Callable, Mapping
 
-    from typing_extensions import Buffer, Self
-
-    from tfrecord_lite._types import Compression, Path
+    from tfrecord_lite._types import Compression, Int64Array, Path
     from tfrecord_lite.dataset.shards.manifest import ManifestEntry
+    from tfrecord_lite.dataset.shards.open_shard import ShardFile
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.records.frame_writer import Frame
+    from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["DEFAULT_BYTES_PER_SHARD", "ShardWriter"]
 
 DEFAULT_BYTES_PER_SHARD = 128 << 20
 
 _NO_LIMIT = 1 << 63
+# How many bytes of frames are gathered before they are put into shards.
+_GATHERED_BYTES = 1 << 18
+_DATA_OF = operator.itemgetter(1)
 
 
-class ShardWriter:
+class ShardWriter(FrameWriter):
     """Write records to the shards of a set.
 
     ``name`` is the set's: its shards are called ``NAME-00000-of-00010.tfrecord`` (with ``.gz``
@@ -69,7 +71,9 @@ class ShardWriter:
     ``compression``, ``level``, ``block_bytes`` and ``fsync`` are those of `RecordWriter`.
 
     Raises ``OSError`` as the system does; after a failed write each later call raises the same
-    error, and `close` as well. Not for use by several threads at once.
+    error, and `close` as well; then nothing was published, and an existing set is as it was.
+    Threads, signal handlers and forked children may do what they may with a `RecordWriter`, and as
+    there it is said on standard error if the writer is never closed.
 
     >>> import os, tempfile
     >>> folder = tempfile.mkdtemp()
@@ -82,7 +86,7 @@ class ShardWriter:
     train.manifest.json
     """
 
-    _closed = True
+    _advice = "write parts (part=i), with a writer in each process"
 
     def __init__(
         self,
@@ -127,13 +131,10 @@ class ShardWriter:
         if records_per_shard or num_shards:
             self._most_bytes = _NO_LIMIT
         self._full: list[ManifestEntry] = []
-        self._full_records = self._full_bytes = 0
         self._open: list[OpenShard] = []
-        # The one that gets the next record, and in a round robin those that come behind it.
-        self._writer: RecordWriter | None = None
-        self._turns: Iterator[RecordWriter] | None = None
-        self._failure: BaseException | None = None
-        self._owner = os.getpid()
+        # In turns: how many there are, and which of them gets the next record.
+        self._turns = num_shards or 0
+        self._turn = 0
         self._names = ShardNames(name)
         self.name = os.fsdecode(name)
         self.manifest: Manifest | None = None
@@ -144,74 +145,54 @@ class ShardWriter:
             if part is None:
                 existing(self._names, overwrite=overwrite)
             self._staging = Staging(self._names.folder, self._names.stem, part)
-        self._closed = False
-        if num_shards:
-            try:
-                self._turns = cycle([self._begin() for _ in range(num_shards)])
-            except BaseException:
-                self._abort()
-                raise
-            self._writer = next(self._turns)
-
-    @property
-    def records(self) -> int:
-        """How many records were written, to all shards."""
-        return self._full_records + sum(shard.writer.records for shard in self._open)
-
-    @property
-    def raw_bytes(self) -> int:
-        """How many bytes their frames have, before compression."""
-        return self._full_bytes + sum(shard.writer.raw_bytes for shard in self._open)
-
-    def write(self, record: Buffer) -> None:
-        """Write one record, a C-contiguous bytes-like object; TypeError for all else."""
-        if self._closed or self._failure is not None:
-            self._refuse()
+        most = block_bytes if compression and block_bytes else _GATHERED_BYTES
+        self._start(min(most, _GATHERED_BYTES))
         try:
-            writer = self._begin() if self._writer is None else self._writer
-            writer.write(record)
-            if self._turns is not None:
-                self._writer = next(self._turns)
-            elif writer.records >= self._most_records or writer.raw_bytes >= self._most_bytes:
-                self._end()
-        except TypeError:
-            # Nothing was written.
-            raise
-        except BaseException as error:
-            self._failure = error
+            for _ in range(self._turns):
+                self._begin()
+        except BaseException:
+            self._abort()
+            self._closed = True
             raise
 
-    def write_many(self, records: Iterable[Buffer] | RecordBlock) -> None:
-        """Write each record of an iterable; a `RecordBlock` whole, where the policy allows it."""
-        if not isinstance(records, RecordBlock) or self._turns is not None:
-            for record in records:
-                self.write(record)
-            return
-        if self._closed or self._failure is not None:
-            self._refuse()
-        try:
-            self._write_block(records)
-        except BaseException as error:
-            self._failure = error
-            raise
+    def _store(self, frames: list[Frame], records: int) -> int:  # noqa: ARG002 - each has one
+        sizes = np.fromiter(map(len, map(_DATA_OF, frames)), np.int64, len(frames))
+        sizes += FRAME_OVERHEAD
+        if self._turns:
+            for shift in range(min(self._turns, len(frames))):
+                shard = self._open[(self._turn + shift) % self._turns]
+                shard.writer.take(frames[shift :: self._turns], sizes[shift :: self._turns])
+            self._turn = (self._turn + len(frames)) % self._turns
+        else:
+            self._fill(sizes, lambda writer, part: writer.take(frames[part], sizes[part]))
+        return int(sizes.sum())
 
-    def _write_block(self, block: RecordBlock) -> None:
-        """Cut a block where its records, written one by one, would go to another shard."""
-        ends = np.cumsum(block.lengths + FRAME_OVERHEAD)
+    def _store_block(self, block: RecordBlock) -> bool:
+        if self._turns:
+            return False
+        self._store_pending()
+        sizes = block.lengths + FRAME_OVERHEAD
+        self._fill(sizes, lambda writer, part: writer.write_many(block[part]))
+        self._stored_records += len(block)
+        self._stored_bytes += int(sizes.sum())
+        return True
+
+    def _fill(self, sizes: Int64Array, put: Callable[[ShardFile, slice], None]) -> None:
+        """Put frames of these sizes into shards, cut where the one before is full."""
+        ends = np.cumsum(sizes)
         begin = done = 0
-        while begin < len(block):
-            writer = self._begin() if self._writer is None else self._writer
+        while begin < len(ends):
+            writer = (self._open[0] if self._open else self._begin()).writer
             full = min(done + self._most_bytes - writer.raw_bytes, int(ends[-1]))
             by_bytes = int(np.searchsorted(ends, full)) + 1
             end = min(begin + self._most_records - writer.records, by_bytes)
-            writer.write_many(block[begin:end])
+            put(writer, slice(begin, end))
             begin, done = end, int(ends[end - 1])
             if writer.records >= self._most_records or writer.raw_bytes >= self._most_bytes:
                 self._end()
 
-    def _begin(self) -> RecordWriter:
+    def _begin(self) -> OpenShard:
         """Open the next shard."""
-        self._check_owner()
         index = len(self._full) + len(self._open)
         shard = OpenShard(
             self._staging.path(self._staging.shard(index)),
@@ -220,50 +201,25 @@ class ShardWriter:
             told=self._tell,
         )
         self._open.append(shard)
-        self._writer = shard.writer
-        return shard.writer
+        return shard
 
     def _end(self) -> None:
         """Complete the shard that was opened first."""
-        self._check_owner()
         entry = self._open[0].close()
         del self._open[0]
-        self._writer = None
         self._full.append(entry)
-        self._full_records += entry.records
-        self._full_bytes += entry.raw_bytes
 
     def _tell(self) -> None:
         if self._progress is not None:
             self._progress(self.records, self.raw_bytes)
 
-    def close(self) -> None:
-        """Complete the shards and publish them. Closing twice is harmless.
-
-        Raises what an earlier write raised, if one did. Whatever is raised here, nothing was
-        published, and an existing set is as it was.
-        """
-        if self._closed:
-            return
-        if not self._is_owner():
-            self._leave()
-            return
-        try:
-            self._complete()
-        except BaseException:
-            self._abort()
-            raise
-        self._leave()
-
     def _complete(self) -> None:
-        if self._failure is not None:
-            raise self._failure
         if not self._full and not self._open:
             self._begin()
         while self._open:
             self._end()
         entries = self._full
-        if self._turns is None:
+        if not self._turns:
             # The last may have been opened for what turned out to be no record.
             entries = [entry for entry in entries if entry.records] or entries
         written = Manifest(
@@ -286,10 +242,9 @@ class ShardWriter:
             else:
                 journal.remove_leftovers(self._part)
                 self._staging.write_manifest(written, fsync=fsync)
+        self._abandon()
 
-    def _leave(self) -> None:
-        """Let go of the files, whatever is in them."""
-        self._closed = True
+    def _abandon(self) -> None:
         for shard in self._open:
             shard.abandon()
         self._staging.release()
@@ -299,51 +254,13 @@ class ShardWriter:
             shard.abandon()
         self._open.clear()
         self._staging.remove()
-        self._leave()
+        self._abandon()
 
-    def _is_owner(self) -> bool:
-        return os.getpid() == self._owner
+    def _name(self) -> str:
+        return self.name
 
-    def _check_owner(self) -> None:
-        if not self._is_owner():
-            raise ValueError(
-                f"{self.name}: opened in process {self._owner}, used in {os.getpid()}; write parts "
-                "(part=i), with a writer in each process"
-            )
-
-    def _refuse(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        raise ValueError(f"{self.name}: write to a closed ShardWriter")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            self.close()
-        elif not self._closed:
-            if self._is_owner():
-                self._abort()
-            else:
-                self._leave()
-
-    def __del__(self) -> None:
-        if self._closed or not self._is_owner():
-            return
-        warnings.warn(
-            f"{self.name}: ShardWriter was never closed; what was written lies in "
-            f"{self._staging.path('')}",
-            ResourceWarning,
-            stacklevel=2,
-            source=self,
-        )
-        self._leave()
+    def _location(self) -> str:
+        return self._staging.path("")
 
 
 def _check_policy(**policies: int | None) -> None:

@@ -114,9 +114,10 @@ class Staging:
 
     def release(self) -> None:
         """Leave the folder to whoever wants it."""
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        # Forgotten first: an interrupt must not have it closed twice, when it may be another's.
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            os.close(handle)
 
     def remove(self) -> None:
         """Remove the folder with all that is in it, unless it was left to others."""
