@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(tfrecord_lite.__file__).parent
 WINGS = [
-    ["errors", "_version", "_types"],
+    ["errors", "thresholds", "_version", "_types"],
     ["records"],
     ["example"],
     ["dataset"],

@@ -8,7 +8,8 @@ from dataset.sets import COUNTS, KINDS, RECORDS
 from dataset.test_batches import write
 
 from tfrecord_lite.dataset import memory
-from tfrecord_lite.dataset.epochs import picker, plan, record_set
+from tfrecord_lite.dataset.epochs import picker, record_set
+from tfrecord_lite.thresholds import thresholds
 
 
 @pytest.fixture
@@ -16,8 +17,8 @@ def small(monkeypatch):
     """Read so little at once that an epoch takes many pieces."""
     monkeypatch.setattr(record_set, "FIRST_BLOCK_BYTES", 1000)
     monkeypatch.setattr(memory, "_BLOCK_BYTES", dict.fromkeys(memory._BLOCK_BYTES, (1000, 1000)))
-    monkeypatch.setattr(plan, "_MOST_BYTES", 4000)
-    monkeypatch.setattr(plan, "_SCATTERED_GZIP_BYTES", 2000)
+    monkeypatch.setattr(thresholds, "picked_batch_bytes", 4000)
+    monkeypatch.setattr(thresholds, "picked_gzip_batch_bytes", 2000)
     monkeypatch.setattr(picker, "_OPEN_FILES", 2)
     monkeypatch.setattr(picker, "_OPEN_GZIP_FILES", 1)
 

@@ -24,6 +24,7 @@ from tfrecord_lite.records import RecordReader, write_records
 from tfrecord_lite.records.paths import is_data_file
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.storage import Source
+from tfrecord_lite.thresholds import thresholds
 
 DAMAGED = frames([*THREE, b"x" * 40, b""])
 
@@ -39,8 +40,8 @@ def path(tmp_path: Path) -> Path:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Find the frames of small files in blocks, and by hopping as in a file of large records."""
     if request.param == "hopped":
-        monkeypatch.setattr(places, "_HOP_BYTES", 1)
-        monkeypatch.setattr(places, "_HOPS", 2)
+        monkeypatch.setattr(thresholds, "skipped_record_bytes", 1)
+        monkeypatch.setattr(thresholds, "skipped_records", 2)
 
 
 def bounds_of(records: list[bytes]) -> list[int]:
@@ -164,7 +165,7 @@ def test_large_records_are_hopped_over(tmp_path, monkeypatch):
     write_records(path, records)
     seen: list[int] = []
     reads = Reads(monkeypatch)
-    monkeypatch.setattr(places, "_HOPS", 20)
+    monkeypatch.setattr(thresholds, "skipped_records", 20)
     stream = []
     original = Source.readinto
     monkeypatch.setattr(

@@ -31,6 +31,7 @@ from tfrecord_lite.errors import (
 )
 from tfrecord_lite.records import RecordReader, members, write_records
 from tfrecord_lite.records.positions import PositionedFile
+from tfrecord_lite.thresholds import thresholds
 
 FORMS = {
     "plain": {},
@@ -261,10 +262,10 @@ def test_near_records_are_read_together_and_far_ones_are_not(tmp_path, monkeypat
 def test_long_lists_are_read_a_piece_at_a_time(tmp_path, monkeypatch, form):
     """And so the memory taken beside the result is bounded."""
     records = [bytes([n % 256]) * 100 for n in range(3000)]
-    monkeypatch.setattr(plain_frames, "PIECE_BYTES", 10_000)
-    monkeypatch.setattr(member_frames, "PIECE_BYTES", 10_000)
-    monkeypatch.setattr(plain_frames, "_RUN_BYTES", 4096)
-    monkeypatch.setattr(record_file, "_PLANNED", 1000)
+    monkeypatch.setattr(thresholds, "picked_piece_bytes", 10_000)
+    monkeypatch.setattr(thresholds, "picked_piece_bytes", 10_000)
+    monkeypatch.setattr(thresholds, "picked_run_bytes", 4096)
+    monkeypatch.setattr(thresholds, "planned_records", 1000)
     most = 3000 if form == {"compression": "GZIP"} else 1 + (10_000 + 4096) // 116
     with RecordFile(write(tmp_path / "a", records, form)) as file:
         pieces = []
@@ -291,8 +292,8 @@ def test_large_records_are_read_straight_into_their_bytes(tmp_path, monkeypatch)
 def test_each_member_is_inflated_once_whatever_the_order(tmp_path, monkeypatch):
     records = [bytes([n]) * 100 for n in range(200)]
     path = write(tmp_path / "a", records, {"compression": "GZIP", "block_bytes": 1000})
-    monkeypatch.setattr(member_frames, "_KEPT_BYTES", 0)
-    monkeypatch.setattr(member_frames, "PIECE_BYTES", 3000)
+    monkeypatch.setattr(thresholds, "kept_member_bytes", 0)
+    monkeypatch.setattr(thresholds, "picked_piece_bytes", 3000)
     count = len(RecordIndex.build(path).members.offsets) - 1
     assert count == 23
     calls = Calls(monkeypatch)
@@ -325,8 +326,8 @@ def test_members_kept_are_bounded_in_bytes_and_number(tmp_path, monkeypatch):
     size = 9 * 116
     for most_bytes, most_members, kept in ((3 * size, 16, 3), (3 * size - 1, 16, 2), (1, 16, 1),
                                            (1 << 20, 5, 5)):  # fmt: skip
-        monkeypatch.setattr(member_frames, "_KEPT_BYTES", most_bytes)
-        monkeypatch.setattr(member_frames, "_KEPT_MEMBERS", most_members)
+        monkeypatch.setattr(thresholds, "kept_member_bytes", most_bytes)
+        monkeypatch.setattr(thresholds, "kept_members", most_members)
         with RecordFile(path) as file:
             calls = Calls(monkeypatch)
             for _ in range(2):

@@ -12,6 +12,10 @@ from hypothesis import given, settings
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example import varints, wire
+from tfrecord_lite.thresholds import thresholds
+
+PIECE = thresholds.varint_piece_bytes
+
 
 EDGES = sorted(
     {0, -1, -(2**63), 2**63 - 1}
@@ -77,16 +81,14 @@ def test_more_than_a_piece(seed: int) -> None:
     assert (varints.decode_varints(encoded) == array).all()
 
 
-@pytest.mark.parametrize(
-    "before", [0, 1, varints._PIECE - 11, varints._PIECE - 10, varints._PIECE - 1, 200_000]
-)
+@pytest.mark.parametrize("before", [0, 1, PIECE - 11, PIECE - 10, PIECE - 1, 200_000])
 @pytest.mark.parametrize("value", [2**14, -1])
 def test_across_the_end_of_a_piece(before: int, value: int) -> None:
     data = np.frombuffer(b"\x01" * before + reference(value) + b"\x02\x80\x01", np.uint8)
     assert varints.decode_varints(data).tolist() == [1] * before + [value, 2, 128]
 
 
-@pytest.mark.parametrize("before", [0, 1, 10, varints._PIECE - 5, 200_000])
+@pytest.mark.parametrize("before", [0, 1, 10, PIECE - 5, 200_000])
 @pytest.mark.parametrize(
     ("bad", "message"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfrecord_lite.records import ahead
+from tfrecord_lite.thresholds import thresholds
 
 
 @pytest.fixture(params=["isal", "zlib", "ahead"])
@@ -15,6 +15,6 @@ def engine(request, cores, monkeypatch: pytest.MonkeyPatch) -> str:
         pytest.importorskip("isal")
     if request.param == "ahead":
         # However small the members are.
-        monkeypatch.setattr(ahead, "_LEAST_BYTES", 1)
+        monkeypatch.setattr(thresholds, "ahead_member_bytes", 1)
         cores(3)
     return request.param

@@ -14,13 +14,14 @@ from frames import frames, member
 
 from tfrecord_lite import CompressionError, Damage, RecordReader, write_records
 from tfrecord_lite.records import ahead, inflate
+from tfrecord_lite.thresholds import thresholds
 
 RECORDS = [random.Random(n).randbytes(n) for n in range(400)]
 
 
 @pytest.fixture(autouse=True)
 def eager(cores, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ahead, "_LEAST_BYTES", 1)
+    monkeypatch.setattr(thresholds, "ahead_member_bytes", 1)
     cores(3)
 
 
@@ -175,9 +176,9 @@ def test_row_20_no_size_that_is_stated_decides_what_is_read(tmp_path, size) -> N
 
 
 def test_small_and_large_members_are_left_to_the_reader(path: Path, monkeypatch) -> None:
-    for name, value in (("_LEAST_BYTES", 1 << 20), ("_MOST_BYTES", 10)):
+    for name, value in (("ahead_member_bytes", 1 << 20), ("ahead_bytes", 10)):
         with monkeypatch.context() as patch:
-            patch.setattr(ahead, name, value)
+            patch.setattr(thresholds, name, value)
             with RecordReader(path) as reader:
                 assert list(reader) == RECORDS
                 assert not threads()

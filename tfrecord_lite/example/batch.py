@@ -36,6 +36,7 @@ from tfrecord_lite.example.values import (
 from tfrecord_lite.example.varints import encode_varints, varint_sizes
 from tfrecord_lite.example.wire import varint
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, RecordBlock
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = ["encode_examples", "encode_rows", "row_count"]
 
-# Larger payloads are copied by themselves, smaller ones together with what stands before them.
-_LARGE: Final = 256
 _MAX_INT64: Final = (1 << 63) - 1
 
 
@@ -324,7 +323,7 @@ class _Entries:
             _put(buffer, here, prefix, payloads, size)
 
     def _put_strings(self, buffer: Uint8Array, at: Int64Array, content: list[bytes]) -> None:
-        if int(self._column.sizes.sum()) < _LARGE * len(content):
+        if int(self._column.sizes.sum()) < thresholds.copied_payload_bytes * len(content):
             joined = np.frombuffer(b"".join(content), np.uint8)
             self._put_runs(buffer, at, joined)
             return
@@ -346,7 +345,7 @@ def _items(buffer: Uint8Array, size: int) -> Any:
 def _put(buffer: Uint8Array, at: Int64Array, prefix: bytes, payloads: Any, size: int) -> None:
     """Write the same prefix, and behind it a payload of its own, at each of these places."""
     start = np.frombuffer(prefix, np.uint8)
-    if size >= _LARGE:
+    if size >= thresholds.copied_payload_bytes:
         # Row by row: NumPy's own scatter of large items takes several times as long.
         view, rows = buffer.data, _as_items(payloads, size).view(np.uint8).data
         for row, middle in enumerate((at + len(start)).tolist()):

@@ -39,6 +39,7 @@ from tfrecord_lite.example.wire import (
     read_varint,
     skip_field,
 )
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,8 +74,6 @@ _RUN: Final = 0x0A  # in a list: a packed run of numbers, or one byte string
 _ONE_VARINT: Final = 0x08
 _ONE_FLOAT: Final = 0x0D
 
-# Bytes of packed varints; in fewer, a Python loop has found the values before NumPy has.
-_SHORT_RUN: Final = 80
 
 _FLOAT32: Final = np.dtype("<f4")
 _INT64: Final = np.dtype(np.int64)
@@ -275,7 +274,7 @@ def _decode_int64_list(data: bytes, spans: list[Span], depth: int) -> Int64Value
 
 
 def _decode_integers(data: bytes, start: int, stop: int) -> Int64Values:
-    if stop - start > _SHORT_RUN:
+    if stop - start > thresholds.looped_run_bytes:
         return decode_varints(np.frombuffer(data, np.uint8, stop - start, start), start)
     run = data[start:stop]
     if run.isascii():  # each byte is a value

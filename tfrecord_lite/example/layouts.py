@@ -9,7 +9,7 @@ words compared tell such records.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST, MISSING, STRING
 from tfrecord_lite.example.varints import decode_varints
 from tfrecord_lite.example.wire import read_length
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,17 +28,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.example.words import Words
 
 __all__ = ["Layouts"]
-
-# Telling layouts costs some NumPy calls for each length: it pays where many records share one.
-_RECORDS_A_LENGTH: Final = 64
-_LEAST_RECORDS: Final = 32
-_MOST_LENGTHS: Final = 64
-_MOST_LAYOUTS: Final = 4  # of one length
-_LONGEST: Final = 1 << 14  # bytes of a record, unless all are of one length
-# Lists of more integers than this hardly ever have varints of the same sizes.
-_MOST_INTEGER_BYTES: Final = 16
-# More bytes of values than this between structure are not fetched.
-_GAP: Final = 24
 
 
 class _Place(NamedTuple):
@@ -112,7 +102,7 @@ def _place(data: bytes, feature: int, end: int) -> _Place:
     if kind == FLOAT_LIST:
         _expect(size % 4 == 0)
     elif kind == INT64_LIST:
-        _expect(size <= _MOST_INTEGER_BYTES)
+        _expect(size <= thresholds.layout_integer_bytes)
         decode_varints(np.frombuffer(data, np.uint8, size, begin))
     return _Place(STRING if kind == BYTES_LIST else kind, begin, end)
 
@@ -133,7 +123,7 @@ def _expect(right: bool) -> None:
 def _segments(record: Uint8Array, mask: Uint8Array) -> Iterator[_Segment]:
     """Cut the structure into segments, around values of many bytes."""
     used = np.flatnonzero(mask)
-    cuts = np.flatnonzero(np.diff(used) > _GAP)
+    cuts = np.flatnonzero(np.diff(used) > thresholds.layout_gap_bytes)
     begins = [int(used[0]), *used[cuts + 1].tolist()]
     ends = [*(used[cuts] + 1).tolist(), len(record)]
     for begin, end in zip(begins, ends, strict=True):
@@ -165,7 +155,11 @@ class Layouts:
         """
         others = [np.empty(0, np.int64)]
         for length, rows in _by_length(lengths):
-            if length not in self._known and length and len(self._known) < _MOST_LENGTHS:
+            if (
+                length not in self._known
+                and length
+                and len(self._known) < thresholds.layout_lengths
+            ):
                 self._known[length] = _OfLength(length, self._names)
             known = self._known.get(length)
             others.append(known.place(buffer, starts, rows, found) if known else rows)
@@ -190,11 +184,15 @@ class _OfLength:
     ) -> Int64Array:
         left = rows
         index = 0
+        fresh = len(self._layouts)
         while len(left) and not self._gave_up:
             if index == len(self._layouts) and not self._learn(buffer, starts, left):
                 break
             layout = self._layouts[index]
             right = layout.has(buffer, starts[left])
+            if index >= fresh and thresholds.layout_share * np.count_nonzero(right) < len(left):
+                # Hardly another record is like it: the next one would teach as little.
+                self._gave_up = True
             _fill(found, layout.places, left[right], starts)
             left = left[~right]
             index += 1
@@ -202,11 +200,11 @@ class _OfLength:
 
     def _learn(self, buffer: Uint8Array, starts: Int64Array, left: Int64Array) -> bool:
         """Learn the layout of the first of these records, if it seems worth while."""
-        if len(left) < _LEAST_RECORDS:
+        if len(left) < thresholds.layout_records:
             return False
         start = int(starts[left[0]])
         try:
-            _expect(len(self._layouts) < _MOST_LAYOUTS)
+            _expect(len(self._layouts) < thresholds.layouts_per_length)
             record = buffer[start : start + self._length].tobytes()
             self._layouts.append(_Layout(record, self._names))
         except ExampleError:
@@ -218,13 +216,16 @@ class _OfLength:
 def _by_length(lengths: Int64Array) -> Iterator[tuple[int, Int64Array]]:
     """Yield lengths and which records have each; or 0 and all records, where that does not pay."""
     every = np.arange(len(lengths))
-    shortest, longest = int(lengths.min(initial=_LONGEST)), int(lengths.max(initial=0))
-    if len(lengths) >= _LEAST_RECORDS and shortest == longest:
+    shortest, longest = (
+        int(lengths.min(initial=thresholds.layout_record_bytes)),
+        int(lengths.max(initial=0)),
+    )
+    if len(lengths) >= thresholds.layout_records and shortest == longest:
         yield longest, every
         return
-    if longest < _LONGEST:
+    if longest < thresholds.layout_record_bytes:
         sizes = np.flatnonzero(np.bincount(lengths)).tolist()
-        if len(sizes) * _RECORDS_A_LENGTH <= len(lengths):
+        if len(sizes) * thresholds.records_per_length <= len(lengths):
             for size in sizes:
                 yield size, np.flatnonzero(lengths == size)
             return

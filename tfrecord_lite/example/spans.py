@@ -31,6 +31,7 @@ from tfrecord_lite.example.varints import encode_varints
 from tfrecord_lite.example.wire import MAX_VARINT_BYTES, varint
 from tfrecord_lite.example.words import BYTE, Words, as_words, varints_in
 from tfrecord_lite.records.framing import SLACK_BYTES, RecordBlock
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,11 +52,6 @@ __all__ = [
     "plain_form",
 ]
 
-# With fewer records than this left, each costs less when it is read by itself; unless the records
-# are large, and then only for so many entries.
-_FEW: Final = 16
-_LARGE: Final = 1024
-_ENTRIES: Final = 32
 _8: Final = np.uint64(8)
 _TAG_1: Final = np.uint64(0x0A)
 
@@ -113,9 +109,11 @@ def _walk(
         return lane
     walk = _Walk(buffer, lane, block.starts[lane], block.lengths[lane], names, found)
     walk.enter()
-    large = int(block.lengths[lane].sum()) > _LARGE * len(lane)
+    large = int(block.lengths[lane].sum()) > thresholds.walked_large_record_bytes * len(lane)
     entries = 0
-    while (left := len(walk.position)) >= _FEW or (left and large and entries < _ENTRIES):
+    while (left := len(walk.position)) >= thresholds.walked_records or (
+        left and large and entries < thresholds.walked_large_entries
+    ):
         walk.step()
         entries += 1
     walk.leave(np.ones(left, np.bool_))
@@ -263,7 +261,9 @@ def _is_bytes_list(words: Words, begin: Int64Array, end: Int64Array) -> npt.NDAr
     """Tell which of these are byte strings, each with tag and length, and nothing else."""
     good = np.zeros(len(begin), np.bool_)
     lane, position, stop = np.arange(len(begin)), begin, end
-    while len(lane) >= _FEW or (len(lane) and len(begin) < _FEW):
+    while len(lane) >= thresholds.walked_records or (
+        len(lane) and len(begin) < thresholds.walked_records
+    ):
         word = words[position]
         size, width, fits = varints_in(word >> _8)
         position = position + (1 + width) + size

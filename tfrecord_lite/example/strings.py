@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from tfrecord_lite.example.spans import BYTES, STRING
 from tfrecord_lite.example.wire import read_length
 from tfrecord_lite.example.words import as_words, varints_in
 from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.example.spans import Spans
 
 __all__ = ["as_objects", "find_strings"]
-
-# Strings of one size become objects together, where they are short and their sizes few.
-_SHORT: Final = 256
-_FEW_SIZES: Final = 48
 
 
 def as_objects(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> npt.NDArray[np.object_]:
@@ -33,9 +30,9 @@ def as_objects(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> npt.N
     values = np.empty(len(begin), object)
     if not len(begin):
         return values
-    if int(size.max()) <= _SHORT:
+    if int(size.max()) <= thresholds.grouped_string_bytes:
         sizes = np.flatnonzero(np.bincount(size)).tolist()
-        if len(sizes) * _FEW_SIZES <= len(begin) or len(sizes) == 1:
+        if len(sizes) * thresholds.strings_per_size <= len(begin) or len(sizes) == 1:
             for each in sizes:
                 rows = np.flatnonzero(size == each) if len(sizes) > 1 else slice(None)
                 values[rows] = _of_one_size(buffer, begin[rows], each)

@@ -25,6 +25,7 @@ from tfrecord_lite.example.kinds import (
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.varints import encode_varints
 from tfrecord_lite.example.wire import MAX_MESSAGE_BYTES, varint
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +54,6 @@ __all__ = [
 FeatureBytes: TypeAlias = tuple[bytes, Any, int]
 
 _SHORT: Final = 124  # bytes of a run beside which every length still takes one byte
-_FEW: Final = 32  # integers that a Python loop encodes faster than NumPy does
 _WORD: Final = (1 << 64) - 1
 _MIN_INT64: Final = -(1 << 63)
 _MAX_INT64: Final = (1 << 63) - 1
@@ -241,7 +241,7 @@ def _encode_ints(values: Sequence[int]) -> FeatureBytes:
     if not run.isascii():  # one of them is not a varint of one byte
         _check_int64(min(values))
         _check_int64(max(values))
-        if len(values) <= _FEW:
+        if len(values) <= thresholds.looped_integers:
             run = b"".join([varint(value & _WORD) for value in values])
         else:
             run = encode_varints(np.array(values, np.int64)).tobytes()
@@ -289,7 +289,7 @@ def _encode_array(array: npt.NDArray[Any]) -> FeatureBytes:
         check_size(4 * array.size)
         return _array_feature(FLOAT_LIST, narrow(array))
     check_size(array.size)
-    if array.size <= _FEW:
+    if array.size <= thresholds.looped_integers:
         return _encode_ints(list(map(int, array.reshape(-1).tolist())))
     _check_int64(int(array.max()))
     return _array_feature(INT64_LIST, encode_varints(np.ascontiguousarray(array, np.int64)))

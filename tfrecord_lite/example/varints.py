@@ -12,6 +12,7 @@ import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.wire import MAX_VARINT_BYTES
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,7 +24,6 @@ __all__ = ["decode_runs", "decode_varints", "encode_varints", "varint_sizes"]
 _U7: Final = np.uint8(7)
 _LOW_BITS: Final = np.uint8(0x7F)
 _MORE: Final = np.uint8(0x80)
-_PIECE: Final = 1 << 17  # bytes decoded at once
 _SHORT: Final = 3  # bytes of a varint up to which it is put together from single bytes
 _LOW_BYTES: Final = np.array(  # of a varint of so many bytes, the groups in its first eight
     [0x7F7F7F7F7F7F7F7F & ((1 << (8 * size)) - 1) for size in range(11)], np.uint64
@@ -32,8 +32,6 @@ _PAIRINGS: Final = tuple(  # bytes that each group takes so far, the lower group
     (size, np.uint64(low), np.uint64(low << 8 * size))
     for size, low in ((1, 0x007F007F007F007F), (2, 0x00003FFF00003FFF), (4, 0x000000000FFFFFFF))
 )
-_VALUES: Final = 1 << 14  # values encoded at once
-_32_BIT_GROUPS: Final = 28  # bits of a value whose groups of seven fit a word of four bytes
 
 
 def decode_varints(data: Uint8Array, at: int = 0) -> Int64Array:
@@ -77,7 +75,7 @@ def _decode(data: Uint8Array, at: int, runs: tuple[Int64Array, Int64Array] | Non
     values = np.empty(count, np.int64)
     begin = done = ended = 0
     while begin < data.size:
-        piece = data[begin : begin + _PIECE]
+        piece = data[begin : begin + thresholds.varint_piece_bytes]
         stops = np.flatnonzero(piece < _MORE)
         if not stops.size:
             raise ExampleError(f"byte {at + begin}: a varint that does not end within its list")
@@ -178,10 +176,10 @@ def encode_varints(values: Int64Array) -> Uint8Array:
     bits = int(words.max(initial=0)).bit_length()
     if bits <= 7:
         return words.astype(np.uint8)
-    spread = _spread_short if bits <= _32_BIT_GROUPS else _spread_long
+    spread = _spread_short if bits <= thresholds.short_varint_bits else _spread_long
     pieces = []
-    for begin in range(0, words.size, _VALUES):
-        groups, used = spread(words[begin : begin + _VALUES], bits)
+    for begin in range(0, words.size, thresholds.varint_piece_values):
+        groups, used = spread(words[begin : begin + thresholds.varint_piece_values], bits)
         pieces.append(groups.reshape(-1).take(np.flatnonzero(used)))
     return np.concatenate(pieces)
 

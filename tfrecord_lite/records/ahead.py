@@ -12,16 +12,13 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.cores import usable_cores
 from tfrecord_lite.records.deflate import MEMBER_HEADER
 from tfrecord_lite.records.members import Member, inflate_member, read_member
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from tfrecord_lite.records.storage import Source
 
 __all__ = ["InflatedMember", "MembersAhead"]
 
-# To hand a smaller member to a thread takes as long as to inflate it.
-_LEAST_BYTES = 1 << 16
-# So much is in memory, inflated, before it is asked for.
-_MOST_BYTES = 1 << 23
 _MOST_THREADS = 8
 
 
@@ -87,9 +84,15 @@ class MembersAhead:
         head = self._read(MEMBER_HEADER.size, begin)
         member = read_member(head)
         # Whoever compresses makes nothing twice as large: no such number decides what is read.
-        if member is None or not _LEAST_BYTES <= member.raw_bytes >= member.size // 2:
+        if (
+            member is None
+            or not thresholds.ahead_member_bytes <= member.raw_bytes >= member.size // 2
+        ):
             return False
-        if sum(ahead.member.raw_bytes for ahead in self._ahead) + member.raw_bytes > _MOST_BYTES:
+        if (
+            sum(ahead.member.raw_bytes for ahead in self._ahead) + member.raw_bytes
+            > thresholds.ahead_bytes
+        ):
             return False
         # A file of one member is read as fast without a thread.
         if not self._ahead and len(self._read(1, begin + member.size)) < 1:

@@ -32,6 +32,7 @@ from tfrecord_lite.records.head import (
 from tfrecord_lite.records.large import LargeRecord
 from tfrecord_lite.records.recovery import Recovery
 from tfrecord_lite.records.window import DEFAULT_BLOCK_BYTES, Window
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.records.window import ByteSource
 
 __all__ = ["HEAD_BYTES", "BlockStream"]
-
-# Behind damage there may soon be more: blocks are small there, and then double.
-_LEAST_SCAN_BYTES = 1 << 12
 
 
 class BlockStream:
@@ -243,7 +241,7 @@ class BlockStream:
         if self._large is not None and not self._large.go_back():
             self._gap.end = window.offset
         self._large = None
-        self._scan_bytes = _LEAST_SCAN_BYTES
+        self._scan_bytes = thresholds.first_scan_bytes
 
     def _cross(self, gap: Gap) -> bool:
         """Step over a damaged region and report it; False where there is no more for now."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from tfrecord_lite.records.checksum import crc32c, mask_crc, mask_crcs
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array, Uint8Array
@@ -46,12 +47,6 @@ SLACK_BYTES = 16
 
 _LENGTH = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
-
-# Below this mean size, one copy of a whole block and slices of it cost less than a copy for each
-# record.
-_SLICE_BYTES = 2048
-# So many frames of one length are taken as a sign that there are more.
-_TRIAL = 4
 
 
 class RecordBlock(Sequence[bytes]):
@@ -135,12 +130,14 @@ class RecordBlock(Sequence[bytes]):
         begin = int(starts.min())
         ends = starts + self.lengths
         end = int(ends.max())
-        if end - begin < _SLICE_BYTES * len(self):
+        if end - begin < thresholds.sliced_record_bytes * len(self):
             data = self.buffer[begin:end].tobytes()
             cuts = zip((starts - begin).tolist(), (ends - begin).tolist(), strict=True)
             return [data[start:stop] for start, stop in cuts]
         longest = int(self.lengths.max())
-        if 0 < longest <= _SLICE_BYTES and longest * len(self) <= 2 * int(self.lengths.sum()):
+        if 0 < longest <= thresholds.sliced_record_bytes and longest * len(self) <= 2 * int(
+            self.lengths.sum()
+        ):
             # Short ones far apart, of about one size: they are brought together first.
             view = np.ndarray((end - longest + 1,), f"V{longest}", self.buffer, strides=(1,))
             near = np.minimum(starts, end - longest)
@@ -191,7 +188,7 @@ def fill_frames(block: RecordBlock) -> memoryview | None:
     places: Any = np.ndarray((end - 11,), f"V{HEADER_SIZE}", buffer=buffer, strides=(1,))
     places[starts - HEADER_SIZE] = headers[which.reshape(-1)]
     view = buffer.data
-    if end - begin < _SLICE_BYTES * len(block):
+    if end - begin < thresholds.sliced_record_bytes * len(block):
         datas: Any = block.to_list()
     else:
         spans = zip(starts.tolist(), ends.tolist(), strict=True)
@@ -240,8 +237,10 @@ def _stride(buffer: Uint8Array, begin: int, end: int) -> Int64Array:
         return none
     length = unpack(view, begin)[0]
     size = length + FRAME_OVERHEAD
-    trials = range(begin + size, begin + _TRIAL * size, size)
-    if end - begin < _TRIAL * size or any(unpack(view, at)[0] != length for at in trials):
+    trials = range(begin + size, begin + thresholds.trial_frames * size, size)
+    if end - begin < thresholds.trial_frames * size or any(
+        unpack(view, at)[0] != length for at in trials
+    ):
         return none
     edges = np.arange(begin, end + 1, size)
     return edges[: _right_guesses(buffer, edges) + 1]
@@ -249,7 +248,7 @@ def _stride(buffer: Uint8Array, begin: int, end: int) -> Int64Array:
 
 def _begin_short(view: memoryview, begin: int, end: int) -> bool:
     """Tell whether some records stand here that are all shorter than 256 bytes."""
-    for _ in range(_TRIAL):
+    for _ in range(thresholds.trial_frames):
         if begin > end - FRAME_OVERHEAD or (length := _LENGTH.unpack_from(view, begin)[0]) > 255:
             return False
         begin += length + FRAME_OVERHEAD

@@ -22,6 +22,7 @@ from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.paths import expand_paths
 from tfrecord_lite.records.resume import find_damaged_codec
 from tfrecord_lite.records.storage import Source, name_of
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,9 +35,6 @@ __all__ = ["DEFAULT_MAX_RECORD_BYTES", "RecordReader", "read_records"]
 
 # TensorFlow has no limit and dies of large ones; protobuf's messages end at 2 GiB.
 DEFAULT_MAX_RECORD_BYTES = 1 << 30
-
-# From this size on, a record is read by itself, straight into its result.
-_LARGE_BYTES = 1 << 14
 
 
 class RecordReader(Closing):
@@ -198,7 +196,8 @@ class RecordReader(Closing):
             return False
         self._current = block
         self._pending = iter(block.to_list())
-        self._large = self._direct and int(block.lengths.sum()) >= _LARGE_BYTES * len(block)
+        least = thresholds.direct_record_bytes * len(block)
+        self._large = self._direct and int(block.lengths.sum()) >= least
         return True
 
     def _large_records(self) -> Iterator[bytes]:
@@ -212,7 +211,7 @@ class RecordReader(Closing):
         header = source.read_at(HEADER_SIZE, offset)
         while len(header) == HEADER_SIZE:
             length = int.from_bytes(header[:8], "little")
-            if not _LARGE_BYTES <= length <= most or header != header_of(length):
+            if not thresholds.direct_record_bytes <= length <= most or header != header_of(length):
                 break
             record = source.read_at(length, offset + HEADER_SIZE)
             beyond = source.read_at(FRAME_OVERHEAD, offset + HEADER_SIZE + length)

@@ -14,6 +14,7 @@ import numpy as np
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.framing import SLACK_BYTES
 from tfrecord_lite.records.storage import Source
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Uint8Array
@@ -22,8 +23,6 @@ __all__ = ["DEFAULT_BLOCK_BYTES", "Window"]
 
 # Small enough for the processor's caches, large enough that the cost of a block is spread thin.
 DEFAULT_BLOCK_BYTES = 1 << 20
-# So much is copied without a thought.
-_LITTLE_BYTES = 1 << 12
 # Buffers kept for reuse: as many as are read ahead, and the one in use.
 _MOST_SPARE = 3
 
@@ -172,7 +171,7 @@ class Window:
         other, is hardly more than what is given.
         """
         begin, self.begin = self.begin, end
-        if self.have <= max(end - begin, _LITTLE_BYTES):
+        if self.have <= max(end - begin, thresholds.left_behind_bytes):
             self._given_away = more
             return self.buffer, begin
         copy = self._new_buffer(end - begin)

@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array, Uint8Array
 
-__all__ = ["LARGE_BYTES", "PIECE_BYTES", "Frames", "FramesAt", "edges_of", "refuse_large"]
-
-# From this size on, two more calls cost less than to copy the data out of its frame.
-LARGE_BYTES = 1 << 14
-# About so many bytes of frames are held at a time beside the records made of them.
-PIECE_BYTES = 1 << 20
+__all__ = ["Frames", "FramesAt", "edges_of", "refuse_large"]
 
 
 class Frames(NamedTuple):
@@ -48,7 +43,8 @@ class FramesAt(Protocol):
     def pieces(self, numbers: Int64Array) -> Iterator[tuple[list[bytes], Int64Array]]:
         """Iterate over frames, and where each begins in the (uncompressed) file.
 
-        The numbers ascend; each may come several times. A piece has some `PIECE_BYTES`.
+        The numbers ascend; each may come several times. A piece has some
+        `picked_piece_bytes`.
         """
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tfrecord_lite.dataset.access.fingerprint import StaleIndexError
-from tfrecord_lite.dataset.access.frames import PIECE_BYTES, edges_of, refuse_large
+from tfrecord_lite.dataset.access.frames import edges_of, refuse_large
 from tfrecord_lite.errors import (
     CompressionError,
     CorruptRecordError,
@@ -24,6 +24,7 @@ from tfrecord_lite.records.framing import (
 )
 from tfrecord_lite.records.members import Member, inflate_member, read_member
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.records.positions import PositionedFile
 
 __all__ = ["MemberFrames"]
-
-# So much is kept inflated for the next access: the last member, and what else has room.
-_KEPT_BYTES = 1 << 24
-_KEPT_MEMBERS = 16
 
 
 class _Inflated(NamedTuple):
@@ -92,7 +89,7 @@ class MemberFrames:
             spans = zip(begins.tolist(), ends.tolist(), strict=True)
             frames += [member.frames[start:stop] for start, stop in spans]
             size += int((ends - begins).sum())
-            if size >= PIECE_BYTES or last == len(index):
+            if size >= thresholds.picked_piece_bytes or last == len(index):
                 yield frames, offsets[begin:last]
                 frames, begin, size = [], last, 0
 
@@ -107,8 +104,8 @@ class MemberFrames:
                 return member
         member = self._inflate(index)
         survivors = [(index, member)]
-        room = _KEPT_BYTES - len(member.frames)
-        for entry in kept[: _KEPT_MEMBERS - 1]:
+        room = thresholds.kept_member_bytes - len(member.frames)
+        for entry in kept[: thresholds.kept_members - 1]:
             room -= len(entry[1].frames)
             if room >= 0:
                 survivors.append(entry)

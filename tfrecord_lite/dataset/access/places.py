@@ -17,6 +17,7 @@ from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, header_of
 from tfrecord_lite.records.members import EMPTY_SIZE, hop_members, is_plausible
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader
 from tfrecord_lite.records.storage import Source
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,11 +39,6 @@ __all__ = [
     "places_from",
     "places_to",
 ]
-
-# From this size on, a record is hopped over.
-_HOP_BYTES = 1 << 14
-# How many hops are made between two reports of progress.
-_HOPS = 1 << 14
 
 
 class Members(NamedTuple):
@@ -90,11 +86,11 @@ def _hop(file: PositionedFile, offset: int, size: int) -> list[int]:
     What is not well, or is small, is left for the next block to look at.
     """
     lengths: list[int] = []
-    while len(lengths) < _HOPS:
+    while len(lengths) < thresholds.skipped_records:
         header = file.read_at(HEADER_SIZE, offset)
         length = int.from_bytes(header[:8], "little")
         offset += length + FRAME_OVERHEAD
-        if length < _HOP_BYTES or offset > size or header != header_of(length):
+        if length < thresholds.skipped_record_bytes or offset > size or header != header_of(length):
             break
         lengths.append(length)
     return lengths

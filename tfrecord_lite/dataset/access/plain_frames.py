@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfrecord_lite.dataset.access.frames import (
-    LARGE_BYTES,
-    PIECE_BYTES,
     Frames,
     edges_of,
     refuse_large,
 )
 from tfrecord_lite.errors import TruncatedRecordError
 from tfrecord_lite.records.framing import FOOTER_SIZE, FRAME_OVERHEAD, HEADER_SIZE, SLACK_BYTES
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.records.positions import PositionedFile
 
 __all__ = ["PlainFrames"]
-
-# Frames no further apart than a page of memory are read with what lies between: it is on the pages
-# that are fetched anyway, and to copy it costs less than another call.
-_GAP_BYTES = 1 << 12
-# About as much is read at once for being near: small enough for the processor's caches.
-_RUN_BYTES = 1 << 18
 
 
 class PlainFrames:
@@ -45,7 +38,7 @@ class PlainFrames:
         begin, end = self._bounds[number : number + 2].tolist()
         if end - begin > self._most + FRAME_OVERHEAD:
             refuse_large(self._file.path, number, begin, end - begin, self._most)
-        if end - begin < LARGE_BYTES:
+        if end - begin < thresholds.single_read_bytes:
             frame = self._file.read_at(end - begin, begin)
             return frame[:HEADER_SIZE], frame[HEADER_SIZE:-FOOTER_SIZE], frame[-FOOTER_SIZE:]
         start, stop = begin + HEADER_SIZE, end - FOOTER_SIZE
@@ -55,7 +48,7 @@ class PlainFrames:
     def are_large(self, numbers: Int64Array) -> bool:
         """Tell whether each of these records is cheaper to get by itself."""
         sizes = self._bounds[numbers + 1] - self._bounds[numbers]
-        return bool((sizes >= LARGE_BYTES).all())
+        return bool((sizes >= thresholds.single_read_bytes).all())
 
     def stretch(self, first: int, end: int) -> Frames:
         """Return all frames from one to before another, read by one call to where they stay."""
@@ -72,13 +65,15 @@ class PlainFrames:
         """Iterate over frames, and where each begins; near ones are read at once."""
         begins, ends = self._bounds[numbers], self._bounds[numbers + 1]
         refuse_large(self._file.path, numbers, begins, ends - begins, self._most)
-        short = ends - begins <= _RUN_BYTES
-        near = (begins[1:] - ends[:-1] <= _GAP_BYTES) & short[1:] & short[:-1]
-        near &= begins[1:] // _RUN_BYTES == begins[:-1] // _RUN_BYTES
+        short = ends - begins <= thresholds.picked_run_bytes
+        near = (begins[1:] - ends[:-1] <= thresholds.picked_gap_bytes) & short[1:] & short[:-1]
+        near &= (
+            begins[1:] // thresholds.picked_run_bytes == begins[:-1] // thresholds.picked_run_bytes
+        )
         edges = edges_of(~near, len(numbers))
         # A run is read by one call; some runs make a piece.
         run_begins, run_ends = begins[edges[:-1]], ends[edges[1:] - 1]
-        which = np.cumsum(run_ends - run_begins) // PIECE_BYTES
+        which = np.cumsum(run_ends - run_begins) // thresholds.picked_piece_bytes
         for low, high in pairwise(edges_of(np.diff(which) != 0, len(which)).tolist()):
             at, stop = run_begins[low:high].tolist(), run_ends[low:high].tolist()
             runs = self._file.read_spans(at, stop)

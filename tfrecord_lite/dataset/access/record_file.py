@@ -27,6 +27,7 @@ from tfrecord_lite.records.framing import (
 )
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
     Numbers = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 __all__ = ["RecordFile"]
-
-# How many records an iteration plans for at once.
-_PLANNED = 1 << 14
 
 
 class RecordFile(Closing):
@@ -114,8 +112,8 @@ class RecordFile(Closing):
         return self._record(number)
 
     def __iter__(self) -> Iterator[bytes]:
-        for begin in range(0, len(self), _PLANNED):
-            end = min(begin + _PLANNED, len(self))
+        for begin in range(0, len(self), thresholds.planned_records):
+            end = min(begin + thresholds.planned_records, len(self))
             numbers = np.arange(begin, end, dtype=np.int64)
             for records in self._ascending(numbers):
                 yield from records

@@ -1,0 +1,112 @@
+"""Sizes at which one way of doing something takes over from another that does the same.
+
+They were set by measuring, and decide how fast an answer comes and never what it is. That is why
+all of them stand here: tests set each to its smallest value and to one that is never reached, and
+compare every answer (tests/differential). They are read where they are used, at the time of use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Thresholds", "thresholds"]
+
+
+@dataclass
+class Thresholds:
+    """The thresholds, by the module that goes by each."""
+
+    # --- Records in memory (records/framing.py) ---
+
+    # Below this mean size, one copy of a whole block and slices of it cost less than a copy for
+    # each record.
+    sliced_record_bytes: int = 2048
+    # So many frames of one length are taken as a sign that there are more.
+    trial_frames: int = 4
+
+    # --- Reading (records/) ---
+
+    # From this size on a record of a plain file is read by itself, straight into its result.
+    direct_record_bytes: int = 1 << 14
+    # A block leaves in the buffer that it was read into where hardly more than this is behind it.
+    left_behind_bytes: int = 1 << 12
+    # Behind damage there may soon be more: blocks begin with this size there, and then double.
+    first_scan_bytes: int = 1 << 12
+    # Members of gzip are inflated ahead, in threads, from this size on, and up to so much in all.
+    ahead_member_bytes: int = 1 << 16
+    ahead_bytes: int = 1 << 23
+
+    # --- Records recognised as a whole (example/layouts.py) ---
+
+    # Telling layouts costs some NumPy calls for each length: it pays where many records share one.
+    records_per_length: int = 64
+    layout_records: int = 32
+    layout_lengths: int = 64
+    layouts_per_length: int = 4
+    # A layout that is new should be that of one in so many of the records left; if not, their order
+    # of features or their sizes are too mixed for layouts.
+    layout_share: int = 8
+    # Bytes of a record, unless all are of one length.
+    layout_record_bytes: int = 1 << 14
+    # Lists of more bytes of integers than this hardly ever have varints of the same sizes.
+    layout_integer_bytes: int = 16
+    # More bytes of values than this between structure are not fetched.
+    layout_gap_bytes: int = 24
+
+    # --- Records walked in step (example/spans.py) ---
+
+    # With fewer records than this left, each costs less when it is read by itself; unless the
+    # records are large on average, and then only for so many entries.
+    walked_records: int = 16
+    walked_large_record_bytes: int = 1024
+    walked_large_entries: int = 32
+
+    # --- Values (example/) ---
+
+    # Strings of one size become objects together, where they are short and their sizes few.
+    grouped_string_bytes: int = 256
+    strings_per_size: int = 48
+    # Bytes of varints decoded at once, and values encoded at once: what stays in the caches.
+    varint_piece_bytes: int = 1 << 17
+    varint_piece_values: int = 1 << 14
+    # Bits of a value up to which four bytes hold its groups of seven; no more than 28.
+    short_varint_bits: int = 28
+    # Bytes of packed integers in one Example; fewer are decoded by a loop before NumPy has begun.
+    looped_run_bytes: int = 80
+    # Integers of one value; no more than this are encoded by a loop.
+    looped_integers: int = 32
+    # Larger payloads are copied by themselves, smaller ones together with what stands before them.
+    copied_payload_bytes: int = 256
+
+    # --- Random access (dataset/access/) ---
+
+    # From this size on a record is read by itself.
+    single_read_bytes: int = 1 << 14
+    # About how much is read or inflated before it is made records of.
+    picked_piece_bytes: int = 1 << 20
+    # Records no further apart than this are read together, up to so much at once.
+    picked_gap_bytes: int = 1 << 12
+    picked_run_bytes: int = 1 << 18
+    # How many records of a slice are planned at once.
+    planned_records: int = 1 << 14
+    # Inflated members that are kept for the next call: bytes, and how many.
+    kept_member_bytes: int = 1 << 24
+    kept_members: int = 16
+    # Records of this size and more are skipped from header to header while an index is made, so
+    # many at a time; smaller ones are read in blocks.
+    skipped_record_bytes: int = 1 << 14
+    skipped_records: int = 1 << 14
+
+    # --- Epochs (dataset/epochs/) ---
+
+    # Records that are pushed through a shuffle buffer at once.
+    shuffled_at_once: int = 1 << 16
+    # About how much of an epoch is read and decoded at once where records are picked by number; of
+    # blocked gzip in a shuffled order, where whole members are inflated for it, more.
+    picked_batch_bytes: int = 1 << 24
+    picked_gzip_batch_bytes: int = 1 << 25
+    # Byte strings of this mean size go to another process one by one, smaller ones joined.
+    joined_string_bytes: int = 1 << 14
+
+
+thresholds = Thresholds()
