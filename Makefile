@@ -17,7 +17,7 @@ SOURCES := tfrecord_lite tests examples benchmarks
 # Each alone: bench-columns, ...; the picture is drawn from what columns and encoding wrote.
 BENCHMARKS := columns encoding verifying scaling records writing importing memory random_access shards
 
-.PHONY: quickstart test lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz proto clean
+.PHONY: quickstart test lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean
 # Nothing may run beside a benchmark.
 .NOTPARALLEL:
 
@@ -57,6 +57,10 @@ $(BENCHMARKS:%=bench-%) bench-picture: bench-%: $(VENV)/.bench
 SECONDS ?= 60
 fuzz: $(VENV)/.fuzz
 	$(BIN)/python tests/fuzz --seconds $(SECONDS)
+
+# Every way from records to columns and back, held against one by one: make soak SECONDS=3600
+soak: $(VENV)/.dev
+	$(BIN)/python tests/differential/soak.py --seconds $(SECONDS)
 
 # The descriptors that the package ships, made anew from proto/.
 proto: $(VENV)/.dev

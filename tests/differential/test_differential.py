@@ -1,0 +1,45 @@
+"""No way from records to columns or back gives anything but what reading one by one gives.
+
+A fixed part of what ``make soak`` goes on with: the same ways, over other seeds.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from differential.settings import SETTINGS, applied
+from differential.ways import SLOW, WAYS, Case, make_case, run
+
+SEEDS = range(1, 9)
+FEW_SEEDS = range(1, 3)
+# The ways that differ in what they do below `parse_example`, for each threshold.
+CHEAP = ("parse_block", "parse_picked", "read_batches", "record_file", "dataset_shuffled", "encode")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_rows_stay_together(way: str) -> None:
+    if way.startswith("make_dataset") and find_spec("tensorflow") is None:
+        pytest.skip("TensorFlow is not installed")
+    seeds = FEW_SEEDS if way in SLOW else SEEDS
+    assert sum(run(way, seed) for seed in seeds) > 0
+
+
+@cache
+def small_case(seed: int) -> Case:
+    """Make a case once for all settings, its oracle by the thresholds as they are."""
+    return make_case(seed, Path(), most=300, padded=False)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_rows_stay_together_on_both_sides_of_each_threshold(setting: str, tmp_path: Path) -> None:
+    cases = [small_case(seed) for seed in range(20, 24)]
+    for case in cases:
+        case.folder = tmp_path
+        case.random.seed(setting)
+        for way in CHEAP:
+            with applied(setting):
+                WAYS[way](case)
+    assert min(case.oracle.rows for case in cases) > 0
