@@ -40,10 +40,6 @@ from mutants.harmless import HARMLESS
 from mutants.reach import ROOT, TESTS, Reach, arguments, function_of, record
 
 WINGS = ["records", "example", "dataset", "integrity"]
-# Of tests that run the line, and of others that run the module, since what is kept in a cache is
-# made in one test and used in many; as long as they take without a mutant. And what a hang is.
-MOST_SECONDS = 30
-MOST_OTHER_SECONDS = 10
 HANG_SECONDS = 20
 
 
@@ -93,8 +89,11 @@ def sample(count: int, seed: int, only: str) -> list[Mutant]:
 class Runner:
     """A plugin for pytest: instead of the tests, mutants are run."""
 
-    def __init__(self, mutants: list[Mutant], reach: Reach, results: Path) -> None:
+    def __init__(
+        self, mutants: list[Mutant], reach: Reach, results: Path, most_seconds: float
+    ) -> None:
         self._mutants, self._reach, self._results = mutants, reach, results
+        self._most = most_seconds
         self._fails_anyway: dict[str, bool] = {}
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -129,9 +128,11 @@ class Runner:
         """Return what noticed the mutant, and how many tests there were for it."""
         change = mutant.change
         functions, at_import = self._reach.functions(mutant.module, change.line, change.statement)
-        items = self._in_order(functions, MOST_SECONDS)
+        # Those that run the line, and some that run the module: what is kept in a cache is made in
+        # one test and used in many.
+        items = self._in_order(functions, self._most)
         others = self._reach.functions(mutant.module)[0] - functions
-        items += self._in_order(others, MOST_OTHER_SECONDS)
+        items += self._in_order(others, self._most / 3)
         swapped = None
         if change.in_function and not at_import:
             swapped = _swapped(self._live[str(ROOT / mutant.module)], mutant.tree)
@@ -324,6 +325,8 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="modules that begin like this")
+    told = "of tests for one mutant, as long as they take without it"
+    parser.add_argument("--most-seconds", type=float, default=30, help=told)
     parser.add_argument("--again", action="store_true", help="run what lived before once more")
     for hidden in ("--tests", "--reach"):
         parser.add_argument(hidden, type=Path, help=argparse.SUPPRESS)
@@ -359,9 +362,9 @@ def main() -> int:
             with open(os.devnull, "w", encoding="utf-8") as nowhere:
                 for stream in (1, 2):
                     os.dup2(nowhere.fileno(), stream)
-            runner = Runner(left, Reach(recorded), results)
-            options = [*arguments(), "--hypothesis-profile=mutants", "--tb=no"]
-            os._exit(min(int(pytest.main(options, plugins=[runner])), 100))
+            runner = Runner(left, Reach(recorded), results, options.most_seconds)
+            called = [*arguments(), "--hypothesis-profile=mutants", "--tb=no"]
+            os._exit(min(int(pytest.main(called, plugins=[runner])), 100))
         os.waitpid(child, 0)
     return summary(mutants, results)
 
