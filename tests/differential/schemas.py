@@ -188,9 +188,11 @@ def _random_field(random: Random, name: str) -> Field:
 
 
 def _random_count(random: Random, kind: Kind) -> tuple[int | None, Callable[[Random], int]]:
-    form = random.randrange(10)
+    form = random.randrange(11)
     if form < 5:
         return 1, lambda _: 1
+    if form == 10:  # many records of each length, and more values than a layout has
+        return None, lambda draw: draw.randrange(20, 41)
     if form < 7:
         fixed = random.choice((0, 2, 3, 7, 16, 31, 32, 33, 128))
         return fixed, lambda _: fixed
@@ -239,6 +241,24 @@ def _random_strings(random: Random) -> tuple[int | None, Callable[[Random], byte
         return None, lambda draw: draw.choice(words)
     most = random.choice((8, 40, 300))
     return None, lambda draw: draw.randbytes(draw.randrange(most))
+
+
+def many_of_some_lengths() -> Schema:
+    """Return the schema whose records were mixed up once: several lengths, and of no layout."""
+    numbers = Field(
+        "numbers", "int64", 1.0, lambda draw: draw.randrange(20, 41), None, _small_integer, None
+    )
+    label = Field("label", "int64", 1.0, _one, 1, _small_integer, None)
+    weight = Field("weight", "float", 1 / 3, _one, 1, _random_float, None)
+    return Schema((numbers, label, weight), ((0, 1, 2),), 0.0)
+
+
+def _one(_: Random) -> int:
+    return 1
+
+
+def _small_integer(random: Random) -> int:
+    return random.randrange(100)
 
 
 def random_features(random: Random, schema: Schema, *, padded: bool = True) -> dict[str, Any]:

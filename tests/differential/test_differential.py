@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from differential.settings import SETTINGS, applied
-from differential.ways import SLOW, WAYS, Case, make_case, run
+from differential.ways import SLOW, WAYS, Case, make_case, mixed_lengths, run
 
 SEEDS = range(1, 9)
 FEW_SEEDS = range(1, 3)
@@ -25,6 +25,13 @@ def test_rows_stay_together(way: str) -> None:
         pytest.skip("TensorFlow is not installed")
     seeds = FEW_SEEDS if way in SLOW else SEEDS
     assert sum(run(way, seed) for seed in seeds) > 0
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way not in SLOW])
+def test_rows_stay_together_where_many_have_each_length(way: str, tmp_path: Path) -> None:
+    case = mixed_lengths(tmp_path)
+    WAYS[way](case)
+    assert case.oracle.rows > 0
 
 
 @cache

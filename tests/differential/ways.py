@@ -18,6 +18,7 @@ import numpy as np
 from differential.oracle import Oracle
 from differential.schemas import (
     Schema,
+    many_of_some_lengths,
     random_features,
     random_row_count,
     random_schema,
@@ -86,6 +87,14 @@ def make_case(seed: int, folder: Path, *, most: int = 20_000, padded: bool = Tru
     mean = sum(map(len, records)) // len(records) + 1
     records += schema.records(random, max(min(count, MOST_BYTES // mean) - len(records), 0))
     return Case(random, schema, records, random_features(random, schema, padded=padded), folder)
+
+
+def mixed_lengths(folder: Path) -> Case:
+    """Make the case of records that were mixed up once."""
+    random = Random(5000)
+    schema = many_of_some_lengths()
+    features = random_features(random, schema, padded=False)
+    return Case(random, schema, schema.records(random, 5000), features, folder)
 
 
 def parse_list(case: Case) -> None:

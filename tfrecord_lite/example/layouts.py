@@ -151,7 +151,7 @@ class Layouts:
         """Say where the features lie in records of known layouts; return the other records.
 
         ``found`` is ``[names, 3, records]``, with the rows of `Spans`, and filled here. The other
-        records come in ascending order, however they were grouped here.
+        records come grouped by length.
         """
         others = [np.empty(0, np.int64)]
         for length, rows in _by_length(lengths):
@@ -163,7 +163,7 @@ class Layouts:
                 self._known[length] = _OfLength(length, self._names)
             known = self._known.get(length)
             others.append(known.place(buffer, starts, rows, found) if known else rows)
-        return np.sort(np.concatenate(others))
+        return np.concatenate(others)
 
 
 class _OfLength:
