@@ -2,8 +2,8 @@
 
 ``python tests/differential/breaking.py`` copies the package, makes one change in the copy (a row
 swapped, a bit of a mask dropped, a place moved by one), runs the differential tests over it, and
-prints the first test that fails. A way that can be broken without notice cannot be told from its
-fallback: then the exit code is 1.
+prints the first test that fails; words choose the changes in whose names they are. A way that can
+be broken without notice cannot be told from its fallback: then the exit code is 1.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ BREAKS = (
         "strings of one size: one size for another",
         "example/strings.py",
         "rows = np.flatnonzero(size == each) if len(sizes) > 1 else slice(None)",
-        "rows = np.flatnonzero(size >= each) if len(sizes) > 1 else slice(None)",
+        "rows = np.flatnonzero(size <= each) if len(sizes) > 1 else slice(None)",
     ),
     Break(
         "varints: the middle byte of three",
@@ -183,13 +183,14 @@ def first_failure(each: Break, folder: Path) -> str | None:
 
 def main() -> int:
     """Break one way after the other."""
+    wanted = [each for each in BREAKS if all(word in each.what for word in sys.argv[1:])]
     unnoticed = 0
-    for each in BREAKS:
+    for each in wanted:
         with tempfile.TemporaryDirectory() as folder:
             test = first_failure(each, Path(folder))
         print(f"{each.what}\n    {test or 'NO TEST FAILS'}", flush=True)
         unnoticed += test is None
-    print(f"{len(BREAKS) - unnoticed} of {len(BREAKS)} are noticed")
+    print(f"{len(wanted) - unnoticed} of {len(wanted)} are noticed")
     return 1 if unnoticed else 0
 
 

@@ -207,7 +207,9 @@ def _random_count(random: Random, kind: Kind) -> tuple[int | None, Callable[[Ran
 
 
 def _random_integers(random: Random) -> Callable[[Random], int]:
-    form = random.randrange(5)
+    form = random.randrange(6)
+    if form == 5:  # of up to three bytes, which have a way of their own
+        return lambda draw: draw.getrandbits(draw.choice((7, 14, 21)))
     if form == 0:
         return lambda draw: draw.randrange(128)
     if form == 1:
