@@ -114,7 +114,7 @@ def test_parts_that_do_not_go_together(tmp_path: Path) -> None:
 def test_a_part_that_was_tampered_with(tmp_path: Path) -> None:
     for part in range(2):
         write_part(tmp_path / "a", part)
-    (shard, _) = sorted(tmp_path.glob(".a.part-00001.*/0000*"))
+    (shard, _) = sorted(tmp_path.glob(".a.*.part-00001.*/0000*"))
     data = shard.read_bytes()
     shard.write_bytes(data[:-1])
     with pytest.raises(TFRecordError, match="says") as caught:
@@ -244,7 +244,7 @@ def test_without_locks_all_folders_are_left_alone(tmp_path: Path, monkeypatch) -
         write_part(tmp_path / "b", 0)
     with pytest.raises(ValueError, match="part 0 was written twice"):
         publish_shards(tmp_path / "b", 1)
-    shutil.rmtree(next(tmp_path.glob(".b.part*")))
+    shutil.rmtree(next(tmp_path.glob(".b.*.part-*")))
     assert publish_shards(tmp_path / "b", 1).records == 3
 
 

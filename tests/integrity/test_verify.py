@@ -589,7 +589,7 @@ def test_row_27_leftovers_are_named(shards, tmp_path):
     names = [
         ".train.0123abcd.tfrecord-partial",
         ".other.tfrecord.0123abcd.tfrecord-partial",
-        ".train.part-00003.0123abcd.tfrecord-partial",
+        ".train.0123abcd.part-00003.tfrecord-partial",
     ]
     for name in names:
         (folder / name).mkdir()

@@ -196,6 +196,11 @@ class Output:
                     f"expected a path or a binary file object, not {type(file).__name__}"
                 )
             self._file = file
+        elif is_partial(self.path.lower()):
+            raise ValueError(
+                f"{self.path}: names that end in {PARTIAL_SUFFIX} are those of files that are not "
+                "complete; choose another"
+            )
         elif self._is_atomic(atomic):
             self._target = os.path.realpath(self.path)
             if os.path.islink(self._target):

@@ -104,6 +104,8 @@ class ShardNames:
                     f"{path!r}: the suffix comes behind the numbers of the shards; leave it out, "
                     "or pass a pattern with {index}"
                 )
+            if base.endswith(MANIFEST_SUFFIX):
+                raise ValueError(f"{path!r}: the manifest has this suffix; leave it out")
             if name_and_count(path):
                 raise ValueError(f"{path!r}: leave @N out; num_shards=N fixes how many")
             text = base.replace("{", "{{").replace("}", "}}")

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tfrecord_lite.dataset.shards.manifest import Manifest
+from tfrecord_lite.dataset.shards.manifest import Manifest, manifests_naming
 from tfrecord_lite.dataset.shards.names import ShardNames
 from tfrecord_lite.dataset.shards.staging import Staging, complete_parts
 
@@ -26,6 +26,13 @@ def existing(names: ShardNames, *, overwrite: bool) -> list[str]:
             f"{os.path.join(names.folder, present[0])}{more}: there is a set of this name; pass "
             "overwrite=True to replace it whole"
         )
+    # A pattern may give shards the names that those of another set have.
+    for manifest in manifests_naming(os.path.join(names.folder, file) for file in present):
+        if os.path.basename(manifest.path) != os.path.basename(names.manifest):
+            raise FileExistsError(
+                f"{os.path.join(names.folder, present[0])}: {manifest.path} has shards of such "
+                "names, and is of another set; choose another name"
+            )
     return present
 
 

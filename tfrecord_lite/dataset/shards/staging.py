@@ -3,11 +3,14 @@
 Beside the shards-to-be of a set NAME stand, while it is written::
 
     .NAME.<8 hex digits>.tfrecord-partial/             a writer's folder
-    .NAME.part-00003.<8 hex digits>.tfrecord-partial/  that of the writer of part 3
+    .NAME.<8 hex digits>.part-00003.tfrecord-partial/  that of the writer of part 3
         lock                     locked by the writer as long as it lives
         00000.tfrecord-partial   its shards
         manifest.json            written last: a part is complete where this stands
     .NAME.publishing.tfrecord-partial                  the journal, locked by whoever publishes
+
+What stands behind NAME tells these apart, whatever NAME is, so those of one set are never those of
+another; and no file or set that a caller names has a name that ends so.
 
 Publishing is a list of renames: the old manifest goes, then the old shards go, the new shards take
 their names, and the new manifest takes its own. That last rename is the commit. The list stands in
@@ -83,7 +86,8 @@ class Staging:
 
     def __init__(self, folder: str, stem: str, part: int | None = None) -> None:
         self._folder = folder
-        self.name = f".{_prefix(stem, part)}.{os.urandom(4).hex()}{PARTIAL_SUFFIX}"
+        number = "" if part is None else f".part-{part:05d}"
+        self.name = f".{stem}.{os.urandom(4).hex()}{number}{PARTIAL_SUFFIX}"
         os.mkdir(os.path.join(folder, self.name))
         self._handle = os.open(self.path(_LOCK), os.O_RDWR | os.O_CREAT, 0o666)
         _lock(self._handle, wait=True)
@@ -126,26 +130,24 @@ class Staging:
             shutil.rmtree(self.path(""), ignore_errors=True)
 
 
-def _prefix(stem: str, part: int | None) -> str:
-    return stem if part is None else f"{stem}.part-{part:05d}"
-
-
-def _folders(folder: str, prefix: str) -> list[tuple[re.Match[str], str]]:
-    """Find writers' folders, by a pattern for what their names begin with."""
-    named = re.compile(rf"\.{prefix}\.[0-9a-f]{{8}}{re.escape(PARTIAL_SUFFIX)}")
+def _folders(folder: str, stem: str) -> list[tuple[int | None, str]]:
+    """Find the folders of the writers of a set: for each its part, or None, and its path."""
+    named = re.compile(
+        rf"\.{re.escape(stem)}\.[0-9a-f]{{8}}(?:\.part-(\d{{5}}))?{re.escape(PARTIAL_SUFFIX)}"
+    )
     with os.scandir(folder or ".") as entries:
         names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     matches = [(named.fullmatch(name), os.path.join(folder, name)) for name in names]
-    return [(match, path) for match, path in matches if match]
+    return [(int(match[1]) if match[1] else None, path) for match, path in matches if match]
 
 
 def complete_parts(folder: str, stem: str) -> dict[int, list[str]]:
     """Find the manifests of all complete parts, by the numbers of the parts."""
     parts: dict[int, list[str]] = {}
-    for match, path in _folders(folder, rf"{re.escape(stem)}\.part-(\d{{5}})"):
+    for part, path in _folders(folder, stem):
         manifest = os.path.join(path, _MANIFEST)
-        if os.path.exists(manifest):
-            parts.setdefault(int(match[1]), []).append(manifest)
+        if part is not None and os.path.exists(manifest):
+            parts.setdefault(part, []).append(manifest)
     return parts
 
 
@@ -201,7 +203,9 @@ class Journal:
 
         Complete parts wait to be published: they go when the same part is written anew.
         """
-        for _, path in _folders(self._folder, re.escape(_prefix(self._stem, part))):
+        for found, path in _folders(self._folder, self._stem):
+            if found != part:
+                continue
             with suppress(OSError):
                 handle = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_CREAT, 0o666)
                 dead = _lock(handle, wait=False) == "ours"
