@@ -73,7 +73,7 @@ class Thresholds:
     short_varint_bits: int = 28
     # Bytes of packed integers in one Example; fewer are decoded by a loop before NumPy has begun.
     looped_run_bytes: int = 80
-    # Integers of one value; no more than this are encoded by a loop.
+    # Integers, or floats, of one value; no more than this are encoded by a loop.
     looped_integers: int = 32
     # Larger payloads are copied by themselves, smaller ones together with what stands before them.
     copied_payload_bytes: int = 256

@@ -157,16 +157,18 @@ def test_odd_and_mutated_bytes(seed: int) -> None:
     assert found > 1000
 
 
-VALUES = st.one_of(
-    st.none(),
-    st.integers(-(2**63), 2**63 - 1),
-    st.floats(width=32),
-    st.binary(max_size=300),
-    st.lists(st.integers(0, 300), min_size=1),
-    st.lists(st.binary(max_size=5), min_size=1),
+KINDS = (
+    st.one_of(
+        st.none(),
+        st.integers(-(2**63), 2**63 - 1),
+        st.lists(st.integers(0, 300), min_size=1),
+    ),
+    st.one_of(st.none(), st.floats(width=32)),
+    st.one_of(st.none(), st.binary(max_size=300), st.lists(st.binary(max_size=5), min_size=1)),
 )
-LISTS = st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.lists(VALUES))
-CONTEXTS = st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), VALUES)
+NAMES = st.text(st.characters(exclude_categories=["Cs"]))
+LISTS = st.dictionaries(NAMES, st.one_of(*map(st.lists, KINDS)))
+CONTEXTS = st.dictionaries(NAMES, st.one_of(*KINDS))
 
 
 @settings(max_examples=300, deadline=None)

@@ -78,7 +78,7 @@ def test_byte_order() -> None:
     "array",
     [
         np.array([b"a\0", "é", b""], object),
-        np.array([[b"ab", b"c"]]),
+        np.array([[b"ab", b"\0c"]]),
         np.array(["ab", "é"]),
         np.array(b"ab"),
         np.array([], "S3"),

@@ -8,7 +8,7 @@ import numpy as np
 from example.judge import REFUSED, decoded, judge_example, judge_sequence_example, plain
 from example.odd_bytes import mutate, odd_example, odd_sequence_example
 from example.schemas import random_examples, random_features
-from example.test_batch import random_column
+from example.test_batch import one_by_one, random_column
 from example.test_spans import near_plain_example
 from fuzz.choices import Choices
 from fuzz.columns import check_columns, features_for, judged, values_of
@@ -18,7 +18,6 @@ from tfrecord_lite.example import (
     RaggedFeature,
     decode_example,
     decode_sequence_example,
-    encode_example,
     encode_examples,
     infer_features,
     parse_example,
@@ -162,10 +161,7 @@ def encoding(data: bytes) -> str:
         for _ in range(1 + choices.randrange(4))
     }
     try:
-        expected = [
-            encode_example({name: column[row] for name, column in made.items()})
-            for row in range(rows)
-        ]
+        expected = one_by_one(made, rows)
     except ExampleError as error:
         try:
             encode_examples(made)

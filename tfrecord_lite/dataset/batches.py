@@ -19,7 +19,8 @@ from tfrecord_lite.dataset.memory import (
 from tfrecord_lite.dataset.readahead import read_ahead
 from tfrecord_lite.dataset.table import Table, decode_up_to_error, part_of
 from tfrecord_lite.errors import ExampleError, TFRecordError
-from tfrecord_lite.example.batch import encode_rows, row_count
+from tfrecord_lite.example.batch import encode_rows
+from tfrecord_lite.example.column_values import known_columns, row_count
 from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.ragged import Ragged
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import CompressionOrAuto, Path, PathOrFile
     from tfrecord_lite.errors import Damage
+    from tfrecord_lite.example.column_payloads import FirstRow
     from tfrecord_lite.example.columns import Column
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.framing import RecordBlock
@@ -219,13 +221,15 @@ def write_examples(
     `RecordWriter`. The file is byte for byte what `encode_example` and `RecordWriter.write` make of
     the rows one by one.
     """
+    columns = known_columns(columns, features)
     rows = row_count(columns)
+    kinds: dict[str, FirstRow | None] = {}
     begin, step = 0, _FIRST_ROWS
     with RecordWriter(path, **options) as writer:
         while begin < rows:
             end = min(begin + step, rows)
             part = {name: _rows(column, begin, end) for name, column in columns.items()}
-            block = encode_rows(part, features, first_row=begin)
+            block = encode_rows(part, features, first_row=begin, kinds=kinds)
             writer.write_many(block)
             begin, step = end, max(_WRITE_BYTES * len(block) // len(block.buffer), 1)
     return rows

@@ -25,7 +25,8 @@ from tfrecord_lite.example.features import (
     FixedLenSequenceFeature,
     RawFeature,
 )
-from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST, KIND_NAMES
+from tfrecord_lite.example.floats import as_float32
+from tfrecord_lite.example.kinds import FLOAT_LIST, KIND_NAMES, KINDS
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.values import (
     ENCODERS,
@@ -39,6 +40,7 @@ from tfrecord_lite.example.wire import varint
 
 __all__ = [
     "Parts",
+    "check_spec",
     "encode_as",
     "encode_example",
     "encode_features",
@@ -48,12 +50,6 @@ __all__ = [
 ]
 
 Parts: TypeAlias = list[Any]  # bytes-like
-
-_KINDS: Final[dict[Any, int]] = {
-    bytes: BYTES_LIST,
-    np.float32: FLOAT_LIST,
-    np.int64: INT64_LIST,
-}
 
 _LENGTHS: Final = tuple(bytes([length]) for length in range(128))
 _ENTRY_HEADS: Final = tuple(bytes([0x0A, length]) for length in range(128))
@@ -70,14 +66,18 @@ def encode_example(
 
     ``features`` says more of some of them: the kind of an empty list, the shape of an array of
     several dimensions (its elements are stored in C order), and with ``RawFeature`` that an array
-    goes in as its little-endian bytes. What does not fit it is refused.
+    goes in as its little-endian bytes. What does not fit it is refused; but where it says float32,
+    integers are taken too, and all numbers are rounded to float32, as TensorFlow's FloatList does.
 
     >>> encode_example({"label": 3})
     b'\n\x10\n\x0e\n\x05label\x12\x05\x1a\x03\n\x01\x03'
 
-    Raises ExampleError for a value that would not come back as it is: an integer beyond int64, a
-    finite float beyond float32, elements of several kinds, an empty list without a kind, text with
-    lone surrogates, an array of several dimensions without ``features``.
+    Fractions are rounded to the nearest float32, as TensorFlow rounds them. Else raises
+    ExampleError for a value that would not come back as it is: an integer beyond int64; a finite
+    float that float32 would make 0 or infinite, or, without ``features`` that say float32, a whole
+    number that it does not hold; elements of several kinds; an empty list without a kind; text with
+    lone surrogates; a masked array; an array of dtype S or U from which NumPy may have dropped
+    trailing NULs; an array of several dimensions without ``features``.
     """
     parts, size = encode_features(mapping, features)
     head = b"\x0a" + varint(size)
@@ -150,12 +150,12 @@ def entry_key(name: str) -> bytes:
 
 def encode_as(value: Any, spec: FeatureSpec) -> FeatureBytes:
     """Encode a value as the Feature that ``spec`` describes."""
-    if not isinstance(spec, get_args(FeatureSpec)):
-        raise TypeError(f"{quote(spec)} does not describe a feature; FixedLenFeature and others do")
+    check_spec(spec)
     if isinstance(spec, RawFeature):
         return encode_feature(_raw_bytes(value, spec))
-    kind = _KINDS[spec.dtype]
+    kind = KINDS[spec.dtype]
     if isinstance(value, np.ndarray):
+        refuse_masked(value)
         _check_shape(value.shape, spec)
         value = value.reshape(-1)
         untyped = value.dtype == object
@@ -164,13 +164,19 @@ def encode_as(value: Any, spec: FeatureSpec) -> FeatureBytes:
         _check_shape((len(value) if untyped else 1,), spec)
     if untyped and len(value) == 0:
         return bytes((kind, 0)), b"", 0
-    encoded = encode_feature(value)
+    encoded = encode_feature(as_float32(value) if kind == FLOAT_LIST else value)
     found = encoded[0][0]
     if found != kind:
         raise ExampleError(
             f"{quote(value)} makes {KIND_NAMES[found]}, not the {KIND_NAMES[kind]} of {quote(spec)}"
         )
     return encoded
+
+
+def check_spec(spec: object) -> None:
+    """Raise TypeError for what does not describe a feature."""
+    if not isinstance(spec, get_args(FeatureSpec)):
+        raise TypeError(f"{quote(spec)} does not describe a feature; FixedLenFeature and others do")
 
 
 def _check_shape(shape: tuple[int, ...], spec: Any) -> None:

@@ -10,6 +10,7 @@ __all__ = [
     "BYTES_LIST",
     "FLOAT_LIST",
     "INT64_LIST",
+    "KINDS",
     "KIND_NAMES",
     "MISSING",
     "STRING",
@@ -24,6 +25,12 @@ INT64_LIST: Final = 0x1A
 # Beside these: no feature, or one of no kind; and a bytes_list of exactly one.
 MISSING: Final = 0
 STRING: Final = 0x100 | BYTES_LIST
+# Of the dtypes that a feature specification has.
+KINDS: Final[dict[Any, int]] = {
+    bytes: BYTES_LIST,
+    np.float32: FLOAT_LIST,
+    np.int64: INT64_LIST,
+}
 KIND_NAMES: Final = {BYTES_LIST: "bytes", FLOAT_LIST: "floats", INT64_LIST: "integers"}
 
 _KINDS_OF_DTYPES: Final = {

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
+from tfrecord_lite.errors import ExampleError
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array
 
-__all__ = ["Ragged", "Sparse"]
+__all__ = ["Ragged", "Sparse", "checked"]
 
 
 class Sparse(NamedTuple):
@@ -94,3 +96,36 @@ class Ragged:
             inner.values,
             np.concatenate([dense_shape, inner.dense_shape[1:]]),
         )
+
+
+def checked(ragged: Ragged) -> Ragged:
+    """Return the same rows with splits of int64, or raise ExampleError where they do not fit.
+
+    Splits fit that are a vector of integers, none smaller than the one before it, and none beyond
+    the values. They need not begin with 0 or end with the last value: a slice's do not.
+    """
+    values, splits = ragged.values, np.asarray(ragged.row_splits)
+    if isinstance(ragged.row_splits, np.ma.MaskedArray):
+        raise ExampleError("the row_splits of a Ragged are a masked array")
+    if not isinstance(values, (np.ndarray, Ragged)) or getattr(values, "ndim", 1) == 0:
+        raise ExampleError(
+            f"the values of a Ragged are of type {type(values).__name__}, not an array of one "
+            "dimension or more"
+        )
+    if splits.dtype.kind not in "iu" or splits.ndim != 1 or splits.size == 0:
+        raise ExampleError(
+            f"the row_splits of a Ragged are of shape {splits.shape} and dtype {splits.dtype}, "
+            "where integers of shape [rows + 1] are expected"
+        )
+    limit = len(values)
+    invalid = (splits < 0) | (splits > limit)
+    invalid[1:] |= splits[1:] < splits[:-1]
+    if invalid.any():
+        index = int(np.argmax(invalid))
+        row = max(index - 1, 0)
+        begin, end = splits[row : row + 2].tolist() if len(splits) > 1 else (int(splits[0]),) * 2
+        raise ExampleError(
+            f"row {row}: the row_splits of a Ragged say {begin} to {end} of {limit} values; they "
+            "must not decrease, nor go beyond the values"
+        )
+    return Ragged(values, splits.astype(np.int64, copy=False))

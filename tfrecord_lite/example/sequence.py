@@ -10,6 +10,7 @@ A serialized SequenceExample, with its tags in hexadecimal::
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -32,8 +33,9 @@ from tfrecord_lite.example.encode import (
     entry_start,
     sorted_names,
 )
+from tfrecord_lite.example.kinds import KIND_NAMES
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.example.values import check_size, encode_feature
+from tfrecord_lite.example.values import check_size, encode_feature, lost_nuls
 from tfrecord_lite.example.wire import varint
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def encode_sequence_example(
     >>> encode_sequence_example({}, {"ids": [[1, 2], [3]]})
     b'\n\x00\x12\x18\n\x16\n\x03ids\x12\x0f\n\x06\x1a\x04\n\x02\x01\x02\n\x05\x1a\x03\n\x01\x03'
 
-    Raises ExampleError where ``encode_example`` does.
+    Raises ExampleError where ``encode_example`` does, and for steps of several kinds.
     """
     features, features_size = encode_features(context)
     lists: Parts = []
@@ -83,8 +85,12 @@ def _encode_steps(name: str, steps: Iterable[object]) -> tuple[Parts, int]:
             f"feature list {quote(name)}: {quote(steps)} is neither a list of steps nor an array "
             "of rows"
         )
+    if isinstance(steps, np.ndarray) and steps.dtype.kind in "SU" and (lost := lost_nuls(steps)):
+        step = lost[0] // math.prod(steps.shape[1:])
+        raise ExampleError(f"feature list {quote(name)}, step {step}: {lost[1]}")
     parts: Parts = []
     size = 0
+    first: tuple[int, int] | None = None
     for index, value in enumerate(steps):
         try:
             head, run, run_size = (b"", b"", 0) if value is None else encode_feature(value)
@@ -92,6 +98,14 @@ def _encode_steps(name: str, steps: Iterable[object]) -> tuple[Parts, int]:
             raise ExampleError(
                 f"feature list {quote(name)}, step {index}: {error.reason}"
             ) from None
+        if head:
+            first = first or (head[0], index)
+            if head[0] != first[0]:
+                raise ExampleError(
+                    f"feature list {quote(name)}, step {index} has {KIND_NAMES[head[0]]}, where "
+                    f"step {first[1]} has {KIND_NAMES[first[0]]}, but a feature list has one kind: "
+                    "make all steps of one type"
+                )
         head = b"\x0a" + varint(len(head) + run_size) + head
         parts += (head, run)
         size += len(head) + run_size

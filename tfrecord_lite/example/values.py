@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.floats import LARGEST_WHOLE, SMALLEST, narrow
 from tfrecord_lite.example.kinds import (
     BYTES_LIST,
     FLOAT_LIST,
@@ -42,8 +43,7 @@ __all__ = [
     "check_size",
     "encode_feature",
     "encoder_of",
-    "kind_of_dtype",
-    "narrow",
+    "lost_nuls",
     "refuse_masked",
     "string_values",
 ]
@@ -95,19 +95,34 @@ def refuse_masked(array: object) -> None:
 
 
 def string_values(array: npt.NDArray[Any]) -> list[Any]:
-    """Return the elements of an array of dtype S or U, flattened.
-
-    NumPy takes trailing NULs off such elements. Where one element is as long as its dtype allows,
-    the dtype was made to measure and nothing can be missing from that one; otherwise ExampleError.
-    """
-    values: list[Any] = array.reshape(-1).tolist()
-    width = array.dtype.itemsize // (4 if array.dtype.kind == "U" else 1)
-    if values and max(map(len, values)) < width:
-        raise ExampleError(
-            f"an array of dtype {array.dtype} in which no element has {width} characters: NumPy "
-            "may have dropped trailing NULs; pass a list, or an array of dtype=object"
-        )
+    """Return the elements of an array of dtype S or U, flattened; ExampleError as `lost_nuls`."""
+    if lost := lost_nuls(array):
+        raise ExampleError(lost[1])
+    values: list[Any] = np.asarray(array).reshape(-1).tolist()
     return values
+
+
+def lost_nuls(array: npt.NDArray[Any]) -> tuple[int, str] | None:
+    """Find an element of an array of dtype S or U that may have lost trailing NULs.
+
+    NumPy takes trailing NULs off such elements, and nothing tells whether they had any. Bytes may
+    well end with a NUL, as a hash does: each has to be as long as the dtype allows. Text hardly
+    does: where one is as long as the dtype allows, the dtype was made to measure, and the others
+    are what NumPy says. Returns the element's index in C order and an error's text.
+    """
+    text = array.dtype.kind == "U"
+    width = array.dtype.itemsize // (4 if text else 1)
+    short = np.char.str_len(np.asarray(array)).reshape(-1) < width
+    if not (short.size and (short.all() if text else short.any())):
+        return None
+    index = int(np.argmax(short))
+    found = f"no element has {width} characters"
+    if not short.all():
+        found = f"element {index} has less than {width} bytes"
+    return index, (
+        f"an array of dtype {array.dtype} in which {found}: NumPy may have dropped trailing NULs; "
+        "pass a list, or an array of dtype=object; .astype(object) where none can be missing"
+    )
 
 
 def _feature(kind: int, run: bytes, size: int) -> FeatureBytes:
@@ -165,10 +180,14 @@ def _encode_integer(value: Any) -> FeatureBytes:
 
 
 def _encode_float(value: float) -> FeatureBytes:
-    try:
+    if (
+        SMALLEST < value < LARGEST_WHOLE
+        or -LARGEST_WHOLE < value < -SMALLEST
+        or value == 0
+        or value != value
+    ):
         return b"\x12\x06\x0a\x04" + _pack_float(value), b"", 0
-    except OverflowError:
-        return _encode_array(np.array(value))
+    return _encode_array(np.array(value))
 
 
 def _encode_scalar(value: Any) -> FeatureBytes:
@@ -207,6 +226,7 @@ def _why_no_list(values: Sequence[Any]) -> str:
     kinds = [kind_of(type(value)) for value in values]
     index = next(index for index, kind in enumerate(kinds) if kind is None or kind != kinds[0])
     value, kind, first = values[index], kinds[index], kinds[0]
+    refuse_masked(value)
     found = f"element {index} is {quote(value)}"
     if isinstance(value, (list, tuple, np.ndarray)):
         return (
@@ -254,11 +274,10 @@ def _check_int64(value: int) -> None:
 
 
 def _encode_floats(values: Sequence[float]) -> FeatureBytes:
-    try:
-        run = struct.pack(f"<{len(values)}f", *values)
-    except OverflowError:
-        return _encode_array(np.array(values, np.float64))  # which tells the one that is too large
-    return _feature(FLOAT_LIST, run, len(run))
+    if len(values) > thresholds.looped_integers:
+        return _encode_array(np.array(values, np.float64))
+    encoded = [_encode_float(value)[0] for value in values]
+    return _feature(FLOAT_LIST, b"".join([feature[4:] for feature in encoded]), 4 * len(values))
 
 
 # Arrays.
@@ -293,22 +312,6 @@ def _encode_array(array: npt.NDArray[Any]) -> FeatureBytes:
         return _encode_ints(list(map(int, array.reshape(-1).tolist())))
     _check_int64(int(array.max()))
     return _array_feature(INT64_LIST, encode_varints(np.ascontiguousarray(array, np.int64)))
-
-
-def narrow(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return floats as contiguous little-endian float32; those that already are, as they are."""
-    if array.dtype == _FLOAT32:
-        return np.ascontiguousarray(array)
-    with np.errstate(all="ignore"):
-        floats = array.astype(_FLOAT32)
-    infinite = np.isinf(floats)
-    if infinite.any() and (lost := infinite & np.isfinite(array)).any():
-        index = int(np.argmax(lost))
-        raise ExampleError(
-            f"{array.reshape(-1)[index]} is beyond float32 and would become infinite; scale it, or "
-            "store it as bytes (RawFeature keeps any dtype)"
-        )
-    return floats
 
 
 _PLAIN_INTS: Final = {int, bool}

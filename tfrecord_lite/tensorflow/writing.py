@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.batch import encode_rows, row_count
+from tfrecord_lite.example.batch import encode_rows
+from tfrecord_lite.example.column_values import row_count
 from tfrecord_lite.example.features import (
     FixedLenFeature,
     FixedLenSequenceFeature,

@@ -1,0 +1,123 @@
+"""Columns as callers pass them, made of the few forms that the encoder knows.
+
+What a column as a whole tells, and its rows no longer do, is checked here: row splits that do not
+fit their values, and trailing NULs that NumPy may have dropped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.encode import check_spec, sorted_names
+from tfrecord_lite.example.features import RawFeature
+from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.ragged import Ragged, checked
+from tfrecord_lite.example.values import lost_nuls
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from tfrecord_lite.example.features import FeatureSpec
+
+__all__ = ["known_column", "known_columns", "row_count"]
+
+_NO_COLUMNS: Final = (str, bytes, bytearray, memoryview, Mapping, AbstractSet)
+
+
+def known_columns(
+    columns: Mapping[str, object], features: Mapping[str, FeatureSpec] | None
+) -> dict[str, Any]:
+    """Return columns in the forms that the encoder knows; of such, the same again.
+
+    Raises TypeError for what is no column, and ExampleError, which names the feature, for row
+    splits that do not fit or an array of strings that may have lost trailing NULs.
+    """
+    known = {}
+    for name in sorted_names(columns):
+        column = columns[name]
+        spec = None if features is None else features.get(name)
+        if spec is not None:
+            check_spec(spec)
+        try:
+            known[name] = known_column(column, spec)
+        except (ExampleError, TypeError) as error:
+            reason = error.reason if isinstance(error, ExampleError) else error
+            raise type(error)(f"feature {quote(name)}: {reason}") from None
+    return known
+
+
+def known_column(column: Any, spec: FeatureSpec | None = None) -> Any:
+    """Return a column as an array, a `Ragged`, or a sequence of rows."""
+    if isinstance(column, Ragged):
+        ragged = checked(column)
+        if not _is_strings(ragged.values, spec):
+            return ragged
+        splits = ragged.row_splits
+        used = ragged.values[splits[0] : splits[-1]]
+        ends = splits[1:] - splits[0]
+        return Ragged(
+            _strings(used, lambda index: int(np.searchsorted(ends, index, "right"))),
+            splits - splits[0],
+        )
+    if isinstance(column, np.ndarray) and column.ndim:
+        if isinstance(column, np.ma.MaskedArray):
+            return column
+        column = np.asarray(column)  # chararray's elements are not what it holds
+        if not _is_strings(column, spec):
+            return column
+        return _strings(column, lambda index: index // math.prod(column.shape[1:]))
+    if hasattr(column, "iloc") and getattr(column, "ndim", 0) == 1:
+        # A Series of pandas, whose [i] goes by label. NumPy's form of an extension type may be
+        # float64, which changes integers where one is missing.
+        plain = isinstance(column.dtype, np.dtype)
+        return known_column(column.to_numpy() if plain else column.to_numpy(dtype=object), spec)
+    if isinstance(column, _NO_COLUMNS) or not _is_sequence(column):
+        raise TypeError(
+            f"a column is an array, a list with an element for each row, or a Ragged, and not "
+            f"{quote(column)}"
+        )
+    return column
+
+
+def _is_sequence(column: Any) -> bool:
+    known = hasattr(column, "__len__") and hasattr(column, "__getitem__")
+    return known and getattr(column, "ndim", 1) > 0 and not hasattr(column, "iloc")
+
+
+def _is_strings(array: Any, spec: FeatureSpec | None) -> bool:
+    """Tell whether these are elements of which NumPy drops trailing NULs."""
+    return (
+        isinstance(array, np.ndarray)
+        and not isinstance(array, np.ma.MaskedArray)
+        and array.dtype.kind in "SU"
+        and not isinstance(spec, RawFeature)
+    )
+
+
+def _strings(array: npt.NDArray[Any], row_of: Callable[[int], int]) -> npt.NDArray[Any]:
+    """Return an array of dtype S or U as objects; ExampleError where NULs may be missing."""
+    if lost := lost_nuls(array):
+        raise ExampleError(f"row {row_of(lost[0])}: {lost[1]}")
+    # Without elements, the dtype alone tells the kind.
+    return array.astype(object) if array.size else array
+
+
+def row_count(columns: Mapping[str, Any]) -> int:
+    """Return how many rows all columns have; ValueError where they differ."""
+    if not columns:
+        raise ValueError("no columns; pass at least one")
+    counts = {name: len(column) for name, column in columns.items()}
+    (first, rows), *others = counts.items()
+    for name, count in others:
+        if count != rows:
+            raise ValueError(
+                f"columns of different lengths: {quote(first)} has {rows} rows, {quote(name)} "
+                f"has {count}"
+            )
+    return rows
