@@ -137,7 +137,9 @@ class _Entries:
             return
         begins = np.cumsum(self._column.sizes) - self._column.sizes
         # The records by the size of their payload: one pass, however many sizes there are.
-        by_size = np.argsort(self._group, kind="stable")
+        # NumPy sorts narrow integers several times as fast.
+        narrow = np.min_scalar_type(len(self._sizes))
+        by_size = np.argsort(self._group.astype(narrow), kind="stable")
         ends = np.cumsum(np.bincount(self._group, minlength=len(self._sizes))).tolist()
         end = 0
         for size, prefix, stop in zip(self._sizes.tolist(), self._prefixes, ends, strict=True):

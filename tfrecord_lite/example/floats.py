@@ -39,12 +39,13 @@ def narrow(array: npt.NDArray[Any], *, rounded: bool = False) -> npt.NDArray[np.
         floats = np.asarray(array.astype(_FLOAT32))
         if array.dtype.itemsize <= 2 or not floats.size:  # float32 holds all of float16
             return floats
-        # Two passes tell most arrays from those that have to be looked at; NaN is no number that
+        # Three passes tell most arrays from those that have to be looked at; NaN is no number that
         # lies between others.
         ordinary = floats.min() > -LARGEST_WHOLE and floats.max() < LARGEST_WHOLE
-        if ordinary and np.count_nonzero(floats) == np.count_nonzero(array):
+        zero = floats == 0
+        if ordinary and not (zero.any() and (zero & (array != 0)).any()):
             return floats
-        lost = np.isinf(floats) | (floats == 0) & (array != 0)
+        lost = np.isinf(floats) | zero & (array != 0)
         if not rounded:
             lost |= (floats.astype(array.dtype) != array) & (np.trunc(array) == array)
         lost &= np.isfinite(array)

@@ -276,8 +276,12 @@ def _check_int64(value: int) -> None:
 def _encode_floats(values: Sequence[float]) -> FeatureBytes:
     if len(values) > thresholds.looped_integers:
         return _encode_array(np.array(values, np.float64))
-    encoded = [_encode_float(value)[0] for value in values]
-    return _feature(FLOAT_LIST, b"".join([feature[4:] for feature in encoded]), 4 * len(values))
+    for value in values:
+        if not (
+            SMALLEST < value < LARGEST_WHOLE or -LARGEST_WHOLE < value < -SMALLEST or value == 0
+        ):
+            return _encode_array(np.array(values, np.float64))
+    return _feature(FLOAT_LIST, struct.pack(f"<{len(values)}f", *values), 4 * len(values))
 
 
 # Arrays.
