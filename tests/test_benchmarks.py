@@ -58,9 +58,11 @@ def test_worker_held_to_one_core(monkeypatch):
 
 
 def test_quick_run_of_the_rest(tmp_path):
-    for name in ("verifying", "scaling"):
+    for name in ("verifying", "scaling", "growth"):
         run(f"{name}.py", "--quick", "--results", str(tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {
+        "growth.json",
+        "growth.md",
         "scaling.json",
         "scaling.md",
         "verifying.json",

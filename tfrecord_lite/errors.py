@@ -113,7 +113,8 @@ class Damage(NamedTuple):
     ``begin`` and ``end`` are byte offsets in the uncompressed file; ``record`` is the number (from
     0) that the first record in the region would have had. ``kind`` is one of ``"length"``,
     ``"data"``, ``"truncated"``, ``"too_large"`` and ``"compression"``; ``reason`` is the error's
-    text.
+    text. With ``"count"`` nothing was left out, and ``end`` is ``begin``: a gzip member ends there
+    whose header states what is not in it, so records were counted wrong.
     """
 
     path: str | None

@@ -49,13 +49,10 @@ def records(request, sets):
 
 
 @pytest.mark.parametrize("numbers", ORDERS.values(), ids=ORDERS.keys())
-@pytest.mark.parametrize("way", ["quick", "no preadv", "too large"])
+@pytest.mark.parametrize("way", ["quick", "no preadv"])
 def test_records_come_as_asked(records, monkeypatch, numbers, way):
     if way == "no preadv":
         monkeypatch.delattr(os, "preadv", raising=False)
-    if way == "too large":
-        # A piece with a record above the limit is left for the RecordFile to judge.
-        monkeypatch.setattr(picker, "DEFAULT_MAX_RECORD_BYTES", 10)
     chunk = pick(records, numbers)
     assert list(chunk.block) == [RECORDS[number] for number in numbers]
     assert (chunk.damages, chunk.error) == ([], None)

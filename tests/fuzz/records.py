@@ -23,6 +23,7 @@ from tfrecord_lite.dataset.shards.manifest import Manifest, find_manifest
 from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.records import RecordReader, ahead, inflate, write_records
 from tfrecord_lite.records.positions import PositionedFile
+from tfrecord_lite.thresholds import thresholds
 
 MOST = 1 << 20  # max_record_bytes
 
@@ -126,7 +127,8 @@ def compression(data: bytes) -> str:
     for engine in (None, inflate.isal()):
         with (
             mock.patch.object(inflate, "isal", lambda engine=engine: engine),
-            mock.patch.multiple(ahead, _LEAST_BYTES=1, usable_cores=lambda: 2),
+            mock.patch.multiple(thresholds, ahead_member_bytes=1),
+            mock.patch.multiple(ahead, usable_cores=lambda: 2),
         ):
             for source in (io.BytesIO(file), Chopped(file, sizes), path):
                 with RecordReader(source, compression=codec, max_record_bytes=MOST) as reader:

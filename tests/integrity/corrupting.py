@@ -41,6 +41,7 @@ from tfrecord_lite import Damage, RecordReader, masked_crc32c, salvage, write_re
 from tfrecord_lite.integrity.check import Checker, Part
 from tfrecord_lite.integrity.verify import _joined
 from tfrecord_lite.records import ahead
+from tfrecord_lite.thresholds import thresholds
 
 # Name, and how to draw the sizes of a file's records.
 SIZES = {
@@ -374,7 +375,10 @@ def run_one(
         path = os.path.join(folder, "damaged")
         Path(path).write_bytes(data)
         # Small as they are, members are inflated ahead; the other ways do without.
-        with mock.patch.multiple(ahead, _LEAST_BYTES=1, usable_cores=lambda: 2):
+        with (
+            mock.patch.multiple(thresholds, ahead_member_bytes=1),
+            mock.patch.multiple(ahead, usable_cores=lambda: 2),
+        ):
             found = read(path, codec)
         check_ways(path, codec, found, rng)
     elif how == 1:

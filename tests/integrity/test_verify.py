@@ -633,3 +633,40 @@ os.kill(os.getpid(), signal.SIGKILL)
     report = verify(tmp_path)
     assert report.ok
     assert [Path(path).name.split(".")[1] for path in report.leftovers] == ["a", "train"]
+
+
+@pytest.mark.parametrize("name", ["s", "part-{index:03d}.tfrecord"])
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_list_of_shards_costs_each_folder_and_manifest_once(tmp_path, monkeypatch, name, shards):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        with tfr.ShardWriter(tmp_path / folder / name, num_shards=shards) as writer:
+            writer.write_many([b"one", b"two", b"three"])
+    files = sorted(map(str, tmp_path.glob("*/*")))
+    files = [file for file in files if not file.endswith(".json")]
+    calls = []
+
+    def counting(function):
+        return lambda path, *rest: calls.append(str(path)) or function(path, *rest)
+
+    monkeypatch.setattr(os, "listdir", counting(os.listdir))
+    monkeypatch.setattr(tfr.Manifest, "load", counting(tfr.Manifest.load))
+    report = tfr.verify(files)
+    assert report.ok
+    assert [file.records for file in report.files] == [3 if shards == 1 else 1] * 2 * shards
+    # To find manifests, and leftovers.
+    assert len(calls) == 2 * 3
+    calls.clear()
+    assert tfr.expand_shards([file[:-1] + "*" for file in files]) == files
+    # To find journals and manifests, and shards that are missing.
+    assert len(calls) <= 2 * 4
+
+
+def test_a_shard_more_than_the_only_one(tmp_path):
+    with tfr.ShardWriter(tmp_path / "s", num_shards=1) as writer:
+        writer.write(b"one")
+    tfr.write_records(tmp_path / "s-00001-of-00002.tfrecord", [b"two"])
+    faults = [fault for file in tfr.verify(tmp_path / "s").files for fault in file.faults]
+    assert [(os.path.basename(fault.path), fault.kind) for fault in faults] == [
+        ("s-00001-of-00002.tfrecord", "extra")
+    ]

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tf_backend.tensors import FEATURES, record
 
 import tfrecord_lite as tfr
+from tfrecord_lite.dataset.epochs.record_set import RecordSet
 from tfrecord_lite.tensorflow import fed, make_dataset
 
 
@@ -111,11 +112,15 @@ def _copying(method):
     return lambda running, key: method(running, key.copy())
 
 
-def test_fewer_batches_than_there_were(tmp_path):
+def test_fewer_batches_than_there_were(tmp_path, monkeypatch):
     path = tmp_path / "a.tfrecord"
     tfr.write_records(path, map(record, range(9)))
     data = make_dataset(path, FEATURES, batch_size=2, engine="numpy")
     tfr.write_records(path, map(record, range(6)))
+    with pytest.raises(tf.errors.OpError, match="replaced or written to"):
+        list(data)
+    # As if it were written to when the epoch has begun.
+    monkeypatch.setattr(RecordSet, "look_again", lambda *_: None)
     with pytest.raises(tf.errors.OpError, match="fewer than the 5 batches .* written to since"):
         list(data)
 

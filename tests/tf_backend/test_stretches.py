@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tf_backend.tensors import FEATURES, flat, ids, record
 
 import tfrecord_lite as tfr
+from tfrecord_lite.dataset.epochs.record_set import RecordSet
 from tfrecord_lite.tensorflow import make_dataset, stretches
 from tfrecord_lite.tensorflow.stretches import cut, front, landmarks_of
 
@@ -107,7 +108,9 @@ def test_read_in_order_or_all_of_it(files, cores, monkeypatch, held, shard, dete
 
 @pytest.mark.parametrize("batch_size", [7, 16, 50, 64, 1000])
 @pytest.mark.parametrize("compression", [None, "GZIP"])
-def test_new_records_of_a_file_push_out_none_of_the_next(tmp_path, batch_size, compression):
+def test_new_records_of_a_file_push_out_none_of_the_next(
+    tmp_path, monkeypatch, batch_size, compression
+):
     """That there are more is an error, unless they fit into batches that are not full."""
     paths = [str(tmp_path / name) for name in "ab"]
     for number, path in enumerate(paths):
@@ -117,6 +120,10 @@ def test_new_records_of_a_file_push_out_none_of_the_next(tmp_path, batch_size, c
     assert flat(ids(data)) == list(range(80))
     more = [record(index) for index in range(500, 505)]
     tfr.write_records(paths[0], more, mode="a", compression=compression)
+    with pytest.raises(tf.errors.OpError, match="replaced or written to"):
+        list(data)
+    # As if it were written to when the epoch has begun.
+    monkeypatch.setattr(RecordSet, "look_again", lambda *_: None)
     try:
         found = flat(ids(data))
     except (tf.errors.FailedPreconditionError, tf.errors.DataLossError):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import glob
 import os
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfrecord_lite.dataset.shards.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
@@ -59,6 +61,7 @@ class Inventory:
         manifest that is none.
         """
         inventory = cls()
+        survey = _Survey(inventory)
         given = None
         if manifest is not None and manifest != "auto":
             given = manifest if isinstance(manifest, Manifest) else Manifest.load(manifest)
@@ -68,90 +71,157 @@ class Inventory:
             if hasattr(path, "read"):
                 inventory.files.append(path)
             else:
-                inventory._add(os.fsdecode(path), automatic=manifest == "auto")
+                survey.add(os.fsdecode(path), automatic=manifest == "auto")
         if given is not None:
-            inventory._compare(given, whole=True)
+            survey.sets.append(given)
+        survey.finish(automatic=manifest == "auto")
         if not inventory.files and not inventory.faults:
             raise FileNotFoundError("an empty list of paths")
         return inventory
 
-    def _add(self, path: str, *, automatic: bool) -> None:
+    def add_fault(self, fault: Fault) -> None:
+        """Note what is wrong."""
+        self.faults.append(fault)
+
+
+class _Survey:
+    """Takes an inventory: first all paths, then once each folder and each manifest in it."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self.sets: list[Manifest] = []
+        """Of sets that were named as a whole."""
+        # Files that were named, by folder; whether by a directory or a glob, which means all.
+        self._beside: dict[str, dict[str, bool]] = {}
+        # Where writers may have left something: all of it, or what was to get one of these names.
+        self._folders: dict[str, set[str]] = {}
+        self._whole_folders: set[str] = set()
+        self._listings: dict[str, list[str]] = {}
+
+    def add(self, path: str, *, automatic: bool) -> None:
+        """Add the files that a path means."""
+        files = self._inventory.files
         if automatic and (found := _set_named(path)):
             self._add_set(*found)
             return
         if os.path.isdir(path) and is_partial(os.path.normpath(path)):
-            self.files += leftover_files(path)
+            files += leftover_files(path)
             return
-        files = expand_paths(path)
-        self.files += files
-        whole = files != [path]
-        if automatic:
-            for manifest in self._manifests_beside(files):
-                self._compare(manifest, whole=whole)
+        expanded = expand_paths(path)
+        files += expanded
+        whole = expanded != [path]
+        for file in expanded:
+            inside = self._beside.setdefault(os.path.dirname(file), {})
+            inside[file] = whole or inside.get(file, False)
         if os.path.isdir(path):
-            self._find_leftovers(path, "")
+            self._whole_folders.add(path)
         elif whole:
-            for folder in dict.fromkeys(map(os.path.dirname, files)):
-                self._find_leftovers(folder, "")
+            self._whole_folders.update(map(os.path.dirname, expanded))
         elif not is_partial(path):
-            self._find_leftovers(*os.path.split(path))
+            self._add_leftovers_of(path)
+
+    def _add_leftovers_of(self, path: str) -> None:
+        folder, name = os.path.split(path)
+        self._folders.setdefault(folder, set()).add(name)
 
     def _add_set(self, path: str, total: int | None) -> None:
         """Add the shards of the set that has its manifest at ``path``."""
         stem = path[: -len(MANIFEST_SUFFIX)]
+        files = self._inventory.files
         try:
             manifest = Manifest.load(path)
         except TFRecordError as error:
-            self.faults.append(Fault(path, "manifest", error.reason))
-            self.files += expand_paths(glob.escape(stem) + "*")
+            self._inventory.add_fault(Fault(path, "manifest", error.reason))
+            files += expand_paths(glob.escape(stem) + "*")
         else:
             if total not in (None, len(manifest.entries)):
                 raise FileNotFoundError(
                     f"{path}: this set has {len(manifest.entries)} shards, not {total}"
                 )
-            self.files += [file for file in manifest.files if os.path.lexists(file)]
-            self._compare(manifest, whole=True)
-        self._find_leftovers(*os.path.split(stem))
+            files += [file for file in manifest.files if os.path.lexists(file)]
+            self.sets.append(manifest)
+        self._add_leftovers_of(stem)
 
-    def _manifests_beside(self, files: list[str]) -> Iterable[Manifest]:
-        for folder in dict.fromkeys(map(os.path.dirname, files)):
-            inside = [file for file in files if os.path.dirname(file) == folder]
+    def finish(self, *, automatic: bool) -> None:
+        """Compare with manifests, and look for what writers left."""
+        by_path: dict[str, list[str]] = {}
+        for file in self._inventory.files:
+            if isinstance(file, str):
+                by_path.setdefault(os.path.normpath(file), []).append(file)
+        for manifest in self.sets:
+            self._compare(manifest, by_path, whole=True)
+        for inside in self._beside.values() if automatic else ():
             try:
-                yield from manifests_naming(inside)
+                for manifest in manifests_naming(inside):
+                    names = {entry.name for entry in manifest.entries}
+                    whole = any(
+                        named and os.path.basename(file) in names for file, named in inside.items()
+                    )
+                    self._compare(manifest, by_path, whole=whole)
             except TFRecordError as error:
-                self.faults.append(Fault(str(error.path), "manifest", error.reason))
+                self._inventory.add_fault(Fault(str(error.path), "manifest", error.reason))
+        self._inventory.faults[:] = dict.fromkeys(self._inventory.faults)
+        found = [
+            os.path.join(folder, name)
+            for folder in dict.fromkeys((*self._whole_folders, *self._folders))
+            for name in self._names_in(folder)
+            if is_partial(name) and self._is_meant(folder, name)
+        ]
+        self._inventory.leftovers += dict.fromkeys(found)
 
-    def _compare(self, manifest: Manifest, *, whole: bool) -> None:
+    def _names_in(self, folder: str) -> list[str]:
+        """Return the names in a folder, in their order."""
+        names = self._listings.get(folder)
+        if names is None:
+            names = self._listings[folder] = sorted(os.listdir(folder or "."))
+        return names
+
+    def _is_meant(self, folder: str, partial: str) -> bool:
+        """Tell whether a temporary file in a folder was to get a name that was asked for."""
+        if folder in self._whole_folders:
+            return True
+        names = self._folders[folder]
+        dots = (at for at, character in enumerate(partial) if character == "." and at)
+        return partial[0] == "." and any(partial[1:at] in names for at in dots)
+
+    def _compare(self, manifest: Manifest, by_path: dict[str, list[str]], *, whole: bool) -> None:
         """Note what a manifest says of each file; of a ``whole`` set, what is missing or extra."""
-        shards = {os.path.normpath(file): file for file in manifest.files}
-        by_file = dict(zip(shards, manifest.entries, strict=True))
-        for file in self.files:
-            if isinstance(file, str) and (entry := by_file.get(os.path.normpath(file))):
-                known = self.entries.setdefault(file, [])
+        for shard, entry in zip(manifest.files, manifest.entries, strict=True):
+            for file in by_path.get(os.path.normpath(shard), []):
+                known = self._inventory.entries.setdefault(file, [])
                 if (manifest, entry) not in known:
                     known.append((manifest, entry))
-        if not whole:
-            return
-        for file in shards.values():
-            if not os.path.lexists(file):
+            if whole and not os.path.lexists(shard):
                 reason = f"missing, though {manifest.path} has it"
-                self.add_fault(Fault(file, "missing", reason))
-        for file in _extra_shards(manifest):
+                self._inventory.add_fault(Fault(shard, "missing", reason))
+        for file in self._extra_shards(manifest) if whole else ():
             reason = f"not in {manifest.path}, though its name says that it belongs to that set"
-            self.add_fault(Fault(file, "extra", reason))
+            self._inventory.add_fault(Fault(file, "extra", reason))
 
-    def add_fault(self, fault: Fault) -> None:
-        """Note what is wrong, once."""
-        if fault not in self.faults:
-            self.faults.append(fault)
-
-    def _find_leftovers(self, folder: str, base: str) -> None:
-        """Find what writers left in a folder: all, or what was to be called ``base``."""
-        start = f".{base}." if base else ""
-        for name in sorted(os.listdir(folder or ".")):
-            path = os.path.join(folder, name)
-            if is_partial(name) and name.startswith(start) and path not in self.leftovers:
-                self.leftovers.append(path)
+    def _extra_shards(self, manifest: Manifest) -> list[str]:
+        """Return the files beside a manifest that are called like its shards, but are not."""
+        names = {entry.name for entry in manifest.entries}
+        folder, own = os.path.split(manifest.path)
+        found = _shard_pattern(own[: -len(MANIFEST_SUFFIX)], sorted(names))
+        if found is None:
+            return []
+        begin, like = found
+        listing = self._names_in(folder)
+        first = bisect_left(listing, begin)
+        alike = takewhile(lambda name: name.startswith(begin), islice(listing, first, None))
+        files = [
+            os.path.join(folder, name)
+            for name in alike
+            if name not in names and is_data_file(name) and like.fullmatch(name)
+        ]
+        # Another set may have names that are alike.
+        other = {
+            os.path.normpath(file)
+            for found in manifests_naming(files)
+            if found.path != manifest.path
+            for file in found.files
+        }
+        return [file for file in files if os.path.normpath(file) not in other]
 
 
 def _set_named(path: str) -> tuple[str, int | None] | None:
@@ -165,33 +235,14 @@ def _set_named(path: str) -> tuple[str, int | None] | None:
     return (manifest, total) if os.path.lexists(manifest) else None
 
 
-def _extra_shards(manifest: Manifest) -> list[str]:
-    """Return the files beside a manifest that are called like its shards, and are none of them."""
-    names = {entry.name for entry in manifest.entries}
-    folder, own = os.path.split(manifest.path)
-    like = _shard_pattern(own[: -len(MANIFEST_SUFFIX)], sorted(names))
-    if like is None:
-        return []
-    files = [
-        os.path.join(folder, name)
-        for name in sorted(os.listdir(folder or "."))
-        if name not in names and is_data_file(name) and like.fullmatch(name)
-    ]
-    # Another set may have names that are alike.
-    other = {
-        os.path.normpath(file)
-        for found in manifests_naming(files)
-        if found.path != manifest.path
-        for file in found.files
-    }
-    return [file for file in files if os.path.normpath(file) not in other]
+def _shard_pattern(stem: str, names: list[str]) -> tuple[str, re.Pattern[str]] | None:
+    """Return how the names of a set's shards begin, and what they are like.
 
-
-def _shard_pattern(stem: str, names: list[str]) -> re.Pattern[str] | None:
-    """Return what the names of a set's shards are like; None where that cannot be told."""
+    None where that cannot be told.
+    """
     standard = re.compile(rf"{re.escape(stem)}-\d{{5,}}-of-\d{{5,}}(\.tfrecord(\.gz)?)?")
     if names and standard.fullmatch(names[0]):
-        return standard
+        return f"{stem}-", standard
     # Other patterns: where the names differ in one number alone, that is the index.
     pieces = list(zip(*map(_NUMBERS.split, names), strict=False))
     differing = [at for at, piece in enumerate(pieces) if len(set(piece)) > 1]
@@ -199,4 +250,5 @@ def _shard_pattern(stem: str, names: list[str]) -> re.Pattern[str] | None:
         return None
     like = [re.escape(piece[0]) for piece in pieces]
     like[differing[0]] = r"\d+"
-    return re.compile("".join(like))
+    begin = "".join(piece[0] for piece in pieces[: differing[0]])
+    return begin, re.compile("".join(like))

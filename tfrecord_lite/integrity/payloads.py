@@ -69,16 +69,21 @@ class Payloads:
         """
         if features is not None:
             return cls(_Expected(features), {})
+        of_sets: dict[str, _Expected | None] = {}
         expected: dict[str, _Expected] = {}
         for file, entries in inventory.entries.items():
             manifest = entries[0][0]
-            if manifest.features is not None:
+            if manifest.path not in of_sets:
+                of_sets[manifest.path] = None
                 try:
-                    spec = features_from_json(manifest.features)
+                    if manifest.features is not None:
+                        spec = features_from_json(manifest.features)
+                        of_sets[manifest.path] = _Expected(spec, f"; features of {manifest.path}")
                 except ValueError as error:
                     inventory.add_fault(Fault(manifest.path, "manifest", f"its features: {error}"))
-                else:
-                    expected[file] = _Expected(spec, f"; features of {manifest.path}")
+            found = of_sets[manifest.path]
+            if found is not None:
+                expected[file] = found
         # What can be read twice.
         rest = [
             file

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfrecord_lite.errors import RecordTooLargeError, TFRecordError
+from tfrecord_lite.errors import Damage, RecordTooLargeError, TFRecordError
 from tfrecord_lite.records.checksum import first_bad_length, first_bad_record, masked_crc32c
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
@@ -29,6 +29,7 @@ from tfrecord_lite.records.head import (
     torn,
     unaffordable,
 )
+from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.large import LargeRecord
 from tfrecord_lite.records.recovery import Recovery
 from tfrecord_lite.records.window import DEFAULT_BLOCK_BYTES, Window
@@ -38,10 +39,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.records.window import ByteSource
 
 __all__ = ["HEAD_BYTES", "BlockStream"]
+
+_NONE = np.empty(0, np.int64)
 
 
 class BlockStream:
@@ -74,6 +76,8 @@ class BlockStream:
         self._growing = growing
         self._hold = max_record_bytes if hold is None else hold
         self._window = Window(source)
+        # Of gzip, what the headers of its members state.
+        self._counts = source.counts if isinstance(source, InflatedSource) else None
         self._recovery = Recovery(self._window, max_record_bytes)
         self._gap: Gap | None = None
         self._large: LargeRecord | None = None
@@ -132,6 +136,7 @@ class BlockStream:
                     return None
                 continue
             try:
+                self._compare_counts()
                 block = self._scan() if self._large is None else self._pass(self._large)
                 if block is not None:
                     return block
@@ -155,7 +160,16 @@ class BlockStream:
         count = self._intact(starts, lengths)
         if count < len(starts):
             self._recovery.charge(end - begin)
+        if count and self._counts is not None:
+            begins = starts[:count] + (window.base - HEADER_SIZE)
+            last = int(begins[-1] + lengths[count - 1]) + FRAME_OVERHEAD
+            count = self._counts.compare(self.record, begins, last)
         return self._take(starts[:count], lengths[:count]) if count else None
+
+    def _compare_counts(self) -> None:
+        """Raise where a gzip member that ends here does not hold what its header states."""
+        if self._counts is not None:
+            self._counts.compare(self.record, _NONE, self.offset)
 
     def _intact(self, starts: Int64Array, lengths: Int64Array) -> int:
         """Count the records that may be handed out, up to the first that may not."""
@@ -207,6 +221,7 @@ class BlockStream:
         if window.read_more(need):
             return False
         if have == 0:
+            self._compare_counts()
             return True
         raise torn(have, need)
 
@@ -235,6 +250,13 @@ class BlockStream:
             raise error
         if self._growing and error.kind == "truncated":
             raise error
+        if error.kind == "count":
+            # No record is damaged, and none is left out.
+            assert self._counts is not None
+            self._counts.forget_first()
+            damage = Damage(self.path, begin, begin, self.record, error.kind, error.reason)
+            self._on_damage(damage)
+            return
         if error.kind == "truncated":
             self._recovery.charge(window.have)
         self._gap = Gap(window, self._recovery, error, begin, self.record)
@@ -250,6 +272,8 @@ class BlockStream:
         self._gap = None
         self._finished = gap.finished
         self.record = gap.next_record
+        if self._counts is not None:
+            self._counts.forget(gap.begin, self._window.offset)
         assert self._on_damage is not None
         self._on_damage(gap.damage())
         return True

@@ -87,6 +87,8 @@ class Gap:
             self._finish()
         else:
             self._window.restart(max(self.begin, place.offset))
+            # Both count the same bytes, whatever was lost before them.
+            self._window.source.raw_begin = self._window.offset
             self._next_record = place.record
 
     def _finish(self) -> None:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from tfrecord_lite.errors import CompressionError, TFRecordError, TruncatedRecordError
 from tfrecord_lite.records.ahead import MembersAhead
 from tfrecord_lite.records.compression import GZIP_START, GZIP_WBITS, ZLIB_WBITS, isal
-from tfrecord_lite.records.deflate import MEMBER_HEADER
+from tfrecord_lite.records.counts import MemberCounts, StatedMember
+from tfrecord_lite.records.deflate import MEMBER_HEADER, MEMBER_START
+from tfrecord_lite.records.members import read_header
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -61,6 +63,9 @@ class InflatedSource:
         self.first_record: int | None = 0
         """The number of the member's first record, where the headers before it tell."""
         self._member_size = 0
+        self.counts = MemberCounts()
+        """What the headers of members state, to be compared by who counts their records."""
+        self._stated: StatedMember | None = None
         self._failure: TFRecordError | None = None
         self.failure: TFRecordError | None = None
         self.failed_at = 0
@@ -152,6 +157,8 @@ class InflatedSource:
         self._whole = memoryview(b"")
         self.raw_begin, self._member_size = raw_begin, 0
         self.first_record, self.member_head = first_record, b""
+        self._stated = None
+        self.counts.clear()
 
     def _more_input(self) -> bool:
         count = self._source.readinto(memoryview(self._chunk))
@@ -168,6 +175,7 @@ class InflatedSource:
         self.go_to(found.end)
         self.furthest = max(self.furthest, found.end)
         self._whole = memoryview(found.frames)
+        self._leave_member(len(found.frames))
         return True
 
     def close(self) -> None:
@@ -186,30 +194,44 @@ class InflatedSource:
             )
         if self.codec == "GZIP":
             self._check_magic()
-        # A pipe may have no more for now, and what it has may do for a record.
-        head = self.peek(MEMBER_HEADER.size) if self.ready else self._input
-        self._enter_member(head[: MEMBER_HEADER.size])
+        self._enter_member(self._member_head())
         self._more_output = False
         self._decoder = self._engine.decompressobj(wbits=self._wbits)
 
+    def _member_head(self) -> bytes:
+        """Return the front of the member that stands here, its header if it is one of ours."""
+        if self.ready:
+            return self.peek(MEMBER_HEADER.size)[: MEMBER_HEADER.size]
+        # A pipe may have no more for now. Only where a header like ours has begun, it has to come.
+        while (
+            len(self._input) < MEMBER_HEADER.size
+            and MEMBER_START.startswith(self._input[: len(MEMBER_START)])
+            and self._more_input()
+        ):
+            pass
+        return self._input[: MEMBER_HEADER.size]
+
     def _enter_member(self, head: bytes) -> None:
-        """Count the member that ended, and begin the one that stands here."""
-        self._count_member()
+        """Count the records of the member that ended, and begin the one that stands here."""
+        stated = self._stated
+        if self.member_head:
+            if stated is None or stated.stated.raw_bytes != self._member_size:
+                self.first_record = None
+            elif self.first_record is not None:
+                self.first_record += stated.stated.records
         self.raw_begin, self._member_size = self.raw_offset, 0
         self.member_begin, self.member_head = self.offset, head
         self._members += 1
+        found = read_header(head)
+        self._stated = found and StatedMember(self.raw_begin, self.member_begin, found)
+        if self._stated is not None:
+            self.counts.add(self._stated)
 
-    def _count_member(self) -> None:
-        """Count the records of the member that ended, where its header tells how many they are."""
-        if self.member_head:
-            # That room is built upon this one.
-            from tfrecord_lite.records.members import read_member
-
-            stated = read_member(self.member_head)
-            if stated is None or stated.raw_bytes != self._member_size:
-                self.first_record = None
-            elif self.first_record is not None:
-                self.first_record += stated.records
+    def _leave_member(self, raw_bytes: int) -> None:
+        """Note where the member ended, which inflates to so many bytes."""
+        if self._stated is not None:
+            self._stated.size = self.offset - self.member_begin
+            self._stated.end = self.raw_begin + raw_bytes
 
     def _check_magic(self) -> None:
         """Refuse what does not begin as a gzip member must; isal would take some of it."""
@@ -250,6 +272,8 @@ class InflatedSource:
         else:
             self._input = decoder.unconsumed_tail
         self._member_size += len(output)
+        if self._decoder is None:
+            self._leave_member(self._member_size)
         return output
 
     def _take_member_anew(self) -> bytes:

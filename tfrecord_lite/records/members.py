@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Number = TypeVar("Number", int, Any)
 
-__all__ = ["EMPTY_SIZE", "Member", "hop_members", "inflate_member", "is_plausible"]
+__all__ = ["EMPTY_SIZE", "Member", "hop_members", "inflate_member", "is_plausible", "read_header"]
 
 EMPTY_SIZE = len(EMPTY_MEMBER)
 """The size in bytes of a gzip file of nothing."""
@@ -64,11 +64,16 @@ def is_plausible(size: Number, raw_bytes: Number, records: Number) -> Any:
 
 def read_member(data: bytes) -> Member | None:
     """Return what the header at the front of ``data`` states; None where no such header stands."""
+    stated = read_header(data)
+    return stated if stated is not None and is_plausible(*stated) else None
+
+
+def read_header(data: bytes) -> Member | None:
+    """Return what a header states whose checksum holds, be it possible or not."""
     if len(data) < MEMBER_HEADER.size:
         return None
     _, *stated, _ = MEMBER_HEADER.unpack_from(data)
-    intact = is_plausible(*stated) and data.startswith(member_header(*stated))
-    return Member(*stated) if intact else None
+    return Member(*stated) if data.startswith(member_header(*stated)) else None
 
 
 def hop_members(file: PositionedFile) -> Iterator[Member]:

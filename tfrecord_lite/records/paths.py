@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import re
+from bisect import bisect_left
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from tfrecord_lite.records.storage import is_partial
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = [
     "SHARD_NAME",
     "SHARD_SUFFIXES",
+    "Folders",
     "expand_each",
+    "expand_path",
     "expand_paths",
     "is_data_file",
     "name_and_count",
@@ -45,14 +50,45 @@ def expand_paths(paths: Path | Iterable[Path]) -> list[str]:
     means the N files ``NAME-00000-of-0000N``, with ``.tfrecord`` or ``.tfrecord.gz`` behind or not;
     all must exist. Raises ``FileNotFoundError`` for what matches nothing.
     """
-    return expand_each(paths, _expand)
+    return expand_each(paths, expand_path)
 
 
-def expand_each(paths: Path | Iterable[Path], expand: Callable[[str], list[str]]) -> list[str]:
+class Folders:
+    """What is in folders, each listed once, however many patterns are looked for in it."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, list[str]] = {}
+
+    def matching(self, pattern: str) -> list[str]:
+        """Return the files that a glob matches, in the order of their names."""
+        folder, name = os.path.split(pattern)
+        if glob.has_magic(folder) or not glob.has_magic(name) or name == "**":
+            return sorted(glob.glob(pattern))
+        if folder not in self._names:
+            try:
+                self._names[folder] = sorted(os.listdir(folder or "."))
+            except OSError:
+                self._names[folder] = []
+        names = self._names[folder]
+        begin = re.split(r"[*?[]", name)[0]
+        low = bisect_left(names, begin)
+        alike = takewhile(lambda found: found.startswith(begin), islice(names, low, None))
+        hidden = name.startswith(".")
+        return [
+            os.path.join(folder, found)
+            for found in fnmatch.filter(alike, name)
+            if hidden or not found.startswith(".")
+        ]
+
+
+def expand_each(
+    paths: Path | Iterable[Path], expand: Callable[[str, Folders], list[str]]
+) -> list[str]:
     """Return what ``expand`` makes of one path, or of each path of a list."""
+    folders = Folders()
     if isinstance(paths, (str, bytes, os.PathLike)):
-        return expand(os.fsdecode(paths))
-    files = [file for path in paths for file in expand(os.fsdecode(path))]
+        return expand(os.fsdecode(paths), folders)
+    files = [file for path in paths for file in expand(os.fsdecode(path), folders)]
     if not files:
         raise FileNotFoundError("an empty list of paths")
     return files
@@ -68,7 +104,8 @@ def name_and_count(path: str) -> tuple[str, int] | None:
     return (named[1], int(named[2])) if named else None
 
 
-def _expand(path: str) -> list[str]:
+def expand_path(path: str, folders: Folders) -> list[str]:
+    """Return the files that one path means."""
     if os.path.isdir(path):
         with os.scandir(path) as entries:
             files = sorted(entry.path for entry in entries if entry.is_file())
@@ -78,7 +115,7 @@ def _expand(path: str) -> list[str]:
     if named := name_and_count(path):
         return _shards(*named)
     if glob.has_magic(path):
-        return _data_files(sorted(glob.glob(path)), f"{path}: no file matches this pattern")
+        return _data_files(folders.matching(path), f"{path}: no file matches this pattern")
     raise FileNotFoundError(2, os.strerror(2), path)
 
 

@@ -7,22 +7,29 @@ header, or inside its compressed stream, for one that ends there.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
 
 from tfrecord_lite.dataset.access.index import RecordIndex
 from tfrecord_lite.errors import CompressionError, TFRecordError
 from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.tensorflow.calls import ends_with_python
 from tfrecord_lite.tensorflow.stretches import front, landmarks_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
     from tfrecord_lite.dataset.epochs.record_set import RecordSet
     from tfrecord_lite.dataset.shards.manifest import ManifestEntry
     from tfrecord_lite.records.compression import Codec
     from tfrecord_lite.tensorflow.stretches import Landmarks
 
-__all__ = ["check_files", "find_codecs", "find_fronts"]
+__all__ = ["before_each_epoch", "check_files", "find_codecs", "find_fronts", "look_again"]
 
 _PIECE_BYTES = 1 << 20
 
@@ -58,9 +65,9 @@ def check_files(
 
     Batches are likely to be wanted from the record ``start`` on.
 
-    Of a plain file the headers of all records are looked at, of blocked gzip those of all members;
-    and a compressed file that the manifest has is compared with its checksum there. Nothing is
-    inflated, so of a compressed file without manifest that is not blocked, nothing is known.
+    Of a plain file the headers of all records are looked at, and blocked gzip is read to its end;
+    and a compressed file that the manifest has is compared with its checksum there. Streams are not
+    inflated, so of one without manifest nothing is known.
 
     Raises what `RecordReader` raises, with file, record and offset, and `TFRecordError` for a file
     that is not the one in the manifest.
@@ -91,6 +98,47 @@ def check_files(
     return landmarks
 
 
+def look_again(records: RecordSet, codecs: list[Codec], landmarks: list[Landmarks]) -> None:
+    """See that the files are those that were looked through, or are as good.
+
+    Raises `TFRecordError` for one that is not: records begin elsewhere, or are more, or fewer.
+    """
+
+    def accept(number: int) -> bool:
+        file, codec = records.files[number], codecs[number]
+        if records.compression == "auto" and find_codec(_head(file)) != codec:
+            return False
+        entry = _entries(records).get(os.path.basename(file))
+        if entry is not None and codec is not None:
+            _compare_content(file, entry)
+        index = _index(file, codec)
+        if index is None:
+            return True
+        marks = landmarks[number]
+        if index.members is not None:
+            return len(index) == records.counts[number]
+        if len(index) != records.counts[number] or index.bounds[-1] != marks.raw_bytes:
+            return False
+        return bool((index.bounds[marks.records] == marks.offsets).all())
+
+    records.look_again(accept)
+
+
+def before_each_epoch(look: Callable[[], None] | None, data: Any) -> Any:
+    """Return a dataset that calls ``look`` whenever it begins."""
+    if look is None:
+        return data
+
+    @ends_with_python
+    def step(start: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        look()
+        return start
+
+    begin = tf.data.Dataset.from_tensors(0)
+    begin = begin.map(lambda start: tf.numpy_function(step, [start], tf.int32))
+    return begin.flat_map(lambda _: data)
+
+
 def _entries(records: RecordSet) -> dict[str, ManifestEntry]:
     manifest = records.manifest
     return {} if manifest is None else {entry.name: entry for entry in manifest.entries}
@@ -115,11 +163,22 @@ def _look_through(
     file: str, codec: Codec, first: int, batch_size: int
 ) -> tuple[int, Landmarks] | None:
     """Count a file's records and find its landmarks; None for a stream, which has no boundaries."""
+    index = _index(file, codec)
+    if index is None:
+        return None
+    if index.members is None:
+        return len(index), landmarks_of(index.bounds, first, batch_size)
+    return len(index), front(int(index.members.raw_offsets[-1]))
+
+
+def _index(file: str, codec: Codec) -> RecordIndex | None:
+    """Index a file; None for a stream."""
     try:
         # A sidecar is not believed: the file itself must be as it should.
         index = RecordIndex.build(file, compression=codec)
     except CompressionError:
         return None
-    if index.members is None:
-        return len(index), landmarks_of(index.bounds, first, batch_size)
-    return len(index), front(int(index.members.raw_offsets[-1]))
+    if index.members is not None:
+        # TensorFlow compares nothing with what the members state, by which records are counted.
+        RecordIndex.build(file, compression=codec, verify=True)
+    return index

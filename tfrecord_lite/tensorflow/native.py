@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import tensorflow as tf
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tfrecord_lite.records.compression import Codec
 
@@ -39,14 +39,21 @@ def within(files: Sequence[Stretch], bases: Sequence[int], wanted: range) -> lis
 
 
 def read_chunks(
-    sources: Sequence[Stretch], size: int, *, in_order: bool, deterministic: bool, seed: int | None
+    sources: Sequence[Stretch],
+    size: int,
+    *,
+    in_order: bool,
+    deterministic: bool,
+    seed: int | None,
+    begin: Callable[[Any], Any],
 ) -> Any:
     """Return a dataset of chunks of up to ``size`` records each: string tensors ``[n]``.
 
     ``in_order`` reads one file after the other; otherwise several are read at once, a chunk of each
     in turn. With a ``seed`` each epoch has an order of files of its own, and the last chunk of each
     file is smaller. A chunk travels through the pipeline at the cost of a record, so it is chunks
-    that are interleaved.
+    that are interleaved. Each epoch reads ``begin`` of the files, unless TensorFlow runs through
+    them by itself.
     """
     whole = all(source.skip == 0 and source.take == -1 for source in sources)
     codecs = {source.codec for source in sources}
@@ -63,6 +70,7 @@ def read_chunks(
             tf.constant([source.take for source in sources], tf.int64),
         )
     )
+    files = begin(files)
     if seed is not None:
         files = files.shuffle(max(len(sources), 1), seed=seed)
 

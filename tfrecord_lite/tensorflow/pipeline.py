@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
@@ -13,7 +14,7 @@ from tfrecord_lite.dataset.epochs.order import share
 from tfrecord_lite.dataset.epochs.record_set import RecordSet
 from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.shards.expand import expand_shards
-from tfrecord_lite.tensorflow.checks import check_files, find_codecs, find_fronts
+from tfrecord_lite.tensorflow.checks import check_files, find_codecs, find_fronts, look_again
 from tfrecord_lite.tensorflow.devices import ahead
 from tfrecord_lite.tensorflow.features import require_parsable
 from tfrecord_lite.tensorflow.source import Source
@@ -73,10 +74,14 @@ def make_dataset(
 
     ``check`` looks through the files here and now: at the headers of all records of plain files,
     which takes a part of the time of an epoch (benchmarks/results/shards.md has it), of large
-    records hardly any; and of compressed ones at what the manifest says of size and checksum. A
-    file that is missing, cut, not the manifest's, none of records, or has a first record without a
-    feature raises here, with its name. What is not looked at: the inside of compressed files, in
-    which TensorFlow passes over a cut, and dies of a forged length. ``engine="numpy"`` does not.
+    records hardly any; at all of blocked gzip, inflated on all cores; and of other compressed files
+    at what the manifest says of size and checksum. A file that is missing, cut, not the manifest's,
+    none of records, or has a first record without a feature raises here, with its name. What is not
+    looked at: the inside of zlib, and of gzip that is not blocked, in which TensorFlow passes over
+    a cut, and dies of a forged length. ``engine="numpy"`` does not.
+
+    Each epoch begins with a look at the files: one of another size, time of modification or inode
+    is looked through again, and is an error where its records no longer lie as they did.
 
     Damage raises while reading: with "numpy" an error of TensorFlow's whose text tells file, record
     and offset. A callable ``on_damage`` needs "numpy": it gets a `Damage` for each region left out,
@@ -112,9 +117,11 @@ def make_dataset(
     repeat = repeat if repeat is None else at_least(1, repeat=repeat)
     records = RecordSet(expand_shards(paths), compression=compression, tolerant=tolerant)
     codecs = find_codecs(records)
+    look = None
     if check and not tolerant:
         start = share(records.total(), rank, ranks).start if records.counted else 0
         landmarks = check_files(records, codecs, start, batch_size)
+        look = partial(look_again, records, codecs, landmarks)
     else:
         landmarks = find_fronts(records, codecs)
     hint = ""
@@ -138,6 +145,7 @@ def make_dataset(
         cache="" if cache is True else os.fspath(cache) if cache else None,
         deterministic=deterministic,
         on_damage=on_damage,
+        look=look,
     )
     data = source.from_tensorflow() if engine == "tf.data" else source.from_numpy()
     if map is not None:

@@ -48,6 +48,7 @@ class ScatteredRecords:
         )
 
     def _chunks(self, share: range | None) -> Generator[list[npt.NDArray[Any]], None, None]:
+        self._records.look_again()
         begin, end = (0, None) if share is None else (share.start, share.stop)
         with closing(self._records.stream(begin, end)) as chunks:
             for chunk in chunks:

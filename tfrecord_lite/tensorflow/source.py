@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfrecord_lite.dataset.epochs.order import batch_count, share
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.features import FixedLenFeature, RawFeature
+from tfrecord_lite.tensorflow.checks import before_each_epoch
 from tfrecord_lite.tensorflow.columns import ColumnTensors
 from tfrecord_lite.tensorflow.features import parse_tensors
 from tfrecord_lite.tensorflow.fed import feed
@@ -42,7 +43,8 @@ _SHUFFLED_CHUNK = 64
 class Source:
     """What is to be read; the parameters are those of `make_dataset`.
 
-    ``cache`` is the name of the file, "" for memory, or None.
+    ``cache`` is the name of the file, "" for memory, or None. ``look`` sees that the files are
+    still those that were checked: each epoch that TensorFlow reads begins with it.
     """
 
     records: RecordSet
@@ -58,6 +60,7 @@ class Source:
     cache: str | None
     deterministic: bool
     on_damage: Literal["raise"] | Callable[[Damage], Any]
+    look: Callable[[], None] | None = None
 
     @property
     def share(self) -> range | None:
@@ -105,6 +108,7 @@ class Source:
                 self.codecs[0],
                 self.batch_size,
                 parse,
+                begin=partial(before_each_epoch, self.look),
                 repeat=repeat,
                 deterministic=self.deterministic,
             )
@@ -124,6 +128,7 @@ class Source:
             in_order=in_order,
             deterministic=self.deterministic,
             seed=self.seed if self.shuffle else None,
+            begin=partial(before_each_epoch, self.look),
         )
 
     def _parsed(self, data: Any, parse: Callable[[Any], Any]) -> Any:

@@ -105,13 +105,15 @@ class Stretches(NamedTuple):
         batch_size: int,
         parse: Callable[[Any], Any],
         *,
+        begin: Callable[[Any], Any],
         repeat: int | None,
         deterministic: bool,
     ) -> Any:
         """Return a dataset of batches, in the order of the records where ``deterministic``.
 
-        ``sizes`` are those of the files as they lie. What stands behind them, as it does in a file
-        that was written to since, is a batch too many, or an error.
+        Each epoch reads ``begin`` of the rows. ``sizes`` are those of the files as they lie. What
+        stands behind them, as it does in a file that was written to since, is a batch too many, or
+        an error.
         """
         skips = bool(self.rows[:, 3].any())
 
@@ -134,7 +136,7 @@ class Stretches(NamedTuple):
             return data.take(take).batch(batch_size)
 
         # Each number by itself: of an unstacked row TensorFlow's optimizer dies.
-        rows = tf.data.Dataset.from_tensor_slices(tuple(self._and_behind(codec).T))
+        rows = begin(tf.data.Dataset.from_tensor_slices(tuple(self._and_behind(codec).T)))
         times = 1
         if self.aligned:
             rows, times = rows.repeat(repeat), repeat or sys.maxsize

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from itertools import pairwise
 from operator import itemgetter
@@ -20,10 +19,7 @@ from tfrecord_lite.errors import (
     TFRecordError,
     TruncatedRecordError,
 )
-from tfrecord_lite.records.checksum import first_bad_length, first_bad_record
-from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, SLACK_BYTES, RecordBlock
-from tfrecord_lite.records.positions import PositionedFile
-from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
@@ -34,8 +30,9 @@ __all__ = ["Picker"]
 
 # What may be left out; a file that is not the one indexed may not.
 _DAMAGE = (CorruptRecordError, TruncatedRecordError, RecordTooLargeError, CompressionError)
-# Systems let a process open 256 files at least, and most 1024; one may be opened twice here.
-_OPEN_FILES = 100
+# So many files stay open, and no more than a part of what the system lets a process open.
+_OPEN_FILES = 64
+_PART_OF_LIMIT = 4
 # A blocked gzip file that is open keeps some members, inflated.
 _OPEN_GZIP_FILES = 8
 
@@ -48,7 +45,8 @@ class Picker:
 
     def __init__(self, records: RecordSet) -> None:
         self._records = records
-        self._open: OrderedDict[int, _IndexedFile] = OrderedDict()
+        self._open: OrderedDict[int, RecordFile] = OrderedDict()
+        self._most = _most_open_files()
 
     def pick(self, run: Run) -> Chunk:
         """Read the records of a run, up to the first that cannot be read."""
@@ -65,14 +63,14 @@ class Picker:
         edges = np.flatnonzero(np.diff(which[order], prepend=-1, append=len(bases))).tolist()
         if len(edges) == 2:
             file = int(which[0])
-            return self._file(file).read(numbers - bases[file])
+            return self._read(file, numbers - bases[file])
         buffers = []
         starts, lengths = np.empty_like(numbers), np.empty_like(numbers)
         size = 0
         for begin, end in pairwise(edges):
             rows = order[begin:end]
             file = int(which[rows[0]])
-            block = self._file(file).read(numbers[rows] - bases[file])
+            block = self._read(file, numbers[rows] - bases[file])
             starts[rows], lengths[rows] = block.starts + size, block.lengths
             size += len(block.buffer)
             buffers.append(block.buffer)
@@ -109,12 +107,20 @@ class Picker:
         block = RecordBlock.from_records([record for record in records if record is not None])
         return Chunk(block, numbers[kept], steps[kept], list(damages), failure)
 
-    def _file(self, number: int) -> _IndexedFile:
+    def _read(self, file: int, numbers: Int64Array) -> RecordBlock:
+        """Return records of one file, by their numbers there."""
+        block = self._file(file).read_block(numbers)
+        # What stands in a chunk is of many files, and knows nothing of them.
+        return RecordBlock(block.buffer, block.starts, block.lengths)
+
+    def _file(self, number: int) -> RecordFile:
         file = self._open.pop(number, None)
         if file is None:
-            if len(self._open) == (_OPEN_GZIP_FILES if self._records.compressed else _OPEN_FILES):
+            most = min(_OPEN_GZIP_FILES, self._most) if self._records.compressed else self._most
+            while len(self._open) >= most:
                 self._open.popitem(last=False)[1].close()
-            file = _IndexedFile(self._records.indexes[number], verify=self._records.verify)
+            index, verify = self._records.indexes[number], self._records.verify
+            file = RecordFile(index.path, index=index, verify=verify)
         self._open[number] = file
         return file
 
@@ -124,56 +130,16 @@ class Picker:
             self._open.popitem()[1].close()
 
 
-class _IndexedFile:
-    """One file, in which records that follow each other are read in one piece."""
-
-    def __init__(self, index: RecordIndex, *, verify: bool) -> None:
-        self._index = index
-        self._verify = verify
-        self._picks: RecordFile | None = None
-        self._pieces: PositionedFile | None = None
-
-    def read(self, numbers: Int64Array) -> RecordBlock:
-        """Return these records, in this order; the block does not know where they are from."""
-        block = None
-        if self._index.members is None and len(numbers) > 1 and (np.diff(numbers) == 1).all():
-            block = self._read_piece(int(numbers[0]), int(numbers[-1]) + 1)
-        if block is None:
-            if self._picks is None:
-                path = self._index.path
-                self._picks = RecordFile(path, index=self._index, verify=self._verify)
-            block = self._picks.read_block(numbers)
-        return RecordBlock(block.buffer, block.starts, block.lengths)
-
-    def _read_piece(self, first: int, end: int) -> RecordBlock | None:
-        """Read records that follow each other; None if anything is not as it should be."""
-        if self._pieces is None:
-            self._pieces = PositionedFile(self._index.path)
-            self._index.check(self._pieces)
-        bounds = self._index.bounds[first : end + 1]
-        offset, size = int(bounds[0]), int(bounds[-1] - bounds[0])
-        lengths = np.diff(bounds) - FRAME_OVERHEAD
-        if lengths.max() > DEFAULT_MAX_RECORD_BYTES:
-            return None
-        buffer = np.empty(size + SLACK_BYTES, np.uint8)
-        view = buffer.data[:size]
-        if hasattr(os, "preadv"):
-            done = os.preadv(self._pieces.raw.fileno(), [view], offset)
-        else:
-            data = self._pieces.read_at(size, offset)
-            done = len(data)
-            view[:done] = data
-        starts = bounds[:-1] - offset + HEADER_SIZE
-        check = first_bad_record if self._verify else first_bad_length
-        if done < size or check(buffer, starts, lengths) < len(starts):
-            return None
-        return RecordBlock(buffer, starts, lengths)
-
-    def close(self) -> None:
-        """Close the file."""
-        for file in (self._picks, self._pieces):
-            if file is not None:
-                file.close()
+def _most_open_files() -> int:
+    """Return how many files may stay open: some systems let a process open 64 or 256 in all."""
+    try:
+        import resource
+    except ImportError:  # pragma: no cover - Windows, which has no such limit
+        return _OPEN_FILES
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return _OPEN_FILES
+    return max(min(_OPEN_FILES, limit // _PART_OF_LIMIT), 1)
 
 
 def _damage(index: RecordIndex, error: TFRecordError) -> Damage:

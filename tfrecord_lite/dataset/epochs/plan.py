@@ -77,6 +77,7 @@ class Plan:
 
     def chunks(self, epoch: int, first: int) -> Generator[Run | Chunk, None, None]:
         """Yield an epoch from the step ``first`` on: as runs to be read, or as it is read."""
+        self._records.look_again()
         if self._shuffle is True:
             order = permutation(self._records.total(), self._seed, epoch)
             yield from self._runs(first, self.steps, order)

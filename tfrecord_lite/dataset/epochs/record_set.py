@@ -5,24 +5,25 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tfrecord_lite.dataset.access.index import RecordIndex
+from tfrecord_lite.dataset.access.index import RecordIndex, StaleIndexError
 from tfrecord_lite.dataset.access.record_file import RecordFile
 from tfrecord_lite.dataset.epochs.chunk import Chunk
 from tfrecord_lite.dataset.memory import FIRST_BLOCK_BYTES, block_bytes
 from tfrecord_lite.dataset.shards.manifest import find_manifest
 from tfrecord_lite.errors import CompressionError, TFRecordError
-from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
+from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import RecordReader
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from tfrecord_lite._types import CompressionOrAuto, Int64Array
     from tfrecord_lite.dataset.shards.manifest import Manifest
@@ -50,7 +51,8 @@ class RecordSet:
         tolerant: bool = False,
     ) -> None:
         self.files = files
-        self.sizes = [_size_of(file) for file in files]
+        self._states = [_state_of(file) for file in files]
+        self.sizes = [state.size for state in self._states]
         self.compression: CompressionOrAuto = compression
         self.verify = verify
         self.tolerant = tolerant
@@ -63,6 +65,38 @@ class RecordSet:
         if self.manifest is not None:
             records = {entry.name: entry.records for entry in self.manifest.entries}
             self.counts = [records[os.path.basename(file)] for file in files]
+
+    def look_again(self, accept: Callable[[int], bool] | None = None) -> None:
+        """See that the files are those that they were: what each epoch begins with.
+
+        One of another size, time of modification or inode is an error, unless ``accept`` finds it
+        as it was: a call with the file's number. By itself that is whether its index still fits,
+        or, where there is none, whether it still has as many bytes and records.
+        """
+        for number, (file, known) in enumerate(zip(self.files, self._states, strict=True)):
+            state = _state_of(file)
+            if state == known:
+                continue
+            if not (accept or self._is_as_it_was)(number):
+                before, now = (
+                    f"{size} bytes, modified at {time} ns, inode {inode[1]}"
+                    for size, time, inode in (known, state)
+                )
+                raise TFRecordError(
+                    f"it was replaced or written to since the dataset was made: it had {before}; "
+                    f"it has {now}; make the dataset again",
+                    path=file,
+                )
+            self._states[number] = state
+
+    def _is_as_it_was(self, number: int) -> bool:
+        file, count = self.files[number], self.counts[number]
+        if self.indexes:
+            with PositionedFile(file) as opened, suppress(StaleIndexError):
+                self.indexes[number].check(opened)
+                return True
+            return False
+        return _state_of(file).size == self.sizes[number] and count == self._count(file)
 
     def _find_manifest(self) -> Manifest | None:
         try:
@@ -108,11 +142,14 @@ class RecordSet:
         """Return how many records there are; files that nobody has counted yet are read."""
         for number, file in enumerate(self.files):
             if self.counts[number] is None:
-                count = 0
-                for block in self._blocks(file, []):
-                    count = block.first_record + len(block)
-                self.counts[number] = count
+                self.counts[number] = self._count(file)
         return sum(count or 0 for count in self.counts)
+
+    def _count(self, file: str) -> int:
+        count = 0
+        for block in self._blocks(file, []):
+            count = block.first_record + len(block)
+        return count
 
     @property
     def counted(self) -> bool:
@@ -209,6 +246,7 @@ class RecordSet:
                     if low < high:
                         yield chunk_of(block[low:high], first + low)
                     if base + seen >= stop and not through:
+                        self._check_end(number, block, high, stop - base)
                         break
                 else:
                     if known is not None and seen < known and not self.tolerant:
@@ -220,6 +258,31 @@ class RecordSet:
         if damages:
             yield chunk_of(nothing, base + seen)
         return seen if known is None else known
+
+    def _check_end(self, number: int, block: RecordBlock, rows: int, count: int) -> None:
+        """See that reading may end behind these rows, ``count`` records into a file.
+
+        Others begin there by its index. It must be in the gzip member that the index says, which
+        they compare with its header; those before it were compared here.
+        """
+        members = self.indexes[number].members if self.indexes else None
+        if members is None or not rows:
+            return
+        end = block.offset(rows - 1) + int(block.lengths[rows - 1]) + FRAME_OVERHEAD
+        member = int(np.searchsorted(members.first_records, count, "right")) - 1
+        begin, stop = members.raw_offsets[member : member + 2].tolist()
+        if begin <= end < stop and (begin == end) == (members.first_records[member] == count):
+            return
+        error = CompressionError(
+            f"by the headers of its gzip members this record begins in that at compressed byte "
+            f"{members.offsets[member]}, but it does not: one of them states a wrong number of "
+            "records; verify says which; write the file again",
+            path=self.files[number],
+            record=count,
+            offset=end,
+        )
+        error.kind = "count"
+        raise error
 
     def _reader(self, file: str, damages: list[Damage]) -> RecordReader:
         return RecordReader(
@@ -237,11 +300,19 @@ class RecordSet:
                 yield block
 
 
-def _size_of(file: str) -> int:
+class _State(NamedTuple):
+    """By what a file is told from another of its name, and from itself after a change."""
+
+    size: int
+    mtime_ns: int
+    inode: tuple[int, int]
+
+
+def _state_of(file: str) -> _State:
     status = os.stat(file)
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(
             f"{file}: not a regular file; a Dataset reads its files once an epoch, and pipes have "
             "their content once: use read_batches"
         )
-    return status.st_size
+    return _State(status.st_size, status.st_mtime_ns, (status.st_dev, status.st_ino))

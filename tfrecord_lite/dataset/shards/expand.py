@@ -7,18 +7,20 @@ import os
 import re
 import warnings
 from contextlib import suppress
+from functools import partial
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from tfrecord_lite.dataset.shards.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
 from tfrecord_lite.dataset.shards.names import ShardNames, manifest_of
 from tfrecord_lite.dataset.shards.staging import names_in_flux
-from tfrecord_lite.records.paths import expand_each, expand_paths, name_and_count
+from tfrecord_lite.records.paths import expand_each, expand_path, name_and_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tfrecord_lite._types import Path
+    from tfrecord_lite.records.paths import Folders
 
 __all__ = ["expand_shards"]
 
@@ -51,10 +53,17 @@ def expand_shards(pattern: Path | Iterable[Path]) -> list[str]:
     >>> list(read_records(expand_shards(name + "@2")))
     [b'one', b'two', b'three']
     """
-    return expand_each(pattern, _expand)
+    found: dict[str, None] = {}
+    files = expand_each(pattern, partial(_expand, found=found))
+    if found:
+        _check_published(found)
+        covered = _check_manifests(found)
+        _warn_of_missing([file for file in found if os.path.normpath(file) not in covered])
+    return files
 
 
-def _expand(path: str) -> list[str]:
+def _expand(path: str, folders: Folders, found: dict[str, None]) -> list[str]:
+    """Return the files that a path means; those ``found`` in a folder are yet to be checked."""
     if not os.path.lexists(path):
         name, total = name_and_count(path) or (path, None)
         if os.path.lexists(manifest := manifest_of(name)):
@@ -63,11 +72,9 @@ def _expand(path: str) -> list[str]:
             raise FileNotFoundError(_what_is_missing(path, manifest))
     elif path.endswith(MANIFEST_SUFFIX):
         return _expand_manifest(path, None)
-    files = expand_paths(path)
+    files = expand_path(path, folders)
     if files != [path]:
-        _check_published(files)
-        covered = _check_manifests(files)
-        _warn_of_missing([file for file in files if os.path.normpath(file) not in covered])
+        found.update(dict.fromkeys(files))
     return files
 
 
@@ -90,7 +97,7 @@ def _what_is_missing(path: str, manifest: str) -> str:
     return text
 
 
-def _by_folder(files: list[str]) -> dict[str, list[str]]:
+def _by_folder(files: Iterable[str]) -> dict[str, list[str]]:
     folders: dict[str, list[str]] = {}
     for file in files:
         folder, name = os.path.split(file)
@@ -98,7 +105,7 @@ def _by_folder(files: list[str]) -> dict[str, list[str]]:
     return folders
 
 
-def _check_published(files: list[str]) -> None:
+def _check_published(files: Iterable[str]) -> None:
     for folder, names in _by_folder(files).items():
         if in_flux := names_in_flux(folder).intersection(names):
             raise FileNotFoundError(
@@ -107,7 +114,7 @@ def _check_published(files: list[str]) -> None:
             )
 
 
-def _check_manifests(files: list[str]) -> set[str]:
+def _check_manifests(files: Iterable[str]) -> set[str]:
     """Check the manifests beside files, and return all files that these have."""
     covered: set[str] = set()
     for manifest in manifests_naming(files):
@@ -130,7 +137,7 @@ def _warn_of_missing(files: list[str]) -> None:
                 warnings.warn(
                     f"{os.path.join(folder, prefix)}: {missing} of {int(total)} shards are "
                     f"missing, as the names of the others tell: {', '.join(examples)}{more}",
-                    stacklevel=5,
+                    stacklevel=3,
                 )
 
 
