@@ -11,7 +11,7 @@ from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.cli.text import json_text, plural, printable, size_text, unicode_text
-from tfrecord_lite.example.features import features_from_json
+from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.integrity.inventory import Inventory
 from tfrecord_lite.integrity.report import MOST_LISTED
 from tfrecord_lite.integrity.verify import verify

@@ -8,17 +8,15 @@ import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.columns import Values, decode_block
+from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.ragged import Ragged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.example.columns import Column
-    from tfrecord_lite.example.features import FeatureSpec
-    from tfrecord_lite.example.layouts import Layouts
     from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["Table", "decode_up_to_error", "part_of"]
+__all__ = ["BlockDecoder", "Table", "part_of"]
 
 
 class Table:
@@ -53,19 +51,27 @@ class Table:
         }
 
 
-def decode_up_to_error(
-    block: RecordBlock, features: Mapping[str, FeatureSpec], layouts: Layouts | None = None
-) -> tuple[Table | None, ExampleError | None]:
-    """Decode the records before the first that does not fit, and return its error."""
-    error = None
-    good = len(block)
-    while good:
-        try:
-            return Table(decode_block(block[:good], features, layouts), good), error
-        except ExampleError as found:
-            # The records before this one are good, or do not fit another feature.
-            error, good = found, (found.record or 0) - block.first_record
-    return None, error
+class BlockDecoder:
+    """Decodes blocks that follow one another, by one schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._layouts = Layouts(list(schema.features))
+
+    def decode(self, block: RecordBlock) -> tuple[Table | None, ExampleError | None]:
+        """Decode the records before the first that does not fit, and return its error."""
+        features, _, _, strict = self._schema
+        error = None
+        good = len(block)
+        while good:
+            try:
+                columns = decode_block(block[:good], features, self._layouts, strict=strict)
+                return Table(columns, good), error
+            except ExampleError as found:
+                # The records before this one are good, or do not fit another feature.
+                self._schema.explain(found)
+                error, good = found, (found.record or 0) - block.first_record
+        return None, error
 
 
 def part_of(column: Column | Values, begin: int, end: int) -> Column | Values:

@@ -21,6 +21,7 @@ import numpy as np
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.encode import encode_as, entry_key, sorted_names
 from tfrecord_lite.example.features import RawFeature
+from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.values import (
@@ -52,7 +53,7 @@ _MAX_INT64: Final = (1 << 63) - 1
 
 
 def encode_examples(
-    columns: Mapping[str, object], features: Mapping[str, FeatureSpec] | None = None
+    columns: Mapping[str, object], features: Mapping[str, Any] | None = None
 ) -> RecordBlock:
     r"""Encode a batch of columns: record i is `encode_example` of the i-th element of each.
 
@@ -72,12 +73,14 @@ def encode_examples(
 
 def encode_rows(
     columns: Mapping[str, object],
-    features: Mapping[str, FeatureSpec] | None,
+    features: Mapping[str, Any] | None,
     *,
     first_row: int = 0,
 ) -> RecordBlock:
     """Encode part of a batch, as `encode_examples`; errors count the rows from ``first_row``."""
     rows = row_count(columns)
+    if features is not None:
+        features = normalize_features(features) if features != {} else None
     entries = []
     for name in sorted_names(columns):
         key = entry_key(name)

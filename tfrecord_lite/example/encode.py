@@ -14,18 +14,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.features import (
-    FeatureSpec,
     FixedLenFeature,
     FixedLenSequenceFeature,
     RawFeature,
 )
 from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST, KIND_NAMES
+from tfrecord_lite.example.normalize import SPECS, as_feature, normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.values import (
     ENCODERS,
@@ -36,6 +36,9 @@ from tfrecord_lite.example.values import (
     refuse_masked,
 )
 from tfrecord_lite.example.wire import varint
+
+if TYPE_CHECKING:
+    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = [
     "Parts",
@@ -60,7 +63,7 @@ _ENTRY_HEADS: Final = tuple(bytes([0x0A, length]) for length in range(128))
 
 
 def encode_example(
-    mapping: Mapping[str, object], features: Mapping[str, FeatureSpec] | None = None
+    mapping: Mapping[str, object], features: Mapping[str, Any] | None = None
 ) -> bytes:
     r"""Encode features, by name, as one serialized tf.train.Example.
 
@@ -68,9 +71,10 @@ def encode_example(
     lists, tuples, and arrays of no or one dimension. None leaves the feature out. The features are
     in the order of the UTF-8 bytes of their names, so that the same input gives the same bytes.
 
-    ``features`` says more of some of them: the kind of an empty list, the shape of an array of
-    several dimensions (its elements are stored in C order), and with ``RawFeature`` that an array
-    goes in as its little-endian bytes. What does not fit it is refused.
+    ``features``, a mapping as `parse_example` takes it, says more of some of them: the kind of an
+    empty list, the shape of an array of several dimensions (its elements are stored in C order),
+    and with ``RawFeature`` that an array goes in as its little-endian bytes. What does not fit it
+    is refused.
 
     >>> encode_example({"label": 3})
     b'\n\x10\n\x0e\n\x05label\x12\x05\x1a\x03\n\x01\x03'
@@ -87,9 +91,11 @@ def encode_example(
 
 
 def encode_features(
-    mapping: Mapping[str, object], features: Mapping[str, FeatureSpec] | None = None
+    mapping: Mapping[str, object], features: Mapping[str, Any] | None = None
 ) -> tuple[Parts, int]:
     """Encode a Features message: bytes-like parts, to be joined, and their size together."""
+    if features is not None and type(features) is not dict and not isinstance(features, Mapping):
+        normalize_features(features)  # says what is wrong with it
     parts: Parts = []
     size = 0
     join = b"".join
@@ -102,7 +108,10 @@ def encode_features(
                 encode = ENCODERS.get(type(value)) or encoder_of(value)
                 head, run, run_size = encode(value)
             else:
-                head, run, run_size = encode_as(value, features[name])
+                spec = features[name]
+                if type(spec) not in SPECS:
+                    spec = as_feature(spec, name)
+                head, run, run_size = encode_as(value, spec)
         except ExampleError as error:
             raise ExampleError(f"feature {quote(name)}: {error.reason}") from None
         key = entry_key(name)
@@ -150,8 +159,6 @@ def entry_key(name: str) -> bytes:
 
 def encode_as(value: Any, spec: FeatureSpec) -> FeatureBytes:
     """Encode a value as the Feature that ``spec`` describes."""
-    if not isinstance(spec, get_args(FeatureSpec)):
-        raise TypeError(f"{quote(spec)} does not describe a feature; FixedLenFeature and others do")
     if isinstance(spec, RawFeature):
         return encode_feature(_raw_bytes(value, spec))
     kind = _KINDS[spec.dtype]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,10 @@ import numpy as np
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.columns import decode_block
 from tfrecord_lite.example.decode import decode_example
-from tfrecord_lite.example.features import features_from_json
+from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.layouts import Layouts
+from tfrecord_lite.example.normalize import check_given, normalize_features, select_features
 from tfrecord_lite.example.spans import _walk
 from tfrecord_lite.integrity.oddities import tensorflow_difference
 from tfrecord_lite.integrity.report import MOST_LISTED, Fault
@@ -22,9 +24,9 @@ from tfrecord_lite.records.framing import SLACK_BYTES
 from tfrecord_lite.records.reader import RecordReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from tfrecord_lite._types import CompressionOrAuto, Int64Array
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Int64Array
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.integrity.inventory import Inventory
@@ -52,23 +54,36 @@ class _Expected:
 class Payloads:
     """A check of what is in records. Picklable."""
 
-    def __init__(self, given: _Expected | None, of_files: dict[str, _Expected]) -> None:
+    def __init__(
+        self,
+        given: _Expected | None,
+        of_files: dict[str, _Expected],
+        names: Sequence[str] | None,
+        *,
+        strict: bool,
+    ) -> None:
         self._given = given
         self._of_files = of_files
+        self._names = names
+        self._strict = strict
 
     @classmethod
     def of(
         cls,
         inventory: Inventory,
-        features: Mapping[str, FeatureSpec] | None,
+        features: FeaturesLike | None,
         compression: CompressionOrAuto,
+        *,
+        strict: bool,
     ) -> Payloads:
         """Find out which features to expect: those given, in a manifest, or in the first records.
 
         A manifest whose features are none is a fault, which the inventory gets.
         """
-        if features is not None:
-            return cls(_Expected(features), {})
+        check_given(features)
+        if isinstance(features, Mapping):
+            return cls(_Expected(normalize_features(features)), {}, None, strict=strict)
+        names = features
         expected: dict[str, _Expected] = {}
         for file, entries in inventory.entries.items():
             manifest = entries[0][0]
@@ -78,6 +93,8 @@ class Payloads:
                 except ValueError as error:
                     inventory.add_fault(Fault(manifest.path, "manifest", f"its features: {error}"))
                 else:
+                    if names is not None:
+                        spec = select_features(spec, names)
                     expected[file] = _Expected(spec, f"; features of {manifest.path}")
         # What can be read twice.
         rest = [
@@ -86,9 +103,9 @@ class Payloads:
             if isinstance(file, str) and file not in expected and os.path.isfile(file)
         ]
         if rest:
-            inferred = _inferred(_first_records(rest, compression))
+            inferred = _inferred(_first_records(rest, compression), names)
             expected.update(dict.fromkeys(rest, inferred))
-        return cls(None, expected)
+        return cls(None, expected, names, strict=strict)
 
     def check(self, block: RecordBlock, report: FileReport) -> None:
         """Look at the records of a block, and note in the report what is wrong with them."""
@@ -96,12 +113,12 @@ class Payloads:
             return
         expected = self._given or self._of_files.get(report.path)
         if expected is None:
-            expected = self._of_files[report.path] = _inferred(block)
+            expected = self._of_files[report.path] = _inferred(block, self._names)
         found: dict[int, tuple[str, str]] = {}
         for index, reason in _misfits(block, expected):
             found[index] = "features", reason + expected.told
         for index in _irregular(block, expected).tolist():
-            judgement = _judge(block[index])
+            judgement = _judge(block[index], strict=self._strict)
             if judgement is not None:
                 found[index] = judgement
         for index, (kind, reason) in sorted(found.items()):
@@ -123,13 +140,13 @@ def _unheard(damage: Damage) -> None:
     """Leave it to the check itself to tell of damage."""
 
 
-def _inferred(records: Iterable[bytes]) -> _Expected:
+def _inferred(records: Iterable[bytes], names: Sequence[str] | None) -> _Expected:
     """Infer features from records of which some may be no Examples, or disagree with others."""
     dtypes: dict[str, Any] = {}
     agreeing = []
     for record in islice(records, _INFER_RECORDS):
         try:
-            example = decode_example(record, strict=True)
+            example = decode_example(record)
         except ExampleError:
             continue
         found = {
@@ -140,7 +157,10 @@ def _inferred(records: Iterable[bytes]) -> _Expected:
         if all(dtypes.get(name, dtype) is dtype for name, dtype in found.items()):
             dtypes.update(found)
             agreeing.append(record)
-    return _Expected(infer_features(agreeing), _INFERRED)
+    features = infer_features(agreeing)
+    if names is not None:
+        features = select_features(features, names)
+    return _Expected(features, _INFERRED)
 
 
 def _misfits(block: RecordBlock, expected: _Expected) -> Iterator[tuple[int, str]]:
@@ -151,7 +171,8 @@ def _misfits(block: RecordBlock, expected: _Expected) -> Iterator[tuple[int, str
     while ranges:
         begin, end = ranges.pop()
         try:
-            decode_block(block[begin:end], expected.features, expected.layouts)
+            # Whether it is an Example is for `_judge` to say.
+            decode_block(block[begin:end], expected.features, expected.layouts, strict=False)
         except ExampleError as error:
             if end - begin == 1:
                 yield begin, error.reason
@@ -160,10 +181,10 @@ def _misfits(block: RecordBlock, expected: _Expected) -> Iterator[tuple[int, str
                 ranges += [(middle, end), (begin, middle)]
 
 
-def _judge(data: bytes) -> tuple[str, str] | None:
+def _judge(data: bytes, *, strict: bool) -> tuple[str, str] | None:
     """Say what is odd about a record, if anything is."""
     try:
-        decode_example(data, strict=True)
+        decode_example(data, strict=strict)
     except ExampleError as error:
         return "example", error.reason
     difference = tensorflow_difference(data)

@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import operator
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
 
-from tfrecord_lite.dataset.epochs.fitting import check_features, find_features
+from tfrecord_lite.dataset.epochs.fitting import check_features, find_schema
 from tfrecord_lite.dataset.epochs.order import share
 from tfrecord_lite.dataset.epochs.record_set import RecordSet
 from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.shards.expand import expand_shards
+from tfrecord_lite.example.normalize import check_given, normalize_features
 from tfrecord_lite.tensorflow.checks import check_files, find_codecs, find_fronts
 from tfrecord_lite.tensorflow.devices import ahead
 from tfrecord_lite.tensorflow.features import require_parsable
 from tfrecord_lite.tensorflow.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
-    from tfrecord_lite._types import CompressionOrAuto, Path
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path
     from tfrecord_lite.errors import Damage
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["make_dataset"]
 
 
 def make_dataset(
     paths: Path | Iterable[Path],
-    features: Mapping[str, FeatureSpec] | None,
+    features: FeaturesLike | None = None,
     *,
     batch_size: int,
     shuffle: bool | int = False,
@@ -38,6 +39,7 @@ def make_dataset(
     shard: tuple[int, int] = (0, 1),
     repeat: int | None = 1,
     compression: CompressionOrAuto = "auto",
+    strict: bool = True,
     cache: bool | str | os.PathLike[str] = False,
     map: Callable[[dict[str, Any]], Any] | None = None,  # noqa: A002 - tf.data's word
     deterministic: bool = True,
@@ -50,8 +52,8 @@ def make_dataset(
     With n records in a batch, `FixedLenFeature` and `RawFeature` give a tensor ``[n, *shape]``,
     `FixedLenSequenceFeature` one of ``[n, longest, *shape]``, padded, `VarLenFeature` a
     ``tf.SparseTensor`` and `RaggedFeature` a ``tf.RaggedTensor``. ``paths`` is what `expand_shards`
-    takes. Where ``features`` is None they are the manifest's, or are inferred from the first 1,000
-    records.
+    takes, and ``features`` and ``strict`` are those of `parse_example`: left out, the features are
+    the manifest's, or are inferred from the first 1,000 records.
 
     The ``engine`` "tf.data" reads with TensorFlow's ``TFRecordDataset``, several stretches of the
     files at once, and parses with ``tf.io.parse_example``; "numpy" is fed by `Dataset`, which is
@@ -104,7 +106,9 @@ def make_dataset(
         raise ValueError(
             "on_damage with a callable needs engine='numpy': TensorFlow's reader stops at damage"
         )
-    if features is not None:
+    check_given(features)
+    if isinstance(features, Mapping):
+        features = normalize_features(features)
         require_parsable(features)
     batch_size = at_least(1, batch_size=batch_size)
     if not isinstance(shuffle, bool):
@@ -117,19 +121,17 @@ def make_dataset(
         landmarks = check_files(records, codecs, start, batch_size)
     else:
         landmarks = find_fronts(records, codecs)
-    hint = ""
-    if features is None:
-        features, hint = find_features(records)
-        require_parsable(features)
+    schema = find_schema(features, records, strict=strict)
+    require_parsable(schema.features)
     if check and engine == "tf.data":
         # Of the other, `Dataset` does the same.
-        check_features(records, features, hint)
+        check_features(records, schema)
     source = Source(
         records,
         codecs,
         landmarks,
+        schema,
         features,
-        hint,
         batch_size=batch_size,
         shuffle=shuffle,
         seed=at_least(0, seed=seed),

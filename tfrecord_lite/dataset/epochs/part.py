@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from tfrecord_lite.dataset.epochs.chunk import Chunk, Run
 from tfrecord_lite.dataset.epochs.picker import Picker
 from tfrecord_lite.dataset.memory import keep_freed_memory
-from tfrecord_lite.dataset.table import Table, decode_up_to_error
-from tfrecord_lite.example.layouts import Layouts
+from tfrecord_lite.dataset.table import BlockDecoder, Table
 from tfrecord_lite.example.spans import error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tfrecord_lite._types import Int64Array
     from tfrecord_lite.dataset.epochs.record_set import RecordSet
+    from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["Part", "PartReader", "Task"]
 
@@ -48,14 +45,11 @@ class PartReader:
     `read` and `decode` may run in two threads.
     """
 
-    def __init__(
-        self, records: RecordSet, features: Mapping[str, FeatureSpec], hint: str = ""
-    ) -> None:
+    def __init__(self, records: RecordSet, schema: Schema) -> None:
         self._records = records
-        self._features = features
-        self._hint = hint
+        self._schema = schema
         self._picker = Picker(records)
-        self._layouts = Layouts(list(features))
+        self._decoder = BlockDecoder(schema)
         keep_freed_memory()
 
     def __call__(self, task: Task) -> Part:
@@ -72,13 +66,13 @@ class PartReader:
         """Decode records that were read, up to the first that does not fit the features."""
         epoch, chunk = task
         assert isinstance(chunk, Chunk)
-        table, unfit = decode_up_to_error(chunk.block, self._features, self._layouts)
+        table, unfit = self._decoder.decode(chunk.block)
         if unfit is None:
             return Part(epoch, table, chunk.steps, chunk.damages, chunk.error)
         # The block may be of many files, in any order.
         row = (unfit.record or 0) - chunk.block.first_record
         place = self._records.block_of(int(chunk.numbers[row]))
-        error = error_at(place, 0, unfit.reason + self._hint)
+        error = error_at(place, 0, unfit.reason)
         return Part(epoch, table, chunk.steps[:row], chunk.damages, error)
 
     def close(self) -> None:
@@ -86,4 +80,4 @@ class PartReader:
         self._picker.close()
 
     def __reduce__(self) -> tuple[type[PartReader], tuple[object, ...]]:
-        return PartReader, (self._records, self._features, self._hint)
+        return PartReader, (self._records, self._schema)
