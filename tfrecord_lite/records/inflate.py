@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import zlib
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfrecord_lite.errors import CompressionError, TFRecordError, TruncatedRecordError
 from tfrecord_lite.records.ahead import MembersAhead
@@ -25,6 +25,20 @@ if TYPE_CHECKING:
 __all__ = ["InflatedSource"]
 
 _INPUT_BYTES = 1 << 18
+_INTERRUPTED = (
+    "{}: reading was interrupted inside its {} stream, and this file does not seek back; "
+    "open it anew"
+)
+
+
+class _Entry(NamedTuple):
+    """A member that has been entered: ``members`` came before it."""
+
+    offset: int
+    compressed: int
+    first_record: int | None
+    members: int
+    shift: int
 
 
 class InflatedSource:
@@ -61,6 +75,14 @@ class InflatedSource:
         self.first_record: int | None = 0
         """The number of the member's first record, where the headers before it tell."""
         self._member_size = 0
+        # Whether the last call ended as it should; after any other, `rewind` has to be called.
+        self._settled = True
+        # Where the source stood before it was read, while that goes on.
+        self._reading_at: int | None = None
+        # Members to go back to, the latest last.
+        self._entries: list[_Entry] = []
+        # What is added to uncompressed offsets where the reader counts from another place.
+        self._shift = 0
         self._failure: TFRecordError | None = None
         self.failure: TFRecordError | None = None
         self.failed_at = 0
@@ -99,11 +121,56 @@ class InflatedSource:
 
     def readinto(self, view: memoryview) -> int:
         """Fill the front of ``view`` with the next bytes and return how many; 0 at the end."""
+        if not self._settled:
+            raise io.UnsupportedOperation(_INTERRUPTED.format(self.path, self.codec))
+        self._settled = False
         try:
-            return self._readinto(view)
+            count = self._readinto(view)
         except TFRecordError as error:
             self.failure = error
+            self._settled = True
             raise
+        except OSError:
+            # Nothing has come; unless it is a signal handler's.
+            self._settled = self._reading_at == self._source.offset
+            raise
+        self._settled = True
+        return count
+
+    @property
+    def taken(self) -> int | None:
+        """How many uncompressed bytes have come; None where an exception left that open."""
+        return self.raw_offset + self._shift if self._settled else None
+
+    def settle(self, settled: bool) -> None:
+        """Say whether this stands where it should; where not, `rewind` has to come first."""
+        self._settled = settled
+
+    def count_from(self, offset: int) -> None:
+        """Have the next byte counted as that at ``offset`` by `taken` and `rewind`."""
+        self._shift = offset - self.raw_offset
+
+    def rewind(self, offset: int) -> int:
+        """Go back to a member that begins at ``offset`` or before; return where that is."""
+        if not self._source.seekable:
+            raise io.UnsupportedOperation(_INTERRUPTED.format(self.path, self.codec))
+        if self._ahead is not None:
+            self._ahead.close()
+        self.forget(offset)
+        entry = self._entries[0] if self._entries else _Entry(0, 0, 0, 0, 0)
+        self._source.seek(entry.compressed)
+        self._input, self._more_output = b"", False
+        self.restart(entry.offset - entry.shift, entry.first_record)
+        self._shift, self._members = entry.shift, entry.members
+        self._entries = []
+        self._settled = True
+        return entry.offset
+
+    def forget(self, offset: int) -> None:
+        """Note that `rewind` will not be asked for less than ``offset``."""
+        # Where two begin at one place, there is damage between them.
+        later = [number for number, entry in enumerate(self._entries) if entry.offset >= offset]
+        self._entries = self._entries[max((later or [len(self._entries)])[0] - 1, 0) :]
 
     def _readinto(self, view: memoryview) -> int:
         if self._failure is not None:
@@ -154,7 +221,9 @@ class InflatedSource:
         self.first_record, self.member_head = first_record, b""
 
     def _more_input(self) -> bool:
+        self._reading_at = self._source.offset
         count = self._source.readinto(memoryview(self._chunk))
+        self._reading_at = None
         self._input += memoryview(self._chunk)[:count]
         self.furthest = max(self.furthest, self._source.offset)
         return count > 0
@@ -197,6 +266,15 @@ class InflatedSource:
         self._count_member()
         self.raw_begin, self._member_size = self.raw_offset, 0
         self.member_begin, self.member_head = self.offset, head
+        self._entries.append(
+            _Entry(
+                self.raw_begin + self._shift,
+                self.member_begin,
+                self.first_record,
+                self._members,
+                self._shift,
+            )
+        )
         self._members += 1
 
     def _count_member(self) -> None:
