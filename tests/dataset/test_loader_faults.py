@@ -14,6 +14,7 @@ from dataset.test_batches import write
 from tfrecord_lite.dataset import read_batches
 from tfrecord_lite.dataset.access.index import RecordIndex
 from tfrecord_lite.dataset.epochs.loader import Dataset
+from tfrecord_lite.dataset.epochs.record_set import RecordSet
 from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
 from tfrecord_lite.errors import (
     CompressionError,
@@ -164,7 +165,7 @@ def test_a_stream_that_ends_early(sets, workers):
         list(iter(shuffled))
 
 
-def test_damage_before_an_error_is_told(sets):
+def test_damage_before_an_error_is_told(sets, monkeypatch):
     path = sets["plain"][1]
     with open(path, "r+b") as file:
         file.truncate(offset_of(5) - offset_of(3))
@@ -176,7 +177,7 @@ def test_damage_before_an_error_is_told(sets):
         )
         dataset._records.indexes = []
         # It goes when the epoch has begun.
-        dataset._records.look_again = lambda: None
+        monkeypatch.setattr(RecordSet, "look_again", lambda _: None)
         os.rename(sets["plain"][2], sets["plain"][2] + ".gone")
         with pytest.raises(FileNotFoundError, match=r"2\.tfrecord"):
             list(iter(dataset))
