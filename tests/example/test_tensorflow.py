@@ -99,7 +99,8 @@ def test_serialize_tensor(tf, name: str) -> None:
     "array",
     [
         np.array([b"a\0", "é"], object),
-        np.array([[b"ab", b"c"]]),
+        np.array([[b"ab", b"cd"]]),
+        np.array([[b"ab", b"c"]], object),
         np.array(["ab", "é"]),
         np.array([], object),
         np.array([[b""]], object),
