@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import tfrecord_lite
+from tfrecord_lite.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +96,12 @@ def test_no_public_name_loads_an_optional_package(module):
     loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
     assert {"numpy", "crc32c"} <= set(loaded)
     assert not OUTSIDE & set(loaded)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Thresholds)])
+def test_each_threshold_is_read_by_the_package(name):
+    """One that nothing reads would be set by tests without effect."""
+    assert any(f"thresholds.{name}" in path.read_text(encoding="utf-8") for path in MODULES)
 
 
 def test_every_public_name_is_there():

@@ -99,11 +99,12 @@ class Thresholds:
 
     # --- Epochs (dataset/epochs/) ---
 
-    # Records that are pushed through a shuffle buffer at once.
+    # Numbers that are shuffled at once where nothing comes with them.
     shuffled_at_once: int = 1 << 16
-    # About how much of an epoch is read and decoded at once where records are picked by number; of
-    # blocked gzip in a shuffled order, where whole members are inflated for it, more.
+    # A batch that is larger is read in pieces, and put together.
     picked_batch_bytes: int = 1 << 24
+    # Records from all over a blocked gzip file that are read at once: the more, the fewer times it
+    # is inflated.
     picked_gzip_batch_bytes: int = 1 << 25
     # Byte strings of this mean size go to another process one by one, smaller ones joined.
     joined_string_bytes: int = 1 << 14

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tfrecord_lite.dataset.epochs.segment import Segment
+from tfrecord_lite.thresholds import thresholds
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux alone has it")
 
@@ -51,6 +52,15 @@ def test_a_value_comes_across(pair, name, copy):
     ours, theirs = pair
     found = theirs.read(ours.write(VALUES[name]), copy=copy)
     assert plain(found) == plain(VALUES[name])
+
+
+@pytest.mark.parametrize("joined_string_bytes", [0, 1 << 40])
+def test_byte_strings_come_across_one_by_one_and_joined(pair, monkeypatch, joined_string_bytes):
+    monkeypatch.setattr(thresholds, "joined_string_bytes", joined_string_bytes)
+    ours, theirs = pair
+    value = np.array([b"x", b"yy\0", b"", bytes(20_000), b"z"], object)
+    for copy in (True, False):
+        assert plain(theirs.read(ours.write(value), copy=copy)) == plain(value)
 
 
 def test_one_value_after_another_in_both_directions(pair):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfrecord_lite.thresholds import thresholds
+
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
     Even: TypeAlias = Literal["drop", "pad"] | None
 
 __all__ = ["BufferShuffle", "batch_count", "permutation", "share"]
-
-# How many numbers are shuffled at once where nothing comes with them.
-_AT_ONCE = 1 << 16
 
 
 def share(count: int, rank: int, ranks: int, even: Even = None) -> range:
@@ -129,7 +128,7 @@ class BufferShuffle:
         """Let so many of ``total`` numbers arrive that ``steps`` have left, or all of them."""
         end = min(total, self._size + steps)
         while self.arrived < end:
-            self.push(min(end - self.arrived, _AT_ONCE))
+            self.push(min(end - self.arrived, thresholds.shuffled_at_once))
 
     def finish(self, total: int | None = None) -> Int64Array:
         """Let the rest of ``total`` numbers arrive, and empty the buffer in random order."""

@@ -13,6 +13,7 @@ from tfrecord_lite.dataset.epochs.chunk import Run
 from tfrecord_lite.dataset.epochs.order import BufferShuffle, permutation, share
 from tfrecord_lite.dataset.epochs.picker import Picker
 from tfrecord_lite.dataset.memory import block_bytes
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.epochs.record_set import RecordSet
 
 __all__ = ["Plan"]
-
-# A batch that is larger is read in pieces, and put together.
-_MOST_BYTES = 1 << 24
-# Records from all over a compressed file: the more at once, the fewer times it is inflated.
-_SCATTERED_GZIP_BYTES = 1 << 25
 
 
 class Plan:
@@ -106,11 +102,11 @@ class Plan:
         mean = max(self._records.mean_bytes, 1)
         size = block_bytes(int(mean), self._batch_size)
         if scattered and self._records.compressed:
-            size = _SCATTERED_GZIP_BYTES
+            size = thresholds.picked_gzip_batch_bytes
         batch_bytes = mean * self._batch_size
-        if batch_bytes <= _MOST_BYTES:
+        if batch_bytes <= thresholds.picked_batch_bytes:
             return int(max(size // batch_bytes, 1)) * self._batch_size
-        return int(max(_MOST_BYTES // mean, 1))
+        return int(max(thresholds.picked_batch_bytes // mean, 1))
 
     def _stream(self, first: int) -> Generator[Chunk, None, None]:
         """Read from the front of the files, from the step ``first`` on."""

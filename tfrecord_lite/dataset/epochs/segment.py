@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,6 @@ __all__ = ["Extent", "Segment"]
 
 # Arrays begin at the start of a cache line.
 _ALIGNMENT = 64
-# Byte strings of this mean size and above travel one by one, shorter ones all in one piece.
-_LONG_BYTES = 1 << 14
 _LAST_STANDARD_HANDLE = 2
 
 
@@ -146,7 +145,7 @@ class _Pickler(pickle.Pickler):
         if set(map(type, items)) != {bytes}:
             return NotImplemented
         lengths = np.fromiter(map(len, items), np.int64, len(items))
-        pieces = items if lengths.mean() >= _LONG_BYTES else [b"".join(items)]
+        pieces = items if lengths.mean() >= thresholds.joined_string_bytes else [b"".join(items)]
         buffers = list(map(pickle.PickleBuffer, pieces))
         self._of_bytes += buffers
         return _byte_strings, (buffers, lengths, value.shape)
