@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import tfrecord_lite
-from tfrecord_lite.thresholds import Thresholds
+from tfrecord_lite.thresholds import Limits, Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,10 +98,17 @@ def test_no_public_name_loads_an_optional_package(module):
     assert not OUTSIDE & set(loaded)
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Thresholds)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{kind.__name__.lower()}.{field.name}"
+        for kind in (Thresholds, Limits)
+        for field in fields(kind)
+    ],
+)
 def test_each_threshold_is_read_by_the_package(name):
     """One that nothing reads would be set by tests without effect."""
-    assert any(f"thresholds.{name}" in path.read_text(encoding="utf-8") for path in MODULES)
+    assert any(name in path.read_text(encoding="utf-8") for path in MODULES)
 
 
 def test_every_public_name_is_there():

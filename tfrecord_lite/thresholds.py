@@ -1,15 +1,17 @@
-"""Sizes at which one way of doing something takes over from another that does the same.
+"""Sizes at which one way takes over from another that does the same, and limits of what is done.
 
-They were set by measuring, and decide how fast an answer comes and never what it is. That is why
-all of them stand here: tests set each to its smallest value and to one that is never reached, and
-compare every answer (tests/differential). They are read where they are used, at the time of use.
+Thresholds were set by measuring, and decide how fast an answer comes and never what it is. That is
+why all of them stand here: tests set each to its smallest value and to one that is never reached,
+and compare every answer (tests/differential). Limits say how much is held, opened, searched or told
+at most; tests set them low to see what is done there. Both are read where they are used, at the
+time of use.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Thresholds", "thresholds"]
+__all__ = ["Limits", "Thresholds", "limits", "thresholds"]
 
 
 @dataclass
@@ -110,4 +112,63 @@ class Thresholds:
     joined_string_bytes: int = 1 << 14
 
 
+@dataclass
+class Limits:
+    """The limits, by the module that goes by each."""
+
+    # --- Behind damage (records/recovery.py, records/resume.py) ---
+
+    # So much is checked in vain in any case, which takes no time worth saving: a small damaged
+    # stream may inflate to the same few damaged records a thousand times over.
+    free_search_bytes: int = 1 << 24
+    # How much of a stream is kept for a record that will not be handed out.
+    kept_record_bytes: int = 1 << 26
+    # Members of more bytes are not searched for others.
+    searched_member_bytes: int = 1 << 24
+    # Members made to lie inside one another could have the same bytes inflated over and over. So
+    # many times the file is looked at again, all in all; from then on the search only goes forward.
+    searches_of_members: int = 8
+
+    # --- Writing shards (dataset/shards/open_shard.py) ---
+
+    # Shards that are open at once share so much memory for gathering records, and with more than
+    # so many of them none keeps its file open: systems allow as few as 256.
+    gathered_bytes: int = 1 << 27
+    open_shards: int = 100
+
+    # --- Indexes as text (dataset/access/text_index.py) ---
+
+    text_bytes: int = 1 << 20
+    text_rows: int = 1 << 16
+
+    # --- Epochs (dataset/memory.py, dataset/epochs/picker.py) ---
+
+    # How much is decoded at once of small, middle and large records: at least and at most. Each
+    # NumPy call costs the same for few records as for many, so large records take large blocks;
+    # what is made of a block should stay in the processor's caches, so small records take small
+    # ones.
+    small_block_bytes: tuple[int, int] = (1 << 20, 1 << 21)
+    middle_block_bytes: tuple[int, int] = (1 << 22, 1 << 22)
+    large_block_bytes: tuple[int, int] = (1 << 23, 1 << 23)
+    # So many files stay open, and no more than a part of what the system lets a process open. A
+    # blocked gzip file that is open keeps some members, inflated.
+    open_files: int = 64
+    open_gzip_files: int = 8
+
+    # --- Checking files (integrity/) ---
+
+    # Plain files are cut into parts of this size at most.
+    checked_part_bytes: int = 1 << 27
+    # Threads cost next to nothing: reading, checksums and inflating free the interpreter. Following
+    # small records does not, nor does decoding. There, other processes pay from here on: half a
+    # second is what it takes to start them.
+    checked_in_threads_bytes: int = 1 << 26
+    checked_in_processes_bytes: int = 1 << 31
+    decoded_in_processes_bytes: int = 1 << 29
+    checked_large_record_bytes: int = 1 << 13
+    # So many regions and faults of a file are listed; memory stays bounded whatever is in it.
+    listed_faults: int = 100_000
+
+
 thresholds = Thresholds()
+limits = Limits()

@@ -7,20 +7,20 @@ import pytest
 from dataset.sets import COUNTS, KINDS, RECORDS
 from dataset.test_batches import write
 
-from tfrecord_lite.dataset import memory
-from tfrecord_lite.dataset.epochs import picker, record_set
-from tfrecord_lite.thresholds import thresholds
+from tfrecord_lite.dataset.epochs import record_set
+from tfrecord_lite.thresholds import limits, thresholds
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Read so little at once that an epoch takes many pieces."""
     monkeypatch.setattr(record_set, "FIRST_BLOCK_BYTES", 1000)
-    monkeypatch.setattr(memory, "_BLOCK_BYTES", dict.fromkeys(memory._BLOCK_BYTES, (1000, 1000)))
+    for size in ("small", "middle", "large"):
+        monkeypatch.setattr(limits, f"{size}_block_bytes", (1000, 1000))
     monkeypatch.setattr(thresholds, "picked_batch_bytes", 4000)
     monkeypatch.setattr(thresholds, "picked_gzip_batch_bytes", 2000)
-    monkeypatch.setattr(picker, "_OPEN_FILES", 2)
-    monkeypatch.setattr(picker, "_OPEN_GZIP_FILES", 1)
+    monkeypatch.setattr(limits, "open_files", 2)
+    monkeypatch.setattr(limits, "open_gzip_files", 1)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import frames
 import numpy as np
 import pytest
 
-from tfrecord_lite.dataset import batches, memory, read_batches, write_examples
+from tfrecord_lite.dataset import batches, read_batches, write_examples
 from tfrecord_lite.errors import CorruptRecordError, ExampleError, TruncatedRecordError
 from tfrecord_lite.example import (
     FixedLenFeature,
@@ -24,6 +24,7 @@ from tfrecord_lite.example import (
     parse_example,
 )
 from tfrecord_lite.records import RecordWriter, read_records
+from tfrecord_lite.thresholds import limits
 
 FEATURES = {
     "id": FixedLenFeature([], np.int64),
@@ -76,9 +77,8 @@ def expected(records: list[bytes], size: int, features: Any = FEATURES) -> list[
 def small_blocks(monkeypatch):
     """Make blocks so small that most batches lie across several."""
     monkeypatch.setattr(batches, "FIRST_BLOCK_BYTES", 2000)
-    monkeypatch.setattr(
-        memory, "_BLOCK_BYTES", dict.fromkeys(("small", "middle", "large"), (2000, 2000))
-    )
+    for size in ("small", "middle", "large"):
+        monkeypatch.setattr(limits, f"{size}_block_bytes", (2000, 2000))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from frames import COMPRESS, FILES, THREE, crc32c, frame, frames, header, member
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfrecord_lite.dataset.access import places, text_index
+from tfrecord_lite.dataset.access import places
 from tfrecord_lite.dataset.access.index import RecordIndex, StaleIndexError
 from tfrecord_lite.dataset.access.record_file import RecordFile
 from tfrecord_lite.errors import CompressionError, TFRecordError, TruncatedRecordError
@@ -25,7 +25,7 @@ from tfrecord_lite.records import RecordReader, RecordWriter, write_records
 from tfrecord_lite.records.paths import is_data_file
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.storage import Source
-from tfrecord_lite.thresholds import thresholds
+from tfrecord_lite.thresholds import limits, thresholds
 
 DAMAGED = frames([*THREE, b"x" * 40, b""])
 
@@ -628,11 +628,11 @@ def test_text_is_that_of_dali(tmp_path, name, monkeypatch):
     path, text = tmp_path / "a", tmp_path / "a.idx"
     write_records(path, FILES[name])
     index = RecordIndex.build(path)
-    monkeypatch.setattr(text_index, "_CHUNK_ROWS", 3)
+    monkeypatch.setattr(limits, "text_rows", 3)
     index.to_text(text)
     assert text.read_text() == tfrecord2idx(path.read_bytes())
     for chunk in (1, 7, 1 << 20):
-        monkeypatch.setattr(text_index, "_CHUNK_BYTES", chunk)
+        monkeypatch.setattr(limits, "text_bytes", chunk)
         assert RecordIndex.from_text(path, text).bounds.tolist() == index.bounds.tolist()
 
 

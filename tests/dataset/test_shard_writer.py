@@ -34,6 +34,7 @@ from tfrecord_lite.dataset.shards.manifest import Manifest
 from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.storage import is_partial
+from tfrecord_lite.thresholds import limits
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -167,8 +168,8 @@ def test_the_default_is_128_mib_a_shard(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_many_shards_at_once_need_few_files_and_little_memory(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(open_shard, "_MOST_FILES", 3)
-    monkeypatch.setattr(open_shard, "_GATHERED_BYTES", 400)
+    monkeypatch.setattr(limits, "open_shards", 3)
+    monkeypatch.setattr(limits, "gathered_bytes", 400)
     records = [b"%d" % i * 1000 for i in range(1000)]
     for options in OPTIONS.values():
         with ShardWriter(tmp_path / "a", num_shards=40, overwrite=True, **options) as writer:
@@ -523,7 +524,7 @@ def test_a_file_system_that_fails_for_good_loses_nothing(tmp_path: Path, monkeyp
 def test_row_25_the_nth_write_fails(
     in_blocks: bool, policy: dict, tmp_path: Path, monkeypatch, injected
 ):
-    monkeypatch.setattr(open_shard, "_GATHERED_BYTES", 90)
+    monkeypatch.setattr(limits, "gathered_bytes", 90)
     before = make_old(tmp_path / "a")
     write = open_shard._CountedFile.write
     for nth in itertools.count(1):

@@ -32,10 +32,10 @@ from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.decode import decode_example
 from tfrecord_lite.integrity import payloads as payloads_module
-from tfrecord_lite.integrity import report as report_module
 from tfrecord_lite.integrity import verify
 from tfrecord_lite.integrity.oddities import tensorflow_difference
 from tfrecord_lite.integrity.payloads import Payloads
+from tfrecord_lite.thresholds import limits
 
 A = tfr.FixedLenFeature([], np.int64)
 GOOD = [tfr.encode_example({"a": number, "name": b"x" * (number % 7)}) for number in range(300)]
@@ -182,8 +182,7 @@ def test_many_files(tmp_path, workers):
 
 
 def test_the_list_ends_somewhere(path, monkeypatch):
-    monkeypatch.setattr(report_module, "MOST_LISTED", 10)
-    monkeypatch.setattr(payloads_module, "MOST_LISTED", 10)
+    monkeypatch.setattr(limits, "listed_faults", 10)
     monkeypatch.setattr(payloads_module.RecordReader, "block_bytes", 4000, raising=False)
     write(path, [b"\xff" * 1000] * 5000)
     (file,) = verify(path, examples=True).files

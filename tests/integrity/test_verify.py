@@ -21,12 +21,12 @@ from tfrecord_lite.dataset.shards.manifest import Manifest
 from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.integrity import check as check_module
-from tfrecord_lite.integrity import report as report_module
 from tfrecord_lite.integrity import schedule as schedule_module
 from tfrecord_lite.integrity import verify
 from tfrecord_lite.integrity.inventory import _shard_pattern
 from tfrecord_lite.records import storage
 from tfrecord_lite.records.checksum import crc32c, mask_crc
+from tfrecord_lite.thresholds import limits
 
 RECORDS = [b"foo", b"", b"barbaz" * 10]
 FRAMES = 16 * len(RECORDS) + sum(map(len, RECORDS))
@@ -171,10 +171,10 @@ def large_file(path: Path) -> tuple[list[bytes], list[int]]:
 @pytest.fixture(params=["here", "threads", "processes"])
 def spread(request, cores, monkeypatch) -> dict[str, int]:
     """Have files cut into parts of some KiB, and checked here, by threads or by processes."""
-    monkeypatch.setattr(schedule_module, "_PART_BYTES", 1 << 16)
+    monkeypatch.setattr(limits, "checked_part_bytes", 1 << 16)
     cores(3)
     if request.param == "threads":
-        monkeypatch.setattr(schedule_module, "_LEAST_FOR_THREADS", 0)
+        monkeypatch.setattr(limits, "checked_in_threads_bytes", 0)
     return {"workers": 2} if request.param == "processes" else {}
 
 
@@ -289,7 +289,7 @@ def test_a_file_that_grows_or_goes_meanwhile(tmp_path, monkeypatch, spread):
 def test_how_the_work_is_spread(tmp_path, cores, monkeypatch):
     large_file(tmp_path / "a")
     size = (tmp_path / "a").stat().st_size
-    monkeypatch.setattr(schedule_module, "_PART_BYTES", 1 << 20)
+    monkeypatch.setattr(limits, "checked_part_bytes", 1 << 20)
     cores(3)
 
     def plan(workers=None, decode=False, compression="auto"):
@@ -304,12 +304,12 @@ def test_how_the_work_is_spread(tmp_path, cores, monkeypatch):
     assert plan(workers=2, decode=True) == (1, 1, 1)
     assert plan(workers=2, compression="GZIP") == (1, 1, 1)
     assert plan(workers=2, compression=None) == (2, 1, 6)
-    monkeypatch.setattr(schedule_module, "_LEAST_FOR_THREADS", size)
+    monkeypatch.setattr(limits, "checked_in_threads_bytes", size)
     assert plan() == (1, 3, 6)
     # Small records, or records to be decoded, keep the interpreter busy.
-    monkeypatch.setattr(schedule_module, "_LEAST_FOR_PROCESSES", size)
+    monkeypatch.setattr(limits, "checked_in_processes_bytes", size)
     assert plan() == (3, 1, 6)
-    monkeypatch.setattr(schedule_module, "_LARGE_RECORD_BYTES", 0)
+    monkeypatch.setattr(limits, "checked_large_record_bytes", 0)
     assert plan() == (1, 3, 6)
     assert plan(decode=True) == (1, 1, 1)
 
@@ -395,7 +395,7 @@ with open("/proc/self/status") as status:
 
 
 def test_lists_end_somewhere(tmp_path, monkeypatch):
-    monkeypatch.setattr(report_module, "MOST_LISTED", 5)
+    monkeypatch.setattr(limits, "listed_faults", 5)
     bad = bytearray(frame(b"x"))
     bad[12] ^= 1
     (tmp_path / "a").write_bytes(bytes(bad) * 50)

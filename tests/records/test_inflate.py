@@ -15,9 +15,9 @@ from tfrecord_lite import (
     TruncatedRecordError,
     write_records,
 )
-from tfrecord_lite.records import resume
 from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.storage import Source
+from tfrecord_lite.thresholds import limits
 
 pytestmark = pytest.mark.usefixtures("without_isal")
 
@@ -113,7 +113,7 @@ def test_row_18_a_member_that_moved_up_to_where_a_damaged_one_should_end() -> No
 
 @pytest.mark.parametrize("most", [0, 1 << 24])
 def test_row_18_a_damaged_trailer_costs_nothing_else(monkeypatch, most: int) -> None:
-    monkeypatch.setattr(resume, "_MOST_SEARCHED_BYTES", most)
+    monkeypatch.setattr(limits, "searched_member_bytes", most)
     parts = members(RECORDS)
     parts[1] = parts[1][:-1] + b"\x55"
     records, damage = rescued(b"".join(parts))
@@ -121,7 +121,7 @@ def test_row_18_a_damaged_trailer_costs_nothing_else(monkeypatch, most: int) -> 
     assert [region.kind for region in damage] == ["compression"]
 
 
-@pytest.mark.parametrize("limit", ["_TIMES_THE_FILE", "_MOST_SEARCHED_BYTES"])
+@pytest.mark.parametrize("limit", ["searches_of_members", "searched_member_bytes"])
 def test_row_20_the_search_in_damaged_members_has_an_end(monkeypatch, limit: str) -> None:
-    monkeypatch.setattr(resume, limit, 0)
+    monkeypatch.setattr(limits, limit, 0)
     assert rescued(moved_up())[0] == [RECORDS[0], RECORDS[3]]

@@ -24,6 +24,7 @@ from tfrecord_lite import CorruptRecordError, Damage, RecordReader, read_records
 from tfrecord_lite.records import blocks, checksum, inflate, recovery, storage
 from tfrecord_lite.records.resync import find_headers
 from tfrecord_lite.records.window import Window
+from tfrecord_lite.thresholds import limits
 
 FOUR = [b"first", b"second one" * 9, b"", b"the last!"]
 BOUNDS = [0, 21, 127, 143, 168]
@@ -377,7 +378,7 @@ def test_row_14_the_work_is_linear_whatever_headers_there_are(
 ) -> None:
     """How many bytes go through a checksum, and how many are searched, copied and read."""
     # These files are small, and so would be the work.
-    monkeypatch.setattr(recovery, "_FREE_BYTES", 0)
+    monkeypatch.setattr(limits, "free_search_bytes", 0)
     work = [0]
 
     def patch(room, name, size_of):
@@ -529,7 +530,7 @@ def test_a_record_too_large_is_stepped_over(confirmed: bool, intact: bool, tmp_p
 
 
 def test_a_record_too_large_of_a_stream_is_kept_only_so_far(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(recovery, "_MOST_KEPT_BYTES", 400)
+    monkeypatch.setattr(limits, "kept_record_bytes", 400)
     for size, found in ((300, []), (500, [b"inner"])):
         large = frame(bytes(size) + frame(b"inner") + bytes(9))
         for source in (io.BytesIO(PLAIN + large + PLAIN), Pipe(PLAIN + large + PLAIN, 50)):

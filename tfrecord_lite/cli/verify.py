@@ -13,8 +13,8 @@ from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.cli.text import json_text, plural, printable, size_text, unicode_text
 from tfrecord_lite.example.features import features_from_json
 from tfrecord_lite.integrity.inventory import Inventory
-from tfrecord_lite.integrity.report import MOST_LISTED
 from tfrecord_lite.integrity.verify import verify
+from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
     from tfrecord_lite.example.features import FeatureSpec
@@ -145,7 +145,7 @@ def print_places(file: FileReport) -> None:
 def _print_more(count: int, listed: int, noun: str) -> None:
     more = count - min(listed, _PLACES_SHOWN)
     if more:
-        print(f"        and {plural(more, noun)} more; --json lists up to {MOST_LISTED:,}")
+        print(f"        and {plural(more, noun)} more; --json lists up to {limits.listed_faults:,}")
 
 
 def file_as_json(file: FileReport) -> dict[str, Any]:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfrecord_lite.thresholds import limits
+
 __all__ = ["FIRST_BLOCK_BYTES", "block_bytes", "keep_freed_memory"]
 
-# How much is decoded at once, by the size of records: at least and at most. Each NumPy call costs
-# the same for few records as for many, so large records take large blocks; what is made of a block
-# should stay in the processor's caches, so small records take small ones.
+# How much is read of a file at first; then the size of its records is known.
 FIRST_BLOCK_BYTES = 1 << 20
 _SMALL_BYTES, _LARGE_BYTES = 1 << 10, 1 << 14
-_BLOCK_BYTES = {
-    "small": (1 << 20, 1 << 21),
-    "middle": (1 << 22, 1 << 22),
-    "large": (1 << 23, 1 << 23),
-}
 # Freed once, so that memory freed later is kept for reuse.
 _KEPT_BYTES = 31 << 20
 # And enough that few batches lie across two blocks.
@@ -24,8 +19,12 @@ _BATCHES_PER_BLOCK = 4
 
 def block_bytes(mean: int, batch_size: int) -> int:
     """Choose how much to decode at once, for records of a mean size."""
-    size = "small" if mean < _SMALL_BYTES else "middle" if mean < _LARGE_BYTES else "large"
-    least, most = _BLOCK_BYTES[size]
+    if mean < _SMALL_BYTES:
+        least, most = limits.small_block_bytes
+    elif mean < _LARGE_BYTES:
+        least, most = limits.middle_block_bytes
+    else:
+        least, most = limits.large_block_bytes
     return min(max(_BATCHES_PER_BLOCK * batch_size * mean, least), most)
 
 

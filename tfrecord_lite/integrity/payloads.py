@@ -17,9 +17,10 @@ from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.spans import _walk
 from tfrecord_lite.integrity.oddities import tensorflow_difference
-from tfrecord_lite.integrity.report import MOST_LISTED, Fault
+from tfrecord_lite.integrity.report import Fault
 from tfrecord_lite.records.framing import SLACK_BYTES
 from tfrecord_lite.records.reader import RecordReader
+from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -97,7 +98,7 @@ class Payloads:
 
     def check(self, block: RecordBlock, report: FileReport) -> None:
         """Look at the records of a block, and note in the report what is wrong with them."""
-        if report.fault_count >= MOST_LISTED:
+        if report.fault_count >= limits.listed_faults:
             return
         expected = self._given or self._of_files.get(report.path)
         if expected is None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from tfrecord_lite.thresholds import limits
+
 if TYPE_CHECKING:
     from tfrecord_lite.errors import Damage
 
 __all__ = ["Fault", "FileReport", "Report"]
-
-# So many regions and faults of a file are listed; memory stays bounded whatever is in it.
-MOST_LISTED = 100_000
 
 
 class Fault(NamedTuple):
@@ -61,13 +60,13 @@ class FileReport:
         """Note a region that was left out."""
         self.regions += 1
         self.damaged_bytes += damage.end - damage.begin
-        if len(self.damage) < MOST_LISTED:
+        if len(self.damage) < limits.listed_faults:
             self.damage.append(damage)
 
     def add_fault(self, fault: Fault) -> None:
         """Note what else is wrong."""
         self.fault_count += 1
-        if len(self.faults) < MOST_LISTED:
+        if len(self.faults) < limits.listed_faults:
             self.faults.append(fault)
 
 

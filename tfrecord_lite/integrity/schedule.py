@@ -14,6 +14,7 @@ from tfrecord_lite.records.compression import codec_named, find_codec
 from tfrecord_lite.records.cores import usable_cores
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 from tfrecord_lite.records.head import HEAD_BYTES
+from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,15 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Schedule"]
 
-# Plain files are cut into parts of this size at most.
-_PART_BYTES = 1 << 27
-# Threads cost next to nothing: reading, checksums and inflating free the interpreter. Following
-# small records does not, nor does decoding. There, other processes pay from here on: half a second
-# is what it takes to start them.
-_LEAST_FOR_THREADS = 1 << 26
-_LEAST_FOR_PROCESSES = 1 << 31
-_LEAST_TO_DECODE_IN_PROCESSES = 1 << 29
-_LARGE_RECORD_BYTES = 1 << 13
 # Each holds a few MB.
 _MOST_THREADS = 8
 
@@ -60,18 +52,18 @@ class Schedule:
         sizes = {file: _size_of(file) for file in named}
         first_lengths = []
         for file, size in sizes.items():
-            if not decode and size >= _PART_BYTES:
+            if not decode and size >= limits.checked_part_bytes:
                 length = _first_length(file, compression)
                 if length is not None:
                     first_lengths.append(length)
                     self._parts[file] = _cut(file, size, cores)
         tasks = sum(len(self.tasks_of(file)) for file in named)
         total = sum(sizes.values())
-        least = _LEAST_TO_DECODE_IN_PROCESSES if decode else _LEAST_FOR_PROCESSES
-        large = min(first_lengths, default=0) >= _LARGE_RECORD_BYTES
+        least = limits.decoded_in_processes_bytes if decode else limits.checked_in_processes_bytes
+        large = min(first_lengths, default=0) >= limits.checked_large_record_bytes
         if workers is not None or (total >= least and not large):
             self.processes = min(cores, tasks)
-        elif total >= _LEAST_FOR_THREADS and not decode:
+        elif total >= limits.checked_in_threads_bytes and not decode:
             self.threads = min(cores, tasks, _MOST_THREADS)
         if self.processes == self.threads == 1:
             self._parts.clear()
@@ -120,7 +112,7 @@ def _first_length(file: str, compression: CompressionOrAuto) -> int | None:
 
 def _cut(file: str, size: int, cores: int) -> list[Part]:
     """Cut a file into parts of one size, as many for each core."""
-    rounds = -(-size // (_PART_BYTES * cores))
+    rounds = -(-size // (limits.checked_part_bytes * cores))
     count = rounds * cores
     bounds = [size * index // count for index in range(count + 1)]
     return [Part(file, begin, end) for begin, end in pairwise(bounds)]

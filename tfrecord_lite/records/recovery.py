@@ -30,6 +30,7 @@ from tfrecord_lite.records.framing import (
     length_is_intact,
 )
 from tfrecord_lite.records.resync import find_headers
+from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array, Uint8Array
@@ -44,17 +45,12 @@ _MOST_HOPS = 64
 # Headers that were made to nest and overlap could have the same bytes checked over and over. What
 # is checked in vain is at most so many times the file, and so many times what has been passed over;
 # beyond that, only small records are looked at. Files that were not made for it stay far below:
-# there, damaged records do not overlap.
+# there, damaged records do not overlap. What limits.free_search_bytes says is free in any case.
 _TIMES_THE_FILE = 8
 _TIMES_PASSED = 64
-# And so much in any case, which takes no time worth saving: a small damaged stream may inflate to
-# the same few damaged records a thousand times over.
-_FREE_BYTES = 1 << 24
 _SMALL_BYTES = 1 << 10
 # How much of a file tells whether its records hold frames.
 _LEARN_BYTES = 1 << 22
-# How much of a stream is kept for a record that will not be handed out.
-_MOST_KEPT_BYTES = 1 << 26
 
 
 class Recovery:
@@ -98,7 +94,7 @@ class Recovery:
         size = min(size, known - offset)
         return size <= _SMALL_BYTES or (
             self._spent + size
-            <= _FREE_BYTES + _TIMES_THE_FILE * self._known + _TIMES_PASSED * offset
+            <= limits.free_search_bytes + _TIMES_THE_FILE * self._known + _TIMES_PASSED * offset
         )
 
     def is_bounded(self, length: int, *, checked: bool) -> bool:
@@ -126,7 +122,9 @@ class Recovery:
         window = self._window
         if (limit := window.limit) is not None:
             return stop <= limit
-        return stop - window.offset <= _MOST_KEPT_BYTES and len(window.look(stop - 1, 1)) == 1
+        return (
+            stop - window.offset <= limits.kept_record_bytes and len(window.look(stop - 1, 1)) == 1
+        )
 
     def _is_header(self, header: memoryview) -> bool:
         return length_is_intact(header) and int.from_bytes(header[:8], "little") <= self._most

@@ -20,6 +20,7 @@ from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.members import read_member
 from tfrecord_lite.records.recovery import Recovery
 from tfrecord_lite.records.window import Window
+from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
     from tfrecord_lite.records.storage import Source
@@ -36,11 +37,6 @@ _SEARCH_BYTES = 1 << 18
 _LARGEST_MEMBER = 1 << 40
 # How far ahead a pipe is read to see whether a member's size is right.
 _MOST_KEPT_BYTES = 1 << 26
-# Members of more bytes are not searched for others.
-_MOST_SEARCHED_BYTES = 1 << 24
-# Members made to lie inside one another could have the same bytes inflated over and over. So much
-# of the file is looked at again, all in all; from then on the search only goes forward.
-_TIMES_THE_FILE = 8
 
 
 class Resumption(NamedTuple):
@@ -62,7 +58,7 @@ def resume(source: InflatedSource) -> Resumption | None:
     if place is None:
         begin, reached = source.member_begin + 1, source.offset
         source.looked_at_again += reached - begin
-        if source.looked_at_again > _TIMES_THE_FILE * source.furthest:
+        if source.looked_at_again > limits.searches_of_members * source.furthest:
             begin = reached + 1
         if not _search(source, begin):
             return None
@@ -107,10 +103,10 @@ def _find_reaching(source: InflatedSource, end: int) -> int | None:
     been handed out.
     """
     begin = max(source.failed_at, source.offset)
-    if begin > end or end - source.offset > _MOST_SEARCHED_BYTES:
+    if begin > end or end - source.offset > limits.searched_member_bytes:
         return None
     source.looked_at_again += end - begin
-    if source.looked_at_again > _TIMES_THE_FILE * source.furthest:
+    if source.looked_at_again > limits.searches_of_members * source.furthest:
         return None
     data = source.peek(end - source.offset)[begin - source.offset :]
     at = data.find(GZIP_START, 0, end - begin)

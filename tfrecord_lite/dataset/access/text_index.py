@@ -13,6 +13,7 @@ import numpy as np
 from tfrecord_lite.dataset.access.fingerprint import StaleIndexError
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.storage import Output, name_of
+from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["read_text_index", "write_text_index"]
 
-_CHUNK_BYTES = 1 << 20
-_CHUNK_ROWS = 1 << 16
 # No file has an offset of more digits; int64 holds these, and the sum of two.
 _MOST_DIGITS = 18
 _DIGITS = b"0123456789"
@@ -33,8 +32,8 @@ def write_text_index(path: Path, bounds: Int64Array) -> None:
     """Write the index of frames that begin and end at ``bounds``, int64 ``[records + 1]``."""
     output = Output(path, mode="w", atomic=None, fsync=False)
     try:
-        for first in range(0, len(bounds) - 1, _CHUNK_ROWS):
-            edges = bounds[first : first + _CHUNK_ROWS + 1]
+        for first in range(0, len(bounds) - 1, limits.text_rows):
+            edges = bounds[first : first + limits.text_rows + 1]
             rows = zip(edges[:-1].tolist(), np.diff(edges).tolist(), strict=True)
             output.write("".join(map("%d %d\n".__mod__, rows)).encode("ascii"))
         output.close()
@@ -76,7 +75,7 @@ def _pairs(path: Path) -> Iterator[Int64Array]:
     tokens: list[bytes] = []
     left = b""
     with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
+        while chunk := file.read(limits.text_bytes):
             text = left + chunk
             # The last number may go on in the next chunk.
             whole = len(text.rstrip(_DIGITS))

@@ -20,6 +20,7 @@ from tfrecord_lite.errors import (
     TruncatedRecordError,
 )
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
+from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
@@ -30,11 +31,8 @@ __all__ = ["Picker"]
 
 # What may be left out; a file that is not the one indexed may not.
 _DAMAGE = (CorruptRecordError, TruncatedRecordError, RecordTooLargeError, CompressionError)
-# So many files stay open, and no more than a part of what the system lets a process open.
-_OPEN_FILES = 64
+# Files that stay open are no more than a part of what the system lets a process open.
 _PART_OF_LIMIT = 4
-# A blocked gzip file that is open keeps some members, inflated.
-_OPEN_GZIP_FILES = 8
 
 
 class Picker:
@@ -116,7 +114,9 @@ class Picker:
     def _file(self, number: int) -> RecordFile:
         file = self._open.pop(number, None)
         if file is None:
-            most = min(_OPEN_GZIP_FILES, self._most) if self._records.compressed else self._most
+            most = self._most
+            if self._records.compressed:
+                most = min(most, limits.open_gzip_files)
             while len(self._open) >= most:
                 self._open.popitem(last=False)[1].close()
             index, verify = self._records.indexes[number], self._records.verify
@@ -135,11 +135,11 @@ def _most_open_files() -> int:
     try:
         import resource
     except ImportError:  # pragma: no cover - Windows, which has no such limit
-        return _OPEN_FILES
+        return limits.open_files
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit == resource.RLIM_INFINITY:
-        return _OPEN_FILES
-    return max(min(_OPEN_FILES, limit // _PART_OF_LIMIT), 1)
+        return limits.open_files
+    return max(min(limits.open_files, limit // _PART_OF_LIMIT), 1)
 
 
 def _damage(index: RecordIndex, error: TFRecordError) -> Damage:

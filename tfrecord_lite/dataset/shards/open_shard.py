@@ -13,6 +13,7 @@ from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.deflate import make_encoder
 from tfrecord_lite.records.writer import RecordWriter
+from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.records.frame_writer import Frame
 
 __all__ = ["OpenShard"]
-
-# The shards that are open at once share this much memory for gathering records, and with more than
-# this many of them none keeps its file open: systems allow as few as 256.
-_GATHERED_BYTES = 1 << 27
-_MOST_FILES = 100
 
 
 class ShardFile(RecordWriter):
@@ -54,8 +50,8 @@ class OpenShard:
         encoder = make_encoder(
             codec_named(options["compression"]), options["level"], options["block_bytes"]
         )
-        encoder.chunk_bytes = min(encoder.chunk_bytes, max(_GATHERED_BYTES // at_once, 1))
-        self._file = _CountedFile(path, keep_open=at_once <= _MOST_FILES, told=told)
+        encoder.chunk_bytes = min(encoder.chunk_bytes, max(limits.gathered_bytes // at_once, 1))
+        self._file = _CountedFile(path, keep_open=at_once <= limits.open_shards, told=told)
         self.writer = ShardFile(self._file, _encoder=encoder, **options)  # type: ignore[arg-type]
 
     def close(self) -> ManifestEntry:
