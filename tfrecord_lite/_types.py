@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from os import PathLike  # noqa: TC003 - the aliases are made at run time
-from typing import BinaryIO, Literal, TypeAlias, Union
+from typing import Any, BinaryIO, Literal, TypeAlias, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -13,5 +14,7 @@ Uint32Array: TypeAlias = npt.NDArray[np.uint32]
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 Path: TypeAlias = Union[str, bytes, "PathLike[str]", "PathLike[bytes]"]
 PathOrFile: TypeAlias = Path | BinaryIO
+# A feature class of ours or of tf.io, or a plain type, for each name; or names alone.
+FeaturesLike: TypeAlias = Mapping[str, Any] | Sequence[str]
 Compression: TypeAlias = Literal["GZIP", "ZLIB", ""] | None
 CompressionOrAuto: TypeAlias = Literal["auto", "GZIP", "ZLIB", ""] | None

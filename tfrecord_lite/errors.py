@@ -102,9 +102,13 @@ class CompressionError(TFRecordError, ValueError):
 
 
 class ExampleError(TFRecordError, ValueError):
-    """The bytes are not an Example, or a value does not fit into one."""
+    """The bytes are not an Example, or a value does not fit into one.
+
+    ``misfit`` tells that it is an Example, but one without the features that are expected.
+    """
 
     kind = "example"
+    misfit = False
 
 
 class Damage(NamedTuple):

@@ -62,6 +62,9 @@ class Thresholds:
     walked_records: int = 16
     walked_large_record_bytes: int = 1024
     walked_large_entries: int = 32
+    # Where so many names are looked for, keys are compared with each of them; with more, one
+    # look-up takes less time.
+    compared_names: int = 16
 
     # --- Values (example/) ---
 

@@ -74,6 +74,7 @@ def test_json(command, whole, damaged):
         "damaged_bytes": 0,
         "damage": [],
         "faults": [],
+        "late_features": {},
     }
 
 
@@ -260,3 +261,16 @@ def test_many_records_stream_through_standard_input(command):
     file = io.BytesIO()
     tfr.write_records(file, [b"x" * 1000] * 3000)
     assert "3,000 intact records" in command("verify", "-", stdin=file.getvalue()).out
+
+
+def test_features_that_come_late(command, tmp_path):
+    path = tmp_path / "a.tfrecord"
+    rows = [{"a": number, **({"late": 0.5} if number >= 1207 else {})} for number in range(2000)]
+    tfr.write_records(path, map(tfr.encode_example, rows))
+    outcome = command("verify", "--examples", path)
+    assert outcome.code == 0
+    assert "record 1,207 is the first with feature 'late', which none of the first 1,000" in (
+        outcome.out
+    )
+    outcome = command("verify", "--examples", "--json", path)
+    assert json.loads(outcome.out)["files"][0]["late_features"] == {"late": 1207}

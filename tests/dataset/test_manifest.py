@@ -31,7 +31,7 @@ entries = st.builds(
 
 
 @given(
-    st.lists(entries, unique_by=lambda entry: entry.name),
+    st.lists(entries, min_size=1, unique_by=lambda entry: entry.name),
     st.sampled_from(["GZIP", "ZLIB"]),
     st.none() | st.just('{"a": {"class": "x"}}'),
 )

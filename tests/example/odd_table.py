@@ -161,10 +161,18 @@ def by_protobuf(table: str, data: bytes) -> str:
     return shown(value)
 
 
-def by_us(table: str, data: bytes, feature: Any) -> str:
+def _parsed(data: bytes, feature: Any, *, strict: bool) -> str:
     try:
-        if table == "Examples":
-            return shown(parse_single_example(data, {"a": feature})["a"])
+        return shown(parse_single_example(data, {"a": feature}, strict=strict)["a"])
+    except ExampleError:
+        return REFUSED
+
+
+def by_us(table: str, data: bytes, feature: Any) -> str:
+    if table == "Examples":
+        found = [_parsed(data, feature, strict=strict) for strict in (True, False)]
+        return found[0] if found[0] == found[1] else f"{found[0]}; {found[1]} with `strict=False`"
+    try:
         if table == "Contexts":
             return shown(parse_single_sequence_example(data, {"a": feature})[0]["a"])
         return shown(parse_single_sequence_example(data, {}, {"a": feature})[1]["a"])

@@ -336,7 +336,7 @@ def test_row_60_refused_with_features(name: str) -> None:
 
 
 def test_row_60_what_does_not_describe_a_feature() -> None:
-    with pytest.raises(TypeError, match="'int64' does not describe a feature"):
+    with pytest.raises(TypeError, match="feature 'a': 'int64' is not a feature class"):
         encode_example({"a": 1}, {"a": "int64"})
 
 

@@ -125,7 +125,7 @@ def test_pickles_of_python_2(tmp_path):
     (found,) = tfr.read_batches(tmp_path / "cifar10_test" / "shard_000.tfrecord")
     assert found["label"].tolist() == [6, 9, 4]
     expected = images_of(batches["test_batch"])
-    assert list(found["image"]) == [image.tobytes() for image in expected]
+    assert [image.tobytes() for image in found["image"]] == [image.tobytes() for image in expected]
     assert (tmp_path / "label_names.txt").read_text() == "airplane\nautomobile\n"
 
 

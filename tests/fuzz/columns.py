@@ -13,7 +13,8 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from example.judge import REFUSED, judge_example
+import pytest
+from example.judge import REFUSED, decoded, judge_example
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example import (
@@ -23,6 +24,7 @@ from tfrecord_lite.example import (
     RaggedFeature,
     RawFeature,
     VarLenFeature,
+    decode_example,
 )
 from tfrecord_lite.example.columns import Values, decode_block, parse_example
 from tfrecord_lite.example.layouts import Layouts
@@ -150,8 +152,10 @@ def check_columns(records: list[bytes], features: dict[str, Any], choices: Rando
     expected = expected_columns(records, features)
     block = lay_out(records, choices)
     before = block.buffer.tobytes()
+    check_strict(block, features)
     try:
-        found = found_columns(parse_example(block, features), features, len(records))
+        found = parse_example(block, features, strict=False)
+        found = found_columns(found, features, len(records))
     except ExampleError as error:
         assert isinstance(expected, set), (error, features, records)
         assert error.record in expected, (error, features, records)
@@ -169,12 +173,27 @@ def check_columns(records: list[bytes], features: dict[str, Any], choices: Rando
     return result
 
 
+def check_strict(block: RecordBlock, features: dict[str, Any]) -> None:
+    """Compare what is refused strictly with what is refused of each record by itself."""
+    refused = [decoded(decode_example, record) == REFUSED for record in block]
+    try:
+        parse_example(block, features)
+    except ExampleError as error:
+        if any(refused):
+            assert refused[error.record or 0], (error, features, list(block))
+            return
+        with pytest.raises(ExampleError):
+            parse_example(block, features, strict=False)
+    else:
+        assert not any(refused), (features, list(block))
+
+
 def check_parts(block: RecordBlock, features: dict[str, Any], expected: Any) -> None:
     """Decode the block in two parts that share their layouts; sequences are not padded yet."""
     layouts = Layouts(list(features))
     half = len(block) // 2
     for part, rows in ((block[:half], slice(0, half)), (block[half:], slice(half, None))):
-        columns = decode_block(part, features, layouts)
+        columns = decode_block(part, features, layouts, strict=False)
         for name, column in columns.items():
             feature = features[name]
             if isinstance(column, Values):

@@ -327,7 +327,7 @@ def test_a_record_that_inferred_features_do_not_fit(tmp_path):
     tfr.write_records(tmp_path / "a.tfrecord", map(tfr.encode_example, rows))
     data = make_dataset(tmp_path / "a.tfrecord", None, batch_size=500, engine="numpy")
     with pytest.raises(
-        tf.errors.InvalidArgumentError, match=r"record 1000 .*first 1000 records: pass features="
+        tf.errors.InvalidArgumentError, match=r"record 1000 .*first 1,000 records: pass features="
     ):
         list(data)
 

@@ -14,7 +14,7 @@ from tfrecord_lite.cli.text import plural, printable, size_text
 from tfrecord_lite.dataset.shards.manifest import find_manifest
 from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.example.features import features_from_json
+from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.records.reader import RecordReader
 
 if TYPE_CHECKING:

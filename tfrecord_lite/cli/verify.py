@@ -11,7 +11,8 @@ from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.cli.text import json_text, plural, printable, size_text, unicode_text
-from tfrecord_lite.example.features import features_from_json
+from tfrecord_lite.example.feature_json import features_from_json
+from tfrecord_lite.example.quote import quote
 from tfrecord_lite.integrity.inventory import Inventory
 from tfrecord_lite.integrity.verify import verify
 from tfrecord_lite.thresholds import limits
@@ -140,6 +141,11 @@ def print_places(file: FileReport) -> None:
         ]
     )
     _print_more(file.fault_count, len(file.faults), "fault")
+    for name, record in file.late_features.items():
+        print(
+            f"        record {record:,} is the first with feature {printable(quote(name))}, which "
+            "none of the first 1,000 records has: features inferred from those are without it"
+        )
 
 
 def _print_more(count: int, listed: int, noun: str) -> None:
@@ -181,6 +187,7 @@ def file_as_json(file: FileReport) -> dict[str, Any]:
             }
             for fault in file.faults
         ],
+        "late_features": file.late_features,
     }
 
 

@@ -18,6 +18,7 @@ from tfrecord_lite.compat._tensor import StringTensor, Tensor, tensor_of
 from tfrecord_lite.compat.errors import InvalidArgumentError
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example import FixedLenFeature, Ragged, VarLenFeature
+from tfrecord_lite.example.normalize import normalize_features
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,7 +105,7 @@ class RaggedTensor:
 
 def parse_example(
     serialized: Any,
-    features: Mapping[str, FeatureSpec],
+    features: Mapping[str, Any],
     example_names: Any = None,
     name: str | None = None,
 ) -> dict[str, Any]:
@@ -115,20 +116,25 @@ def parse_example(
     array([4])
     """
     del example_names, name
-    for key, feature in (features or {}).items():
+    features = _own(features)
+    for key, feature in features.items():
         if isinstance(feature, example.FixedLenSequenceFeature) and not feature.allow_missing:
             raise ValueError(
                 f"FixedLenSequenceFeature {key!r} requires allow_missing to be True in an Example"
             )
     with _refused():
         if isinstance(serialized, (bytes, str)):
-            return _tensors(example.parse_single_example(_bytes(serialized), features), features)
-        return _tensors(example.parse_example(_records(serialized), features), features)
+            return _tensors(
+                example.parse_single_example(_bytes(serialized), features, strict=False), features
+            )
+        return _tensors(
+            example.parse_example(_records(serialized), features, strict=False), features
+        )
 
 
 def parse_single_example(
     serialized: Any,
-    features: Mapping[str, FeatureSpec],
+    features: Mapping[str, Any],
     example_names: Any = None,
     name: str | None = None,
 ) -> dict[str, Any]:
@@ -138,13 +144,14 @@ def parse_single_example(
 
 def parse_sequence_example(
     serialized: Any,
-    context_features: Mapping[str, FeatureSpec] | None = None,
-    sequence_features: Mapping[str, FeatureSpec] | None = None,
+    context_features: Mapping[str, Any] | None = None,
+    sequence_features: Mapping[str, Any] | None = None,
     example_names: Any = None,
     name: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Parse serialized SequenceExamples into context, feature lists and their lengths."""
     del example_names, name
+    context_features, sequence_features = _own(context_features), _own(sequence_features)
     with _refused():
         context, lists, lengths = example.parse_sequence_example(
             _records(serialized), context_features, sequence_features
@@ -158,18 +165,31 @@ def parse_sequence_example(
 
 def parse_single_sequence_example(
     serialized: Any,
-    context_features: Mapping[str, FeatureSpec] | None = None,
-    sequence_features: Mapping[str, FeatureSpec] | None = None,
+    context_features: Mapping[str, Any] | None = None,
+    sequence_features: Mapping[str, Any] | None = None,
     example_name: Any = None,
     name: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Parse one serialized SequenceExample into context and feature lists."""
     del example_name, name
+    context_features, sequence_features = _own(context_features), _own(sequence_features)
     with _refused():
         context, lists = example.parse_single_sequence_example(
             _single(serialized), context_features, sequence_features
         )
     return _tensors(context, context_features), _tensors(lists, sequence_features)
+
+
+def _own(features: Mapping[str, Any] | None) -> dict[str, FeatureSpec]:
+    """Return the classes of this module, and those of tf.io as these."""
+    own = normalize_features(features) if features else {}
+    for key, feature in own.items():
+        given = (features or {})[key]
+        if feature is not given and isinstance(feature, example.RaggedFeature):
+            dtype = given.row_splits_dtype
+            splits = getattr(dtype, "as_numpy_dtype", dtype)
+            own[key] = RaggedFeature(feature.dtype, row_splits_dtype=splits)
+    return own
 
 
 @contextmanager

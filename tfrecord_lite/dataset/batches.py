@@ -8,7 +8,6 @@ from both.
 from __future__ import annotations
 
 from contextlib import closing
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tfrecord_lite.dataset.memory import (
@@ -17,12 +16,12 @@ from tfrecord_lite.dataset.memory import (
     keep_freed_memory,
 )
 from tfrecord_lite.dataset.readahead import read_ahead
-from tfrecord_lite.dataset.table import Table, decode_up_to_error, part_of
-from tfrecord_lite.errors import ExampleError, TFRecordError
+from tfrecord_lite.dataset.schema import LateFeatures, Schema, manifest_for
+from tfrecord_lite.dataset.table import BlockDecoder, Table, part_of
+from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.batch import encode_rows
 from tfrecord_lite.example.column_values import known_columns, row_count
-from tfrecord_lite.example.infer import infer_features
-from tfrecord_lite.example.layouts import Layouts
+from tfrecord_lite.example.normalize import check_given, normalize_features
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.records.paths import expand_paths
@@ -32,17 +31,13 @@ from tfrecord_lite.records.writer import RecordWriter
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
-    from tfrecord_lite._types import CompressionOrAuto, Path, PathOrFile
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path, PathOrFile
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.column_payloads import FirstRow
     from tfrecord_lite.example.columns import Column
-    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["read_batches", "write_examples"]
-
-# How many records are looked at where the caller names no features.
-INFER_RECORDS = 1000
 
 # Encode so many rows first, and then as many as make blocks of about this size.
 _FIRST_ROWS = 64
@@ -51,11 +46,12 @@ _WRITE_BYTES = 1 << 22
 
 def read_batches(
     paths: Path | Iterable[Path],
-    features: Mapping[str, FeatureSpec] | None = None,
+    features: FeaturesLike | None = None,
     *,
     batch_size: int = 1024,
     drop_remainder: bool = False,
     verify: bool = True,
+    strict: bool = True,
     compression: CompressionOrAuto = "auto",
     on_damage: Literal["raise"] | Callable[[Damage], Any] = "raise",
 ) -> Iterator[dict[str, Column]]:
@@ -63,9 +59,11 @@ def read_batches(
 
     Each batch is what `parse_example` gives for ``batch_size`` records, in the order of the files
     and of the records in them; a batch may hold the end of one file and the start of the next. The
-    last one is smaller, or is left out with ``drop_remainder``. Without ``features`` they are
-    inferred from the first 1,000 records, which are then read twice. ``paths``, ``compression``,
-    ``verify`` and ``on_damage`` are those of `read_records`.
+    last one is smaller, or is left out with ``drop_remainder``. ``features`` and ``strict`` are
+    those of `parse_example`. Without ``features`` they are those of the manifest, or else are
+    inferred from the first 1,000 records, which are then read twice; a feature that only later
+    records have is warned of, once. ``paths``, ``compression``, ``verify`` and ``on_damage`` are
+    those of `read_records`.
 
     The arrays of one batch may share memory with those of its neighbours' (never elements).
 
@@ -73,42 +71,20 @@ def read_batches(
     """
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size} must be at least 1")
-    if features is not None and not features:
-        raise ValueError("no features; name at least one, or leave them out to have them inferred")
+    check_given(features)
     files = expand_paths(paths)
     options = {"compression": compression, "verify": verify}
-    hint = ""
-    if features is None:
-        features = infer_from_files(files, {**options, "on_damage": on_damage})
-        hint = f" (features inferred from the first {INFER_RECORDS} records: pass features=)"
+    schema = Schema.find(
+        features,
+        files,
+        lambda: manifest_for(files, tolerant=on_damage != "raise"),
+        {**options, "on_damage": on_damage},
+        strict=strict,
+    )
     keep_freed_memory()
     blocks = _blocks(files, batch_size, on_damage=on_damage, **options)
-    tables = _decoded(blocks, features, hint)
+    tables = _decoded(blocks, schema)
     return _batches(tables, batch_size, drop_remainder=drop_remainder)
-
-
-def infer_from_files(files: list[str], options: dict[str, Any]) -> dict[str, FeatureSpec]:
-    """Infer features from the first `INFER_RECORDS` records of all files."""
-    if options["on_damage"] != "raise":
-        options["on_damage"] = _unheard
-    place: list[tuple[RecordBlock, int]] = []
-
-    def sample() -> Iterator[bytes]:
-        for file in files:
-            with RecordReader(file, **options) as reader:
-                for block in reader.blocks():
-                    for index, record in enumerate(block):
-                        place[:] = [(block, index)]
-                        yield record
-
-    try:
-        return infer_features(islice(sample(), INFER_RECORDS))
-    except ExampleError as error:
-        raise error_at(*place[0], f"{error.reason}; pass features=") from None
-
-
-def _unheard(damage: Damage) -> None:
-    """Leave it to the second reading to tell of damage."""
 
 
 def _blocks(
@@ -173,18 +149,19 @@ def _read_blocks(
 
 
 def _decoded(
-    blocks: Generator[RecordBlock, None, None], features: Mapping[str, FeatureSpec], hint: str
+    blocks: Generator[RecordBlock, None, None], schema: Schema
 ) -> Generator[Table, None, None]:
-    layouts = Layouts(list(features))
+    decoder = BlockDecoder(schema)
+    late = LateFeatures()
     with closing(blocks):
         for block in blocks:
-            if not features:
+            if not schema.features:
                 raise error_at(block, 0, "no feature in any of the first records; pass features=")
-            table, error = decode_up_to_error(block, features, layouts)
+            table, error, rows = decoder.decode(block)
+            late.warn({name: (block.path, block.number(row)) for name, row in rows.items()})
             if table is not None:
                 yield table
             if error is not None:
-                error.reason += hint
                 raise error
 
 
@@ -212,7 +189,7 @@ def _batches(
 def write_examples(
     path: PathOrFile,
     columns: Mapping[str, object],
-    features: Mapping[str, FeatureSpec] | None = None,
+    features: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> int:
     """Write columns to a file, one Example for each row, and return how many.
@@ -221,6 +198,7 @@ def write_examples(
     `RecordWriter`. The file is byte for byte what `encode_example` and `RecordWriter.write` make of
     the rows one by one.
     """
+    features = normalize_features(features) if features else None
     columns = known_columns(columns, features)
     rows = row_count(columns)
     kinds: dict[str, FirstRow | None] = {}

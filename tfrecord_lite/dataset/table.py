@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.columns import Values, decode_block
+from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.ragged import Ragged
+from tfrecord_lite.example.unknown import UnknownFeatures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.example.columns import Column
-    from tfrecord_lite.example.features import FeatureSpec
-    from tfrecord_lite.example.layouts import Layouts
     from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["Table", "decode_up_to_error", "part_of"]
+__all__ = ["BlockDecoder", "Decoded", "Table", "part_of"]
 
 
 class Table:
@@ -53,19 +52,40 @@ class Table:
         }
 
 
-def decode_up_to_error(
-    block: RecordBlock, features: Mapping[str, FeatureSpec], layouts: Layouts | None = None
-) -> tuple[Table | None, ExampleError | None]:
-    """Decode the records before the first that does not fit, and return its error."""
-    error = None
-    good = len(block)
-    while good:
-        try:
-            return Table(decode_block(block[:good], features, layouts), good), error
-        except ExampleError as found:
-            # The records before this one are good, or do not fit another feature.
-            error, good = found, (found.record or 0) - block.first_record
-    return None, error
+class Decoded(NamedTuple):
+    """The records of a block before the first that does not fit, and the error about that one.
+
+    ``late`` has the features, by name, that no record had from which the schema was inferred, with
+    the index in the block of the first record that has each.
+    """
+
+    table: Table | None
+    error: ExampleError | None
+    late: dict[str, int]
+
+
+class BlockDecoder:
+    """Decodes blocks that follow one another, by one schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._unknown = UnknownFeatures() if schema.inferred else None
+        self._layouts = Layouts(list(schema.features), self._unknown)
+
+    def decode(self, block: RecordBlock) -> Decoded:
+        """Decode the records up to the first that does not fit."""
+        features, _, _, strict = self._schema
+        table = error = None
+        good = len(block)
+        while good and table is None:
+            try:
+                columns = decode_block(block[:good], features, self._layouts, strict=strict)
+                table = Table(columns, good)
+            except ExampleError as found:
+                # The records before this one are good, or do not fit another feature.
+                self._schema.explain(found)
+                error, good = found, (found.record or 0) - block.first_record
+        return Decoded(table, error, self._unknown.take(good) if self._unknown else {})
 
 
 def part_of(column: Column | Values, begin: int, end: int) -> Column | Values:

@@ -8,6 +8,7 @@ from tfrecord_lite.example.batch import encode_examples
 from tfrecord_lite.example.columns import Column, parse_example, parse_single_example
 from tfrecord_lite.example.decode import Value, decode_example
 from tfrecord_lite.example.encode import encode_example
+from tfrecord_lite.example.feature_json import features_from_json, features_to_json
 from tfrecord_lite.example.features import (
     FeatureSpec,
     FixedLenFeature,
@@ -15,8 +16,6 @@ from tfrecord_lite.example.features import (
     RaggedFeature,
     RawFeature,
     VarLenFeature,
-    features_from_json,
-    features_to_json,
 )
 from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.ragged import Ragged, Sparse

@@ -21,6 +21,7 @@ from tfrecord_lite.example.column_payloads import FirstRow, Payloads, column_pay
 from tfrecord_lite.example.column_values import known_columns, row_count
 from tfrecord_lite.example.encode import entry_key, sorted_names
 from tfrecord_lite.example.kinds import BYTES_LIST
+from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.values import check_size
 from tfrecord_lite.example.varints import varint_sizes
@@ -32,13 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tfrecord_lite._types import Int64Array, Uint8Array
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["encode_examples", "encode_rows"]
 
 
 def encode_examples(
-    columns: Mapping[str, object], features: Mapping[str, FeatureSpec] | None = None
+    columns: Mapping[str, object], features: Mapping[str, Any] | None = None
 ) -> RecordBlock:
     r"""Encode a batch of columns: record i is `encode_example` of the i-th element of each.
 
@@ -60,7 +60,7 @@ def encode_examples(
 
 def encode_rows(
     columns: Mapping[str, object],
-    features: Mapping[str, FeatureSpec] | None,
+    features: Mapping[str, Any] | None,
     *,
     first_row: int = 0,
     kinds: dict[str, FirstRow | None] | None = None,
@@ -69,6 +69,7 @@ def encode_rows(
 
     ``kinds`` keeps the kind of each column from one part to the next.
     """
+    features = normalize_features(features) if features else None
     known = known_columns(columns, features)
     rows = row_count(known)
     kinds = {} if kinds is None else kinds

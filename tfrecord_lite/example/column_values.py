@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.encode import check_spec, sorted_names
+from tfrecord_lite.example.encode import sorted_names
 from tfrecord_lite.example.features import RawFeature
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged, checked
@@ -42,8 +42,6 @@ def known_columns(
     for name in sorted_names(columns):
         column = columns[name]
         spec = None if features is None else features.get(name)
-        if spec is not None:
-            check_spec(spec)
         try:
             known[name] = known_column(column, spec)
         except (ExampleError, TypeError) as error:

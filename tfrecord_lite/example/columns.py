@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.decode import as_bytes
 from tfrecord_lite.example.features import (
     FixedLenFeature,
     FixedLenSequenceFeature,
     RawFeature,
 )
+from tfrecord_lite.example.infer import infer_features
+from tfrecord_lite.example.normalize import normalize_features
+from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.spans import (
     BYTES,
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import FeaturesLike, Int64Array, Uint8Array
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.example.layouts import Layouts
 
@@ -49,6 +53,7 @@ __all__ = [
     "Decoder",
     "UnfitError",
     "Values",
+    "as_block",
     "decode_block",
     "parse_example",
     "parse_single_example",
@@ -63,43 +68,80 @@ PADDING: Final = {bytes: b"", np.float32: 0.0, np.int64: 0}
 
 
 def parse_example(
-    serialized: RecordBlock | Sequence[bytes], features: Mapping[str, FeatureSpec]
+    serialized: RecordBlock | Sequence[bytes],
+    features: FeaturesLike | None = None,
+    *,
+    strict: bool = True,
 ) -> dict[str, Column]:
     r"""Parse a batch of serialized Examples into columns, as ``tf.io.parse_example``.
+
+    ``features`` maps names to what is expected: to `FixedLenFeature` and the others, to those of
+    ``tf.io``, or to a plain type for one value a record (``int``, ``float``, ``bytes``, ``str``,
+    ``np.int64``, ``np.float32``). A list of names, or None for all there are, has them inferred
+    from these records, as by `infer_features`.
 
     With n Examples, `FixedLenFeature` and `RawFeature` give an array ``[n, *shape]``;
     `FixedLenSequenceFeature` one of ``[n, longest, *shape]``, padded; `VarLenFeature` and
     `RaggedFeature` a `Ragged` of n rows. dtypes are the features' own, object for bytes.
 
-    The bytes are read as protobuf reads them; then TensorFlow's rules for features apply. Raises
-    `ExampleError`, naming record and feature, for what is no Example, a missing feature without
-    default, another kind, or another number of values.
+    The bytes are read as `decode_example` reads them, with the same ``strict``; then TensorFlow's
+    rules for features apply. Raises `ExampleError`, naming record and feature, for what is no
+    Example, a missing feature without default, another kind, or another number of values; TypeError
+    and ValueError for features that are none.
 
     >>> example = b"\n\x11\n\x0f\n\x05label\x12\x06\x1a\x04\n\x02\x03\x04"
     >>> parse_example([example, example], {"label": FixedLenFeature([2], np.int64)})
     {'label': array([[3, 4],
            [3, 4]])}
     """
-    if not isinstance(serialized, RecordBlock):
-        serialized = RecordBlock.from_records(serialized)
+    block = as_block(serialized)
+
+    def infer() -> dict[str, FeatureSpec]:
+        return infer_features(block, strict=strict)
+
+    named = infer() if features is None else normalize_features(features, infer)
     return {
         name: values.padded() if isinstance(values, Values) else values
-        for name, values in decode_block(serialized, features).items()
+        for name, values in decode_block(block, named, strict=strict).items()
     }
 
 
-def parse_single_example(data: bytes, features: Mapping[str, FeatureSpec]) -> dict[str, Any]:
+def as_block(serialized: Any) -> RecordBlock:
+    """Return serialized records as a block; TypeError for what is no list of bytes."""
+    if isinstance(serialized, RecordBlock):
+        return serialized
+    if isinstance(serialized, (bytes, bytearray, memoryview, str)):
+        raise TypeError(
+            f"{quote(serialized)} is one record; pass a list of them, or use "
+            "parse_single_example (parse_single_sequence_example)"
+        )
+    try:
+        return RecordBlock.from_records(serialized)
+    except TypeError:
+        raise TypeError(
+            f"serialized records are a RecordBlock or a list of bytes, not {quote(serialized)}"
+        ) from None
+
+
+def parse_single_example(
+    data: bytes, features: FeaturesLike | None = None, *, strict: bool = True
+) -> dict[str, Any]:
     """Parse one serialized Example, as ``tf.io.parse_single_example``.
 
     As `parse_example`, without the first dimension: arrays ``[*shape]`` (a scalar for the shape
     ``()``), ``[length, *shape]`` for sequences, and ``[values]`` for `VarLenFeature` and
     `RaggedFeature`.
     """
-    return {name: column[0] for name, column in parse_example([data], features).items()}
+    columns = parse_example(RecordBlock.from_records([as_bytes(data)]), features, strict=strict)
+    return {name: column[0] for name, column in columns.items()}
 
 
 def decode_block(
-    block: RecordBlock, features: Mapping[str, FeatureSpec], layouts: Layouts | None = None
+    block: RecordBlock,
+    features: Mapping[str, FeatureSpec],
+    layouts: Layouts | None = None,
+    *,
+    strict: bool = True,
 ) -> dict[str, Column | Values]:
     """Decode a block; sequences stay `Values`: the batch decides how far they are padded.
 
@@ -107,13 +149,15 @@ def decode_block(
     """
     if not features:
         raise ValueError("no features; name at least one, or use decode_example for all there are")
-    buffer, spans = find_spans(block, list(features), layouts)
+    buffer, spans = find_spans(block, list(features), layouts, strict=strict)
     columns: dict[str, Column | Values] = {}
     for (name, feature), span in zip(features.items(), spans, strict=True):
         try:
             columns[name] = Decoder(buffer, span, feature).column()
         except UnfitError as unfit:
-            raise error_at(block, unfit.record, f"feature {name!r}: {unfit.reason}") from None
+            error = error_at(block, unfit.record, f"feature {name!r}: {unfit.reason}")
+            error.misfit = True
+            raise error from None
     return columns
 
 
@@ -236,9 +280,10 @@ class Decoder:
         if wrong.any():
             found = int(np.argmax(wrong))
             shape = getattr(self._feature, "shape", ())
-            raise UnfitError(
-                found, f"found {counts[found]} values, expected {count} for the shape {shape}"
-            )
+            reason = f"found {counts[found]} values, expected {count} for the shape {shape}"
+            if isinstance(self._feature, FixedLenFeature):
+                reason += "; RaggedFeature and VarLenFeature take any number"
+            raise UnfitError(found, reason)
 
     def _items(self, begin: Int64Array, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         """Copy one item of a dtype from each place, straight to ``[records, *shape]``."""

@@ -30,6 +30,7 @@ import numpy.typing as npt
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST
+from tfrecord_lite.example.other_messages import description_of, is_list_of_examples
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.varints import decode_varints
 from tfrecord_lite.example.wire import (
@@ -79,7 +80,7 @@ _FLOAT32: Final = np.dtype("<f4")
 _INT64: Final = np.dtype(np.int64)
 
 
-def decode_example(data: Buffer, *, strict: bool = False) -> dict[str, Value]:
+def decode_example(data: Buffer, *, strict: bool = True) -> dict[str, Value]:
     r"""Decode one serialized tf.train.Example into its features, by name.
 
     An int64_list is a one-dimensional int64 array, a float_list a one-dimensional float32 array, a
@@ -90,31 +91,44 @@ def decode_example(data: Buffer, *, strict: bool = False) -> dict[str, Value]:
     >>> decode_example(b"\n\x12\n\x10\n\x05label\x12\x07\x1a\x05\n\x03\x03\xac\x02")
     {'label': array([  3, 300])}
 
-    Raises ExampleError where protobuf raises DecodeError, and nowhere else; with ``strict`` also
-    for a field that an Example does not have, since a SequenceExample or a TensorBoard event
-    otherwise passes for an Example.
+    Raises ExampleError where protobuf raises DecodeError; and for a field at top level that an
+    Example does not have, since a SequenceExample, a TensorBoard event or an ExampleListWithContext
+    otherwise passes for an Example, without its contents. ``strict=False`` skips such fields, as
+    protobuf does.
     """
     data = as_bytes(data)
     features: dict[str, Value] = {}
+    try:
+        unknown = _decode_into(features, data)
+    except ExampleError as error:
+        error.reason += _resemblance(data)
+        raise
+    if strict and unknown is not None:
+        raise ExampleError(unknown + _resemblance(data))
+    if strict and features and is_list_of_examples(features):
+        raise ExampleError("not an Example" + _resemblance(data))
+    return features
+
+
+def _decode_into(features: dict[str, Value], data: bytes) -> str | None:
+    """Decode all Features messages of an Example; say what the first unknown field is."""
+    unknown = None
     at = 0
     for tag, start, stop in read_fields(data, [(0, len(data))], 0):
         if tag == _FEATURES:
             decode_features(data, start, stop, features)
-        elif strict:
-            raise ExampleError(_not_an_example(tag, at))
+        elif unknown is None:
+            unknown = (
+                f"byte {at}: unknown field {tag >> 3} at top level (wire type {tag & 7}), not an "
+                "Example's"
+            )
         at = stop
-    return features
+    return unknown
 
 
-def _not_an_example(tag: int, at: int) -> str:
-    found = (
-        f"byte {at}: unknown field {tag >> 3} at top level (wire type {tag & 7}), not an Example's"
-    )
-    if tag == 0x12:  # SequenceExample.feature_lists
-        return f"{found}; a SequenceExample? decode_sequence_example reads these"
-    if tag == 0x09:  # Event.wall_time
-        return f"{found}; a TensorBoard event begins like this"
-    return found
+def _resemblance(data: bytes) -> str:
+    kind = description_of(data)
+    return "" if kind is None else f"; it looks like {kind}"
 
 
 def as_bytes(data: Buffer) -> bytes:

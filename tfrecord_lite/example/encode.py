@@ -14,19 +14,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.features import (
-    FeatureSpec,
     FixedLenFeature,
     FixedLenSequenceFeature,
     RawFeature,
 )
 from tfrecord_lite.example.floats import as_float32
 from tfrecord_lite.example.kinds import FLOAT_LIST, KIND_NAMES, KINDS
+from tfrecord_lite.example.normalize import SPECS, as_feature, normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.values import (
     ENCODERS,
@@ -38,9 +38,11 @@ from tfrecord_lite.example.values import (
 )
 from tfrecord_lite.example.wire import varint
 
+if TYPE_CHECKING:
+    from tfrecord_lite.example.features import FeatureSpec
+
 __all__ = [
     "Parts",
-    "check_spec",
     "encode_as",
     "encode_example",
     "encode_features",
@@ -56,7 +58,7 @@ _ENTRY_HEADS: Final = tuple(bytes([0x0A, length]) for length in range(128))
 
 
 def encode_example(
-    mapping: Mapping[str, object], features: Mapping[str, FeatureSpec] | None = None
+    mapping: Mapping[str, object], features: Mapping[str, Any] | None = None
 ) -> bytes:
     r"""Encode features, by name, as one serialized tf.train.Example.
 
@@ -64,10 +66,11 @@ def encode_example(
     lists, tuples, and arrays of no or one dimension. None leaves the feature out. The features are
     in the order of the UTF-8 bytes of their names, so that the same input gives the same bytes.
 
-    ``features`` says more of some of them: the kind of an empty list, the shape of an array of
-    several dimensions (its elements are stored in C order), and with ``RawFeature`` that an array
-    goes in as its little-endian bytes. What does not fit it is refused; but where it says float32,
-    integers are taken too, and all numbers are rounded to float32, as TensorFlow's FloatList does.
+    ``features``, a mapping as `parse_example` takes it, says more of some of them: the kind of an
+    empty list, the shape of an array of several dimensions (its elements are stored in C order),
+    and with ``RawFeature`` that an array goes in as its little-endian bytes. What does not fit it
+    is refused; but where it says float32, integers are taken too, and all numbers are rounded to
+    float32, as TensorFlow's FloatList does.
 
     >>> encode_example({"label": 3})
     b'\n\x10\n\x0e\n\x05label\x12\x05\x1a\x03\n\x01\x03'
@@ -87,9 +90,11 @@ def encode_example(
 
 
 def encode_features(
-    mapping: Mapping[str, object], features: Mapping[str, FeatureSpec] | None = None
+    mapping: Mapping[str, object], features: Mapping[str, Any] | None = None
 ) -> tuple[Parts, int]:
     """Encode a Features message: bytes-like parts, to be joined, and their size together."""
+    if features is not None and type(features) is not dict and not isinstance(features, Mapping):
+        normalize_features(features)  # says what is wrong with it
     parts: Parts = []
     size = 0
     join = b"".join
@@ -102,7 +107,10 @@ def encode_features(
                 encode = ENCODERS.get(type(value)) or encoder_of(value)
                 head, run, run_size = encode(value)
             else:
-                head, run, run_size = encode_as(value, features[name])
+                spec = features[name]
+                if type(spec) not in SPECS:
+                    spec = as_feature(spec, name)
+                head, run, run_size = encode_as(value, spec)
         except ExampleError as error:
             raise ExampleError(f"feature {quote(name)}: {error.reason}") from None
         key = entry_key(name)
@@ -150,7 +158,6 @@ def entry_key(name: str) -> bytes:
 
 def encode_as(value: Any, spec: FeatureSpec) -> FeatureBytes:
     """Encode a value as the Feature that ``spec`` describes."""
-    check_spec(spec)
     if isinstance(spec, RawFeature):
         return encode_feature(_raw_bytes(value, spec))
     kind = KINDS[spec.dtype]
@@ -171,12 +178,6 @@ def encode_as(value: Any, spec: FeatureSpec) -> FeatureBytes:
             f"{quote(value)} makes {KIND_NAMES[found]}, not the {KIND_NAMES[kind]} of {quote(spec)}"
         )
     return encoded
-
-
-def check_spec(spec: object) -> None:
-    """Raise TypeError for what does not describe a feature."""
-    if not isinstance(spec, get_args(FeatureSpec)):
-        raise TypeError(f"{quote(spec)} does not describe a feature; FixedLenFeature and others do")
 
 
 def _check_shape(shape: tuple[int, ...], spec: Any) -> None:

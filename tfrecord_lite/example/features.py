@@ -5,33 +5,27 @@ The classes have the names, parameters and meanings of those in ``tf.io``; ``Raw
 
 from __future__ import annotations
 
-import base64
-import dataclasses
-import importlib
-import json
 import math
-import operator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
+    "DTYPES",
     "FeatureSpec",
     "FixedLenFeature",
     "FixedLenSequenceFeature",
     "RaggedFeature",
     "RawFeature",
     "VarLenFeature",
-    "features_from_json",
-    "features_to_json",
 ]
 
 # What an Example can hold, by every name that NumPy, TensorFlow and Python have for it.
-_DTYPES: Final[dict[str, type]] = {
+DTYPES: Final[dict[str, type]] = {
     "int64": np.int64,
     "int": np.int64,
     "float32": np.float32,
@@ -41,6 +35,10 @@ _DTYPES: Final[dict[str, type]] = {
     "string": bytes,
     "str": bytes,
 }
+# Protobuf's own limit, and so that of an Example; a value takes a byte at least.
+_MOST_BYTES: Final = 1 << 31
+# NumPy has at least 32, of which a batch and a sequence take one each.
+_MOST_DIMENSIONS: Final = 30
 _LARGEST_FLOAT32: Final = float(np.finfo(np.float32).max)
 
 
@@ -141,11 +139,15 @@ class RawFeature:
     dtype: Any
 
     def __post_init__(self) -> None:
+        if self.dtype is None:  # NumPy's float64
+            raise ValueError("dtype None; choose a numeric one")
         dtype = np.dtype(self.dtype)
         if dtype.hasobject or dtype.itemsize == 0:
             raise ValueError(f"dtype {dtype} has no fixed size in memory; choose a numeric one")
+        if dtype.subdtype is not None:
+            raise ValueError(f"dtype {dtype} has a shape of its own; put that into shape")
         object.__setattr__(self, "dtype", dtype.newbyteorder("<"))
-        object.__setattr__(self, "shape", _normal_shape(self.shape))
+        object.__setattr__(self, "shape", _normal_shape(self.shape, dtype.itemsize))
 
     @property
     def nbytes(self) -> int:
@@ -157,27 +159,33 @@ FeatureSpec: TypeAlias = (
     FixedLenFeature | VarLenFeature | FixedLenSequenceFeature | RaggedFeature | RawFeature
 )
 
-_CLASSES: Final[dict[str, type]] = {cls.__name__: cls for cls in get_args(FeatureSpec)}
-
 
 def _normalize(feature: Any) -> None:
     name = feature.dtype
     if not isinstance(name, str):
         name = getattr(name, "name", None) or getattr(name, "__name__", None)
-    if name not in _DTYPES:
+    if name not in DTYPES:
         raise ValueError(
             f"dtype {feature.dtype!r}: an Example has np.int64, np.float32 and bytes, no other; "
             "RawFeature reads an array of any dtype from a byte string"
         )
-    object.__setattr__(feature, "dtype", _DTYPES[name])
+    object.__setattr__(feature, "dtype", DTYPES[name])
     if hasattr(feature, "shape"):
         object.__setattr__(feature, "shape", _normal_shape(feature.shape))
 
 
-def _normal_shape(shape: Any) -> tuple[int, ...]:
-    sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+def _normal_shape(shape: Any, itemsize: int = 1) -> tuple[int, ...]:
+    try:
+        sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    except TypeError:
+        sizes = (None,)
     if not all(isinstance(size, (int, np.integer)) and size >= 0 for size in sizes):
         raise ValueError(f"shape {shape!r}: every size is an integer, 0 or more")
+    if len(sizes) > _MOST_DIMENSIONS:
+        raise ValueError(f"a shape of {len(sizes)} dimensions; at most {_MOST_DIMENSIONS}")
+    # NumPy refuses sizes that overflow even where another size is 0.
+    if math.prod(max(int(size), 1) for size in sizes) * itemsize > _MOST_BYTES:
+        raise ValueError(f"shape {shape!r}: more than the 2 GiB that a record can have")
     return tuple(int(size) for size in sizes)
 
 
@@ -198,92 +206,3 @@ def _default_values(value: Any, dtype: type) -> Iterator[int | float | bytes]:
         yield float(value)
     else:
         raise ValueError(f"default_value {value!r} does not fit the dtype {dtype.__name__}")
-
-
-def features_to_json(features: Mapping[str, FeatureSpec]) -> str:
-    """Write features, by name, as JSON that ``features_from_json`` reads.
-
-    A byte string is written in base64, and a float that is not finite as a string.
-
-    >>> print(features_to_json({"label": FixedLenFeature([], np.int64)}))
-    {
-      "label": {"class": "FixedLenFeature", "shape": [], "dtype": "int64", "default_value": null}
-    }
-    """
-    lines = []
-    for name, feature in features.items():
-        fields: dict[str, Any] = {"class": type(feature).__name__}
-        for field in dataclasses.fields(feature):
-            fields[field.name] = getattr(feature, field.name)
-        fields["dtype"] = _dtype_to_json(feature.dtype)
-        if fields.get("default_value") is not None:
-            fields["default_value"] = _default_to_json(fields["default_value"])
-        lines.append(f"\n  {json.dumps(name)}: {json.dumps(fields, allow_nan=False)}")
-    return "{" + ",".join(lines) + "\n}"
-
-
-# What Python and NumPy raise at text that is no JSON of features: of other types, of numbers beyond
-# a float, nested too deep, or naming a dtype that NumPy takes for Python.
-_NOT_FEATURES: Final = (
-    *(AttributeError, ImportError, KeyError, TypeError, ValueError),
-    *(OverflowError, RecursionError, SyntaxError),
-)
-
-
-def features_from_json(text: str) -> dict[str, FeatureSpec]:
-    """Read features that ``features_to_json`` wrote. Raises ValueError for anything else."""
-    features: dict[str, FeatureSpec] = {}
-    try:
-        for name, fields in json.loads(text).items():
-            cls = _CLASSES[fields.pop("class")]
-            fields["dtype"] = dtype = _dtype_from_json(fields["dtype"])
-            if fields.get("default_value") is not None:
-                fields["default_value"] = _default_from_json(fields["default_value"], dtype)
-            features[name] = cls(**fields)
-    except _NOT_FEATURES as error:
-        raise ValueError(f"not the JSON of features: {type(error).__name__}: {error}") from error
-    return features
-
-
-def _default_to_json(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_default_to_json(element) for element in value]
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return value if math.isfinite(value) else str(value)
-
-
-def _default_from_json(value: Any, dtype: Any) -> Any:
-    if isinstance(value, list):
-        return [_default_from_json(element, dtype) for element in value]
-    if dtype == "bytes":
-        return base64.b64decode(value, validate=True)
-    return float(value) if dtype == "float32" else operator.index(value)
-
-
-def _dtype_to_json(dtype: Any) -> Any:
-    if isinstance(dtype, type):
-        return dtype.__name__
-    if dtype.names is not None:
-        return np.lib.format.dtype_to_descr(dtype)
-    # bfloat16 and its like have a name, but their character code is that of any two bytes;
-    # a byte string of five has a code, but its name is none that NumPy reads.
-    return dtype.str if dtype.type in (np.bytes_, np.str_, np.void) else dtype.name
-
-
-def _dtype_from_json(dtype: Any) -> Any:
-    if not isinstance(dtype, str):
-        return np.lib.format.descr_to_dtype(_tuples(dtype))
-    if dtype not in _DTYPES:
-        try:
-            np.dtype(dtype)
-        except TypeError:
-            importlib.import_module("ml_dtypes")  # gives NumPy the names of its dtypes
-    return dtype
-
-
-def _tuples(descr: Any) -> Any:
-    """Make the description of a structured dtype, in JSON all lists, a list of tuples again."""
-    if not isinstance(descr, list):
-        return descr
-    return [(name, _tuples(dtype), *map(tuple, shape)) for name, dtype, *shape in descr]

@@ -7,28 +7,31 @@ eight, and those between.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from tfrecord_lite.example.words import BYTE, LOW, NOT_ASCII, Words, low_bytes, word_of
+from tfrecord_lite.example.words import BYTE, LOW, NOT_ASCII, Words, as_words, low_bytes, word_of
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tfrecord_lite._types import Int64Array
 
-__all__ = ["KEY_HEAD", "Keys", "are_plain_keys"]
+__all__ = ["KEY_HEAD", "Keys", "are_plain_keys", "key_at"]
 
 KEY_HEAD = 2  # tag and size
 _LONGEST = 127  # bytes of a key whose size takes one byte
+_8: Final = np.uint64(8)
+_SHIFT: Final = np.uint64(29)
 _IN_WORD = 5  # bytes of a key that is in a word together with both tags and its size
 
 
 class _Key:
     def __init__(self, key: bytes) -> None:
-        # A longer one is read record by record, and no pattern is that long.
-        pattern = bytes([0x0A, min(len(key), 0xFF)]) + key + b"\x12"
+        pattern = _pattern(key)
         self.mask = LOW[min(len(pattern), 8)]
         self.first = word_of(pattern[:8])
         places = [*range(8, len(pattern) - 8, 8), len(pattern) - 8] if len(pattern) > 8 else []
@@ -40,37 +43,117 @@ class _Key:
             (words[entry + at] == word).all() for at, word in self.rest
         )
 
+    def rows(self, words: Words, entry: Int64Array, first: Words) -> Int64Array:
+        """Return which entries have this key."""
+        rows = np.flatnonzero(first & self.mask == self.first)
+        for at, word in self.rest:
+            rows = rows[words[entry[rows] + at] == word]
+        return rows
+
+
+def _pattern(key: bytes) -> bytes:
+    """Return an entry's bytes up to the tag of its value.
+
+    A key whose size takes two bytes is read record by record, and has no pattern that any has.
+    """
+    return bytes([0x0A, min(len(key), 0xFF)]) + key + b"\x12"
+
 
 class Keys:
     """The names that are looked for, and the order in which they come as a rule."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._keys = [_Key(name.encode()) for name in names]
+        encoded = [name.encode() for name in names]
+        self._keys = [_Key(name) for name in encoded]
+        self._numbers = {name: number for number, name in enumerate(encoded)}
         self._next = 0
 
-    def find(
-        self, words: Words, entry: Int64Array, first: Words
-    ) -> Iterator[tuple[int, Int64Array | None]]:
-        """Yield each name that stands at some of the entries: its number, and at which.
+    @cached_property
+    def _table(self) -> _Table:
+        return _Table(self._numbers)
 
-        None stands for all of the entries. ``first`` is the words there.
+    def find(self, words: Words, entry: Int64Array, first: Words) -> int | Int64Array:
+        """Return the number of the name that stands at each entry, -1 where it is none of these.
+
+        One number stands for all of the entries. ``first`` is the words there.
         """
+        if not self._keys:
+            return -1
         # Mostly all records have the same feature here, and it is the one behind the last.
-        for turn in range(len(self._keys)):
-            index = (self._next + turn) % len(self._keys)
-            key = self._keys[index]
-            if key.is_everywhere(words, entry[:1], first[:1]):
-                if key.is_everywhere(words, entry, first):
-                    self._next = index + 1
-                    yield index, None
-                    return
-                break
-        for index, key in enumerate(self._keys):
-            rows = np.flatnonzero(first & key.mask == key.first)
-            for at, word in key.rest:
-                rows = rows[words[entry[rows] + at] == word]
-            if len(rows):
-                yield index, rows
+        number = self._next % len(self._keys)
+        if not self._keys[number].is_everywhere(words, entry[:1], first[:1]):
+            number = self._numbers.get(key_at(words, int(entry[0])), -1)
+        if number >= 0 and self._keys[number].is_everywhere(words, entry, first):
+            self._next = number + 1
+            return number
+        if len(self._keys) > thresholds.compared_names:
+            return self._table.find(words, entry, first)
+        found = np.full(len(entry), -1)
+        for number, key in enumerate(self._keys):
+            found[key.rows(words, entry, first)] = number
+        return found
+
+
+def key_at(words: Words, entry: int) -> bytes:
+    """Return the key of an entry, of up to 127 bytes."""
+    size = int(words[entry]) >> 8 & 0xFF
+    begin = entry + KEY_HEAD
+    return bytes(words[begin : begin + size : 8].tobytes()[:size])
+
+
+class _Table:
+    """Many names, found all at once: by a hash of their entries' first bytes, and then compared."""
+
+    def __init__(self, numbers: Mapping[bytes, int]) -> None:
+        names = [name for name in numbers if len(name) <= _LONGEST]
+        patterns = [_pattern(name) + bytes(8) for name in names]
+        ends = np.cumsum([len(pattern) for pattern in patterns])
+        self._words = as_words(np.frombuffer(b"".join(patterns), np.uint8))
+        size = np.array([len(name) for name in names], np.int64)
+        begin = ends - size - (len(_pattern(b"")) + 8)
+        self._longest = int(size.max(initial=0))
+        self._factor = np.uint64(0x9E3779B97F4A7C15)
+        hashes = self._hashes(self._words, begin, size)
+        while len(np.unique(hashes)) < len(hashes):
+            self._factor += np.uint64(2)
+            hashes = self._hashes(self._words, begin, size)
+        order = np.argsort(hashes)
+        self._sorted = hashes[order]
+        self._begin = begin[order]
+        self._number = np.array([numbers[name] for name in names], np.int64)[order]
+
+    def find(self, words: Words, entry: Int64Array, first: Words) -> Int64Array:
+        """Return the number of the name at each entry, -1 where it is none."""
+        found = np.full(len(entry), -1)
+        size = (first >> _8 & BYTE).astype(np.int64)
+        rows = np.flatnonzero(size <= self._longest)
+        if not len(self._number) or not len(rows):
+            return found
+        entry, size = entry[rows], size[rows]
+        hashes = self._hashes(words, entry, size)
+        place: Any = np.searchsorted(self._sorted, hashes)
+        np.minimum(place, len(self._sorted) - 1, out=place)
+        begin = self._begin[place]
+        same = self._sorted[place] == hashes
+        for at, left, mask in self._parts(size):
+            theirs = words[entry[left] + at] ^ self._words[begin[left] + at]
+            same[left] &= theirs & mask == np.uint64(0)
+        found[rows[same]] = self._number[place[same]]
+        return found
+
+    def _hashes(self, words: Words, entry: Int64Array, size: Int64Array) -> Words:
+        hashes = np.zeros(len(entry), np.uint64)
+        for at, left, mask in self._parts(size):
+            mixed = (hashes[left] ^ (words[entry[left] + at] & mask)) * self._factor
+            hashes[left] = mixed ^ mixed >> _SHIFT
+        return hashes
+
+    def _parts(self, size: Int64Array) -> Iterator[tuple[int, Any, Words]]:
+        """Yield where the words of patterns are, in which rows, and which of their bytes count."""
+        size = size + len(_pattern(b""))
+        for at in range(0, self._longest + len(_pattern(b"")), 8):
+            left = np.flatnonzero(size > at)
+            yield at, left, low_bytes(size[left] - at)
 
 
 def are_plain_keys(words: Words, entry: Int64Array) -> Any:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite.example.unknown import UnknownFeatures
     from tfrecord_lite.example.words import Words
 
 __all__ = ["Layouts"]
@@ -58,6 +59,8 @@ class _Layout:
             mask[place.begin : place.end] = 0x80 if place.kind == INT64_LIST else 0
         nowhere = _Place(MISSING, 0, 0)
         self.places = [places.get(name, nowhere) for name in names]
+        others = places.keys() - set(names)
+        self.others = [key.decode() for key in others if places[key].kind != MISSING]
         self._segments = list(_segments(np.frombuffer(record, np.uint8), mask))
 
     def has(self, buffer: Uint8Array, starts: Int64Array) -> npt.NDArray[np.bool_]:
@@ -137,8 +140,10 @@ def _segments(record: Uint8Array, mask: Uint8Array) -> Iterator[_Segment]:
 class Layouts:
     """The layouts seen so far of records in which the features of these names are looked for."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], unknown: UnknownFeatures | None = None) -> None:
         self._names = [name.encode() for name in names]
+        self.unknown = unknown
+        """Where features are noted that have none of the names."""
         self._known: dict[int, _OfLength] = {}
 
     def place(
@@ -162,7 +167,7 @@ class Layouts:
             ):
                 self._known[length] = _OfLength(length, self._names)
             known = self._known.get(length)
-            others.append(known.place(buffer, starts, rows, found) if known else rows)
+            others.append(known.place(buffer, starts, rows, found, self.unknown) if known else rows)
         return np.concatenate(others)
 
 
@@ -181,6 +186,7 @@ class _OfLength:
         starts: Int64Array,
         rows: Int64Array,
         found: npt.NDArray[np.int64],
+        unknown: UnknownFeatures | None,
     ) -> Int64Array:
         left = rows
         index = 0
@@ -194,6 +200,9 @@ class _OfLength:
                 # Hardly another record is like it: the next one would teach as little.
                 self._gave_up = True
             _fill(found, layout.places, left[right], starts)
+            if unknown is not None and right.any():
+                for name in layout.others:
+                    unknown.add(name, int(left[right].min()))
             left = left[~right]
             index += 1
         return left

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.columns import PADDING, Decoder, UnfitError
+from tfrecord_lite.example.columns import PADDING, Decoder, UnfitError, as_block
+from tfrecord_lite.example.decode import as_bytes
 from tfrecord_lite.example.features import (
     FixedLenFeature,
     FixedLenSequenceFeature,
@@ -23,6 +24,7 @@ from tfrecord_lite.example.features import (
     RawFeature,
     VarLenFeature,
 )
+from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.sequence import decode_sequence_example
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import FeaturesLike, Int64Array, Uint8Array
     from tfrecord_lite.example.columns import Column
     from tfrecord_lite.example.decode import Value
     from tfrecord_lite.example.features import FeatureSpec
@@ -49,8 +51,8 @@ _Decoded: TypeAlias = "tuple[dict[str, Value], dict[str, list[Value]]]"
 
 def parse_sequence_example(
     serialized: RecordBlock | Sequence[bytes],
-    context_features: Mapping[str, FeatureSpec] | None = None,
-    sequence_features: Mapping[str, FeatureSpec] | None = None,
+    context_features: FeaturesLike | None = None,
+    sequence_features: FeaturesLike | None = None,
 ) -> tuple[dict[str, Column], dict[str, Column], dict[str, Int64Array]]:
     r"""Parse a batch of serialized SequenceExamples, as ``tf.io.parse_sequence_example``.
 
@@ -73,9 +75,8 @@ def parse_sequence_example(
     sequence_features = _checked(sequence_features, _LISTS, "sequence_features")
     if not context_features and not sequence_features:
         raise ValueError("no features; name at least one in context_features or sequence_features")
-    if not isinstance(serialized, RecordBlock):
-        serialized = RecordBlock.from_records(serialized)
-    records = _decode(serialized)
+    block = as_block(serialized)
+    records = _decode(block)
     try:
         context = {
             name: _context_column([context for context, _ in records], name, feature)
@@ -89,21 +90,23 @@ def parse_sequence_example(
             if isinstance(feature, FixedLenSequenceFeature):
                 lengths[name] = steps
     except UnfitError as unfit:
-        raise error_at(serialized, unfit.record, unfit.reason) from None
+        raise error_at(block, unfit.record, unfit.reason) from None
     return context, lists, lengths
 
 
 def parse_single_sequence_example(
     data: bytes,
-    context_features: Mapping[str, FeatureSpec] | None = None,
-    sequence_features: Mapping[str, FeatureSpec] | None = None,
+    context_features: FeaturesLike | None = None,
+    sequence_features: FeaturesLike | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Parse one serialized SequenceExample, as ``tf.io.parse_single_sequence_example``.
 
     Returns the context and the feature lists of `parse_sequence_example`, without the first
     dimension: for a feature list an array ``[steps, *shape]`` or a `Ragged` of steps.
     """
-    context, lists, _ = parse_sequence_example([data], context_features, sequence_features)
+    context, lists, _ = parse_sequence_example(
+        [as_bytes(data)], context_features, sequence_features
+    )
     return (
         {name: column[0] for name, column in context.items()},
         {name: column[0] for name, column in lists.items()},
@@ -111,9 +114,12 @@ def parse_single_sequence_example(
 
 
 def _checked(
-    features: Mapping[str, FeatureSpec] | None, classes: tuple[type, ...], parameter: str
+    features: FeaturesLike | None, classes: tuple[type, ...], parameter: str
 ) -> Mapping[str, Any]:
-    for name, feature in (features or {}).items():
+    if features is None or features == {}:
+        return {}
+    named = normalize_features(features, parameter=parameter)
+    for name, feature in named.items():
         if not isinstance(feature, classes):
             raise ValueError(  # noqa: TRY004 - as TensorFlow
                 f"{parameter}[{name!r}] is a {type(feature).__name__}; it takes "
@@ -123,7 +129,7 @@ def _checked(
             raise ValueError(
                 f"{parameter}[{name!r}] has a default_value, which feature lists do not take"
             )
-    return features or {}
+    return named
 
 
 def _decode(block: RecordBlock) -> list[_Decoded]:

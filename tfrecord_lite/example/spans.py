@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite.example.unknown import UnknownFeatures
 
 __all__ = [
     "BYTES",
@@ -75,25 +76,32 @@ class Spans(NamedTuple):
 
 
 def find_spans(
-    block: RecordBlock, names: Sequence[str], layouts: Layouts | None = None
+    block: RecordBlock,
+    names: Sequence[str],
+    layouts: Layouts | None = None,
+    *,
+    strict: bool = True,
 ) -> tuple[Uint8Array, list[Spans]]:
     """Find the values of the features with these names in each record.
 
     Returns a buffer and for each name its `Spans` there. Every record is read as protobuf reads it:
     of equal keys the last counts, and a record that protobuf refuses raises `ExampleError`, with
     its place, whichever feature of it is malformed. ``layouts``, made of the same names, remembers
-    the layouts of blocks seen before.
+    the layouts of blocks seen before; ``strict`` is that of `decode_example`.
     """
     buffer, starts, lengths = block.buffer, block.starts, block.lengths
     last = int((starts + lengths).max(initial=0))
     if last + SLACK_BYTES > len(buffer):
         buffer = np.concatenate([buffer, np.zeros(SLACK_BYTES, np.uint8)])
     found = np.zeros((len(names), 3, len(starts)), np.int64)
-    rest = (layouts or Layouts(names)).place(buffer, starts, lengths, found)
-    irregular = _walk(buffer, block, names, found, rest)
+    layouts = layouts or Layouts(names)
+    rest = layouts.place(buffer, starts, lengths, found)
+    irregular = _walk(buffer, block, names, found, rest, layouts.unknown)
     spans = [Spans(*columns) for columns in found]
     if len(irregular):
-        buffer = _read_one_by_one(block, buffer, irregular, names, spans)
+        buffer = _read_one_by_one(
+            block, buffer, irregular, names, spans, layouts.unknown, strict=strict
+        )
     return buffer, spans
 
 
@@ -103,11 +111,12 @@ def _walk(
     names: Sequence[str],
     found: npt.NDArray[np.int64],
     lane: Int64Array,
+    unknown: UnknownFeatures | None = None,
 ) -> Int64Array:
     """Walk some records of a block; return those that must be read one by one."""
     if not len(lane):
         return lane
-    walk = _Walk(buffer, lane, block.starts[lane], block.lengths[lane], names, found)
+    walk = _Walk(buffer, lane, block.starts[lane], block.lengths[lane], names, found, unknown)
     walk.enter()
     large = int(block.lengths[lane].sum()) > thresholds.walked_large_record_bytes * len(lane)
     entries = 0
@@ -136,11 +145,13 @@ class _Walk:
         lengths: Int64Array,
         names: Sequence[str],
         found: npt.NDArray[np.int64],
+        unknown: UnknownFeatures | None,
     ) -> None:
         self._buffer = buffer
         self._words: Words = as_words(buffer)
         self._keys = Keys(names)
         self._found = found
+        self._unknown = unknown
         self.irregular: list[Int64Array] = [np.empty(0, np.int64)]
         self._unread: list[tuple[Int64Array, Int64Array, Int64Array]] = []
         self.lane = lane
@@ -205,6 +216,9 @@ class _Walk:
         other = self._store(entry, first, (kind, begin, end))
         if len(other):
             good[other] &= are_plain_keys(self._words, entry[other])
+            if self._unknown is not None:
+                new = other[good[other] & (kind[other] != MISSING)]
+                self._unknown.add_entries(self._words, entry[new], first[new], self.lane[new])
             check = other[(kind[other] == INT64) & (end[other] - begin[other] > MAX_VARINT_BYTES)]
             if len(check):
                 self._unread.append((self.lane[check], begin[check], end[check]))
@@ -228,20 +242,23 @@ class _Walk:
 
     def _store(self, entry: Int64Array, first: Words, spans: tuple[Int64Array, ...]) -> Int64Array:
         """Store the spans by the names that the keys are; return the rows with none of these."""
-        wanted = np.zeros(len(entry), np.bool_)
-        for index, rows in self._keys.find(self._words, entry, first):
-            if rows is not None:
-                lane = self.lane[rows]
-                for row, column in zip(self._found[index], spans, strict=True):
-                    row[lane] = column[rows]
-                wanted[rows] = True
-                continue
+        number = self._keys.find(self._words, entry, first)
+        if isinstance(number, int):
+            if number < 0:
+                return np.arange(len(entry))
             # As many records as there are, are not yet all of them in their order.
             every = self._ascending and len(entry) == self._found.shape[2]
-            for row, column in zip(self._found[index], spans, strict=True):
+            for row, column in zip(self._found[number], spans, strict=True):
                 row[slice(None) if every else self.lane] = column
             return np.empty(0, np.int64)
-        return np.flatnonzero(~wanted)
+        rows = np.flatnonzero(number >= 0)
+        _, columns, records = self._found.shape
+        flat = self._found.reshape(-1)
+        place = number[rows] * (columns * records) + self.lane[rows]
+        for column in spans:
+            flat[place] = column[rows]
+            place += records
+        return np.flatnonzero(number < 0)
 
     def unreadable_runs(self) -> Int64Array:
         """Return the records with an integer of over ten bytes in a feature nobody asked for."""
@@ -280,15 +297,20 @@ def _read_one_by_one(
     irregular: Int64Array,
     names: Sequence[str],
     spans: list[Spans],
+    unknown: UnknownFeatures | None,
+    *,
+    strict: bool,
 ) -> Uint8Array:
     """Decode irregular records, lay their values down behind the buffer, and correct the spans."""
     pieces: list[bytes] = []
     at = len(buffer)
     for index in irregular.tolist():
         try:
-            values = decode_example(block[index])
+            values = decode_example(block[index], strict=strict)
         except ExampleError as error:
             raise error_at(block, index, error.reason) from None
+        if unknown is not None:
+            unknown.add_record(values, set(names), index)
         for name, (kinds, begins, ends) in zip(names, spans, strict=True):
             kind, payload = plain_form(values.get(name))
             pieces.append(payload)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,12 @@ import numpy as np
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.columns import decode_block
 from tfrecord_lite.example.decode import decode_example
-from tfrecord_lite.example.features import features_from_json
+from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.layouts import Layouts
+from tfrecord_lite.example.normalize import check_given, normalize_features, select_features
 from tfrecord_lite.example.spans import _walk
+from tfrecord_lite.example.unknown import UnknownFeatures
 from tfrecord_lite.integrity.oddities import tensorflow_difference
 from tfrecord_lite.integrity.report import Fault
 from tfrecord_lite.records.framing import SLACK_BYTES
@@ -23,9 +26,10 @@ from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from tfrecord_lite._types import CompressionOrAuto, Int64Array
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Int64Array
+    from tfrecord_lite.dataset.shards.manifest import Manifest
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.integrity.inventory import Inventory
@@ -42,46 +46,64 @@ _INFERRED = f"; features inferred from the first {_INFER_RECORDS:,} records"
 
 
 class _Expected:
-    """What is expected of the records of some files: features, and where these were told."""
+    """What is expected of the records of some files: features, and where these were told.
 
-    def __init__(self, features: Mapping[str, FeatureSpec], told: str = "") -> None:
+    Where they were ``inferred``, it is noted which others there are.
+    """
+
+    def __init__(
+        self, features: Mapping[str, FeatureSpec], told: str = "", *, inferred: bool = False
+    ) -> None:
         self.features = features
         self.told = told
-        self.layouts = Layouts(list(features))
+        self.unknown = UnknownFeatures() if inferred else None
+        self.layouts = Layouts(list(features), self.unknown)
 
 
 class Payloads:
     """A check of what is in records. Picklable."""
 
-    def __init__(self, given: _Expected | None, of_files: dict[str, _Expected]) -> None:
+    def __init__(
+        self,
+        given: _Expected | None,
+        of_files: dict[str, _Expected],
+        names: Sequence[str] | None,
+        *,
+        strict: bool,
+    ) -> None:
         self._given = given
         self._of_files = of_files
+        self._names = names
+        self._strict = strict
 
     @classmethod
     def of(
         cls,
         inventory: Inventory,
-        features: Mapping[str, FeatureSpec] | None,
+        features: FeaturesLike | None,
         compression: CompressionOrAuto,
+        *,
+        strict: bool,
     ) -> Payloads:
         """Find out which features to expect: those given, in a manifest, or in the first records.
 
         A manifest whose features are none is a fault, which the inventory gets.
         """
-        if features is not None:
-            return cls(_Expected(features), {})
+        check_given(features)
+        if isinstance(features, Mapping):
+            return cls(_Expected(normalize_features(features)), {}, None, strict=strict)
+        names = None if features is None else list(features)
         of_sets: dict[str, _Expected | None] = {}
         expected: dict[str, _Expected] = {}
         for file, entries in inventory.entries.items():
             manifest = entries[0][0]
             if manifest.path not in of_sets:
                 of_sets[manifest.path] = None
-                try:
-                    if manifest.features is not None:
-                        spec = features_from_json(manifest.features)
-                        of_sets[manifest.path] = _Expected(spec, f"; features of {manifest.path}")
-                except ValueError as error:
-                    inventory.add_fault(Fault(manifest.path, "manifest", f"its features: {error}"))
+                spec = _features_of(manifest, inventory)
+                if spec is not None:
+                    if names is not None:
+                        spec = select_features(spec, names)
+                    of_sets[manifest.path] = _Expected(spec, f"; features of {manifest.path}")
             found = of_sets[manifest.path]
             if found is not None:
                 expected[file] = found
@@ -92,9 +114,9 @@ class Payloads:
             if isinstance(file, str) and file not in expected and os.path.isfile(file)
         ]
         if rest:
-            inferred = _inferred(_first_records(rest, compression))
+            inferred = _inferred(_first_records(rest, compression), names)
             expected.update(dict.fromkeys(rest, inferred))
-        return cls(None, expected)
+        return cls(None, expected, names, strict=strict)
 
     def check(self, block: RecordBlock, report: FileReport) -> None:
         """Look at the records of a block, and note in the report what is wrong with them."""
@@ -102,14 +124,23 @@ class Payloads:
             return
         expected = self._given or self._of_files.get(report.path)
         if expected is None:
-            expected = self._of_files[report.path] = _inferred(block)
+            expected = self._of_files[report.path] = _inferred(block, self._names)
         found: dict[int, tuple[str, str]] = {}
-        for index, reason in _misfits(block, expected):
-            found[index] = "features", reason + expected.told
         for index in _irregular(block, expected).tolist():
-            judgement = _judge(block[index])
+            judgement = _judge(block[index], strict=self._strict)
             if judgement is not None:
                 found[index] = judgement
+            elif expected.unknown is not None:
+                values = decode_example(block[index], strict=False)
+                expected.unknown.add_record(values, expected.features.keys(), index)
+        if expected.unknown is not None:
+            for name, row in sorted(expected.unknown.take(len(block)).items()):
+                report.late_features.setdefault(name, block.number(row))
+        for index, reason in _misfits(block, expected):
+            found.setdefault(index, ("features", reason + expected.told))
+        if expected.unknown is not None:
+            # What was noted of halves of the block.
+            expected.unknown.take(0)
         for index, (kind, reason) in sorted(found.items()):
             number, offset = block.number(index), block.offset(index)
             report.add_fault(Fault(report.path, kind, reason, number, offset))
@@ -129,13 +160,24 @@ def _unheard(damage: Damage) -> None:
     """Leave it to the check itself to tell of damage."""
 
 
-def _inferred(records: Iterable[bytes]) -> _Expected:
+def _features_of(manifest: Manifest, inventory: Inventory) -> Mapping[str, FeatureSpec] | None:
+    """Return the features in a manifest; where they are invalid, that is a fault of it."""
+    if manifest.features is None:
+        return None
+    try:
+        return features_from_json(manifest.features)
+    except ValueError as error:
+        inventory.add_fault(Fault(manifest.path, "manifest", f"its features: {error}"))
+        return None
+
+
+def _inferred(records: Iterable[bytes], names: Sequence[str] | None) -> _Expected:
     """Infer features from records of which some may be no Examples, or disagree with others."""
     dtypes: dict[str, Any] = {}
     agreeing = []
     for record in islice(records, _INFER_RECORDS):
         try:
-            example = decode_example(record, strict=True)
+            example = decode_example(record)
         except ExampleError:
             continue
         found = {
@@ -146,7 +188,10 @@ def _inferred(records: Iterable[bytes]) -> _Expected:
         if all(dtypes.get(name, dtype) is dtype for name, dtype in found.items()):
             dtypes.update(found)
             agreeing.append(record)
-    return _Expected(infer_features(agreeing), _INFERRED)
+    features = infer_features(agreeing)
+    if names is not None:
+        features = select_features(features, names)
+    return _Expected(features, _INFERRED, inferred=names is None)
 
 
 def _misfits(block: RecordBlock, expected: _Expected) -> Iterator[tuple[int, str]]:
@@ -157,7 +202,8 @@ def _misfits(block: RecordBlock, expected: _Expected) -> Iterator[tuple[int, str
     while ranges:
         begin, end = ranges.pop()
         try:
-            decode_block(block[begin:end], expected.features, expected.layouts)
+            # Whether it is an Example is for `_judge` to say.
+            decode_block(block[begin:end], expected.features, expected.layouts, strict=False)
         except ExampleError as error:
             if end - begin == 1:
                 yield begin, error.reason
@@ -166,10 +212,10 @@ def _misfits(block: RecordBlock, expected: _Expected) -> Iterator[tuple[int, str
                 ranges += [(middle, end), (begin, middle)]
 
 
-def _judge(data: bytes) -> tuple[str, str] | None:
+def _judge(data: bytes, *, strict: bool) -> tuple[str, str] | None:
     """Say what is odd about a record, if anything is."""
     try:
-        decode_example(data, strict=True)
+        decode_example(data, strict=strict)
     except ExampleError as error:
         return "example", error.reason
     difference = tensorflow_difference(data)
@@ -185,7 +231,7 @@ def _irregular(block: RecordBlock, expected: _Expected) -> Int64Array:
         buffer = np.concatenate([buffer, np.zeros(SLACK_BYTES, np.uint8)])
     found = np.zeros((len(names), 3, len(starts)), np.int64)
     lane = expected.layouts.place(buffer, starts, lengths, found)
-    odd = _walk(buffer, block, names, found, lane)
+    odd = _walk(buffer, block, names, found, lane, expected.unknown)
     # A feature of no kind is plain, unless its name comes twice.
     begin = int(starts[0])
     data = buffer[begin:end]

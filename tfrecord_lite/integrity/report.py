@@ -39,6 +39,10 @@ class FileReport:
     ``regions`` and have ``damaged_bytes`` in all. The regions and ``raw_bytes`` together are the
     whole (uncompressed) file. ``faults`` lists what else is wrong, ``fault_count`` in all. After
     100,000 entries a list is full. Where the file could not be read, ``error`` says why.
+
+    ``late_features`` is no fault: it has the features, by name, that are in none of the records
+    from which the expected features were inferred, and the number of the first record with each; up
+    to 100.
     """
 
     path: str
@@ -50,6 +54,7 @@ class FileReport:
     faults: list[Fault] = field(default_factory=list)
     fault_count: int = 0
     error: OSError | None = None
+    late_features: dict[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

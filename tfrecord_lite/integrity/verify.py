@@ -13,11 +13,10 @@ from tfrecord_lite.integrity.schedule import Schedule
 from tfrecord_lite.records.compression import codec_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
-    from tfrecord_lite._types import CompressionOrAuto, Path, PathOrFile
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path, PathOrFile
     from tfrecord_lite.dataset.shards.manifest import Manifest, ManifestEntry
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["verify"]
 
@@ -27,7 +26,8 @@ def verify(
     *,
     manifest: Manifest | Path | Literal["auto"] | None = "auto",
     examples: bool = False,
-    features: Mapping[str, FeatureSpec] | None = None,
+    features: FeaturesLike | None = None,
+    strict: bool = True,
     compression: CompressionOrAuto = "auto",
     workers: int | None = None,
     progress: Callable[[str, int], object] | None = None,
@@ -44,6 +44,7 @@ def verify(
     or its path, or None. With ``examples`` each record is decoded too, and named where it is no
     Example, where it does not have the ``features`` (left out: those in the manifest, or else those
     that the first records have), or where TensorFlow would read something else in it than protobuf.
+    ``features`` and ``strict`` are those of `read_batches`.
 
     ``workers`` is how many processes share the work; left out, large files and many files are
     spread over all cores, by threads or by processes, whichever is faster. ``progress`` is called
@@ -68,7 +69,7 @@ def verify(
     inventory = Inventory.take(paths, manifest)
     payloads = None
     if examples:
-        payloads = Payloads.of(inventory, features, compression)
+        payloads = Payloads.of(inventory, features, compression, strict=strict)
     elif features is not None:
         raise ValueError("features are for examples=True; records are not decoded without")
     checker = Checker(compression, payloads, progress)

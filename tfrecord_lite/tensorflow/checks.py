@@ -16,8 +16,10 @@ from tfrecord_lite.errors import CompressionError, TFRecordError
 from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.tensorflow.calls import ends_with_python
 from tfrecord_lite.tensorflow.stretches import front, landmarks_of
+from tfrecord_lite.tensorflow.strictness import require_examples, require_examples_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,34 +61,37 @@ def find_fronts(records: RecordSet, codecs: list[Codec]) -> list[Landmarks]:
 
 
 def check_files(
-    records: RecordSet, codecs: list[Codec], start: int, batch_size: int
+    records: RecordSet, codecs: list[Codec], start: int, batch_size: int, *, strict: bool
 ) -> list[Landmarks]:
     """Look through all files; note how many records they have, return where these can be read from.
 
     Batches are likely to be wanted from the record ``start`` on.
 
-    Of a plain file the headers of all records are looked at, and blocked gzip is read to its end;
-    and a compressed file that the manifest has is compared with its checksum there. Streams are not
+    Of a plain file the headers of all records are looked at, and blocked gzip is read to its end,
+    ``strict``ly if so: then a record with fields beside its features is refused.
+    A compressed file that the manifest has is compared with its checksum there. Streams are not
     inflated, so of one without manifest nothing is known.
 
-    Raises what `RecordReader` raises, with file, record and offset, and `TFRecordError` for a file
-    that is not the one in the manifest.
+    Raises what `RecordReader` and `decode_example` raise, with file, record and offset, and
+    `TFRecordError` for a file that is not the one in the manifest.
     """
     manifest, entries = records.manifest, _entries(records)
     landmarks = find_fronts(records, codecs)
-    found: dict[str, tuple[int, Landmarks] | None] = {}
+    found: dict[str, tuple[RecordIndex, Landmarks] | None] = {}
     base = 0
     for number, (file, codec) in enumerate(zip(records.files, codecs, strict=True)):
         entry = entries.get(os.path.basename(file))
-        if file not in found:
+        first_time = file not in found
+        if first_time:
             if entry is not None and codec is not None:
                 _compare_content(file, entry)
             first = start - base if start > base else (start - base) % batch_size
-            found[file] = _look_through(file, codec, first, batch_size)
+            found[file] = _look_through(file, codec, first, batch_size, strict=strict)
         look = found[file]
         if look is None:
             continue
-        count, landmarks[number] = look
+        index, landmarks[number] = look
+        count = len(index)
         base += count
         if manifest is not None and entry is not None and count != entry.records:
             raise TFRecordError(
@@ -94,11 +99,15 @@ def check_files(
                 "file, or it was written to since; write the set anew",
                 path=file,
             )
+        if first_time and strict and index.members is None:
+            require_examples(index)
         records.counts[number] = count
     return landmarks
 
 
-def look_again(records: RecordSet, codecs: list[Codec], landmarks: list[Landmarks]) -> None:
+def look_again(
+    records: RecordSet, codecs: list[Codec], landmarks: list[Landmarks], *, strict: bool
+) -> None:
     """See that the files are those that were looked through, or are as good.
 
     Raises `TFRecordError` for one that is not: records begin elsewhere, or are more, or fewer.
@@ -111,7 +120,7 @@ def look_again(records: RecordSet, codecs: list[Codec], landmarks: list[Landmark
         entry = _entries(records).get(os.path.basename(file))
         if entry is not None and codec is not None:
             _compare_content(file, entry)
-        index = _index(file, codec)
+        index = _index(file, codec, strict=strict)
         if index is None:
             return True
         marks = landmarks[number]
@@ -119,7 +128,11 @@ def look_again(records: RecordSet, codecs: list[Codec], landmarks: list[Landmark
             return len(index) == records.counts[number]
         if len(index) != records.counts[number] or index.bounds[-1] != marks.raw_bytes:
             return False
-        return bool((index.bounds[marks.records] == marks.offsets).all())
+        if not (index.bounds[marks.records] == marks.offsets).all():
+            return False
+        if strict:
+            require_examples(index)
+        return True
 
     records.look_again(accept)
 
@@ -160,19 +173,19 @@ def _compare_content(file: str, entry: ManifestEntry) -> None:
 
 
 def _look_through(
-    file: str, codec: Codec, first: int, batch_size: int
-) -> tuple[int, Landmarks] | None:
-    """Count a file's records and find its landmarks; None for a stream, which has no boundaries."""
-    index = _index(file, codec)
+    file: str, codec: Codec, first: int, batch_size: int, *, strict: bool
+) -> tuple[RecordIndex, Landmarks] | None:
+    """Index a file and find its landmarks; None for a stream, which has no boundaries."""
+    index = _index(file, codec, strict=strict)
     if index is None:
         return None
     if index.members is None:
-        return len(index), landmarks_of(index.bounds, first, batch_size)
-    return len(index), front(int(index.members.raw_offsets[-1]))
+        return index, landmarks_of(index.bounds, first, batch_size)
+    return index, front(int(index.members.raw_offsets[-1]))
 
 
-def _index(file: str, codec: Codec) -> RecordIndex | None:
-    """Index a file; None for a stream."""
+def _index(file: str, codec: Codec, *, strict: bool) -> RecordIndex | None:
+    """Index a file, and look at the records of blocked gzip; None for a stream."""
     try:
         # A sidecar is not believed: the file itself must be as it should.
         index = RecordIndex.build(file, compression=codec)
@@ -180,5 +193,9 @@ def _index(file: str, codec: Codec) -> RecordIndex | None:
         return None
     if index.members is not None:
         # TensorFlow compares nothing with what the members state, by which records are counted.
-        RecordIndex.build(file, compression=codec, verify=True)
+        with RecordReader(file, compression=codec) as reader:
+            for block in reader.blocks():
+                if strict:
+                    require_examples_in(block)
+                reader.recycle(block)
     return index

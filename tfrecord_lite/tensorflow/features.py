@@ -20,6 +20,7 @@ from tfrecord_lite.example.features import (
     RawFeature,
     VarLenFeature,
 )
+from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
 
 if TYPE_CHECKING:
@@ -53,16 +54,9 @@ def tensor_dtype(feature: FeatureSpec) -> tf.DType:
     )
 
 
-def require_parsable(features: Mapping[str, Any]) -> None:
-    """Refuse what TensorFlow cannot parse; ValueError or TypeError naming the feature."""
-    if not features:
-        raise ValueError("no features; name at least one")
+def require_parsable(features: Mapping[str, FeatureSpec]) -> None:
+    """Refuse what TensorFlow cannot parse; ValueError naming the feature."""
     for name, feature in features.items():
-        if not isinstance(feature, FeatureSpec):
-            raise TypeError(
-                f"feature {quote(name)}: {feature!r} is none of tfrecord_lite's features; use "
-                "tfrecord_lite.FixedLenFeature and its like, not those of tf.io"
-            )
         if isinstance(feature, FixedLenSequenceFeature) and not feature.allow_missing:
             raise ValueError(
                 f"feature {quote(name)}: allow_missing=False is for the feature lists of a "
@@ -74,7 +68,7 @@ def require_parsable(features: Mapping[str, Any]) -> None:
             raise ValueError(f"feature {quote(name)}: {error}") from None
 
 
-def to_tf_features(features: Mapping[str, FeatureSpec]) -> dict[str, Any]:
+def to_tf_features(features: Mapping[str, Any]) -> dict[str, Any]:
     """Return the same features as ``tf.io.parse_example`` takes them.
 
     A `RawFeature` becomes a scalar string, for ``tf.io.decode_raw`` and ``tf.reshape``; a
@@ -85,8 +79,9 @@ def to_tf_features(features: Mapping[str, FeatureSpec]) -> dict[str, Any]:
     >>> to_tf_features({"label": tfr.FixedLenFeature([], "int64")})
     {'label': FixedLenFeature(shape=(), dtype=tf.int64, default_value=None)}
     """
-    require_parsable(features)
-    return {name: _to_tf(feature) for name, feature in features.items()}
+    named = normalize_features(features)
+    require_parsable(named)
+    return {name: _to_tf(feature) for name, feature in named.items()}
 
 
 def _to_tf(feature: FeatureSpec) -> Any:

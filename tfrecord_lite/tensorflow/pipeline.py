@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import operator
 import os
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
 
-from tfrecord_lite.dataset.epochs.fitting import check_features, find_features
+from tfrecord_lite.dataset.epochs.fitting import check_features, find_schema
 from tfrecord_lite.dataset.epochs.order import share
 from tfrecord_lite.dataset.epochs.record_set import RecordSet
 from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.shards.expand import expand_shards
+from tfrecord_lite.example.normalize import check_given, normalize_features
 from tfrecord_lite.tensorflow.checks import check_files, find_codecs, find_fronts, look_again
 from tfrecord_lite.tensorflow.devices import ahead
 from tfrecord_lite.tensorflow.features import require_parsable
 from tfrecord_lite.tensorflow.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
-    from tfrecord_lite._types import CompressionOrAuto, Path
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path
     from tfrecord_lite.errors import Damage
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["make_dataset"]
 
 
 def make_dataset(
     paths: Path | Iterable[Path],
-    features: Mapping[str, FeatureSpec] | None,
+    features: FeaturesLike | None = None,
     *,
     batch_size: int,
     shuffle: bool | int = False,
@@ -39,6 +40,7 @@ def make_dataset(
     shard: tuple[int, int] = (0, 1),
     repeat: int | None = 1,
     compression: CompressionOrAuto = "auto",
+    strict: bool = True,
     cache: bool | str | os.PathLike[str] = False,
     map: Callable[[dict[str, Any]], Any] | None = None,  # noqa: A002 - tf.data's word
     deterministic: bool = True,
@@ -51,8 +53,8 @@ def make_dataset(
     With n records in a batch, `FixedLenFeature` and `RawFeature` give a tensor ``[n, *shape]``,
     `FixedLenSequenceFeature` one of ``[n, longest, *shape]``, padded, `VarLenFeature` a
     ``tf.SparseTensor`` and `RaggedFeature` a ``tf.RaggedTensor``. ``paths`` is what `expand_shards`
-    takes. Where ``features`` is None they are the manifest's, or are inferred from the first 1,000
-    records.
+    takes, and ``features`` and ``strict`` are those of `parse_example`: left out, the features are
+    the manifest's, or are inferred from the first 1,000 records.
 
     The ``engine`` "tf.data" reads with TensorFlow's ``TFRecordDataset``, several stretches of the
     files at once, and parses with ``tf.io.parse_example``; "numpy" is fed by `Dataset`, which is
@@ -76,9 +78,11 @@ def make_dataset(
     which takes a part of the time of an epoch (benchmarks/results/shards.md has it), of large
     records hardly any; at all of blocked gzip, inflated on all cores; and of other compressed files
     at what the manifest says of size and checksum. A file that is missing, cut, not the manifest's,
-    none of records, or has a first record without a feature raises here, with its name. What is not
-    looked at: the inside of zlib, and of gzip that is not blocked, in which TensorFlow passes over
-    a cut, and dies of a forged length. ``engine="numpy"`` does not.
+    none of records, or has a first record without a feature raises here, with its name; so does
+    a record with fields beside its features, unless ``strict=False``. What is not looked at but for
+    the first record: the inside of zlib, and of gzip that is not blocked, in which TensorFlow
+    passes over a cut, and over feature lists, and dies of a forged length. ``engine="numpy"`` does
+    not. Features that only later records have: "numpy" warns of them, `verify` names them.
 
     Each epoch begins with a look at the files: one of another size, time of modification or inode
     is looked through again, and is an error where its records no longer lie as they did.
@@ -109,7 +113,9 @@ def make_dataset(
         raise ValueError(
             "on_damage with a callable needs engine='numpy': TensorFlow's reader stops at damage"
         )
-    if features is not None:
+    check_given(features)
+    if isinstance(features, Mapping):
+        features = normalize_features(features)
         require_parsable(features)
     batch_size = at_least(1, batch_size=batch_size)
     if not isinstance(shuffle, bool):
@@ -120,23 +126,23 @@ def make_dataset(
     look = None
     if check and not tolerant:
         start = share(records.total(), rank, ranks).start if records.counted else 0
-        landmarks = check_files(records, codecs, start, batch_size)
-        look = partial(look_again, records, codecs, landmarks)
+        # Of the other engine the reading itself is strict.
+        strictly = strict and engine == "tf.data"
+        landmarks = check_files(records, codecs, start, batch_size, strict=strictly)
+        look = partial(look_again, records, codecs, landmarks, strict=strictly)
     else:
         landmarks = find_fronts(records, codecs)
-    hint = ""
-    if features is None:
-        features, hint = find_features(records)
-        require_parsable(features)
+    schema = find_schema(features, records, strict=strict)
+    require_parsable(schema.features)
     if check and engine == "tf.data":
         # Of the other, `Dataset` does the same.
-        check_features(records, features, hint)
+        check_features(records, schema)
     source = Source(
         records,
         codecs,
         landmarks,
+        schema,
         features,
-        hint,
         batch_size=batch_size,
         shuffle=shuffle,
         seed=at_least(0, seed=seed),

@@ -15,13 +15,13 @@ from tfrecord_lite.tensorflow.calls import ends_with_python
 from tfrecord_lite.tensorflow.fed import dtypes_of, feed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator
 
     import numpy.typing as npt
 
     from tfrecord_lite.dataset.epochs.record_set import RecordSet
+    from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
-    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.tensorflow.columns import ColumnTensors
 
 __all__ = ["ScatteredRecords"]
@@ -33,13 +33,12 @@ class ScatteredRecords:
     def __init__(
         self,
         records: RecordSet,
-        features: Mapping[str, FeatureSpec],
-        hint: str,
+        schema: Schema,
         on_damage: Literal["raise"] | Callable[[Damage], Any],
     ) -> None:
         self._records = records
         self._on_damage = on_damage
-        self._reader = PartReader(records, features, hint)
+        self._reader = PartReader(records, schema)
 
     def read(self, share: range | None) -> Any:
         """Return a dataset of chunks: serialized records, string ``[n]``, and numbers ``[n]``."""

@@ -22,13 +22,14 @@ from tfrecord_lite.tensorflow.stretches import Stretches, cut
 from tfrecord_lite.tensorflow.tables import TableDataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator
 
     import numpy.typing as npt
 
+    from tfrecord_lite._types import FeaturesLike
     from tfrecord_lite.dataset.epochs.record_set import RecordSet
+    from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
-    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.compression import Codec
     from tfrecord_lite.tensorflow.stretches import Landmarks
 
@@ -50,8 +51,8 @@ class Source:
     records: RecordSet
     codecs: list[Codec]
     landmarks: list[Landmarks]
-    features: Mapping[str, FeatureSpec]
-    hint: str
+    schema: Schema
+    features_given: FeaturesLike | None
     batch_size: int
     shuffle: bool | int
     seed: int
@@ -96,7 +97,7 @@ class Source:
 
     def from_tensorflow(self) -> Any:
         """Read with ``TFRecordDataset`` and parse with ``tf.io.parse_example``."""
-        parse = partial(parse_tensors, features=self.features)
+        parse = partial(parse_tensors, features=self.schema.features)
         if self.shuffle:
             chunks = self._chunks(_SHUFFLED_CHUNK, in_order=False)
             return self._parsed(self._shuffled(chunks.unbatch()), parse)
@@ -147,14 +148,14 @@ class Source:
     def from_numpy(self) -> Any:
         """Read with our own reader."""
         if self.shuffle and self.cache is not None:
-            scattered = ScatteredRecords(self.records, self.features, self.hint, self.on_damage)
+            scattered = ScatteredRecords(self.records, self.schema, self.on_damage)
             data = self._shuffled(scattered.read(self.share).unbatch())
-            columns = ColumnTensors(self.features)
+            columns = ColumnTensors(self.schema.features)
             return data.map(partial(scattered.parse, columns=columns))
         repeat = self.repeat if self.cache is None else 1
         loader = TableDataset(
             self.records.files,
-            None if self.hint else self.features,
+            self.features_given,
             batch_size=self.batch_size,
             shuffle=self.shuffle,
             seed=self.seed,
@@ -162,12 +163,13 @@ class Source:
             repeat=repeat,
             on_damage=self.on_damage,
             compression=self.records.compression,
+            strict=self.schema.strict,
             # The files have been checked. But where a share begins, an index tells soonest.
             check=self.shard != (0, 1),
         )
-        columns = ColumnTensors(self.features)
+        columns = ColumnTensors(self.schema.features)
         # Of these TensorFlow makes batches itself.
-        together = all(isinstance(item, _FIXED) for item in self.features.values())
+        together = all(isinstance(item, _FIXED) for item in self.schema.features.values())
         expected = self._batches(repeat)
 
         def arrays() -> Generator[list[npt.NDArray[Any]], None, None]:

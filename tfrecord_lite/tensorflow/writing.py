@@ -19,6 +19,7 @@ from tfrecord_lite.example.features import (
     RawFeature,
     VarLenFeature,
 )
+from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.tensorflow.features import RAW_DTYPES
@@ -46,7 +47,7 @@ def write_dataset(
     dataset: Any,
     name: Path,
     *,
-    features: Mapping[str, FeatureSpec] | None = None,
+    features: Mapping[str, Any] | None = None,
     batched: bool = False,
     **options: Any,
 ) -> int:
@@ -80,6 +81,7 @@ def write_dataset(
     >>> batch["image"].shape, batch["image"].dtype, batch["label"].numpy()
     (TensorShape([4, 2, 2]), tf.uint8, array([0, 1, 1, 0]))
     """
+    given = normalize_features(features) if features else {}
     spec = dataset.element_spec
     if isinstance(spec, tf.TensorSpec):
         if spec.dtype != tf.string or spec.shape.rank != int(batched):
@@ -87,7 +89,7 @@ def write_dataset(
                 f"the dataset has {spec}; map it to dicts of tensors, by the names of the features"
             )
         records = dataset if batched else dataset.batch(_MOST_ROWS)
-        with ShardWriter(name, features=features, **options) as writer:
+        with ShardWriter(name, features=given or None, **options) as writer:
             for batch in records:
                 writer.write_many(batch.numpy().tolist())
         return writer.records
@@ -95,12 +97,9 @@ def write_dataset(
         raise ValueError(
             f"the dataset has {spec}; map it to dicts of tensors, by the names of the features"
         )
-    if unknown := set(features or ()) - spec.keys():
+    if unknown := given.keys() - spec.keys():
         raise ValueError(f"features {sorted(unknown)} are not in the dataset: {sorted(spec)}")
-    found = {
-        key: (features or {}).get(key) or _feature_of(key, item, batched)
-        for key, item in spec.items()
-    }
+    found = {key: given.get(key) or _feature_of(key, item, batched) for key, item in spec.items()}
     if not batched:
         dataset = dataset.map(lambda row: _shaped(row, found)).ragged_batch(_rows_at_once(found))
     rows = 0

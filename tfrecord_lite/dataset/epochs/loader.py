@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tfrecord_lite.dataset.epochs.batcher import Place, tables_of
 from tfrecord_lite.dataset.epochs.chunk import Chunk
-from tfrecord_lite.dataset.epochs.fitting import check_features, find_features
+from tfrecord_lite.dataset.epochs.fitting import check_features, find_schema
 from tfrecord_lite.dataset.epochs.order import batch_count
 from tfrecord_lite.dataset.epochs.part import PartReader, Task
 from tfrecord_lite.dataset.epochs.plan import Plan
@@ -17,19 +17,20 @@ from tfrecord_lite.dataset.epochs.record_set import RecordSet
 from tfrecord_lite.dataset.epochs.workers import Workers
 from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.readahead import read_ahead
+from tfrecord_lite.dataset.schema import LateFeatures
 from tfrecord_lite.dataset.shards.expand import expand_shards
+from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.closing import Closing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
-    from tfrecord_lite._types import CompressionOrAuto, Path
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path
     from tfrecord_lite.dataset.epochs.order import Even
     from tfrecord_lite.dataset.epochs.part import Part
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.columns import Column
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["Dataset"]
 
@@ -43,8 +44,9 @@ class Dataset(Closing):
     records at a time, as `read_batches` does; the last batch is smaller, or is left out with
     ``drop_remainder``. ``len()`` is the number of batches.
 
-    ``paths`` and what they mean are those of `expand_shards`. Without ``features`` they are those
-    of the manifest, or else are inferred from the first 1,000 records.
+    ``paths`` and what they mean are those of `expand_shards`, ``features`` and ``strict`` those of
+    `parse_example`. Without ``features`` they are those of the manifest, or else are inferred from
+    the first 1,000 records; then a feature that only later records have is warned of, once.
 
     ``shuffle=True`` shuffles all records, read by their numbers: of plain files, or of blocked
     gzip, which then is inflated almost whole for every 32 MB that are read. A number is the size of
@@ -85,7 +87,7 @@ class Dataset(Closing):
     def __init__(
         self,
         paths: Path | Iterable[Path],
-        features: Mapping[str, FeatureSpec] | None = None,
+        features: FeaturesLike | None = None,
         *,
         batch_size: int,
         shuffle: bool | int = False,
@@ -98,6 +100,7 @@ class Dataset(Closing):
         on_damage: Literal["raise"] | Callable[[Damage], Any] = "raise",
         compression: CompressionOrAuto = "auto",
         verify: bool = True,
+        strict: bool = True,
         check: bool = True,
     ) -> None:
         self._batch_size = at_least(1, batch_size=batch_size)
@@ -116,10 +119,7 @@ class Dataset(Closing):
                 f"on_damage={on_damage!r}; pass 'raise' or a callable that gets a Damage"
             )
         self._on_damage = on_damage if callable(on_damage) else _unheard
-        if features is not None and not features:
-            raise ValueError(
-                "no features; name at least one, or leave them out to have them inferred"
-            )
+        check_given(features)
         self._records = RecordSet(
             expand_shards(paths),
             compression=compression,
@@ -129,11 +129,10 @@ class Dataset(Closing):
         by_number = self._shuffle is True
         if by_number or workers or (check and self._records.manifest is None):
             self._records.build_indexes(needed=by_number)
-        self._hint = ""
-        if features is None:
-            features, self._hint = find_features(self._records)
-        check_features(self._records, features, self._hint)
-        self.features = dict(features)
+        self._schema = find_schema(features, self._records, strict=strict)
+        check_features(self._records, self._schema)
+        self._late = LateFeatures()
+        self.features = dict(self._schema.features)
         """The features, as given or as found."""
         self._plan = Plan(
             self._records,
@@ -196,24 +195,29 @@ class Dataset(Closing):
         place.begun = False
 
     def _parts(self, epoch: int, step: int, end: int) -> Generator[Part, None, None]:
-        reader = PartReader(self._records, self.features, self._hint)
+        reader = PartReader(self._records, self._schema)
         tasks = self._tasks(epoch, step, end)
         if not self._workers:
             # Only inflating leaves the interpreter free for long enough.
             read = read_ahead(map(reader.read, tasks), lambda _: self._records.compressed)
             with closing(reader), closing(tasks), closing(read):
-                yield from map(reader.decode, read)
+                yield from self._warned(map(reader.decode, read))
             return
         workers, self._idle = self._idle, None
         if workers is None or workers.closed:
             workers = Workers(reader, self._workers)
         ahead = read_ahead(tasks, lambda task: isinstance(task.records, Chunk))
         with closing(tasks), closing(ahead), closing(workers.map(ahead)) as parts:
-            yield from parts
+            yield from self._warned(parts)
         if self._idle is None:
             self._idle = workers
         else:
             workers.close()
+
+    def _warned(self, parts: Iterable[Part]) -> Iterator[Part]:
+        for part in parts:
+            self._late.warn(part.late)
+            yield part
 
     def _tasks(self, epoch: int, step: int, end: int) -> Generator[Task, None, None]:
         while self._repeat is None or epoch < end:

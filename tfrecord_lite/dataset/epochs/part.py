@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from tfrecord_lite.dataset.epochs.chunk import Chunk, Run
 from tfrecord_lite.dataset.epochs.picker import Picker
 from tfrecord_lite.dataset.memory import keep_freed_memory
-from tfrecord_lite.dataset.table import Table, decode_up_to_error
-from tfrecord_lite.example.layouts import Layouts
+from tfrecord_lite.dataset.table import BlockDecoder, Table
 from tfrecord_lite.example.spans import error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tfrecord_lite._types import Int64Array
     from tfrecord_lite.dataset.epochs.record_set import RecordSet
+    from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["Part", "PartReader", "Task"]
 
@@ -33,6 +30,7 @@ class Part(NamedTuple):
     """A piece of an epoch as a table; row i comes at step ``steps[i]``, int64 ``[rows]``.
 
     ``damages`` were left out before and between. An ``error`` is what stands behind the rows.
+    ``late`` has the features that come late, by name, with file and number of the first record.
     """
 
     epoch: int
@@ -40,6 +38,7 @@ class Part(NamedTuple):
     steps: Int64Array
     damages: list[Damage]
     error: Exception | None
+    late: dict[str, tuple[str | None, int]]
 
 
 class PartReader:
@@ -48,14 +47,11 @@ class PartReader:
     `read` and `decode` may run in two threads.
     """
 
-    def __init__(
-        self, records: RecordSet, features: Mapping[str, FeatureSpec], hint: str = ""
-    ) -> None:
+    def __init__(self, records: RecordSet, schema: Schema) -> None:
         self._records = records
-        self._features = features
-        self._hint = hint
+        self._schema = schema
         self._picker = Picker(records)
-        self._layouts = Layouts(list(features))
+        self._decoder = BlockDecoder(schema)
         keep_freed_memory()
 
     def __call__(self, task: Task) -> Part:
@@ -72,18 +68,27 @@ class PartReader:
         """Decode records that were read, up to the first that does not fit the features."""
         epoch, chunk = task
         assert isinstance(chunk, Chunk)
-        table, unfit = decode_up_to_error(chunk.block, self._features, self._layouts)
+        table, unfit, rows = self._decoder.decode(chunk.block)
+        late = {name: self._place(chunk, row) for name, row in rows.items()}
         if unfit is None:
-            return Part(epoch, table, chunk.steps, chunk.damages, chunk.error)
+            return Part(epoch, table, chunk.steps, chunk.damages, chunk.error, late)
         # The block may be of many files, in any order.
         row = (unfit.record or 0) - chunk.block.first_record
         place = self._records.block_of(int(chunk.numbers[row]))
-        error = error_at(place, 0, unfit.reason + self._hint)
-        return Part(epoch, table, chunk.steps[:row], chunk.damages, error)
+        error = error_at(place, 0, unfit.reason)
+        return Part(epoch, table, chunk.steps[:row], chunk.damages, error, late)
+
+    def _place(self, chunk: Chunk, row: int) -> tuple[str | None, int]:
+        """Return the file and the number in it of a record of a chunk."""
+        if not self._records.indexes:
+            # It was read from the front.
+            return chunk.block.path, chunk.block.number(row)
+        file, record = self._records.place(int(chunk.numbers[row]))
+        return self._records.files[file], record
 
     def close(self) -> None:
         """Close the files that are open."""
         self._picker.close()
 
     def __reduce__(self) -> tuple[type[PartReader], tuple[object, ...]]:
-        return PartReader, (self._records, self._features, self._hint)
+        return PartReader, (self._records, self._schema)

@@ -184,6 +184,8 @@ class Manifest:
             refuse("features that are none")
         if not isinstance(found["shards"], list):
             refuse("no list of shards")
+        if not found["shards"]:
+            refuse("no shards; a set of no records has one shard, which is empty")
         entries = tuple(_entry(shard, compression, refuse) for shard in found["shards"])
         if len({entry.name for entry in entries}) < len(entries):
             refuse("a shard named twice")

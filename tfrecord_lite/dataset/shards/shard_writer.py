@@ -15,7 +15,7 @@ from tfrecord_lite.dataset.shards.names import ShardNames
 from tfrecord_lite.dataset.shards.open_shard import OpenShard
 from tfrecord_lite.dataset.shards.publishing import existing, publish
 from tfrecord_lite.dataset.shards.staging import MOST_PARTS, Staging
-from tfrecord_lite.example.features import features_to_json
+from tfrecord_lite.example.feature_json import features_to_json
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.frame_writer import FrameWriter
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Compression, Int64Array, Path
     from tfrecord_lite.dataset.shards.manifest import ManifestEntry
     from tfrecord_lite.dataset.shards.open_shard import ShardFile
-    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.frame_writer import Frame
     from tfrecord_lite.records.framing import RecordBlock
 
@@ -97,7 +96,7 @@ class ShardWriter(FrameWriter):
         num_shards: int | None = None,
         part: int | None = None,
         overwrite: bool = False,
-        features: Mapping[str, FeatureSpec] | None = None,
+        features: Mapping[str, Any] | None = None,
         progress: Callable[[int, int], Any] | None = None,
         compression: Compression = None,
         level: int | None = None,

@@ -1,0 +1,149 @@
+"""Which features are to be read: as given, as the manifest says, or as the first records show."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from tfrecord_lite.dataset.shards.manifest import find_manifest
+from tfrecord_lite.errors import ExampleError, TFRecordError
+from tfrecord_lite.example.feature_json import features_from_json
+from tfrecord_lite.example.infer import infer_features
+from tfrecord_lite.example.normalize import normalize_features
+from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.spans import error_at
+from tfrecord_lite.records.reader import RecordReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tfrecord_lite._types import FeaturesLike
+    from tfrecord_lite.dataset.shards.manifest import Manifest
+    from tfrecord_lite.errors import Damage
+    from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.records.framing import RecordBlock
+
+__all__ = ["INFER_RECORDS", "LateFeatures", "Schema", "manifest_for"]
+
+# How many records are looked at where the caller names no features.
+INFER_RECORDS: Final = 1000
+_PACKAGE: Final = f"{__name__.partition('.')[0]}."
+
+
+class Schema(NamedTuple):
+    """The features to read, where they are from, and whether records are read strictly.
+
+    ``hint`` is what an error about a record that does not have them should add. ``inferred`` tells
+    that they are all that the first records have: if later ones have more, nobody has decided to
+    leave that out.
+    """
+
+    features: Mapping[str, FeatureSpec]
+    hint: str = ""
+    inferred: bool = False
+    strict: bool = True
+
+    @classmethod
+    def find(
+        cls,
+        features: FeaturesLike | None,
+        files: Sequence[str],
+        manifest: Callable[[], Manifest | None],
+        options: dict[str, Any],
+        *,
+        strict: bool,
+    ) -> Schema:
+        """Take the features given; or those of the manifest, or else of the first records.
+
+        Of those a list of names chooses. ``options`` are those of `RecordReader`. Raises what
+        `normalize_features`, `infer_features` and `RecordReader` raise.
+        """
+        hint, inferred = "", False
+
+        def found() -> Mapping[str, FeatureSpec]:
+            nonlocal hint, inferred
+            described = manifest()
+            if described is not None and described.features is not None:
+                hint = f" (features of {described.path})"
+                try:
+                    return features_from_json(described.features)
+                except ValueError as error:
+                    raise TFRecordError(f"{error}; pass features=", path=described.path) from None
+            hint = f" (features inferred from the first {INFER_RECORDS:,} records: pass features=)"
+            inferred = features is None
+            return _infer(files, options, strict=strict)
+
+        named = found() if features is None else normalize_features(features, found)
+        return cls(named, hint, inferred, strict)
+
+    def explain(self, error: ExampleError) -> None:
+        """Add to an error about a record where the features are from that it does not have."""
+        if error.misfit:
+            error.reason += self.hint
+
+
+class LateFeatures:
+    """Warns, once each, of features that records have and that were not inferred."""
+
+    def __init__(self) -> None:
+        self._reported: set[str] = set()
+
+    def warn(self, late: Mapping[str, tuple[str | None, int]]) -> None:
+        """Warn of features by name, with file and number of the first record that has each."""
+        for name, (path, record) in late.items():
+            if name not in self._reported:
+                self._reported.add(name)
+                warnings.warn(
+                    f"{path}: record {record}: feature {quote(name)} is in none of the first "
+                    f"{INFER_RECORDS:,} records, from which features were inferred, and so in no "
+                    "batch; pass features= with it, or without it if that is meant",
+                    stacklevel=_callers(),
+                )
+
+
+def _callers() -> int:
+    """Return the stack level, seen from the calling function, of the first frame not of ours."""
+    frame = inspect.currentframe()
+    level = 0
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def manifest_for(files: Sequence[str], *, tolerant: bool) -> Manifest | None:
+    """Return the manifest of exactly these files, as `find_manifest`; None where there is none."""
+    try:
+        return find_manifest(files)
+    except TFRecordError:
+        # Who wants what is left of a set names its files one by one.
+        if tolerant:
+            return None
+        raise
+
+
+def _infer(
+    files: Sequence[str], options: dict[str, Any], *, strict: bool
+) -> dict[str, FeatureSpec]:
+    """Infer features from the first `INFER_RECORDS` records of all files."""
+    if options["on_damage"] != "raise":
+        options = {**options, "on_damage": _unheard}
+    place: list[tuple[RecordBlock, int]] = []
+
+    def sample() -> Iterator[bytes]:
+        for file in files:
+            with RecordReader(file, **options) as reader:
+                for block in reader.blocks():
+                    for index, record in enumerate(block):
+                        place[:] = [(block, index)]
+                        yield record
+
+    try:
+        return infer_features(islice(sample(), INFER_RECORDS), strict=strict)
+    except ExampleError as error:
+        raise error_at(*place[0], error.reason) from None
+
+
+def _unheard(damage: Damage) -> None:
+    """Leave it to the second reading to tell of damage."""

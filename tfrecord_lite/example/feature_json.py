@@ -1,0 +1,116 @@
+"""Features as JSON, as manifests hold them, and back."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import importlib
+import json
+import math
+import operator
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from tfrecord_lite.example.features import DTYPES
+from tfrecord_lite.example.normalize import SPECS, normalize_features
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tfrecord_lite.example.features import FeatureSpec
+
+__all__ = ["features_from_json", "features_to_json"]
+
+_CLASSES: Final[dict[str, type]] = {cls.__name__: cls for cls in SPECS}
+
+
+def features_to_json(features: Mapping[str, Any]) -> str:
+    """Write features, as `encode_example` takes them, as JSON that ``features_from_json`` reads.
+
+    A byte string is written in base64, and a float that is not finite as a string.
+
+    >>> print(features_to_json({"label": int}))
+    {
+      "label": {"class": "FixedLenFeature", "shape": [], "dtype": "int64", "default_value": null}
+    }
+    """
+    lines = []
+    named = normalize_features(features) if features else {}
+    for name, feature in named.items():
+        fields: dict[str, Any] = {"class": type(feature).__name__}
+        for field in dataclasses.fields(feature):
+            fields[field.name] = getattr(feature, field.name)
+        fields["dtype"] = _dtype_to_json(feature.dtype)
+        if fields.get("default_value") is not None:
+            fields["default_value"] = _default_to_json(fields["default_value"])
+        lines.append(f"\n  {json.dumps(name)}: {json.dumps(fields, allow_nan=False)}")
+    return "{" + ",".join(lines) + "\n}"
+
+
+# What Python and NumPy raise at text that is no JSON of features: of other types, of numbers beyond
+# a float, nested too deep, or naming a dtype that NumPy takes for Python.
+_NOT_FEATURES: Final = (
+    *(AttributeError, ImportError, KeyError, TypeError, ValueError),
+    *(OverflowError, RecursionError, SyntaxError),
+)
+
+
+def features_from_json(text: str) -> dict[str, FeatureSpec]:
+    """Read features that ``features_to_json`` wrote. Raises ValueError for anything else."""
+    features: dict[str, FeatureSpec] = {}
+    try:
+        for name, fields in json.loads(text).items():
+            name.encode()
+            cls = _CLASSES[fields.pop("class")]
+            fields["dtype"] = dtype = _dtype_from_json(fields["dtype"])
+            if fields.get("default_value") is not None:
+                fields["default_value"] = _default_from_json(fields["default_value"], dtype)
+            features[name] = cls(**fields)
+    except _NOT_FEATURES as error:
+        raise ValueError(f"not the JSON of features: {type(error).__name__}: {error}") from error
+    return features
+
+
+def _default_to_json(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_default_to_json(element) for element in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value if math.isfinite(value) else str(value)
+
+
+def _default_from_json(value: Any, dtype: Any) -> Any:
+    if isinstance(value, list):
+        return [_default_from_json(element, dtype) for element in value]
+    if dtype == "bytes":
+        return base64.b64decode(value, validate=True)
+    return float(value) if dtype == "float32" else operator.index(value)
+
+
+def _dtype_to_json(dtype: Any) -> Any:
+    if isinstance(dtype, type):
+        return dtype.__name__
+    if dtype.names is not None:
+        return np.lib.format.dtype_to_descr(dtype)
+    # bfloat16 and its like have a name, but their character code is that of any two bytes;
+    # a byte string of five has a code, but its name is none that NumPy reads.
+    return dtype.str if dtype.type in (np.bytes_, np.str_, np.void) else dtype.name
+
+
+def _dtype_from_json(dtype: Any) -> Any:
+    if not isinstance(dtype, str):
+        return np.lib.format.descr_to_dtype(_tuples(dtype))
+    if dtype not in DTYPES:
+        try:
+            np.dtype(dtype)
+        except TypeError:
+            importlib.import_module("ml_dtypes")  # gives NumPy the names of its dtypes
+    return dtype
+
+
+def _tuples(descr: Any) -> Any:
+    """Make the description of a structured dtype, in JSON all lists, a list of tuples again."""
+    if not isinstance(descr, list):
+        return descr
+    return [(name, _tuples(dtype), *map(tuple, shape)) for name, dtype, *shape in descr]

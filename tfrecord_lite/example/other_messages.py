@@ -1,0 +1,99 @@
+r"""What a record that is no Example looks like, for the error that refuses it.
+
+Told by the fields at top level, which differ::
+
+    Example          0a Features
+    SequenceExample  0a Features (the context), 12 FeatureLists
+    an ELWC          0a Example, 0a Example, ..., 12 Example (the context)
+    an event         09 wall time, 10 step, 1a version or 2a summary, ...
+
+An ELWC is TensorFlow Ranking's ExampleListWithContext.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.wire import LENGTH_DELIMITED, read_length, read_tag, skip_field
+from tfrecord_lite.records.identify import looks_like
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["description_of", "is_list_of_examples"]
+
+_FIRST: Final = 0x0A
+_SECOND: Final = 0x12
+_EVENT: Final = 0x09
+_HEAD_BYTES: Final = 512
+_SEQUENCE: Final = (
+    "a SequenceExample: decode_sequence_example and parse_sequence_example read these"
+)
+_LIST: Final = (
+    "an ExampleListWithContext: its field 1 holds Examples, which decode_example reads one by one"
+)
+
+
+def is_list_of_examples(features: Mapping[str, object]) -> bool:
+    r"""Tell whether what was decoded as an Example is an ELWC without context.
+
+    What there is a map of features is read as an entry here, and a whole entry as a name.
+
+    >>> is_list_of_examples({"\n\x05label\x12\x05\x1a\x03\n\x01\x03": None})
+    True
+    """
+    if any(value is not None for value in features.values()):
+        return False
+    return bool(features) and all(_is_entry(name.encode()) for name in features)
+
+
+def _is_entry(data: bytes) -> bool:
+    fields = dict(_fields(data))
+    return set(fields) == {_FIRST, _SECOND}
+
+
+def description_of(data: bytes) -> str | None:
+    r"""Say what a record that is no Example looks like, or None.
+
+    >>> description_of(b"\xff\xd8\xff\xe0\x00\x10JFIF")
+    'a JPEG image'
+    """
+    fields = list(_fields(data))
+    tags = {tag for tag, _ in fields}
+    if tags and tags <= {_FIRST, _SECOND}:
+        # The first field of an Example begins with the tag of a whole Features message.
+        lists = [content for tag, content in fields if tag == _FIRST and content]
+        if lists and all(map(_is_example, lists)):
+            return _LIST
+        return _SEQUENCE if _SECOND in tags else None
+    if fields and fields[0][0] == _EVENT:
+        return "a TensorBoard event"
+    kind = looks_like(data[:_HEAD_BYTES]) if data.strip(b"\0") else None
+    return kind and kind.partition(":")[0]
+
+
+def _is_example(data: bytes) -> bool:
+    """Tell an Example from the Features that a SequenceExample has in the same place."""
+    outer = list(_fields(data))
+    if [tag for tag, _ in outer] != [_FIRST]:
+        return False
+    # Features hold entries, with keys and values; an entry does not.
+    entries = list(_fields(outer[0][1]))
+    return all(tag == _FIRST and _is_entry(content) for tag, content in entries)
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield tag and content of the fields of a message, up to where it is none."""
+    position = 0
+    try:
+        while position < len(data):
+            tag, position = read_tag(data, position, len(data))
+            begin = position
+            if tag & 7 == LENGTH_DELIMITED:
+                begin, position = read_length(data, position, len(data))
+            else:
+                position = skip_field(data, tag, position, len(data), 0)
+            yield tag, data[begin:position]
+    except ExampleError:
+        return
