@@ -737,3 +737,17 @@ def test_forged_index(tmp_path, counts):
             RecordIndex.load(path)
     with RecordFile(path) as file:
         assert file[:] == records
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "GZIP", "block_bytes": 300}], ids=repr)
+@pytest.mark.parametrize("verify", [False, True])
+def test_progress_goes_to_the_end_of_the_file(tmp_path, options, verify):
+    path, seen = tmp_path / "a", []
+    write_records(path, [b"%d" % number * 50 for number in range(100)], **options)
+    RecordIndex.build(path, verify=verify, progress=lambda *at: seen.append(at))
+    assert {name for name, _ in seen} == {str(path)}
+    offsets = [at for _, at in seen]
+    assert max(offsets) == offsets[-1] == path.stat().st_size
+    if options:
+        found = offsets[: len(RecordIndex.build(path).members.offsets) - 1]
+        assert found == RecordIndex.build(path).members.offsets[1:].tolist()

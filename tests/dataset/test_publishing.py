@@ -21,7 +21,7 @@ from tfrecord_lite.dataset.shards.expand import expand_shards
 from tfrecord_lite.dataset.shards.publishing import publish_shards
 from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
 from tfrecord_lite.dataset.shards.staging import Journal
-from tfrecord_lite.records.storage import is_partial
+from tfrecord_lite.records.storage import Output, is_partial
 
 FEATURES = {"label": FixedLenFeature([], int)}
 
@@ -265,6 +265,22 @@ def test_who_waits_for_a_journal_gets_its_own(tmp_path: Path, monkeypatch) -> No
     assert names_in(tmp_path) == []
 
 
+def test_the_journal_goes_while_it_is_held(tmp_path: Path, monkeypatch) -> None:
+    """Whoever waits for it must find that it is gone, and not take a file without a name."""
+    unlink, seen = os.unlink, []
+
+    def look(path: str) -> None:
+        with open(path, "rb") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        seen.append(os.path.basename(path))
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", look)
+    with Journal(str(tmp_path), "a"):
+        pass
+    assert seen == [".a.publishing.tfrecord-partial"]
+
+
 # Row 40: journals of any making.
 
 
@@ -362,3 +378,19 @@ def test_a_folder_in_place_of_a_journal_is_no_matter_to_readers(tmp_path: Path) 
     (tmp_path / ".a.publishing.tfrecord-partial").mkdir()
     (tmp_path / "x").touch()
     assert expand_shards(tmp_path) == [str(tmp_path / "x")]
+
+
+def test_the_manifest_of_a_part_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch) -> None:
+    """By it others know that the part is complete: it must not be seen while it is written."""
+    write, seen = Output.write, []
+
+    def look(output: Output, data: Any) -> None:
+        if output.path.endswith("manifest.json"):
+            seen.append(output.path)
+            assert not os.path.lexists(output.path)
+        write(output, data)
+
+    monkeypatch.setattr(Output, "write", look)
+    write_part(tmp_path / "a", 0)
+    assert len(seen) == 1
+    assert os.path.exists(seen[0])

@@ -113,3 +113,11 @@ print(*segment.write(value))
     found = subprocess.check_output([sys.executable, "-c", program], pass_fds=[ours.handle])
     answer = type(extent)(*map(int, found.split()))
     assert ours.read(answer)["a"].tolist() == [0, 2, 4, 6, 8]
+
+
+def test_a_larger_value_than_the_ones_before_comes_across(pair):
+    """What the other side has in its memory must grow with what is laid down."""
+    ours, theirs = pair
+    for size in (3, 10_000, 5, 2_000_000):
+        value = {"a": np.arange(size), "b": np.array([b"x" * size], object)}
+        assert plain(theirs.read(ours.write(value))) == plain(value)

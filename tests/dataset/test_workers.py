@@ -393,3 +393,10 @@ with open("rows", "w") as file:
     )
     assert (tmp_path / "rows").read_text() == "100"
     assert [(tmp_path / name).read_bytes() for name in "bcd"] == [b"", b"", b""]
+
+
+@in_both_ways
+def test_large_tasks_with_large_results_wait_for_each_other_no_more(make):
+    """Nobody sends to a process that may be sending where a pipe has no room for both."""
+    tasks = [bytes([number]) * 500_000 for number in range(6)]
+    assert list(make(bytes, 2).map(tasks)) == tasks

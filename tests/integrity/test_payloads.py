@@ -329,3 +329,31 @@ def test_the_differences_are_those_of_tensorflow():
         assert (difference is None) == as_tensorflow_reads(tf, data), (name, data, difference)
         differences += difference is not None
     assert differences > 500
+
+
+def test_records_of_a_block_are_judged_as_each_by_itself(path):
+    """Names that come twice, features of no kind, names that no other record has."""
+    rng = random.Random(8)
+    values = [b"", of_ints(packed(1)), of_ints(b""), of_ints(packed(1) + packed(2))]
+    values += [of_floats(floats(2)), of_bytes(strings(b"x"))]
+    plain = example(entry(b"a", of_ints(packed(7))), entry(b"b", of_ints(packed(7))))
+    records = []
+    for _ in range(250):
+        names = [rng.choice([b"a", b"b", b"z"]) for _ in range(rng.choice([1, 2, 2, 3]))]
+        odd = example(*(entry(name, rng.choice(values)) for name in names))
+        records += [odd, *[plain] * rng.choice([0, 1, 40])]
+    features = {name: tfr.VarLenFeature(np.int64) for name in "ab"}
+    expected = [row for row, data in enumerate(records) if tensorflow_difference(data) is not None]
+    assert len(expected) > 50
+    write(path, records)
+    report = verify(path, examples=True, features=features)
+    assert [row for row, kind in found(report) if kind == "tensorflow"] == expected
+
+
+@pytest.mark.parametrize("behind", [b"", UNKNOWN["varint"], field(1, 2, b"")])
+@pytest.mark.parametrize("feature", [of_ints(b""), of_floats(b""), of_bytes(b"")], ids=repr)
+def test_empty_lists_are_read_alike(feature, behind):
+    """Nothing behind an empty list is taken for its content, at the record's end or before it."""
+    assert tensorflow_difference(example(entry(b"a", feature)) + behind) is None
+    both = example(entry(b"a", feature), entry(b"b", of_ints(packed(1))))
+    assert tensorflow_difference(both + behind) is None

@@ -314,6 +314,24 @@ def test_how_the_work_is_spread(tmp_path, cores, monkeypatch):
     assert plan(decode=True) == (1, 1, 1)
 
 
+def test_sizes_at_which_the_work_begins_to_be_spread(tmp_path, cores, monkeypatch):
+    """From the very size on; a file that is not there has none."""
+    large_file(tmp_path / "a")
+    size = (tmp_path / "a").stat().st_size
+    files = [str(tmp_path / "a"), str(tmp_path / "none"), str(tmp_path)]
+    cores(2)
+    for name in ("checked_part_bytes", "checked_in_threads_bytes"):
+        monkeypatch.setattr(limits, name, size)
+    for least, expected in ((size, (1, 2, 2)), (size + 1, (1, 1, 1))):
+        monkeypatch.setattr(limits, "checked_in_threads_bytes", least)
+        schedule = schedule_module.Schedule(files, "auto", None, decode=False)
+        found = schedule.processes, schedule.threads, len(schedule.tasks_of(files[0]))
+        assert found == expected
+    monkeypatch.setattr(limits, "checked_part_bytes", size + 1)
+    schedule = schedule_module.Schedule(files, "auto", 2, decode=False)
+    assert len(schedule.tasks_of(files[0])) == 1
+
+
 # Memory.
 
 

@@ -41,15 +41,11 @@ class Part(NamedTuple):
 
 
 class PartReport(NamedTuple):
-    """What a `Part` holds: from where and up to where, and how many records; or none.
+    """What an intact `Part` holds: from where and up to where, and how many records; or none."""
 
-    Where anything is wrong with it ``intact`` is False, and the file is to be checked as a whole.
-    """
-
-    intact: bool
-    begin: int = 0
-    end: int = 0
-    records: int = 0
+    begin: int
+    end: int
+    records: int
 
 
 class Checksum(NamedTuple):
@@ -70,6 +66,7 @@ class Checker:
     def __call__(self, task: Part | Checksum | PathOrFile) -> Any:
         """Make a `PartReport` of a part, a `FileReport` of a whole file, or take its checksum.
 
+        Where anything is wrong with a part it is None, and the file is to be checked as a whole.
         Where a file cannot be read the report says so; instead of a checksum there is an error.
         """
         if isinstance(task, Part):
@@ -106,11 +103,11 @@ class Checker:
         return report
 
 
-def _check_part(part: Part) -> PartReport:
+def _check_part(part: Part) -> PartReport | None:
     try:
         source = Source(part.path)
     except OSError:
-        return PartReport(intact=False)
+        return None
     stream = BlockStream(
         source,
         verify=True,
@@ -132,10 +129,10 @@ def _check_part(part: Part) -> PartReport:
             end = stream.offset if inside == len(block) else int(begins[inside])
             stream.recycle(block)
     except (OSError, TFRecordError):
-        return PartReport(intact=False)
+        return None
     finally:
         source.close()
-    return PartReport(True, begin, end, records)
+    return PartReport(begin, end, records)
 
 
 def _checksum_of(path: str) -> int | OSError:

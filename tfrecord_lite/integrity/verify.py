@@ -111,11 +111,11 @@ def _joined(outcomes: list[tuple[Any, Any]]) -> FileReport | None:
     if isinstance(outcomes[0][1], FileReport):
         return outcomes[0][1]
     report = FileReport(outcomes[0][0].path)
-    part: PartReport
+    part: PartReport | None
     for _, part in outcomes:
         # A part begins with the first true record in it. If that lies inside another record, the
         # part before ends elsewhere.
-        if not part.intact or (part.records and part.begin != report.raw_bytes):
+        if part is None or (part.records and part.begin != report.raw_bytes):
             return None
         if part.records:
             report.raw_bytes = part.end

@@ -32,7 +32,7 @@ import re
 import shutil
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from tfrecord_lite.dataset.shards.manifest import MANIFEST_SUFFIX, is_plain_name
 from tfrecord_lite.records.storage import PARTIAL_SUFFIX, Output, fsync_folder, is_partial
@@ -59,15 +59,15 @@ _MOST_JOURNAL_BYTES = 1 << 27
 _PUBLISHING = f".publishing{PARTIAL_SUFFIX}"
 
 
-def _lock(handle: int, *, wait: bool) -> Literal["ours", "taken", "unknown"]:
-    """Lock an open file until it is closed or the process ends."""
+def _lock(handle: int, *, wait: bool) -> bool:
+    """Lock an open file until it is closed or the process ends; tell whether that succeeded."""
     if sys.platform == "win32":
-        return "unknown"
+        return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return "taken" if error.errno in (errno.EACCES, errno.EAGAIN) else "unknown"
-    return "ours"
+    except OSError:
+        return False
+    return True
 
 
 def _is_at(handle: int, path: str) -> bool:
@@ -208,7 +208,7 @@ class Journal:
                 continue
             with suppress(OSError):
                 handle = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_CREAT, 0o666)
-                dead = _lock(handle, wait=False) == "ours"
+                dead = _lock(handle, wait=False)
                 os.close(handle)
                 if dead:
                     shutil.rmtree(path, ignore_errors=True)
