@@ -6,37 +6,25 @@ By module, the line without what is around it, and the reason; a person found ea
 from __future__ import annotations
 
 HARMLESS: dict[str, dict[str, str]] = {
-    "tfrecord_lite/records/framing.py": {
-        "SLACK_BYTES = 16": "more slack than decoders ask for",
-        "_SLICE_BYTES = 2048": "where one way of copying records begins to be faster",
-        "if end - begin < _SLICE_BYTES * len(self):": "which of two ways is faster",
-        "if 0 < longest <= _SLICE_BYTES and longest * len(self) <= 2 * int(self.lengths.sum()):": (
-            "which of two ways is faster"
+    "tfrecord_lite/records/ahead.py": {
+        "or not thresholds.ahead_member_bytes <= member.raw_bytes >= member.size // 2": (
+            "which members are inflated ahead, of which the same comes"
         ),
-        'places: Any = np.ndarray((end - 11,), f"V{HEADER_SIZE}", buffer=buffer, strides=(1,))': (
-            "how many places there are; the last is never used, a footer is behind any header"
+    },
+    "tfrecord_lite/records/blocks.py": {
+        "if 2 * (end - begin) > self._scan_bytes:": (
+            "how much is looked at at once, which no record tells"
         ),
-        "places[starts - HEADER_SIZE] = headers[which.reshape(-1)]": (
-            "NumPy takes any negative for -1"
+        "buffer, at = window.give(end, int(lengths[-1]) + FRAME_OVERHEAD)": (
+            "how large the next buffer is to begin with; it grows"
         ),
-        "if end - begin < _SLICE_BYTES * len(block):": "which of two ways is faster",
-        "if end - begin < FRAME_OVERHEAD:": "a lone frame of no data is followed instead",
-        "length = unpack(view, begin)[0]": "the last of one is the first",
-        "if len(edges) == 1:": "of no frames none is wrong; the rest says so as well",
-        'lengths: Any = np.ndarray((len(buffer) - 7,), "<u8", buffer=buffer, strides=(1,))': (
-            "how many places there are; behind the last frame there is slack"
+        "self._recovery.charge(end - begin)": (
+            "how soon the work on files that were made to cost much comes to its bound"
         ),
-        "position += unpack(view, position)[0] + FRAME_OVERHEAD": "the last of one is the first",
-        "if end - begin < _TRIAL * size or any(unpack(view, at)[0] != length for at in trials):": (
-            "the last of one is the first"
-        ),
-        "stored: int = _CRC.unpack_from(buffer, at + 8)[0]": "the last of one is the first",
-        "if begin > end - FRAME_OVERHEAD or (length := _LENGTH.unpack_from(view, begin)[0]) "
-        "> 255:": ("the last of one is the first"),
     },
     "tfrecord_lite/records/checksum.py": {
-        "short = np.flatnonzero(lengths < 4)": "more records are checked one by one",
-        "lines = seams.view(np.uint8).reshape(-1, 20)": "NumPy takes any negative for -1",
+        "short = np.flatnonzero(lengths < 4)": ("more records are checked one by one"),
+        "lines = seams.view(np.uint8).reshape(-1, 20)": ("NumPy takes any negative for -1"),
         'windows: Any = np.ndarray((len(buffer) - 11,), "V12", buffer=buffer, strides=(1,))': (
             "how many places there are; the last is never used, a footer is behind any header"
         ),
@@ -44,20 +32,150 @@ HARMLESS: dict[str, dict[str, str]] = {
             "NumPy takes any negative for -1"
         ),
     },
+    "tfrecord_lite/records/cores.py": {
+        "return os.cpu_count() or 1  # pragma: no cover - not on Linux": ("not run on Linux"),
+    },
     "tfrecord_lite/records/deflate.py": {
         "head = MEMBER_HEADER.pack(MEMBER_START, size, raw_bytes, records, 0)[:-4]": (
             "the 0 is cut off again"
         ),
     },
-    "tfrecord_lite/dataset/epochs/order.py": {
-        "last = np.diff(place, append=-1) != 0": "any number that is no place",
-    },
-    "tfrecord_lite/dataset/shards/open_shard.py": {
-        "encoder.chunk_bytes = min(encoder.chunk_bytes, max(_GATHERED_BYTES // at_once, 1))": (
-            "how much is gathered, which no file tells"
+    "tfrecord_lite/records/framing.py": {
+        "SLACK_BYTES = 16": ("more slack than decoders ask for"),
+        'places: Any = np.ndarray((end - 11,), f"V{HEADER_SIZE}", buffer=buffer, strides=(1,))': (
+            "how many places there are; the last is never used, a footer is behind any header"
         ),
+        "places[starts - HEADER_SIZE] = headers[which.reshape(-1)]": (
+            "NumPy takes any negative for -1"
+        ),
+        "if end - begin < FRAME_OVERHEAD:": ("a lone frame of no data is followed instead"),
+        "length = unpack(view, begin)[0]": ("the last of one is the first"),
+        "if len(edges) == 1:": ("of no frames none is wrong; the rest says so as well"),
+        'lengths: Any = np.ndarray((len(buffer) - 7,), "<u8", buffer=buffer, strides=(1,))': (
+            "how many places there are; behind the last frame there is slack"
+        ),
+        "position += unpack(view, position)[0] + FRAME_OVERHEAD": ("the last of one is the first"),
+        "stored: int = _CRC.unpack_from(buffer, at + 8)[0]": ("the last of one is the first"),
+        "if begin > end - FRAME_OVERHEAD or (length := _LENGTH.unpack_from(view, begin)[0]) "
+        "> 255:": ("the last of one is the first"),
+        "if end - begin < thresholds.sliced_record_bytes * len(self):": (
+            "which of two ways is faster"
+        ),
+        "if 0 < longest <= thresholds.sliced_record_bytes and longest * len(self) <= 2 * int(": (
+            "which of two ways is faster"
+        ),
+        "if end - begin < thresholds.trial_frames * size or any(": ("the last of one is the first"),
+    },
+    "tfrecord_lite/records/head.py": {
+        "HEAD_BYTES = 512": ("more than any kind of file needs to be told"),
+    },
+    "tfrecord_lite/records/inflate.py": {
+        "return self.offset == offset": ("no caller asks for it"),
+        "self._more_output = False": ("a call more, which gives nothing"),
+    },
+    "tfrecord_lite/records/ownership.py": {
+        "_closed = True": ("before it is some process's own, it is none that asks"),
+    },
+    "tfrecord_lite/records/recovery.py": {
+        "return not checked or not self._is_reached_over(begin + 1, stop)": (
+            "two headers a byte apart, each with its checksum, are an accident of probability 2^-32"
+        ),
+        "length + FRAME_OVERHEAD": ("what is missing is missed again where it is read"),
+        "_SMALL_BYTES = 1 << 10": (
+            "how much of the work on files that were made to cost much is free"
+        ),
+        "_LEARN_BYTES = 1 << 22": ("how much of a file tells what its records are like"),
+    },
+    "tfrecord_lite/records/resume.py": {
+        "_LARGEST_MEMBER = 1 << 40": ("a limit far above the size of members"),
+        "if _begins_with_record(data[at : at + _TRIAL_BYTES]):": (
+            "how much is inflated to see how it begins"
+        ),
+        "at = data.find(GZIP_START, at + 1, stop + len(GZIP_START) - 1)": (
+            "no two starts of members overlap"
+        ),
+        "source.seek(0)": ("the search that follows goes to its own place"),
+    },
+    "tfrecord_lite/records/resync.py": {
+        "return np.uint32(mask_crcs(_tables()[0][:1])[0])": ("the first of more is the first"),
+        "_STRIDE_BYTES = 1 << 18": ("how much is looked at at once"),
+        "if 16 * count > len(likely):": ("when a test that saves work is made"),
+    },
+    "tfrecord_lite/records/window.py": {
+        "if size <= len(spare) <= 2 * size:": ("which buffers are used again"),
+        "self._given_away = 0": ("a buffer more, before the first read"),
     },
     "tfrecord_lite/example/batch.py": {
-        "self._group = group.reshape(-1)": "NumPy takes any negative for -1",
+        "self._group = group.reshape(-1)": ("NumPy takes any negative for -1"),
+    },
+    "tfrecord_lite/example/columns.py": {
+        "count = len(self._buffer) - dtype.itemsize + 1": (
+            "how many places there are; behind the last value there is slack"
+        ),
+    },
+    "tfrecord_lite/example/keys.py": {
+        "_LONGEST = 127  # bytes of a key whose size takes one byte": (
+            "keys of this very size are read one by one instead"
+        ),
+        "hashes[left] = mixed ^ mixed >> _SHIFT": ("how well hashes are spread; keys are compared"),
+        "places = [*range(8, len(pattern) - 8, 8), len(pattern) - 8] if len(pattern) > 8 else []": (
+            "the words compared overlap, whichever they begin with"
+        ),
+    },
+    "tfrecord_lite/example/layouts.py": {
+        'raise ExampleError("not of the plain form")': ("caught: such a record has no layout"),
+        "cuts = np.flatnonzero(np.diff(used) > thresholds.layout_gap_bytes)": (
+            "in how many pieces a record is compared"
+        ),
+    },
+    "tfrecord_lite/example/other_messages.py": {
+        "_HEAD_BYTES: Final = 512": ("how much of a record is looked at to name it"),
+    },
+    "tfrecord_lite/example/varints.py": {
+        "padded = np.zeros(data.size + 8, np.uint8)": ("more room than words need"),
+        "if largest >> (7 * index) == 0:": ("a round more, in which nothing is added"),
+    },
+    "tfrecord_lite/dataset/access/plain_frames.py": {
+        "if end - begin > self._most + FRAME_OVERHEAD:": (
+            "who refuses looks again: this saves the call"
+        ),
+        "near &= (": ("how much is read by one call"),
+    },
+    "tfrecord_lite/dataset/epochs/order.py": {
+        "last = np.diff(place, append=-1) != 0": ("any number that is no place"),
+    },
+    "tfrecord_lite/dataset/epochs/plan.py": {
+        "left = int(self._records.bases[file + 1] - self._records.bases[file]) - record": (
+            "how many records are picked before the rest is read from the front: the same"
+        ),
+    },
+    "tfrecord_lite/dataset/epochs/segment.py": {
+        "sizes[1:][pickler.are_bytes] *= -1": ("to divide by -1 is to multiply by it"),
+    },
+    "tfrecord_lite/dataset/epochs/workers.py": {
+        "process.wait(max(deadline - time.monotonic(), 0))": (
+            "to wait for less than nothing is not to wait"
+        ),
+        "outgoing.close()": (
+            "the process ends, which closes it; only Python's development mode tells of errors then"
+        ),
+    },
+    "tfrecord_lite/dataset/readahead.py": {
+        "_ITEMS_AHEAD = 2": ("how far ahead a thread reads, which no item tells"),
+    },
+    "tfrecord_lite/dataset/shards/manifest.py": {
+        "_MOST_BYTES = 1 << 26": ("a limit far above the size of manifests"),
+    },
+    "tfrecord_lite/dataset/shards/open_shard.py": {
+        "encoder.chunk_bytes = min(encoder.chunk_bytes, "
+        "max(limits.gathered_bytes // at_once, 1))": ("how much is gathered, which no file tells"),
+    },
+    "tfrecord_lite/integrity/oddities.py": {
+        "tag = 0": ("whatever is the tag of neither field ends the loop"),
+    },
+    "tfrecord_lite/integrity/payloads.py": {
+        "places = begin + np.flatnonzero((data[:-1] == _VALUE) & (data[1:] == 0))": (
+            "more records are judged one by one"
+        ),
     },
 }

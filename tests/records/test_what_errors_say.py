@@ -1,4 +1,4 @@
-"""What is said of files that are no TFRecord files, or are not there: what they look like, in full."""
+"""What is said of files that are no TFRecord files, or not there: what they look like, in full."""
 
 from __future__ import annotations
 
