@@ -155,3 +155,25 @@ def test_goes_on_where_a_few_orders_are_mixed() -> None:
     layouts = Layouts(NAMES)
     for _ in range(2):
         assert placed(records, layouts) == 300
+
+
+@pytest.mark.parametrize("size", [16_000, 16_384, 20_000, 70_000])
+@pytest.mark.parametrize("others", [[], [b"another length"]], ids=["one length", "two lengths"])
+def test_large_records(size: int, others: list[bytes]) -> None:
+    """Records of one length are recognised whatever that is, and others are walked."""
+    random = Random(size)
+    records = [
+        encode_example({**row, "name": name, "unasked": 300, "image": random.randbytes(size)})
+        for row in rows(60, size)
+        for name in [b"horse", *others]
+    ]
+    assert_as_walked(records)
+    if not others:
+        assert placed(records, Layouts(NAMES)) == 60
+    expected = [
+        [decode_example(record)[name] for name in ("flag", "name", "vector")] for record in records
+    ]
+    found = parse_example(records, {name: FEATURES[name] for name in ("flag", "name", "vector")})
+    assert [row[0].tolist() for row in expected] == found["flag"].to_list()
+    assert [row[1] for row in expected] == found["name"].to_list()
+    assert [row[2].tolist() for row in expected] == found["vector"].to_list()

@@ -225,11 +225,9 @@ class _OfLength:
 def _by_length(lengths: Int64Array) -> Iterator[tuple[int, Int64Array]]:
     """Yield lengths and which records have each; or 0 and all records, where that does not pay."""
     every = np.arange(len(lengths))
-    shortest, longest = (
-        int(lengths.min(initial=thresholds.layout_record_bytes)),
-        int(lengths.max(initial=0)),
-    )
-    if len(lengths) >= thresholds.layout_records and shortest == longest:
+    longest = int(lengths.max(initial=0))
+    alike = len(lengths) and int(lengths.min()) == longest
+    if alike and len(lengths) >= thresholds.layout_records:
         yield longest, every
         return
     if longest < thresholds.layout_record_bytes:
