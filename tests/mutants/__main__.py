@@ -27,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -106,6 +107,7 @@ class Runner:
             # Equal ones are told apart by the seed alone.
             random.Random(1).shuffle(items)
         self._live = _functions()
+        self._caches = _caches()
         gc.collect()
         gc.freeze()
         for mutant in self._mutants:
@@ -177,6 +179,9 @@ class Runner:
         child = os.fork()
         if child == 0:
             os.setpgid(0, 0)
+            # What was made while tests were collected is of the functions as they were.
+            for cache in self._caches:
+                cache.cache_clear()
             for function, code in swapped:
                 function.__code__ = code
             failed = "-the process ended"
@@ -226,6 +231,13 @@ def _functions() -> dict[str, dict[tuple[str, int], list[FunctionType]]]:
             code = each.__code__
             found[code.co_filename][code.co_name, code.co_firstlineno].append(each)
     return found
+
+
+def _caches() -> list[Any]:
+    """Return the caches of all functions of the package that have one."""
+    kind = type(lru_cache(lambda: None))
+    found = [each for each in gc.get_objects() if isinstance(each, kind)]
+    return [each for each in found if each.__module__.startswith("tfrecord_lite")]
 
 
 def _swapped(
