@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from tfrecord_lite.example import Ragged
+from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example import Ragged, decode_example, encode_examples
 
 ROWS = [[1, 2], [], [3], [4, 5, 6]]
 RAGGED = Ragged(np.arange(1, 7), np.array([0, 2, 2, 3, 6]))
@@ -76,3 +79,24 @@ def test_bytes() -> None:
     ragged = Ragged(np.array([b"a\0", b"b"], object), np.array([0, 1, 2]))
     assert ragged.to_list() == [[b"a\0"], [b"b"]]
     assert ragged[0][0] == b"a\0"
+
+
+def test_splits_that_fit_and_those_that_do_not() -> None:
+    """Rows may be empty, at either end too, and values may be left over."""
+    values = np.arange(5)
+    for splits in ([0], [0, 0], [0, 5], [0, 0, 2, 2, 5, 5], [1, 3], [5, 5], [0, 1, 2]):
+        rows = [values[begin:end].tolist() for begin, end in pairwise(splits)]
+        records = encode_examples({"a": Ragged(values, np.array(splits))})
+        assert [decode_example(record)["a"].tolist() for record in records] == rows
+    wrong = {
+        (0, 2, 1): "row 1: the row_splits of a Ragged say 2 to 1 of 5 values; they",
+        (0, 0, 6): "row 1: the row_splits of a Ragged say 0 to 6 of 5 values; they",
+        (-1, 2): "row 0: the row_splits of a Ragged say -1 to 2 of 5 values; they",
+        (6,): "row 0: the row_splits of a Ragged say 6 to 6 of 5 values; they",
+    }
+    for splits, said in wrong.items():
+        with pytest.raises(ExampleError, match=said):
+            encode_examples({"a": Ragged(values, np.array(splits))})
+    for other, name in ((np.array(3), "ndarray"), ([1, 2], "list")):
+        with pytest.raises(ExampleError, match=f"the values of a Ragged are of type {name}, not"):
+            encode_examples({"a": Ragged(other, np.array([0, 1]))})  # type: ignore[arg-type]

@@ -74,8 +74,8 @@ SAID: dict[str, tuple[Callable[[], Any], str]] = {
     "partitions of tf.io": (
         lambda: tfr.parse_example([], {"a": RAGGED(np.int64, "a/v", (), np.int32, False)}),
         (
-            "feature 'a', tf.io.RAGGED: value_key and partitions are not supported; read each key as "
-            "a RaggedFeature of its own"
+            "feature 'a', tf.io.RAGGED: value_key and partitions are not supported; read each key "
+            "as a RaggedFeature of its own"
         ),
     ),
     "count": (
