@@ -240,3 +240,13 @@ def test_row_59_one_large_value_is_copied_once(decode) -> None:
 def test_row_59_a_large_value_is_refused_without_being_read(decode) -> None:
     _, peak = measured(lambda data: refused(decode, data), b"\x0a" + varint(2**31 - 1) + A1)
     assert peak < 1 << 20
+
+
+def test_a_length_that_goes_on_is_not_one_of_a_byte() -> None:
+    """0x80 is the first of several bytes of a length, and no length of 128."""
+    value = b"\x12\x80\x1a\x7e\x0a\x7c" + bytes(124)
+    entry = b"\x0a\x01a" + value
+    entries = b"\x0a" + bytes([len(entry) & 0x7F | 0x80, len(entry) >> 7]) + entry
+    record = b"\x0a" + bytes([len(entries) & 0x7F | 0x80, len(entries) >> 7]) + entries
+    with pytest.raises(ExampleError):
+        decode_example(record)
