@@ -78,6 +78,17 @@ SAID: dict[str, tuple[Callable[[], Any], str]] = {
             "as a RaggedFeature of its own"
         ),
     ),
+    "masked": (
+        lambda: tfr.encode_example({"a": np.ma.masked_array([1, 2], [False, True])}),
+        "feature 'a': a masked array",
+    ),
+    "masked bytes of an array": (
+        lambda: tfr.encode_example(
+            {"a": np.ma.masked_array([1, 2], [False, True])},
+            {"a": tfr.RawFeature([2], np.int64)},
+        ),
+        "feature 'a': a masked array",
+    ),
     "count": (
         lambda: tfr.parse_example(
             [tfr.encode_example({"a": [1, 2]}), tfr.encode_example({"a": [1]})],

@@ -357,3 +357,10 @@ def test_empty_lists_are_read_alike(feature, behind):
     assert tensorflow_difference(example(entry(b"a", feature)) + behind) is None
     both = example(entry(b"a", feature), entry(b"b", of_ints(packed(1))))
     assert tensorflow_difference(both + behind) is None
+
+
+def test_features_that_come_late_are_named_with_their_first_record(path):
+    late = [tfr.encode_example({"a": 1, "name": b"", "late": 2})]
+    write(path, [*GOOD * 4, *late, *GOOD, *late])
+    (file,) = verify(path, examples=True).files
+    assert file.late_features == {"late": 1200}
