@@ -7,8 +7,10 @@ import gc
 import gzip
 import io
 import os
+import random
 import subprocess
 import sys
+import threading
 import zlib
 
 import numpy as np
@@ -435,6 +437,25 @@ class TestRandomReader:
         for offset in (offsets[-1], offsets[-1] + 1000):
             with pytest.raises(IndexError, match="Out of range"):
                 reader.read(offset)
+
+    def test_by_threads(self, reader):
+        offsets = [0]
+        for _ in self.RECORDS:
+            offsets.append(reader.read(offsets[-1])[1])
+        wrong = []
+
+        def work(seed):
+            for index in random.Random(seed).choices(range(4), k=200):
+                found = reader.read(offsets[index])
+                wrong.append(found != (self.RECORDS[index], offsets[index + 1]))
+
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(wrong) == 800
+        assert not any(wrong)
 
     def test_where_no_record_begins(self, reader):
         with pytest.raises(tf.errors.DataLossError, match="corrupted record at 1:") as caught:

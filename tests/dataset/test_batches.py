@@ -11,7 +11,7 @@ import frames
 import numpy as np
 import pytest
 
-from tfrecord_lite.dataset import batches, read_batches, write_examples
+from tfrecord_lite.dataset import batches, file_parts, read_batches, write_examples
 from tfrecord_lite.errors import CorruptRecordError, ExampleError, TruncatedRecordError
 from tfrecord_lite.example import (
     FixedLenFeature,
@@ -76,7 +76,7 @@ def expected(records: list[bytes], size: int, features: Any = FEATURES) -> list[
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Make blocks so small that most batches lie across several."""
-    monkeypatch.setattr(batches, "FIRST_BLOCK_BYTES", 2000)
+    monkeypatch.setattr(file_parts, "FIRST_BLOCK_BYTES", 2000)
     for size in ("small", "middle", "large"):
         monkeypatch.setattr(limits, f"{size}_block_bytes", (2000, 2000))
 

@@ -85,7 +85,7 @@ def test_an_intact_block_is_accepted(name: str, check) -> None:
 def test_an_intact_block_is_checked_as_a_whole(name: str, monkeypatch) -> None:
     """The quick way finds it intact; that record by record is for finding what is not."""
     buffer, starts, lengths = block_of(frames(RECORDS[name]))
-    assert checksum._block_is_intact(buffer, starts, lengths)
+    assert checksum._block_is_intact(buffer, starts, lengths, [])
     monkeypatch.setattr(checksum, "masked_crc32c", None)
     assert checksum.first_bad_length(buffer, starts, lengths) == len(starts)
 
@@ -96,7 +96,7 @@ def test_a_block_may_lie_anywhere_in_its_buffer(name: str) -> None:
     for before, behind in ((1, 0), (0, 1), (20, 30)):
         buffer = np.frombuffer(bytearray(b"?" * before + data + b"?" * behind), np.uint8)
         starts, lengths = scan_frames(buffer, before, before + len(data))
-        assert checksum._block_is_intact(buffer, starts, lengths)
+        assert checksum._block_is_intact(buffer, starts, lengths, [])
         assert buffer.tobytes() == b"?" * before + data + b"?" * behind
         buffer[before + len(data) - 1] ^= 1
         assert checksum.first_bad_record(buffer, starts, lengths) == len(starts) - 1
@@ -143,7 +143,7 @@ def test_lengths_are_compared_with_those_that_the_frames_state(index: int) -> No
         buffer = np.frombuffer(bytearray(b"".join(other)), np.uint8)
         starts, lengths = np.array([12, 32, 52]), np.array([4, 4, 4])
         # Every checksum holds.
-        assert not checksum._block_is_intact(buffer, starts, lengths)
+        assert not checksum._block_is_intact(buffer, starts, lengths, [])
         assert buffer.tobytes() == b"".join(other)
         assert checksum.first_bad_length(buffer, starts, lengths) == index
         assert checksum.first_bad_record(buffer, starts, lengths) == index

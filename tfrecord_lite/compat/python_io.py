@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import sys
 import weakref
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
+from io import RawIOBase
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfrecord_lite.compat._deflate import StreamEncoder
 from tfrecord_lite.compat._missing import missing
 from tfrecord_lite.compat.errors import FailedPreconditionError, data_loss, of_system, renamed
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.closing import Closing
+from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.writer import RecordWriter
 
@@ -249,25 +251,44 @@ def tf_record_iterator(path: Path, options: Any = None) -> _RecordIterator:
     return _RecordIterator(path, TFRecordOptions.get_compression_type_string(options))
 
 
-class _RandomRecordReader:
-    """The record at any offset of a file, as TensorFlow's ``RandomRecordReader``."""
+class _From(RawIOBase):
+    """A file from an offset on, with a position of its own."""
 
-    _file: BinaryIO | None = None
+    def __init__(self, file: PositionedFile, offset: int) -> None:
+        self.name = file.path
+        self._file = file
+        self._offset = offset
+
+    def readinto(self, view: Any) -> int:
+        data = self._file.read_at(len(view), self._offset)
+        view[: len(data)] = data
+        self._offset += len(data)
+        return len(data)
+
+
+class _RandomRecordReader:
+    """The record at any offset of a file, as TensorFlow's ``RandomRecordReader``.
+
+    Threads may share one.
+    """
+
+    _file: PositionedFile | None = None
 
     def __init__(self, path: Path) -> None:
         with renamed():
-            self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - close() closes it
+            self._file = PositionedFile(path)
 
     def read(self, offset: int) -> tuple[bytes, int]:
         """Return the record whose frame begins at ``offset``, and where the next frame begins.
 
         IndexError at or behind the end of the file, DataLossError where no intact record begins.
         """
-        if self._file is None:
+        file = self._file
+        if file is None:
             raise FailedPreconditionError(None, None, "Random TFRecord Reader is closed.")
         try:
-            self._file.seek(offset)
-            reader = RecordReader(self._file, compression=None, max_record_bytes=sys.maxsize)
+            part: Any = _From(file, offset)
+            reader = RecordReader(part, compression=None, max_record_bytes=sys.maxsize)
             for record in reader:
                 return record, offset + reader.offset
         except TFRecordError as error:

@@ -7,35 +7,27 @@ from both.
 
 from __future__ import annotations
 
-from contextlib import closing
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
-from tfrecord_lite.dataset.memory import (
-    FIRST_BLOCK_BYTES,
-    block_bytes,
-    keep_freed_memory,
-)
-from tfrecord_lite.dataset.readahead import read_ahead
-from tfrecord_lite.dataset.schema import LateFeatures, Schema, manifest_for
-from tfrecord_lite.dataset.table import BlockDecoder, Table, part_of
-from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.dataset.epochs.batcher import Batches, Cursor, Position, Tables
+from tfrecord_lite.dataset.file_parts import FileParts
+from tfrecord_lite.dataset.memory import keep_freed_memory
+from tfrecord_lite.dataset.schema import Schema, manifest_for
+from tfrecord_lite.dataset.table import Table, part_of
 from tfrecord_lite.example.batch import encode_rows
 from tfrecord_lite.example.column_values import known_columns, row_count
 from tfrecord_lite.example.normalize import check_given, normalize_features
 from tfrecord_lite.example.ragged import Ragged
-from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.records.paths import expand_paths
-from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path, PathOrFile
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.column_payloads import FirstRow
     from tfrecord_lite.example.columns import Column
-    from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["read_batches", "write_examples"]
 
@@ -67,13 +59,16 @@ def read_batches(
 
     The arrays of one batch may share memory with those of its neighbours' (never elements).
 
-    Raises what `RecordReader` and `parse_example` raise, with file, record and offset.
+    Raises what `RecordReader` and `parse_example` raise, with file, record and offset. After an
+    exception, of a signal handler too, ``next()`` goes on or raises again: the batch that is on its
+    way is lost at most. Two threads that use the iterator at once, and a forked child that goes on
+    with its parent's, get a ``RuntimeError``.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size} must be at least 1")
     check_given(features)
     files = expand_paths(paths)
-    options = {"compression": compression, "verify": verify}
+    options: dict[str, Any] = {"compression": compression, "verify": verify}
     schema = Schema.find(
         features,
         files,
@@ -82,108 +77,21 @@ def read_batches(
         strict=strict,
     )
     keep_freed_memory()
-    blocks = _blocks(files, batch_size, on_damage=on_damage, **options)
-    tables = _decoded(blocks, schema)
-    return _batches(tables, batch_size, drop_remainder=drop_remainder)
+    cursor = Cursor(Position(0, 0, begun=True))
+    options["on_damage"] = on_damage
+    tables = Tables(
+        cursor,
+        FileParts(files, schema, cursor, batch_size=batch_size, options=options),
+        lambda epoch: epoch + 1,
+        batch_size,
+        drop_remainder=drop_remainder,
+        on_damage=on_damage if callable(on_damage) else _ignore_damage,
+    )
+    return Batches(tables, Table.batch)
 
 
-def _blocks(
-    files: list[str], batch_size: int, on_damage: Any, **options: Any
-) -> Generator[RecordBlock, None, None]:
-    """Read blocks, those of compressed files ahead; damage is told before what is behind it.
-
-    Inflating leaves the interpreter free for long enough. Reading and checksums do not: with them
-    in a thread of its own, the two wait for each other, and all takes longer.
-    """
-    damages: list[Damage] = []
-    if on_damage != "raise":
-        options["on_damage"] = damages.append
-    blocks = _read_blocks(files, batch_size, options)
-
-    def worth(outcome: _Outcome) -> bool:
-        reader = outcome[1]
-        return reader is not None and reader.compression is not None
-
-    with closing(blocks), closing(read_ahead(_outcomes(blocks, damages), worth)) as outcomes:
-        for block, reader, told in outcomes:
-            for damage in told:
-                on_damage(damage)
-            if isinstance(block, Exception):
-                raise block
-            if block is not None and reader is not None:
-                yield block
-                reader.recycle(block)
-
-
-# A block and its reader, or what went wrong, or neither at the end; and the damage before it.
-_Outcome: TypeAlias = "tuple[RecordBlock | Exception | None, RecordReader | None, list[Damage]]"
-
-
-def _outcomes(
-    blocks: Iterator[tuple[RecordBlock, RecordReader]], damages: list[Damage]
-) -> Iterator[_Outcome]:
-    outcome: tuple[RecordBlock | Exception | None, RecordReader | None]
-    while True:
-        try:
-            outcome = next(blocks, (None, None))
-        except (OSError, TFRecordError) as error:
-            outcome = error, None
-        told = damages.copy()
-        damages.clear()
-        yield *outcome, told
-        if outcome[1] is None:
-            return
-
-
-def _read_blocks(
-    files: list[str], batch_size: int, options: dict[str, Any]
-) -> Generator[tuple[RecordBlock, RecordReader], None, None]:
-    wanted = FIRST_BLOCK_BYTES
-    for file in files:
-        with RecordReader(file, **options) as reader:
-            reader.block_bytes = wanted
-            for block in reader.blocks():
-                mean = int(block.lengths.sum()) // len(block)
-                wanted = reader.block_bytes = block_bytes(mean, batch_size)
-                yield block, reader
-
-
-def _decoded(
-    blocks: Generator[RecordBlock, None, None], schema: Schema
-) -> Generator[Table, None, None]:
-    decoder = BlockDecoder(schema)
-    late = LateFeatures()
-    with closing(blocks):
-        for block in blocks:
-            if not schema.features:
-                raise error_at(block, 0, "no feature in any of the first records; pass features=")
-            table, error, rows = decoder.decode(block)
-            late.warn({name: (block.path, block.number(row)) for name, row in rows.items()})
-            if table is not None:
-                yield table
-            if error is not None:
-                raise error
-
-
-def _batches(
-    tables: Generator[Table, None, None], size: int, *, drop_remainder: bool
-) -> Iterator[dict[str, Column]]:
-    waiting: list[Table] = []
-    rows = 0
-    with closing(tables):
-        for table in tables:
-            begin = 0
-            while rows + table.rows - begin >= size:
-                end = begin + size - rows
-                waiting.append(table.part(begin, end))
-                yield Table.joined(waiting).batch()
-                waiting.clear()
-                begin, rows = end, 0
-            if begin < table.rows:
-                waiting.append(table.part(begin, table.rows))
-                rows += table.rows - begin
-    if waiting and not drop_remainder:
-        yield Table.joined(waiting).batch()
+def _ignore_damage(damage: Damage) -> None:
+    """Nobody asked for it: damage raises."""
 
 
 def write_examples(

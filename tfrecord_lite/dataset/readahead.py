@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
+import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import current_thread
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-__all__ = ["read_ahead"]
+__all__ = ["closing_idle", "read_ahead"]
 
 T = TypeVar("T")
 
 _ITEMS_AHEAD = 2
+_THREAD_NAME = "tfrecord_lite-read"
+_SECONDS_TO_LOOK_AGAIN = 1e-3
 
 
 def read_ahead(
@@ -28,7 +34,7 @@ def read_ahead(
     >>> list(read_ahead(iter([1, 2, 3])))
     [1, 2, 3]
     """
-    pool = ThreadPoolExecutor(1, "tfrecord_lite-read")
+    pool = ThreadPoolExecutor(1, _THREAD_NAME)
     ahead: deque[Future[T | None]] = deque()
     try:
         while (item := ahead.popleft().result() if ahead else next(items, None)) is not None:
@@ -41,4 +47,42 @@ def read_ahead(
         # which may have stopped the thread before.
         for future in ahead:
             future.cancel()
-        pool.shutdown()
+        _shut_down(pool)
+
+
+def _shut_down(pool: ThreadPoolExecutor) -> None:
+    """Wait for the thread, also where interrupts come meanwhile; the last of them is raised."""
+    interrupt: BaseException | None = None
+    waiting = True
+    while waiting:
+        try:
+            pool.shutdown()
+            waiting = False
+        except RuntimeError:
+            # The garbage collector closes this in the thread itself, which cannot wait for itself.
+            waiting = False
+        except BaseException as error:  # noqa: BLE001 - raised once nobody uses the items
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
+
+
+@contextmanager
+def closing_idle(items: Generator[T, None, None]) -> Generator[None, None, None]:
+    """Close a generator at the end, once the thread of `read_ahead` has left it.
+
+    An interrupt while that thread was started or awaited may have the pool forget it.
+    """
+    try:
+        yield
+    finally:
+        while True:
+            try:
+                items.close()
+                break
+            except ValueError:
+                # The garbage collector may close it in that very thread, which cannot leave.
+                running = inspect.getgeneratorstate(items) == inspect.GEN_RUNNING
+                if not running or current_thread().name.startswith(_THREAD_NAME):
+                    raise
+                time.sleep(_SECONDS_TO_LOOK_AGAIN)

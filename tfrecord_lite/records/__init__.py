@@ -3,7 +3,8 @@
 from tfrecord_lite.records.checksum import mask_crc, masked_crc32c, unmask_crc
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.records.paths import expand_paths
-from tfrecord_lite.records.reader import RecordReader, read_records
+from tfrecord_lite.records.reader import RecordReader
+from tfrecord_lite.records.reading import read_records
 from tfrecord_lite.records.writer import RecordWriter, write_records
 
 __all__ = [

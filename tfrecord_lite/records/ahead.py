@@ -122,10 +122,11 @@ class MembersAhead:
 
     def close(self) -> None:
         """Let go of all that is ahead; no thread uses the source any more."""
-        pool, self._pool = self._pool, None
         self._ahead.clear()
-        if pool is not None and self._owner == os.getpid():
+        if self._pool is not None and self._owner == os.getpid():
             # A forgotten reader may be collected in a thread of its own, which cannot wait for
             # itself; what that is about to read fails, and nobody asks for it.
             with suppress(RuntimeError):
-                pool.shutdown(cancel_futures=True)
+                self._pool.shutdown(cancel_futures=True)
+        # Only now: an exception in between leaves threads that are still waited for.
+        self._pool = None

@@ -82,6 +82,12 @@ class BlockStream:
         self._gap: Gap | None = None
         self._large: LargeRecord | None = None
         self._finished = False
+        # Damage from where reading stands on that `rewind` must not have reported again.
+        self._reported: set[Damage] = set()
+        self.refused_at: tuple[int, int] | None = None
+        """Where a region ends, and its next record, that `read_block` reported and raised for."""
+        # What mends the buffer after an exception while it was checked.
+        self._undo: list[Callable[[], None]] = []
         # Whether all records of the last block were short, as a guess at the next.
         self._short: bool | None = None
         self._scan_bytes = DEFAULT_BLOCK_BYTES
@@ -109,6 +115,20 @@ class BlockStream:
         self._window.move_to(offset)
         self._gap = self._large = None
         self._finished = False
+        self._reported = set()
+        self.record = record
+
+    def rewind(self, offset: int, record: int) -> None:
+        """Stand at a boundary again, after an exception that may have come between any two steps.
+
+        ``offset`` and ``record`` are those of this stream after an earlier block. A source that
+        cannot go back raises `io.UnsupportedOperation`.
+        """
+        for undo in self._undo.copy():
+            undo()
+        self._window.go_back(offset)
+        self._gap = self._large = None
+        self._finished = False
         self.record = record
 
     def find(self, offset: int, before: int) -> int:
@@ -129,7 +149,11 @@ class BlockStream:
 
     def read_block(self) -> RecordBlock | None:
         """Return the next intact records, at least one; None at the end of the file."""
+        self.refused_at = None
         self._window.prepare()
+        self.source.forget(self.offset)
+        if self._reported:
+            self._reported = {damage for damage in self._reported if damage.end >= self.offset}
         while not self._finished:
             if self._gap is not None:
                 if not self._cross(self._gap):
@@ -176,8 +200,10 @@ class BlockStream:
         count = len(starts)
         if count and lengths.max() > self._max_record_bytes:
             count = int(np.argmax(lengths > self._max_record_bytes))
-        check = first_bad_record if self._verify else first_bad_length
-        return check(self._window.buffer, starts[:count], lengths[:count])
+        buffer, starts, lengths = self._window.buffer, starts[:count], lengths[:count]
+        if not self._verify:
+            return first_bad_length(buffer, starts, lengths)
+        return first_bad_record(buffer, starts, lengths, self._undo)
 
     def _take(self, starts: Int64Array, lengths: Int64Array) -> RecordBlock:
         """Hand these records over, with the buffer that they are in or with a copy."""
@@ -253,9 +279,8 @@ class BlockStream:
         if error.kind == "count":
             # No record is damaged, and none is left out.
             assert self._counts is not None
+            self._report(Damage(self.path, begin, begin, self.record, error.kind, error.reason))
             self._counts.forget_first()
-            damage = Damage(self.path, begin, begin, self.record, error.kind, error.reason)
-            self._on_damage(damage)
             return
         if error.kind == "truncated":
             self._recovery.charge(window.have)
@@ -274,6 +299,22 @@ class BlockStream:
         self.record = gap.next_record
         if self._counts is not None:
             self._counts.forget(gap.begin, self._window.offset)
-        assert self._on_damage is not None
-        self._on_damage(gap.damage())
+        try:
+            self._report(gap.damage())
+        except BaseException:
+            if self.refused_at is not None:
+                gap.close()
+            raise
+        gap.close()
         return True
+
+    def _report(self, damage: Damage) -> None:
+        assert self._on_damage is not None
+        if damage not in self._reported:
+            try:
+                self._on_damage(damage)
+            except BaseException:
+                self.refused_at = self.offset, self.record
+                raise
+            finally:
+                self._reported.add(damage)

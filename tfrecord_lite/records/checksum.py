@@ -13,6 +13,8 @@ import numpy as np
 from crc32c import crc32c
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Buffer
 
     from tfrecord_lite._types import Int64Array, Uint8Array, Uint32Array
@@ -70,15 +72,23 @@ def masked_crc32c(data: Buffer) -> int:
     return mask_crc(crc32c(data))
 
 
-def first_bad_record(buffer: Uint8Array, starts: Int64Array, lengths: Int64Array) -> int:
+def first_bad_record(
+    buffer: Uint8Array,
+    starts: Int64Array,
+    lengths: Int64Array,
+    undo: list[Callable[[], None]] | None = None,
+) -> int:
     """Return the index of the first record of which a checksum fails; ``len(starts)`` if all hold.
 
     ``buffer`` is uint8 and holds frames that follow each other without a gap: ``starts[i]`` is
     where record i's data begins, ``lengths[i]`` its length in bytes. Both checksums of every record
     are checked, of its length and of its data, and ``lengths`` against the lengths that the frames
     state.
+
+    The buffer is changed for a moment. Where an exception from outside, a signal handler's, leaves
+    it so, what is in ``undo`` mends it.
     """
-    if len(starts) and not _block_is_intact(buffer, starts, lengths):
+    if len(starts) and not _block_is_intact(buffer, starts, lengths, [] if undo is None else undo):
         return _first_bad_one_by_one(buffer, starts, lengths)
     return len(starts)
 
@@ -91,7 +101,9 @@ _SEAM = np.dtype(
 _BEFORE = 16  # bytes of a seam before the record's data
 
 
-def _block_is_intact(buffer: Uint8Array, starts: Int64Array, lengths: Int64Array) -> bool:
+def _block_is_intact(
+    buffer: Uint8Array, starts: Int64Array, lengths: Int64Array, undo: list[Callable[[], None]]
+) -> bool:
     """Check both CRCs of all records with one CRC call over the block, patched meanwhile.
 
     Why that is right. Let R(x) be the CRC register after the bytes x, begun at 0 and not
@@ -135,6 +147,13 @@ def _block_is_intact(buffer: Uint8Array, starts: Int64Array, lengths: Int64Array
         seams[name] = ~_unmask_crcs(seams[name])
     seams["length"] = ~seams["length"]
     seams["head"] = ~seams["head"]
+
+    def restore() -> None:
+        windows[at] = between
+        buffer[begin : begin + _BEFORE], buffer[end - 4 : end] = edges
+        undo.clear()
+
+    undo.append(restore)
     try:
         windows[at] = seams[1:-1].view("V20")
         buffer[begin : begin + _BEFORE], buffer[end - 4 : end] = lines[0, 4:], lines[-1, :4]
@@ -143,8 +162,7 @@ def _block_is_intact(buffer: Uint8Array, starts: Int64Array, lengths: Int64Array
         # 0xFFFFFFFF in and out is a register of 0 in and out.
         return crc32c(buffer.data[begin:end], _UINT32) == _UINT32
     finally:
-        windows[at] = between
-        buffer[begin : begin + _BEFORE], buffer[end - 4 : end] = edges
+        restore()
 
 
 def first_bad_length(buffer: Uint8Array, starts: Int64Array, lengths: Int64Array) -> int:

@@ -24,10 +24,11 @@ class StatedMember:
     """A member that is being read, and what its header states.
 
     It begins at the uncompressed byte ``begin``, and at ``compressed_begin`` in the file. Where it
-    has ended, ``end`` is where, and ``size`` how many bytes it has in the file.
+    has ended, ``end`` is where, and ``size`` how many bytes it has in the file. One that is not
+    ``compared`` has damage in it, or was reported.
     """
 
-    __slots__ = ("begin", "compressed_begin", "end", "first_record", "size", "stated")
+    __slots__ = ("begin", "compared", "compressed_begin", "end", "first_record", "size", "stated")
 
     def __init__(self, begin: int, compressed_begin: int, stated: Member) -> None:
         self.begin = begin
@@ -36,6 +37,7 @@ class StatedMember:
         self.end: int | None = None
         self.size = 0
         self.first_record: int | None = None
+        self.compared = True
 
     def fault(self, records: int) -> str | None:
         """Say in what it is not as its header states; None where all is well."""
@@ -69,8 +71,10 @@ class MemberCounts:
         self._members: deque[StatedMember] = deque()
 
     def add(self, member: StatedMember) -> None:
-        """Note a member that begins."""
-        self._members.append(member)
+        """Note a member that begins, or begins again."""
+        member.end = None
+        if member.compared:
+            self._members.append(member)
 
     def compare(self, record: int, begins: Int64Array, end: int) -> int:
         """Return how many of these records come before the end of a member that is wrong.
@@ -100,15 +104,14 @@ class MemberCounts:
 
     def forget(self, begin: int, end: int) -> None:
         """Do not count members in which something lies between these bytes that is damaged."""
-        left = [
-            member
-            for member in self._members
-            if member.begin >= end or (member.end is not None and member.end <= begin)
-        ]
-        self._members = deque(left)
+        for member in self._members:
+            if member.begin < end and (member.end is None or member.end > begin):
+                member.compared = False
+        self._members = deque(member for member in self._members if member.compared)
 
     def forget_first(self) -> None:
         """Do not count the member that is next, which was reported."""
+        self._members[0].compared = False
         self._members.popleft()
 
     def clear(self) -> None:

@@ -82,14 +82,23 @@ class Gap:
     def _resume(self) -> None:
         """Go on where a broken source does."""
         assert isinstance(self._window.source, InflatedSource)
+        # Until the region has been reported, an exception has to lead back before it.
+        self._window.source.unsettle()
         place = resume(self._window.source)
         if place is None:
             self._finish()
         else:
-            self._window.restart(max(self.begin, place.offset))
             # Both count the same bytes, whatever was lost before them.
-            self._window.source.raw_begin = self._window.offset
+            offset = max(self.begin, place.offset)
+            self._window.source.count_from(offset)
+            self._window.restart(offset)
             self._next_record = place.record
+
+    def close(self) -> None:
+        """Note that the region has been reported."""
+        if self._broken:
+            assert isinstance(self._window.source, InflatedSource)
+            self._window.source.settle()
 
     def _finish(self) -> None:
         self._window.begin = self._window.end

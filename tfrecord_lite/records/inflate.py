@@ -18,6 +18,7 @@ from tfrecord_lite.records.compression import GZIP_START, GZIP_WBITS, ZLIB_WBITS
 from tfrecord_lite.records.counts import MemberCounts, StatedMember
 from tfrecord_lite.records.deflate import MEMBER_HEADER, MEMBER_START
 from tfrecord_lite.records.members import read_header
+from tfrecord_lite.records.rewinding import MemberStart, MemberStarts
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["InflatedSource"]
 
 _INPUT_BYTES = 1 << 18
+_INTERRUPTED = "{}: reading was interrupted inside its {} stream; open it again, it does not seek"
 
 
 class InflatedSource:
@@ -45,8 +47,7 @@ class InflatedSource:
         self._whole = memoryview(b"")
         self.codec = codec
         self._wbits = GZIP_WBITS if codec == "GZIP" else ZLIB_WBITS
-        # isal cannot copy a decoder's state; after a failure it takes the member anew, which needs
-        # a seek.
+        # isal cannot copy a decoder's state: after a failure it seeks, and begins the member again.
         self._engine: Any = (source.seekable and isal()) or zlib
         self._errors = (zlib.error, getattr(self._engine, "error", zlib.error))
         self._decoder: Any = None
@@ -66,6 +67,11 @@ class InflatedSource:
         self.counts = MemberCounts()
         """What the headers of members state, to be compared by who counts their records."""
         self._stated: StatedMember | None = None
+        # Whether the last call ended as it should; after any other, `rewind` has to be called.
+        self._settled = True
+        # Where the source stood before it was read, while that goes on.
+        self._reading_at: int | None = None
+        self._starts = MemberStarts()
         self._failure: TFRecordError | None = None
         self.failure: TFRecordError | None = None
         self.failed_at = 0
@@ -104,11 +110,58 @@ class InflatedSource:
 
     def readinto(self, view: memoryview) -> int:
         """Fill the front of ``view`` with the next bytes and return how many; 0 at the end."""
+        if not self._settled:
+            raise io.UnsupportedOperation(_INTERRUPTED.format(self.path, self.codec))
+        self._settled = False
         try:
-            return self._readinto(view)
+            count = self._readinto(view)
         except TFRecordError as error:
-            self.failure = error
+            self.failure, self._settled = error, True
             raise
+        except OSError:
+            # Nothing has come; unless it is a signal handler's.
+            self._settled = self._reading_at == self._source.offset
+            raise
+        self._settled = True
+        return count
+
+    @property
+    def taken(self) -> int | None:
+        """How many uncompressed bytes have come; None where an exception left that open."""
+        return self.raw_offset if self._settled else None
+
+    def unsettle(self) -> None:
+        """Have `rewind` come before anything else is read, unless `settle` comes."""
+        self._settled = False
+
+    def count_from(self, offset: int) -> None:
+        """Have the next byte, with which a member begins, counted as that at ``offset``."""
+        self.raw_begin, self._member_size = offset, 0
+
+    def settle(self) -> None:
+        """Note that a member begins here, and that the damage before it has been reported."""
+        start = self.raw_offset, self.offset, self.first_record, self._members
+        self._starts.add(MemberStart(*start, behind_damage=True))
+        self._settled = True
+
+    def rewind(self, offset: int) -> int:
+        """Go back to a member that begins at ``offset`` or before; return where that is."""
+        if not self._source.seekable:
+            raise io.UnsupportedOperation(_INTERRUPTED.format(self.path, self.codec))
+        self._settled = False
+        if self._ahead is not None:
+            self._ahead.close()
+        start = self._starts.before(offset)
+        self._source.seek(start.compressed)
+        self._input, self._more_output = b"", False
+        self.restart(start.offset, start.first_record)
+        self._members = start.members
+        self._settled = True
+        return start.offset
+
+    def forget(self, offset: int) -> None:
+        """Note that `rewind` will not be asked for less than ``offset``."""
+        self._starts.forget(offset)
 
     def _readinto(self, view: memoryview) -> int:
         if self._failure is not None:
@@ -152,8 +205,7 @@ class InflatedSource:
 
     def restart(self, raw_begin: int, first_record: int | None) -> None:
         """Take what stands here for a member, with such numbers."""
-        self._decoder = None
-        self._failure = None
+        self._decoder, self._failure = None, None
         self._whole = memoryview(b"")
         self.raw_begin, self._member_size = raw_begin, 0
         self.first_record, self.member_head = first_record, b""
@@ -161,7 +213,9 @@ class InflatedSource:
         self.counts.clear()
 
     def _more_input(self) -> bool:
+        self._reading_at = self._source.offset
         count = self._source.readinto(memoryview(self._chunk))
+        self._reading_at = None
         self._input += memoryview(self._chunk)[:count]
         self.furthest = max(self.furthest, self._source.offset)
         return count > 0
@@ -189,8 +243,8 @@ class InflatedSource:
         if self._members and self.codec == "ZLIB":
             raise CompressionError(
                 f"bytes behind the end of the zlib stream, at compressed byte {self.offset}; "
-                "TensorFlow would "
-                "pass them over in silence: write one stream a file, or use GZIP"
+                "TensorFlow would pass "
+                "them over in silence: write one stream a file, or use GZIP"
             )
         if self.codec == "GZIP":
             self._check_magic()
@@ -221,9 +275,11 @@ class InflatedSource:
                 self.first_record += stated.stated.records
         self.raw_begin, self._member_size = self.raw_offset, 0
         self.member_begin, self.member_head = self.offset, head
-        self._members += 1
         found = read_header(head)
-        self._stated = found and StatedMember(self.raw_begin, self.member_begin, found)
+        stated = found and StatedMember(self.raw_begin, self.member_begin, found)
+        start = self.raw_begin, self.member_begin, self.first_record, self._members, stated
+        self._stated = self._starts.add(MemberStart(*start)).stated
+        self._members += 1
         if self._stated is not None:
             self.counts.add(self._stated)
 
@@ -255,7 +311,7 @@ class InflatedSource:
         if not self._input and not self._more_output and not self._more_input():
             raise TruncatedRecordError(
                 f"the file ends inside its {self.codec} stream, at compressed byte {self.offset}; "
-                f"it was cut off, or never closed"
+                "it was cut off, or never closed"
             )
         decoder, data = self._decoder, self._input
         checkpoint = decoder.copy() if self._engine is zlib else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 import os
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tfrecord_lite.records.blocks import HEAD_BYTES, BlockStream
 from tfrecord_lite.records.closing import Closing
@@ -19,19 +20,19 @@ from tfrecord_lite.records.framing import (
     header_of,
 )
 from tfrecord_lite.records.inflate import InflatedSource
-from tfrecord_lite.records.paths import expand_paths
+from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.resume import find_damaged_codec
 from tfrecord_lite.records.storage import Source, name_of
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from tfrecord_lite._types import CompressionOrAuto, Path, PathOrFile
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.records.compression import Codec
 
-__all__ = ["DEFAULT_MAX_RECORD_BYTES", "RecordReader", "read_records"]
+__all__ = ["DEFAULT_MAX_RECORD_BYTES", "RecordReader"]
 
 # TensorFlow has no limit and dies of large ones; protobuf's messages end at 2 GiB.
 DEFAULT_MAX_RECORD_BYTES = 1 << 30
@@ -58,7 +59,10 @@ class RecordReader(Closing):
     ``UserWarning``; a copy that goes on where the old file ended is gone on with.
 
     After any error the reader stands where it stood: a further call tries again, so a file that has
-    grown in the meantime loses nothing. Not for use by several threads at once.
+    grown in the meantime loses nothing. That holds for exceptions from signal handlers too, at
+    any moment: the record that is on its way to the loop is lost at most. A pipe of compressed
+    data, which cannot be gone back in, may raise `io.UnsupportedOperation` from then on. Two
+    threads that read at once get a ``RuntimeError``.
 
     >>> import io
     >>> from tfrecord_lite import RecordWriter
@@ -110,10 +114,14 @@ class RecordReader(Closing):
         self._stream = self._follower or self._file.stream
         # Large records of a regular file can be read straight into their results.
         self._direct = not follow and self._file.codec is None and self._file.source.positional
-        # The block that is being handed out record by record.
-        self._current: RecordBlock | None = None
+        stream = self._engine
+        self._position = _Position(stream, stream.offset, stream.record, None, iter(()))
+        # The position at which the stream stands; after an exception it may stand anywhere.
+        self._settled: _Position | None = self._position
         self._large = False
-        self._pending: Iterator[bytes] = iter(())
+        # The header at an offset, which came with the record before it.
+        self._next_header = (-1, b"")
+        self._one_thread = OneThread(f"the reader of {self.path}")
 
     def _open(self) -> OpenedFile:
         options = self._options
@@ -147,10 +155,9 @@ class RecordReader(Closing):
     @property
     def offset(self) -> int:
         """The end of the last record handed out (or region reported), in uncompressed bytes."""
-        left = operator.length_hint(self._pending)
-        if left and self._current is not None:
-            return self._current.offset(len(self._current) - left)
-        return self._stream.offset
+        _, offset, _, block, pending = self._position
+        left = operator.length_hint(pending)
+        return block.offset(len(block) - left) if left and block is not None else offset
 
     @property
     def source_offset(self) -> int:
@@ -170,71 +177,143 @@ class RecordReader(Closing):
         self._stream.block_bytes = size
 
     def __iter__(self) -> Iterator[bytes]:
-        # The iterator is shared: what one loop leaves, the next one finds.
-        yield from self._pending
-        while self._next_records():
-            yield from self._pending
+        # The position is shared: what one loop leaves, the next one finds.
+        return flatten(self.take_pending)
 
     def __next__(self) -> bytes:
         while True:
-            for record in self._pending:
-                return record
-            if not self._next_records():
-                raise StopIteration
+            try:
+                return next(self._position.pending)
+            except StopIteration:
+                if self.take_pending() is None:
+                    raise
+
+    def take_pending(self) -> Iterator[bytes] | None:
+        """Return an iterator over the next records, the same until it has no more; None at the end.
+
+        What it gives is handed out.
+        """
+        if not operator.length_hint(self._position.pending):
+            with self._one_thread:
+                if not self._next_records():
+                    return None
+        return self._position.pending
 
     def _next_records(self) -> bool:
         """Set out more records to hand out (none yet, perhaps); False at the end of the file."""
-        if self._current is not None:
-            self._stream.recycle(self._current)
-            self._current = None
+        before = self._position
         if self._large:
             self._large = False
-            self._pending = self._large_records()
+            self._position = before._replace(
+                block=None, pending=map(self._large_record, repeat(None))
+            )
             return True
-        block = self._stream.read_block()
-        if block is None:
-            return False
-        self._current = block
-        self._pending = iter(block.to_list())
-        least = thresholds.direct_record_bytes * len(block)
-        self._large = self._direct and int(block.lengths.sum()) >= least
-        return True
+        if before.block is not None:
+            # Given back once at most, whatever comes between.
+            after = before._replace(block=None)
+            self._position, self._settled = after, after if self._settled is before else None
+            self._stream.recycle(before.block)
+        position = self._read()
+        block = position.block
+        if block is not None:
+            position = position._replace(pending=iter(block.to_list()))
+            least = thresholds.direct_record_bytes * len(block)
+            self._large = self._direct and int(block.lengths.sum()) >= least
+        self._settled = position
+        self._position = position
+        return block is not None
 
-    def _large_records(self) -> Iterator[bytes]:
-        """Read records straight into their results while all is as it should be; saves a copy.
+    def _read(self) -> _Position:
+        """Return the next block and where it ends; whoever hands it out makes that the position."""
+        position = self._position
+        stream = self._engine
+        if self._settled is not position and position.stream is stream:
+            stream.rewind(position.offset, position.record)
+        self._settled = None
+        try:
+            block = self._stream.read_block()
+        except BaseException:
+            stream = self._engine
+            if stream.refused_at is not None:
+                # What `on_damage` raised: the region before this has been reported.
+                after = _Position(stream, *stream.refused_at, None, iter(()))
+                self._position, self._settled = after, after
+            raise
+        stream = self._engine
+        if self._settled is not None:
+            raise RuntimeError(f"{self.path}: read by a signal handler while it was being read")
+        return _Position(stream, stream.offset, stream.record, block, iter(()))
+
+    @property
+    def _engine(self) -> BlockStream:
+        return self._follower.file.stream if self._follower else self._file.stream
+
+    def _large_record(self, _: None) -> bytes:
+        """Read a record straight into its result while all is as it should be; saves a copy.
 
         What is not, or is small, is left for the next block to look at.
         """
-        source, _, stream = self._file
+        source = self._file.source
         verify, most = self._options["verify"], self._options["max_record_bytes"]
-        offset = stream.offset
-        header = source.read_at(HEADER_SIZE, offset)
-        while len(header) == HEADER_SIZE:
-            length = int.from_bytes(header[:8], "little")
-            if not thresholds.direct_record_bytes <= length <= most or header != header_of(length):
-                break
-            record = source.read_at(length, offset + HEADER_SIZE)
-            beyond = source.read_at(FRAME_OVERHEAD, offset + HEADER_SIZE + length)
-            if len(record) < length or len(beyond) < FOOTER_SIZE:
-                break
-            if verify and footer_of(record) != beyond[:FOOTER_SIZE]:
-                break
-            offset += length + FRAME_OVERHEAD
-            stream.move_to(offset, stream.record + 1)
-            header = beyond[FOOTER_SIZE:]
-            yield record
+        position = self._position
+        offset, header = self._next_header
+        if offset != position.offset:
+            offset = position.offset
+            header = source.read_at(HEADER_SIZE, offset)
+        length = int.from_bytes(header[:8], "little")
+        if (
+            len(header) < HEADER_SIZE
+            or not thresholds.direct_record_bytes <= length <= most
+            or header != header_of(length)
+        ):
+            raise StopIteration
+        record = source.read_at(length, offset + HEADER_SIZE)
+        beyond = source.read_at(FRAME_OVERHEAD, offset + HEADER_SIZE + length)
+        if len(record) < length or len(beyond) < FOOTER_SIZE:
+            raise StopIteration
+        if verify and footer_of(record) != beyond[:FOOTER_SIZE]:
+            raise StopIteration
+        offset += length + FRAME_OVERHEAD
+        self._next_header = offset, beyond[FOOTER_SIZE:]
+        self._position = position._replace(offset=offset, record=position.record + 1)
+        return record
 
     def blocks(self) -> Iterator[RecordBlock]:
         """Iterate over the rest of the file by `RecordBlock`: `block_bytes`, or a larger record.
 
         A block that is no longer needed may be given back with `recycle`.
         """
-        left = operator.length_hint(self._pending)
-        current, self._current, self._pending = self._current, None, iter(())
-        if left and current is not None:
-            yield current[len(current) - left :]
-        while (block := self._stream.read_block()) is not None:
-            yield block
+        return iter(self.next_block, None)
+
+    def next_block(self) -> RecordBlock | None:
+        """Return the next block of `blocks`; None at the end of the file."""
+        self._one_thread.enter()
+        try:
+            before = self._position
+            left = operator.length_hint(before.pending)
+            if left and before.block is not None:
+                block: RecordBlock | None = before.block[len(before.block) - left :]
+                position = before._replace(block=None, pending=iter(()))
+                if self._settled is before:
+                    self._settled = position
+            else:
+                position = self._read()
+                block = position.block
+                position = self._settled = position._replace(block=None)
+        except BaseException:
+            self._one_thread.leave()
+            raise
+        self._position = position
+        return self._one_thread.leave() or block
+
+    @property
+    def can_go_to(self) -> bool:
+        """Whether `go_to` works: a plain file, regular, and not one that is followed."""
+        return self._direct
+
+    def go_to(self, offset: int, record: int) -> None:
+        """Go on at another boundary, where the record of this number begins."""
+        self._position = _Position(self._engine, offset, record, None, iter(()))
 
     def recycle(self, block: RecordBlock) -> None:
         """Give a block of `blocks` back, so that its memory is used again for one to come.
@@ -247,7 +326,7 @@ class RecordReader(Closing):
     def close(self) -> None:
         """Close the file, where it was opened here. Closing twice is harmless."""
         (self._follower or self._file).close()
-        self._pending = iter(())
+        self._position = self._position._replace(offset=self.offset, block=None, pending=iter(()))
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not isinstance(self._given, (str, bytes, os.PathLike)):
@@ -255,38 +334,19 @@ class RecordReader(Closing):
         return _reopen, (self._given, self._options)
 
 
+class _Position(NamedTuple):
+    """Up to where a reader has handed out, or set out to hand out, what its stream read.
+
+    Replaced as a whole, by the last statement of what hands out: whatever exception comes before
+    it, the same is read again. ``pending`` are the records of ``block`` that are yet to be taken.
+    """
+
+    stream: BlockStream
+    offset: int
+    record: int
+    block: RecordBlock | None
+    pending: Iterator[bytes]
+
+
 def _reopen(path: Path, options: dict[str, Any]) -> RecordReader:
     return RecordReader(path, **options)
-
-
-def read_records(
-    paths: PathOrFile | Iterable[Path],
-    *,
-    compression: CompressionOrAuto = "auto",
-    verify: bool = True,
-    on_damage: Literal["raise"] | Callable[[Damage], Any] = "raise",
-    max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
-) -> Iterator[bytes]:
-    """Iterate over the records of one or many files; the options are those of `RecordReader`.
-
-    ``paths`` is a path (that exists: taken as it is), a directory, a glob, ``NAME@N``, a list of
-    these, or a binary file object. What matches no file raises ``FileNotFoundError`` here and now.
-
-    >>> import io
-    >>> list(read_records(io.BytesIO()))
-    []
-    """
-    files: list[Any] = [paths] if hasattr(paths, "read") else [*expand_paths(paths)]
-
-    def records() -> Iterator[bytes]:
-        for file in files:
-            with RecordReader(
-                file,
-                compression=compression,
-                verify=verify,
-                on_damage=on_damage,
-                max_record_bytes=max_record_bytes,
-            ) as reader:
-                yield from reader
-
-    return records()

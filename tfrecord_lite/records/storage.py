@@ -64,6 +64,8 @@ class Source:
             self._file = file
         self._origin = self._tell()
         self._ready = self._owned and self.remaining() is not None
+        # The read of a file with a position that has not been accounted for.
+        self._last: tuple[int, memoryview, list[int | None]] | None = None
         # The position of an open file is shared by forks; how far each has read is not.
         self._at_own_offset = self._ready and hasattr(os, "preadv")
 
@@ -95,25 +97,45 @@ class Source:
     def readinto(self, view: memoryview) -> int:
         """Fill the front of ``view`` with the next bytes and return how many; 0 at the end."""
         count: int | None
+        if self._last is not None:
+            self._settle(*self._last)
         if self._pushed_back:
             count = min(len(view), len(self._pushed_back))
             view[:count] = self._pushed_back[:count]
-            self._pushed_back = self._pushed_back[count:]
-        elif self._at_own_offset:
+            self.offset, self._pushed_back = self.offset + count, self._pushed_back[count:]
+            return count
+        if self._at_own_offset:
             count = os.preadv(self._file.fileno(), [view], self.offset)
-        elif hasattr(self._file, "readinto"):
-            count = self._file.readinto(view)
-        elif (data := self._file.read(len(view))) is None:
-            count = None
         else:
-            count = len(data)
-            view[:count] = data
+            count = self._read_and_move(view)
         if count is None:
             raise BlockingIOError(
                 f"{self.path}: no data ready on a non-blocking file; make it blocking first"
             )
         self.offset += count
+        self._last = None
         return count
+
+    def _read_and_move(self, view: memoryview) -> int | None:
+        """Read where the file's own position is, which only a file that seeks can take back."""
+        if not hasattr(self._file, "readinto"):
+            data = self._file.read(len(view))
+            count = None if data is None else len(data)
+            view[: count or 0] = data or b""
+            return count
+        # All in C: what a signal handler raises finds the count in the list, or nothing read.
+        counts: list[int | None] = []
+        self._last = self.offset, view, counts
+        counts.extend(map(self._file.readinto, (view,)))
+        return counts[0]
+
+    def _settle(self, offset: int, view: memoryview, counts: list[int | None]) -> None:
+        """Undo, or keep for the next call, a read that an exception followed."""
+        if self._origin is not None:
+            self._file.seek(self._origin + self.offset)
+        elif counts and self.offset == offset:
+            self._pushed_back = view[: counts[0]].tobytes()
+        self._last = None
 
     @property
     def ready(self) -> bool:
@@ -139,10 +161,31 @@ class Source:
 
     def seek(self, offset: int) -> None:
         """Go to ``offset`` bytes behind where the source was opened."""
-        assert self._origin is not None
+        if self._origin is None:
+            raise io.UnsupportedOperation(
+                f"{self.path}: reading was interrupted at byte {offset}, and this file does not "
+                "seek back there; open it again"
+            )
         self._file.seek(self._origin + offset)
         self._pushed_back = b""
         self.offset = offset
+        self._last = None
+
+    @property
+    def taken(self) -> int | None:
+        """How many bytes have come; None where `rewind` had better be asked."""
+        return None if self.seekable else self.offset
+
+    def rewind(self, offset: int) -> int:
+        """Stand at ``offset`` again, after an exception that may have come between any two steps.
+
+        Returns where it stands: there, or before.
+        """
+        self.seek(offset)
+        return offset
+
+    def forget(self, offset: int) -> None:
+        """Nothing is kept for going back."""
 
     def remaining(self) -> int | None:
         """Return how many bytes a regular file still holds; None for everything else."""

@@ -39,6 +39,10 @@ class ByteSource(Protocol):
     def readinto(self, view: memoryview) -> int: ...
     def remaining(self) -> int | None: ...
     def seek(self, offset: int) -> None: ...
+    @property
+    def taken(self) -> int | None: ...
+    def rewind(self, offset: int) -> int: ...
+    def forget(self, offset: int) -> None: ...
     def close(self) -> None: ...
 
 
@@ -92,6 +96,22 @@ class Window:
         """Let go of what is at hand; the source goes on at what is counted as ``offset``."""
         self.base, self.begin, self.end = offset, 0, 0
         self._deferred = None
+
+    def go_back(self, offset: int) -> None:
+        """Stand at ``offset`` again, after an exception that may have come between any two steps.
+
+        What is at hand is of use where the source knows how much has come; it is read again where
+        it does not.
+        """
+        self._deferred = None
+        taken = self.source.taken
+        if taken is not None and self.base <= offset <= taken <= self.base + self._capacity:
+            self.begin, self.end = offset - self.base, taken - self.base
+            return
+        self.restart(self.source.rewind(offset))
+        self._moved = False
+        self.prepare()
+        self.skip_to(offset)
 
     def prepare(self) -> None:
         """Make ready for reading on."""
@@ -201,7 +221,7 @@ class Window:
     def _refit(self, capacity: int) -> None:
         """Go on in another buffer that begins with the bytes not yet dealt with."""
         left = self.buffer[self.begin : self.end]
-        self.buffer = self._new_buffer(max(capacity, len(left), self.block_bytes))
-        self.buffer[: len(left)] = left  # of the very same buffer, perhaps: NumPy sees to that
-        self.base += self.begin
-        self.begin, self.end = 0, len(left)
+        buffer = self._new_buffer(max(capacity, len(left), self.block_bytes))
+        buffer[: len(left)] = left  # of the very same buffer, perhaps: NumPy sees to that
+        base, size = self.offset, len(left)
+        self.buffer, self.base, self.begin, self.end = buffer, base, 0, size

@@ -25,12 +25,13 @@ from tfrecord_lite.records.framing import (
     footer_of,
     header_of,
 )
+from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -58,8 +59,9 @@ class RecordFile(Closing):
     indexed is a `StaleIndexError`, also when it has changed under the open file; one that has
     become shorter is a `TruncatedRecordError`.
 
-    Threads may share one, and so may forked processes; pickled it takes its index along and opens
-    the file anew. Not for pipes, zlib, or gzip in one stream: these have only a front.
+    Threads may share one (but each has iterators of its own), and so may forked processes; pickled
+    it takes its index along and opens the file again. Not for pipes, zlib, or gzip in one stream:
+    these have only a front.
 
     >>> import os, tempfile, tfrecord_lite as tfr
     >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
@@ -112,11 +114,7 @@ class RecordFile(Closing):
         return self._record(number)
 
     def __iter__(self) -> Iterator[bytes]:
-        for begin in range(0, len(self), thresholds.planned_records):
-            end = min(begin + thresholds.planned_records, len(self))
-            numbers = np.arange(begin, end, dtype=np.int64)
-            for records in self._ascending(numbers):
-                yield from records
+        return flatten(_Rest(self._ascending, len(self), self.path).take_pending)
 
     def read_block(self, indices: Numbers) -> PickedBlock:
         """Return records in one buffer, in the order asked, int64 ``[records]`` or a list of ints.
@@ -211,6 +209,40 @@ class RecordFile(Closing):
             "max_record_bytes": self._max_record_bytes,
         }
         return _reopen, (self.path, options)
+
+
+class _Rest:
+    """The records from a number on, which is replaced as a whole: see `RecordReader`."""
+
+    def __init__(
+        self, ascending: Callable[[Int64Array], Iterator[list[bytes]]], count: int, path: str
+    ) -> None:
+        self._ascending = ascending
+        self._count = count
+        # The number of the next record to be read, and those that are yet to be taken.
+        self._position: tuple[int, Iterator[bytes]] = 0, iter(())
+        # What reads on, and from which number; of no use at another.
+        self._reading: tuple[Iterator[list[bytes]], int] | None = None
+        self._one_thread = OneThread(f"this iterator over {path}")
+
+    def take_pending(self) -> Iterator[bytes] | None:
+        """Return an iterator over the next records, as `RecordReader.take_pending`."""
+        number, pending = self._position
+        if operator.length_hint(pending):
+            return pending
+        with self._one_thread:
+            number, pending = self._position
+            while number < self._count and not operator.length_hint(pending):
+                reading, self._reading = self._reading, None
+                if reading is None or reading[1] != number:
+                    end = min(number + thresholds.planned_records, self._count)
+                    reading = self._ascending(np.arange(number, end, dtype=np.int64)), number
+                records = next(reading[0], None)
+                if records is not None:
+                    number, pending = number + len(records), iter(records)
+                    self._reading = reading[0], number
+                    self._position = number, pending
+            return pending if operator.length_hint(pending) else None
 
 
 def _reopen(path: str, options: dict[str, Any]) -> RecordFile:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import operator
 import os
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from tfrecord_lite.dataset.epochs.batcher import Place, tables_of
+from tfrecord_lite.dataset.epochs.batcher import Batches, Cursor, Position, Tables
 from tfrecord_lite.dataset.epochs.chunk import Chunk
 from tfrecord_lite.dataset.epochs.fitting import check_features, find_schema
 from tfrecord_lite.dataset.epochs.order import batch_count
@@ -16,9 +16,10 @@ from tfrecord_lite.dataset.epochs.plan import Plan
 from tfrecord_lite.dataset.epochs.record_set import RecordSet
 from tfrecord_lite.dataset.epochs.workers import Workers
 from tfrecord_lite.dataset.numbers import at_least
-from tfrecord_lite.dataset.readahead import read_ahead
+from tfrecord_lite.dataset.readahead import closing_idle, read_ahead
 from tfrecord_lite.dataset.schema import LateFeatures
 from tfrecord_lite.dataset.shards.expand import expand_shards
+from tfrecord_lite.dataset.table import Table
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.closing import Closing
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from tfrecord_lite.example.columns import Column
 
 __all__ = ["Dataset"]
+
+T = TypeVar("T")
 
 _STATE_VERSION = 1
 
@@ -72,7 +75,9 @@ class Dataset(Closing):
     have neither manifest nor index; it does not look at streams (zlib, and gzip that is not
     blocked), which cost as much as an epoch.
 
-    Not for use by several threads at once.
+    An exception, of a signal handler too, costs the batch that is on its way at most: ``next()``
+    on the same iterator goes on. An iterator is for one thread at a time and for the process that
+    made it, a forked child makes its own; anything else is a ``RuntimeError``.
 
     >>> import os, tempfile, tfrecord_lite as tfr
     >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
@@ -151,7 +156,7 @@ class Dataset(Closing):
             "ranks": ranks,
             "even": even,
         }
-        self._place = Place(0, 0)
+        self._cursor = Cursor(Position(0, 0))
         self._idle: Workers[Task, Part] | None = None
 
     def __len__(self) -> int:
@@ -164,35 +169,29 @@ class Dataset(Closing):
 
     # Iterating.
 
-    def __iter__(self) -> Generator[dict[str, Column], None, None]:
-        before = self._place
-        epoch, step = (self._next_epoch(before), 0) if before.begun else (before.epoch, before.step)
-        self._place = Place(epoch, step, begun=True)
-        return self._batches(self._place)
+    def __iter__(self) -> Batches[dict[str, Column]]:
+        return self._iterate(Table.batch)
 
-    def _next_epoch(self, place: Place) -> int:
+    def _iterate(self, finish: Callable[[Table], T], *, together: bool = False) -> Batches[T]:
+        """Begin with the next epoch, or go on where a state was loaded."""
+        before = self._cursor.position
+        epoch, step = (self._end(before.epoch), 0) if before.begun else before[:2]
+        self._cursor = Cursor(Position(epoch, step, begun=True, fresh=True))
+        tables = Tables(
+            self._cursor,
+            self._parts,
+            self._end,
+            self._batch_size,
+            drop_remainder=self._drop_remainder,
+            on_damage=self._on_damage,
+            together=together,
+        )
+        return Batches(tables, finish)
+
+    def _end(self, epoch: int) -> int:
         """Return the first epoch behind those that one iterator goes through."""
         repeat = self._repeat or 1
-        return (place.epoch // repeat + 1) * repeat
-
-    def _batches(self, place: Place) -> Generator[dict[str, Column], None, None]:
-        done = False
-        while not done:
-            resumed, end = place.step > 0, self._next_epoch(place)
-            with closing(self._parts(place.epoch, place.step, end)) as parts:
-                for table in tables_of(
-                    parts,
-                    self._batch_size,
-                    place,
-                    drop_remainder=self._drop_remainder,
-                    on_damage=self._on_damage,
-                ):
-                    done = True
-                    yield table.batch()
-            place.epoch, place.step = end, 0
-            # Where it was resumed with no batch left, the next epoch begins.
-            done = done or not resumed
-        place.begun = False
+        return (epoch // repeat + 1) * repeat
 
     def _parts(self, epoch: int, step: int, end: int) -> Generator[Part, None, None]:
         reader = PartReader(self._records, self._schema)
@@ -200,14 +199,14 @@ class Dataset(Closing):
         if not self._workers:
             # Only inflating leaves the interpreter free for long enough.
             read = read_ahead(map(reader.read, tasks), lambda _: self._records.compressed)
-            with closing(reader), closing(tasks), closing(read):
+            with closing(reader), closing_idle(tasks), closing(read):
                 yield from self._warned(map(reader.decode, read))
             return
         workers, self._idle = self._idle, None
         if workers is None or workers.closed:
             workers = Workers(reader, self._workers)
         ahead = read_ahead(tasks, lambda task: isinstance(task.records, Chunk))
-        with closing(tasks), closing(ahead), closing(workers.map(ahead)) as parts:
+        with closing_idle(tasks), closing(ahead), closing(workers.map(ahead)) as parts:
             yield from self._warned(parts)
         if self._idle is None:
             self._idle = workers
@@ -240,8 +239,8 @@ class Dataset(Closing):
         """
         return {
             "version": _STATE_VERSION,
-            "epoch": self._place.epoch,
-            "position": self._place.step,
+            "epoch": self._cursor.position.epoch,
+            "position": self._cursor.position.step,
             **self._settings,
         }
 
@@ -263,7 +262,7 @@ class Dataset(Closing):
         epoch, step = state.get("epoch"), state.get("position")
         if not (isinstance(epoch, int) and isinstance(step, int) and min(epoch, step) >= 0):
             raise ValueError(f"the state has epoch={epoch!r} and position={step!r}")
-        self._place = Place(epoch, step)
+        self._cursor = Cursor(Position(epoch, step))
 
     def __getstate__(self) -> dict[str, Any]:
         # Worker processes are this one's.

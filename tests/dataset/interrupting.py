@@ -1,0 +1,99 @@
+"""Exceptions at any line that runs, and signals at any moment."""
+
+from __future__ import annotations
+
+import linecache
+import signal
+import sys
+from pathlib import Path
+
+import tfrecord_lite
+
+PACKAGE = str(Path(tfrecord_lite.__file__).parent)
+
+
+class Interrupted(KeyboardInterrupt):
+    """What no code raises by itself."""
+
+
+class Line:
+    """In a ``with`` block, raise ``error`` at the line number ``at`` of those that are run.
+
+    ``count`` is how many were run in this thread, ``text`` the line at which it was raised.
+    """
+
+    def __init__(self, at, error):
+        self._at = at
+        self._error = error
+        self.count = 0
+        self.text = ""
+
+    def _trace(self, frame, event, _):
+        name = frame.f_code.co_filename
+        # What closes a forgotten iterator cannot raise: it is no place to be interrupted at.
+        if not name.startswith(PACKAGE) or frame.f_code.co_name == "__del__":
+            return None
+        if event == "line":
+            self.count += 1
+            if self.count == self._at:
+                self.text = linecache.getline(name, frame.f_lineno).strip()
+                raise self._error
+        return self._trace
+
+    def __enter__(self):
+        self._before = sys.gettrace()
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_):
+        sys.settrace(self._before)
+
+
+def read_on(items, interruption):
+    """Take all that an iterator gives, going on after each interruption."""
+    got = []
+    while True:
+        try:
+            got.append(next(items))
+        except StopIteration:
+            return got
+        except interruption:
+            pass
+
+
+def read_with_signals(items, count, seconds, delays):
+    """Take all that an iterator gives, with up to ``count`` signals whose handler raises.
+
+    Reading takes about so many ``seconds``; ``delays`` is what random numbers come from. Returns
+    what came, and how many signals there were.
+    """
+    got, rung, done = [], 0, False
+
+    def ring(*_):
+        nonlocal rung
+        rung += 1
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        while not done:
+            try:
+                if rung < count:
+                    signal.setitimer(signal.ITIMER_REAL, delays.uniform(1e-6, seconds))
+                while not done:
+                    try:
+                        got.append(next(items))
+                    except StopIteration:
+                        done = True
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except Interrupted:
+                pass
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    return got, rung
+
+
+def is_subsequence(part, whole):
+    """Tell whether all of ``part`` is in ``whole``, in its order."""
+    rest = iter(whole)
+    return all(item in rest for item in part)

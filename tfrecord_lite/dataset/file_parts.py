@@ -1,0 +1,146 @@
+"""Files read from the front and decoded, block by block: what `read_batches` makes batches of."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import deque
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tfrecord_lite.dataset.epochs.part import Part
+from tfrecord_lite.dataset.memory import FIRST_BLOCK_BYTES, block_bytes
+from tfrecord_lite.dataset.readahead import closing_idle, read_ahead
+from tfrecord_lite.dataset.schema import LateFeatures
+from tfrecord_lite.dataset.table import BlockDecoder
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.example.spans import error_at
+from tfrecord_lite.records.reader import RecordReader
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from tfrecord_lite.dataset.epochs.batcher import Cursor
+    from tfrecord_lite.dataset.schema import Schema
+    from tfrecord_lite.errors import Damage
+    from tfrecord_lite.records.framing import RecordBlock
+
+__all__ = ["FileParts"]
+
+_NO_ROWS = np.empty(0, np.int64)
+
+
+class _Mark(NamedTuple):
+    """A place to begin reading at: ``rows`` come before it, of all files."""
+
+    rows: int
+    file: int
+    offset: int
+    record: int
+
+
+class _Piece(NamedTuple):
+    """A block, its reader, how many rows come before it, and the damage before it."""
+
+    block: RecordBlock
+    reader: RecordReader
+    row: int
+    damages: list[Damage]
+
+
+class FileParts:
+    """The rows of files as one epoch; a step is a row.
+
+    ``options`` are those of `RecordReader`. What it is called with may be any step from that of
+    the ``cursor`` on: where to begin reading for it has been noted on the way.
+    """
+
+    def __init__(
+        self,
+        files: list[str],
+        schema: Schema,
+        cursor: Cursor,
+        *,
+        batch_size: int,
+        options: dict[str, Any],
+    ) -> None:
+        self._files = files
+        self._schema = schema
+        self._late = LateFeatures()
+        self._cursor = cursor
+        self._batch_size = batch_size
+        self._options = options
+        self._tolerant = options["on_damage"] != "raise"
+        self._marks = deque([_Mark(0, 0, 0, 0)])
+        self._opened = 0
+
+    def __call__(self, epoch: int, step: int, _: int) -> Generator[Part, None, None]:
+        """Read and decode from a row on, compressed files ahead.
+
+        Inflating leaves the interpreter free for long enough. Reading and checksums do not: with
+        them in a thread of its own, the two wait for each other, and all takes longer.
+        """
+        damages: list[Damage] = []
+        decoder = BlockDecoder(self._schema)
+        pieces = self._pieces(step, damages)
+        ahead = read_ahead(pieces, lambda piece: piece.reader.compression is not None)
+        with closing_idle(pieces), closing(ahead):
+            try:
+                for block, reader, row, before in ahead:
+                    if not self._schema.features:
+                        reason = "no feature in any of the first records; pass features="
+                        raise error_at(block, 0, reason)
+                    table, error, late = decoder.decode(block)
+                    self._late.warn(
+                        {name: (block.path, block.number(at)) for name, at in late.items()}
+                    )
+                    rows = 0 if table is None else table.rows
+                    yield Part(epoch, table, np.arange(row, row + rows), before, error, {})
+                    reader.recycle(block)
+            except (OSError, TFRecordError) as error:
+                yield Part(epoch, None, _NO_ROWS, damages, error, {})
+            else:
+                yield Part(epoch, None, _NO_ROWS, damages, None, {})
+
+    def _pieces(self, step: int, damages: list[Damage]) -> Generator[_Piece, None, None]:
+        """Read from a row on; damage behind the last piece is left in the list."""
+        # Damage before a row is met again, in case that nobody heard of it yet.
+        begin = [mark for mark in self._marks if mark.rows < step or mark is self._marks[0]][-1]
+        options = {**self._options, "on_damage": damages.append if self._tolerant else "raise"}
+        row, wanted = begin.rows, FIRST_BLOCK_BYTES
+        for number in range(begin.file, len(self._files)):
+            with RecordReader(self._open_again(number), **options) as reader:
+                if number == begin.file and begin.offset:
+                    reader.go_to(begin.offset, begin.record)
+                reader.block_bytes = wanted
+                for block in reader.blocks():
+                    if reader.can_go_to:
+                        self._note(_Mark(row, number, block.offset(0), block.first_record))
+                    mean = int(block.lengths.sum()) // len(block)
+                    wanted = reader.block_bytes = block_bytes(mean, self._batch_size)
+                    late = min(max(step - row, 0), len(block))
+                    if late < len(block):
+                        before = damages.copy()
+                        damages.clear()
+                        yield _Piece(block[late:] if late else block, reader, row + late, before)
+                    row += len(block)
+            self._note(_Mark(row, number + 1, 0, 0))
+
+    def _open_again(self, number: int) -> str:
+        """Return the name of a file; raise where it is a pipe that has been read before."""
+        file = self._files[number]
+        if number < self._opened and not os.path.isfile(file):
+            raise io.UnsupportedOperation(
+                f"{file}: reading was interrupted, and what is not a regular file cannot be read "
+                "again; begin with a new one"
+            )
+        self._opened = max(self._opened, number + 1)
+        return file
+
+    def _note(self, mark: _Mark) -> None:
+        if mark > self._marks[-1]:
+            self._marks.append(mark)
+        while len(self._marks) > 1 and self._marks[1].rows < self._cursor.position.step:
+            self._marks.popleft()
