@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         find_manifest,
         publish_shards,
         read_batches,
+        read_records,
         write_examples,
     )
     from tfrecord_lite.errors import (
@@ -73,7 +74,6 @@ if TYPE_CHECKING:
         RecordWriter,
         mask_crc,
         masked_crc32c,
-        read_records,
         unmask_crc,
         write_records,
     )

@@ -11,6 +11,7 @@ import frames
 import numpy as np
 import pytest
 
+from tfrecord_lite import read_records
 from tfrecord_lite.dataset import batches, file_parts, read_batches, write_examples
 from tfrecord_lite.errors import CorruptRecordError, ExampleError, TruncatedRecordError
 from tfrecord_lite.example import (
@@ -23,7 +24,7 @@ from tfrecord_lite.example import (
     encode_example,
     parse_example,
 )
-from tfrecord_lite.records import RecordWriter, read_records
+from tfrecord_lite.records import RecordWriter
 from tfrecord_lite.thresholds import limits
 
 FEATURES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,31 @@ def test_features_of_a_manifest_are_a_choice(tmp_path: Path) -> None:
         lambda: list(tfr.Dataset(tmp_path / "set", batch_size=100)),
     ):
         assert warned(run) == []
+
+
+WAYS: dict[str, Callable[[Path], Iterator[Any]]] = {
+    "read_batches": lambda path: tfr.read_batches(path, batch_size=100),
+    "Dataset": lambda path: iter(tfr.Dataset(path, batch_size=100)),
+    "Dataset with workers": lambda path: iter(tfr.Dataset(path, batch_size=100, workers=2)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_warning_that_is_an_error_loses_no_batch(path: Path, way: str) -> None:
+    """Whoever makes warnings errors can go on after it, and hears of each once."""
+    batches = WAYS[way](path)
+    found: list[int] = []
+    raised = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        while True:
+            try:
+                found += next(batches)["a"].tolist()
+            except UserWarning:
+                raised += 1
+            except StopIteration:
+                break
+    assert (raised, found) == (2, list(range(2500)))
 
 
 def test_records_behind_one_that_does_not_fit_are_not_reported(tmp_path: Path) -> None:

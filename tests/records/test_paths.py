@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tfrecord_lite import read_records, write_records
+from tfrecord_lite import expand_shards, read_records, write_records
 from tfrecord_lite.records.paths import expand_paths, is_data_file
 
 
@@ -75,3 +77,119 @@ def test_row_42_a_list(folder: Path) -> None:
 def test_is_data_file() -> None:
     assert is_data_file("x/train-00000-of-00001")
     assert not is_data_file("x/.train.12345678.tfrecord-partial")
+
+
+# The cases names_of_shards, folders_of_folders and columns_from_open_files.
+
+SUFFIXES = ["", ".tfrecord", ".tfrecord.gz", ".gz", ".tfrecords", ".tfrec", ".record"]
+
+
+def touch(*paths: Path) -> list[str]:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return list(map(str, paths))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("expand", [expand_paths, expand_shards])
+def test_names_of_shards(expand: Any, suffix: str, tmp_path: Path) -> None:
+    files = touch(*(tmp_path / f"n-0000{index}-of-00002{suffix}" for index in range(2)))
+    assert expand(tmp_path / "n@2") == files
+    assert expand(tmp_path / f"n@2{suffix}") == files
+    with pytest.raises(FileNotFoundError, match=r"n@2\.other: no shard .*n-00000-of-00002\.other"):
+        expand(tmp_path / "n@2.other")
+    os.remove(files[1])
+    with pytest.raises(FileNotFoundError, match="1 of 2 shards are missing: .*n-00001-of-00002"):
+        expand(tmp_path / "n@2")
+
+
+def test_shards_with_two_suffixes(tmp_path: Path) -> None:
+    """Which are meant is not guessed."""
+    some = touch(*(tmp_path / f"n-0000{index}-of-00002.tfrecord" for index in range(2)))
+    touch(tmp_path / "n-00000-of-00002.gz")
+    with pytest.raises(ValueError, match=r"n@2: .* several suffixes: '.tfrecord', '.gz'; pass"):
+        expand_paths(tmp_path / "n@2")
+    assert expand_paths(tmp_path / "n@2.tfrecord") == some
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Folders as Spark's partitionBy makes them."""
+    touch(
+        tmp_path / "r/date=1/part-0.tfrecord",
+        tmp_path / "r/date=2/part-0.tfrecord",
+        tmp_path / "r/date=2/deep/er/part-1",
+        tmp_path / "r/_SUCCESS",
+        tmp_path / "r/_temporary/0/part-0.tfrecord",
+        tmp_path / "r/.staging/part-0.tfrecord",
+        tmp_path / "r/date=1/part-0.tfrecord.index",
+    )
+    return tmp_path / "r"
+
+
+def test_folders_of_folders(tree: Path) -> None:
+    inside = [
+        str(tree / name)
+        for name in ("date=1/part-0.tfrecord", "date=2/deep/er/part-1", "date=2/part-0.tfrecord")
+    ]
+    assert expand_paths(f"{tree}/**") == inside
+    assert expand_paths(f"{tree}/**/*") == inside
+    assert expand_paths(f"{tree}/**/*.tfrecord") == [inside[0], inside[2]]
+    assert expand_paths(f"{tree}/**/deep/**") == [inside[1]]
+    assert expand_paths(f"{tree}/date=*/*") == [inside[0], inside[2]]
+    assert expand_paths(f"{tree}/date=?/**") == inside
+    # What is named is meant.
+    assert len(expand_paths(f"{tree}/_temporary/**")) == 1
+    with pytest.raises(FileNotFoundError, match=r"no data files .* directories \(4\): .*/\*"):
+        expand_paths(tree)
+    with pytest.raises(FileNotFoundError, match="no file matches"):
+        expand_paths(f"{tree}/*")
+
+
+def test_below_the_working_directory(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tree)
+    assert expand_paths("**/part-1") == ["date=2/deep/er/part-1"]
+    assert len(expand_paths("**")) == 3
+
+
+def test_a_file_beside_a_folder(tmp_path: Path) -> None:
+    (file,) = touch(tmp_path / "b/part-0.tfrecord")
+    (tmp_path / "b/old").mkdir()
+    (tmp_path / "b/_temporary").mkdir()
+    assert expand_paths(tmp_path / "b") == expand_paths(tmp_path / "b" / "*") == [file]
+
+
+def test_a_loop_of_links(tree: Path) -> None:
+    """Each folder is looked into once, and links to folders are followed."""
+    before = expand_paths(f"{tree}/**")
+    os.symlink(tree, tree / "date=1" / "up")
+    os.symlink(tree / "date=1", tree / "date=2" / "across")
+    os.symlink(tree.parent / "other", tree / "linked")
+    (other,) = touch(tree.parent / "other" / "part-9")
+    found = expand_paths(f"{tree}/**")
+    assert len(found) == len(before) + 1
+    assert {os.path.realpath(file) for file in found} == {*before, other}
+
+
+def test_a_link_to_nothing_is_in_a_folder(tmp_path: Path) -> None:
+    """Who reads it says that it is missing."""
+    os.symlink(tmp_path / "gone", tmp_path / "a.tfrecord")
+    assert expand_paths(tmp_path) == [str(tmp_path / "a.tfrecord")]
+
+
+@pytest.mark.parametrize("expand", [expand_paths, expand_shards])
+@pytest.mark.parametrize("given", [io.BytesIO(b"a\nb"), [io.BytesIO()], 3, [3], None, [None]])
+def test_columns_from_open_files(expand: Any, given: Any) -> None:
+    with pytest.raises(TypeError, match="is no path: pass a path"):
+        expand(given)
+
+
+def test_lines_of_an_open_file_are_no_names(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "names").write_bytes(b"other")
+    touch(tmp_path / "other")
+    with open("names", "rb") as file:
+        for expand in (expand_paths, expand_shards):
+            with pytest.raises(TypeError, match="an open file is no path"):
+                expand(file)

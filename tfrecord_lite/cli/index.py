@@ -12,8 +12,8 @@ from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.text import plural, printable, size_text
 from tfrecord_lite.dataset.access.fingerprint import StaleIndexError
 from tfrecord_lite.dataset.access.index import RecordIndex
+from tfrecord_lite.dataset.shards.expand import expand_shards
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.records.paths import expand_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ _TEXT_SUFFIX = ".idx"
 
 def run(files: list[str], *, text: bool, verify: bool) -> None:
     """Index all files, even where one of them cannot be, and print what was written."""
-    expanded = expand_paths(files)
+    expanded = expand_shards(files)
     failures: list[Exception] = []
     with progress_bar([*expanded]) as progress:
         for file in expanded:

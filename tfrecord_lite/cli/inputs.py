@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tfrecord_lite.records.paths import expand_paths
+from tfrecord_lite.dataset.shards.expand import expand_shards
 from tfrecord_lite.records.reader import RecordReader
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ class Record(NamedTuple):
 
 
 def expand_files(files: list[str]) -> list[PathOrFile]:
-    """Return what is to be read: ``-`` is standard input, the rest is what `read_records` takes."""
+    """Return what is to be read: ``-`` is standard input, all else as `expand_shards` takes it."""
     found: list[PathOrFile] = []
     for file in files:
-        found += [sys.stdin.buffer] if file == "-" else expand_paths(file)
+        found += [sys.stdin.buffer] if file == "-" else expand_shards(file)
     return found
 
 

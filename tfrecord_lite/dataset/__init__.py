@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.access.record_file import RecordFile
     from tfrecord_lite.dataset.batches import read_batches, write_examples
     from tfrecord_lite.dataset.epochs.loader import Dataset
+    from tfrecord_lite.dataset.reading import read_records
     from tfrecord_lite.dataset.shards.expand import expand_shards
     from tfrecord_lite.dataset.shards.manifest import Manifest, find_manifest
     from tfrecord_lite.dataset.shards.publishing import publish_shards
@@ -27,6 +28,7 @@ __all__ = [
     "find_manifest",
     "publish_shards",
     "read_batches",
+    "read_records",
     "write_examples",
 ]
 
@@ -42,6 +44,7 @@ _ROOMS = {
     "find_manifest": "shards.manifest",
     "publish_shards": "shards.publishing",
     "read_batches": "batches",
+    "read_records": "reading",
     "write_examples": "batches",
 }
 

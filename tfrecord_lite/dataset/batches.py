@@ -13,12 +13,12 @@ from tfrecord_lite.dataset.epochs.batcher import Batches, Cursor, Position, Tabl
 from tfrecord_lite.dataset.file_parts import FileParts
 from tfrecord_lite.dataset.memory import keep_freed_memory
 from tfrecord_lite.dataset.schema import Schema, manifest_for
+from tfrecord_lite.dataset.shards.expand import expand_shards
 from tfrecord_lite.dataset.table import Table, part_of
 from tfrecord_lite.example.batch import encode_rows
 from tfrecord_lite.example.column_values import known_columns, row_count
 from tfrecord_lite.example.normalize import check_given, normalize_features
 from tfrecord_lite.example.ragged import Ragged
-from tfrecord_lite.records.paths import expand_paths
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def read_batches(
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size} must be at least 1")
     check_given(features)
-    files = expand_paths(paths)
+    files = expand_shards(paths)
     options: dict[str, Any] = {"compression": compression, "verify": verify}
     schema = Schema.find(
         features,

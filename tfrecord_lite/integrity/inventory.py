@@ -230,7 +230,7 @@ def _set_named(path: str) -> tuple[str, int | None] | None:
         return path, None
     if os.path.lexists(path):
         return None
-    name, total = name_and_count(path) or (path, None)
+    name, total, _ = name_and_count(path) or (path, None, None)
     manifest = manifest_of(name)
     return (manifest, total) if os.path.lexists(manifest) else None
 

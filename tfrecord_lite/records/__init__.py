@@ -4,7 +4,6 @@ from tfrecord_lite.records.checksum import mask_crc, masked_crc32c, unmask_crc
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.records.paths import expand_paths
 from tfrecord_lite.records.reader import RecordReader
-from tfrecord_lite.records.reading import read_records
 from tfrecord_lite.records.writer import RecordWriter, write_records
 
 __all__ = [
@@ -14,7 +13,6 @@ __all__ = [
     "expand_paths",
     "mask_crc",
     "masked_crc32c",
-    "read_records",
     "unmask_crc",
     "write_records",
 ]

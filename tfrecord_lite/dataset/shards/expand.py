@@ -65,21 +65,23 @@ def expand_shards(pattern: Path | Iterable[Path]) -> list[str]:
 def _expand(path: str, folders: Folders, found: dict[str, None]) -> list[str]:
     """Return the files that a path means; those ``found`` in a folder are yet to be checked."""
     if not os.path.lexists(path):
-        name, total = name_and_count(path) or (path, None)
+        name, total, suffix = name_and_count(path) or (path, None, None)
         if os.path.lexists(manifest := manifest_of(name)):
-            return _expand_manifest(manifest, total)
+            return _expand_manifest(manifest, total, suffix)
         if not glob.has_magic(path) and total is None:
             raise FileNotFoundError(_what_is_missing(path, manifest))
     elif path.endswith(MANIFEST_SUFFIX):
-        return _expand_manifest(path, None)
+        return _expand_manifest(path)
     files = expand_path(path, folders)
     if files != [path]:
         found.update(dict.fromkeys(files))
     return files
 
 
-def _expand_manifest(path: str, total: int | None) -> list[str]:
+def _expand_manifest(path: str, total: int | None = None, suffix: str | None = None) -> list[str]:
     manifest = Manifest.load(path)
+    if suffix is not None and not all(file.endswith(suffix) for file in manifest.files):
+        raise FileNotFoundError(f"{path}: the shards of this set do not end in {suffix!r}")
     if total not in (None, len(manifest.entries)):
         raise FileNotFoundError(f"{path}: this set has {len(manifest.entries)} shards, not {total}")
     manifest.check()

@@ -6,8 +6,8 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from tfrecord_lite.dataset.shards.expand import expand_shards
 from tfrecord_lite.records.iterating import flatten
-from tfrecord_lite.records.paths import expand_paths
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ def read_records(
 ) -> Iterator[bytes]:
     """Iterate over the records of one or many files; the options are those of `RecordReader`.
 
-    ``paths`` is a path (that exists: taken as it is), a directory, a glob, ``NAME@N``, a list of
-    these, or a binary file object. What matches no file raises ``FileNotFoundError`` here and now.
+    ``paths`` is what `expand_shards` takes, or a binary file object. What matches no file raises
+    ``FileNotFoundError`` here and now, a set that is not whole `TFRecordError`.
 
     >>> import io
     >>> list(read_records(io.BytesIO()))
     []
     """
-    files: list[Any] = [paths] if hasattr(paths, "read") else [*expand_paths(paths)]
+    files: list[Any] = [paths] if hasattr(paths, "read") else [*expand_shards(paths)]
 
     open_file = partial(
         RecordReader,
