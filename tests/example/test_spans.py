@@ -24,7 +24,7 @@ from example.odd_examples import (
 )
 
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example import VarLenFeature
+from tfrecord_lite.example import RaggedFeature, VarLenFeature, decode_example, parse_example
 from tfrecord_lite.example.columns import decode_block
 from tfrecord_lite.example.spans import BYTES, FLOAT, INT64, MISSING, find_spans
 from tfrecord_lite.records.framing import RecordBlock
@@ -271,3 +271,29 @@ def test_many_strings_in_some_records() -> None:
     ]
     column = decode_block(RecordBlock.from_records(records), {"a": VarLenFeature(bytes)})["a"]
     assert column.to_list() == [[b"%d" % index for index in range(count)] for count in counts]
+
+
+@pytest.mark.parametrize("longest", [1, 9, 60, 127])
+def test_many_names_and_keys_that_are_longer(longest: int) -> None:
+    """Names looked up by hash, one of which is as long as can be, among keys of all lengths."""
+    random = Random(longest)
+    alphabet = "abcdefghijklmnopqrstuvwxyz"
+
+    def name(size: int) -> str:
+        return "".join(random.choices(alphabet, k=size))
+
+    for _ in range(20):
+        wanted = {name(random.randint(1, 8)) for _ in range(40)} | {name(longest)}
+        others = {name(random.randint(1, 127)) for _ in range(60)} - wanted
+        records = []
+        for row in range(40):
+            keys = [*random.sample(sorted(wanted), 20), *random.sample(sorted(others), 40)]
+            random.shuffle(keys)
+            entries = (entry(key.encode(), of_ints(packed(row))) for key in keys)
+            records.append(example(*entries))
+        features = {key: RaggedFeature(np.int64) for key in wanted}
+        found = parse_example(records, features)
+        decoded = [decode_example(record) for record in records]
+        for key in wanted:
+            expected = [row[key].tolist() if key in row else [] for row in decoded]
+            assert found[key].to_list() == expected

@@ -4,6 +4,7 @@ to 37, 43 and 44).
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import io
 import os
@@ -23,9 +24,12 @@ from frames import COMPRESS, FILES, THREE, frames
 
 from tfrecord_lite import (
     Damage,
+    FixedLenFeature,
     RecordReader,
     RecordWriter,
     TFRecordError,
+    encode_example,
+    read_batches,
     read_records,
     write_records,
 )
@@ -326,3 +330,43 @@ def test_row_44_an_abandoned_loop_is_taken_up_again() -> None:
         assert record == THREE[0]
         break
     assert list(reader) == THREE[1:]
+
+
+FAULTS: dict[str, Callable[[bytes], bytes]] = {
+    "whole": lambda data: data,
+    "truncated": lambda data: data[:-100],
+    "length": lambda data: data[:6000] + b"\xff" * 12 + data[6000:],
+    "data": lambda data: data[:-40] + b"\xff\xfe" + data[-38:],
+}
+
+
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/fd"), reason="nothing tells which files are open"
+)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("compression", [None, "GZIP", "ZLIB"])
+@pytest.mark.parametrize("way", ["read_records", "read_batches"])
+def test_whoever_forgets_an_iterator_leaves_no_file_open(
+    tmp_path: Path, way: str, compression: Any, fault: str
+) -> None:
+    """Without the garbage collector: nothing that reads holds an error, whose frames hold it."""
+    path = tmp_path / "a"
+    records = [encode_example({"a": os.urandom(500)}) for _ in range(100)]
+    write_records(path, records, compression=compression)
+    path.write_bytes(FAULTS[fault](path.read_bytes()))
+    features = {"a": FixedLenFeature([], bytes)}
+    ways: dict[str, Callable[[], Any]] = {
+        "read_records": lambda: read_records(path),
+        "read_batches": lambda: read_batches(path, features, batch_size=10),
+    }
+    gc.collect()
+    gc.disable()
+    try:
+        for leave in (False, True):
+            with contextlib.suppress(TFRecordError):
+                for _ in ways[way]():
+                    if leave:
+                        break
+            assert open_files(path) == 0
+    finally:
+        gc.enable()

@@ -108,7 +108,9 @@ class _Table:
         names = [name for name in numbers if len(name) <= _LONGEST]
         patterns = [_pattern(name) + bytes(8) for name in names]
         ends = np.cumsum([len(pattern) for pattern in patterns])
-        self._words = as_words(np.frombuffer(b"".join(patterns), np.uint8))
+        # A longer key is compared as far as it goes, with whatever name has a hash beside its own.
+        padding = bytes(_LONGEST + 8)
+        self._words = as_words(np.frombuffer(b"".join(patterns) + padding, np.uint8))
         size = np.array([len(name) for name in names], np.int64)
         begin = ends - size - (len(_pattern(b"")) + 8)
         self._longest = int(size.max(initial=0))

@@ -269,13 +269,16 @@ class BlockStream:
             if need > (window.limit or 0) - begin:
                 error = torn(window.have, need)
         error.path, error.record, error.offset = self.path, self.record, begin
-        if self._on_damage is None:
+        if self._on_damage is None or (self._growing and error.kind == "truncated"):
             # A wrong length at the front says most often that this is another kind of file.
             if error.kind == "data" or (error.kind == "length" and begin):
                 error.reason += "; on_damage= reads on at the next true record"
-            raise error
-        if self._growing and error.kind == "truncated":
-            raise error
+            try:
+                raise error
+            finally:
+                # Its traceback has this frame, and with it the file, which would stay open until
+                # the garbage collector finds the circle.
+                del error
         if error.kind == "count":
             # No record is damaged, and none is left out.
             assert self._counts is not None

@@ -96,9 +96,7 @@ class MemberCounts:
             if reason is not None:
                 if inside:
                     return inside
-                error = CompressionError(reason)
-                error.kind = "count"
-                raise error
+                raise _miscounted(reason)
             self._members.popleft()
         return len(begins)
 
@@ -117,3 +115,9 @@ class MemberCounts:
     def clear(self) -> None:
         """Do not count any that has begun."""
         self._members.clear()
+
+
+def _miscounted(reason: str) -> CompressionError:
+    error = CompressionError(reason)
+    error.kind = "count"
+    return error

@@ -30,18 +30,7 @@ def believed_length(window: Window, most: int) -> int:
     expected = int.from_bytes(header[8:], "little")
     actual = masked_crc32c(header[:8])
     if actual != expected:
-        reason = (
-            f"checksum of the length is 0x{actual:08x}, "
-            f"expected 0x{expected:08x} as the file states"
-        )
-        if window.offset == 0:
-            front = window.buffer[window.begin : window.end][:HEAD_BYTES]
-            kind = looks_like(front.tobytes())
-            looks = "" if kind is None else f" It looks like {kind}."
-            reason += f"; this is no TFRecord file, or its first bytes are damaged.{looks}"
-        error = CorruptRecordError(reason, expected=expected, actual=actual)
-        error.kind = "length"
-        raise error
+        raise _length_damage(window, expected, actual)
     if length > most:
         raise RecordTooLargeError(
             f"the record has {length} bytes, more than max_record_bytes={most}; raise the limit "
@@ -50,6 +39,20 @@ def believed_length(window: Window, most: int) -> int:
             actual=length,
         )
     return length
+
+
+def _length_damage(window: Window, expected: int, actual: int) -> CorruptRecordError:
+    reason = (
+        f"checksum of the length is 0x{actual:08x}, expected 0x{expected:08x} as the file states"
+    )
+    if window.offset == 0:
+        front = window.buffer[window.begin : window.end][:HEAD_BYTES]
+        kind = looks_like(front.tobytes())
+        looks = "" if kind is None else f" It looks like {kind}."
+        reason += f"; this is no TFRecord file, or its first bytes are damaged.{looks}"
+    error = CorruptRecordError(reason, expected=expected, actual=actual)
+    error.kind = "length"
+    return error
 
 
 def data_damage(expected: int, actual: int) -> CorruptRecordError:

@@ -8,6 +8,7 @@ end of the file.
 from __future__ import annotations
 
 import io
+import weakref
 import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ class InflatedSource:
 
     ``max_length`` bounds each call's output, so that a bomb inflates no further than the reader's
     buffer. What was inflated before a damaged place is handed out before the error is raised;
-    ``failure`` is the last one. `tfrecord_lite.records.resume` knows how to go on behind it.
+    `failure` is the last one. `tfrecord_lite.records.resume` knows how to go on behind it.
     """
 
     def __init__(self, source: Source, codec: Literal["GZIP", "ZLIB"]) -> None:
@@ -72,8 +73,9 @@ class InflatedSource:
         # Where the source stood before it was read, while that goes on.
         self._reading_at: int | None = None
         self._starts = MemberStarts()
-        self._failure: TFRecordError | None = None
-        self.failure: TFRecordError | None = None
+        # In words: an error that is kept, and raised again, has in its traceback who keeps it.
+        self._failure: str | None = None
+        self._failed: weakref.ref[TFRecordError] | None = None
         self.failed_at = 0
         """The compressed byte at which inflating failed last."""
         self.furthest = 0
@@ -116,7 +118,7 @@ class InflatedSource:
         try:
             count = self._readinto(view)
         except TFRecordError as error:
-            self.failure, self._settled = error, True
+            self._failed, self._settled = weakref.ref(error), True
             raise
         except OSError:
             # Nothing has come; unless it is a signal handler's.
@@ -124,6 +126,11 @@ class InflatedSource:
             raise
         self._settled = True
         return count
+
+    @property
+    def failure(self) -> TFRecordError | None:
+        """The error that was raised last, as long as anybody has it."""
+        return None if self._failed is None else self._failed()
 
     @property
     def taken(self) -> int | None:
@@ -165,7 +172,7 @@ class InflatedSource:
 
     def _readinto(self, view: memoryview) -> int:
         if self._failure is not None:
-            raise self._failure
+            raise CompressionError(self._failure)
         while True:
             if self._whole or (self._decoder is None and self._take_whole()):
                 count = min(len(view), len(self._whole))
@@ -182,7 +189,7 @@ class InflatedSource:
                 view[: len(data)] = data
                 return len(data)
             if self._failure is not None:
-                raise self._failure
+                raise CompressionError(self._failure)
 
     def peek(self, size: int) -> bytes:
         """Return the compressed bytes at hand, at least ``size`` unless the file ends before."""
@@ -366,7 +373,7 @@ class InflatedSource:
                     byte = decoder.decompress(step, 1)
                 except zlib.error:
                     self.failed_at = begin + index
-                    self._failure = CompressionError(self._reason(self.failed_at, error))
+                    self._failure = self._reason(self.failed_at, error)
                     self._member_size += len(output)
                     return bytes(output)
                 step = decoder.unconsumed_tail

@@ -142,14 +142,17 @@ class Window:
                 if not self._fill():
                     break
             except (OSError, TFRecordError) as error:
-                self._deferred = error
+                self._deferred = error.with_traceback(None)
                 break
         return count > 0
 
     def _fill(self) -> int:
         if self._deferred is not None:
             error, self._deferred = self._deferred, None
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # its traceback has this frame
         count = self.source.readinto(self.buffer.data[self.end : self._capacity])
         self.end += count
         return count
@@ -167,7 +170,7 @@ class Window:
             while end > self.base + self.end and self.read_more(end - self.offset):
                 pass
         except TFRecordError as error:
-            self._deferred = error
+            self._deferred = error.with_traceback(None)
         return self.buffer.data[offset - self.base : min(end - self.base, self.end)]
 
     def skip_to(self, offset: int) -> None:
