@@ -11,6 +11,7 @@ from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.cli.text import json_text, plural, printable, size_text, unicode_text
+from tfrecord_lite.dataset.schema import INFER_RECORDS
 from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.integrity.inventory import Inventory
@@ -144,7 +145,8 @@ def print_places(file: FileReport) -> None:
     for name, record in file.late_features.items():
         print(
             f"        record {record:,} is the first with feature {printable(quote(name))}, which "
-            "none of the first 1,000 records has: features inferred from those are without it"
+            f"none of the first {INFER_RECORDS:,} records has: features inferred from those are "
+            "without it"
         )
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tfrecord_lite.dataset.shards.manifest import find_manifest
-from tfrecord_lite.errors import ExampleError, TFRecordError
+from tfrecord_lite.errors import ExampleError, TFRecordError, ignore_damage
 from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.normalize import normalize_features
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import FeaturesLike
     from tfrecord_lite.dataset.shards.manifest import Manifest
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.framing import RecordBlock
 
@@ -128,7 +127,7 @@ def _infer(
 ) -> dict[str, FeatureSpec]:
     """Infer features from the first `INFER_RECORDS` records of all files."""
     if options["on_damage"] != "raise":
-        options = {**options, "on_damage": _unheard}
+        options = {**options, "on_damage": ignore_damage}
     place: list[tuple[RecordBlock, int]] = []
 
     def sample() -> Iterator[bytes]:
@@ -143,7 +142,3 @@ def _infer(
         return infer_features(islice(sample(), INFER_RECORDS), strict=strict)
     except ExampleError as error:
         raise error_at(*place[0], error.reason) from None
-
-
-def _unheard(damage: Damage) -> None:
-    """Leave it to the second reading to tell of damage."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.dataset.schema import INFER_RECORDS
+from tfrecord_lite.errors import ExampleError, ignore_damage
 from tfrecord_lite.example.columns import decode_block
 from tfrecord_lite.example.decode import decode_example
 from tfrecord_lite.example.feature_json import features_from_json
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Int64Array
     from tfrecord_lite.dataset.shards.manifest import Manifest
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.integrity.inventory import Inventory
     from tfrecord_lite.integrity.report import FileReport
@@ -38,11 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Payloads"]
 
-# So many records at the front of the first file tell what features there are.
-_INFER_RECORDS = 1000
 # The tag of the Feature in an entry.
 _VALUE = 0x12
-_INFERRED = f"; features inferred from the first {_INFER_RECORDS:,} records"
+_INFERRED = f"; features inferred from the first {INFER_RECORDS:,} records"
 
 
 class _Expected:
@@ -150,14 +148,10 @@ def _first_records(files: Sequence[str], compression: CompressionOrAuto) -> Iter
     for file in files:
         with (
             suppress(OSError),
-            RecordReader(file, compression=compression, on_damage=_unheard) as reader,
+            RecordReader(file, compression=compression, on_damage=ignore_damage) as reader,
         ):
             for block in reader.blocks():
                 yield from block
-
-
-def _unheard(damage: Damage) -> None:
-    """Leave it to the check itself to tell of damage."""
 
 
 def _features_of(manifest: Manifest, inventory: Inventory) -> Mapping[str, FeatureSpec] | None:
@@ -175,7 +169,7 @@ def _inferred(records: Iterable[bytes], names: Sequence[str] | None) -> _Expecte
     """Infer features from records of which some may be no Examples, or disagree with others."""
     dtypes: dict[str, Any] = {}
     agreeing = []
-    for record in islice(records, _INFER_RECORDS):
+    for record in islice(records, INFER_RECORDS):
         try:
             example = decode_example(record)
         except ExampleError:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.dataset.schema import Schema
-from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.errors import ExampleError, ignore_damage
 from tfrecord_lite.example.columns import decode_block
 from tfrecord_lite.example.spans import error_at
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import FeaturesLike
     from tfrecord_lite.dataset.epochs.record_set import RecordSet
-    from tfrecord_lite.errors import Damage
 
 __all__ = ["check_features", "find_schema"]
 
@@ -22,7 +21,7 @@ def find_schema(features: FeaturesLike | None, records: RecordSet, *, strict: bo
     options: dict[str, Any] = {
         "compression": records.compression,
         "verify": records.verify,
-        "on_damage": _unheard if records.tolerant else "raise",
+        "on_damage": ignore_damage if records.tolerant else "raise",
     }
     return Schema.find(features, records.files, lambda: records.manifest, options, strict=strict)
 
@@ -40,7 +39,3 @@ def check_features(records: RecordSet, schema: Schema) -> None:
         except ExampleError as error:
             schema.explain(error)
             raise
-
-
-def _unheard(damage: Damage) -> None:
-    """Leave it to the reading of each epoch to tell of damage."""

@@ -20,6 +20,7 @@ from tfrecord_lite.dataset.readahead import closing_idle, read_ahead
 from tfrecord_lite.dataset.schema import LateFeatures
 from tfrecord_lite.dataset.shards.expand import expand_shards
 from tfrecord_lite.dataset.table import Table
+from tfrecord_lite.errors import ignore_damage
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.closing import Closing
@@ -123,7 +124,7 @@ class Dataset(Closing):
             raise ValueError(
                 f"on_damage={on_damage!r}; pass 'raise' or a callable that gets a Damage"
             )
-        self._on_damage = on_damage if callable(on_damage) else _unheard
+        self._on_damage = on_damage if callable(on_damage) else ignore_damage
         check_given(features)
         self._records = RecordSet(
             expand_shards(paths),
@@ -281,7 +282,3 @@ def _fingerprint(records: RecordSet) -> str:
     files = zip(map(os.path.basename, records.files), records.sizes, strict=True)
     text = "".join(f"{name}\0{size}\0" for name, size in files)
     return f"{len(records.files)} files, {crc32c(os.fsencode(text)):08x}"
-
-
-def _unheard(damage: Damage) -> None:
-    """Nobody asked for it: damage raises."""
