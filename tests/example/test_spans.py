@@ -297,3 +297,43 @@ def test_many_names_and_keys_that_are_longer(longest: int) -> None:
         for key in wanted:
             expected = [row[key].tolist() if key in row else [] for row in decoded]
             assert found[key].to_list() == expected
+
+
+def colliding_keys(random: Random) -> tuple[bytes, bytes]:
+    """Make two keys of 14 bytes whose entries have one hash in the look-up of many names.
+
+    A word is mixed in by ``(hash ^ word) * factor`` and a shift: where the hashes of the first
+    words differ by bits that letters may have, the second words take them back.
+    """
+
+    def mixed(key: bytes) -> int:
+        word = int.from_bytes(bytes([0x0A, 14]) + key, "little")
+        product = word * 0x9E3779B97F4A7C15 & (1 << 64) - 1
+        return product ^ product >> 29
+
+    one = bytes(random.randrange(97, 123) for _ in range(6))
+    while True:
+        other = bytes(random.randrange(97, 123) for _ in range(6))
+        difference = mixed(one) ^ mixed(other)
+        if other != one and not difference & 0x8080808080808080:
+            break
+    end = bytes(random.randrange(97, 123) for _ in range(8))
+    changed = int.from_bytes(end, "little") ^ difference
+    return one + end, other + changed.to_bytes(8, "little")
+
+
+def test_another_key_with_the_hash_of_a_name() -> None:
+    random = Random(3)
+    for _ in range(5):
+        wanted, other = colliding_keys(random)
+        names = [f"name{number}" for number in range(40)]
+        keys = [name.encode() for name in names]
+        records = []
+        for row in range(40):
+            random.shuffle(keys)
+            mine = [*keys[:20], other if row % 3 else wanted]
+            records.append(example(*(entry(key, of_ints(packed(row))) for key in mine)))
+        feature = RaggedFeature(np.int64)
+        found = parse_example(records, {**dict.fromkeys(names, feature), wanted.decode(): feature})
+        rows = found[wanted.decode()].to_list()
+        assert rows == [[] if row % 3 else [row] for row in range(40)]
