@@ -32,6 +32,8 @@ class Thresholds:
     direct_record_bytes: int = 1 << 14
     # A block leaves in the buffer that it was read into where hardly more than this is behind it.
     left_behind_bytes: int = 1 << 12
+    # A buffer with so many bytes of one record grows where it is, and is not copied.
+    grown_bytes: int = 1 << 22
     # Behind damage there may soon be more: blocks begin with this size there, and then double.
     first_scan_bytes: int = 1 << 12
     # Members of gzip are inflated ahead, in threads, from this size on, and up to so much in all.

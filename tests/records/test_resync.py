@@ -7,8 +7,6 @@ import io
 import os
 import random
 import struct
-import subprocess
-import sys
 import zlib
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +17,7 @@ from frames import THREE, blocked, crc32c, frame, frames, header, masked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from integrity.corrupting import Pipe
+from peak import growth
 
 from tfrecord_lite import CorruptRecordError, Damage, RecordReader, read_records, write_records
 from tfrecord_lite.records import blocks, checksum, inflate, recovery, storage
@@ -180,29 +179,19 @@ def test_row_10_a_hostile_length_hides_no_record(length: int, more: bytes, tmp_p
 
 
 def test_row_10_hostile_lengths_take_no_memory(tmp_path: Path) -> None:
+    before = "import sys\nfrom tfrecord_lite import RecordReader"
     program = """
-import resource, sys
-from tfrecord_lite import RecordReader
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-before = peak()
 for path in sys.argv[1:]:
     for source in (path, open(path, "rb")):
         reader = RecordReader(source, on_damage=lambda damage: None, max_record_bytes=1 << 62)
         assert len(list(reader)) == 8
-print(peak() - before)
 """
     paths = []
     for length in (2**30, 2**34, 2**40, 2**62):
         path = tmp_path / f"claims_{length}"
         path.write_bytes(PLAIN + header(length) + bytes(10) + PLAIN)
         paths.append(str(path))
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program, *paths],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert int(done.stdout) < 64
+    assert growth(before, program, *paths) < 64
 
 
 def test_row_11_a_length_off_by_one(tmp_path) -> None:
@@ -421,19 +410,13 @@ def test_memory_stays_small_while_a_large_damage_is_crossed(tmp_path: Path) -> N
         file.write(header(1 << 29))
         file.seek(300 << 20, os.SEEK_CUR)
         file.write(PLAIN)
+    before = "import sys\nfrom tfrecord_lite import RecordReader"
     program = """
-import resource, sys
-from tfrecord_lite import RecordReader
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-before = peak()
-with RecordReader(sys.argv[1], on_damage=lambda damage: None, max_record_bytes=1 << 20) as reader:
+options = {"on_damage": lambda damage: None, "max_record_bytes": 1 << 20}
+with RecordReader(sys.argv[1], **options) as reader:
     assert len(list(reader)) == 8
-print(peak() - before)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
-    )
-    assert int(done.stdout) < 30
+    assert growth(before, program, path) < 30
 
 
 # What goes wrong while the search is on.

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["InflatedSource"]
 
 _INPUT_BYTES = 1 << 18
+# What one call inflates is in memory twice, before it stands where it is asked for.
+_MOST_INFLATED = 1 << 22
 _INTERRUPTED = "{}: reading was interrupted inside its {} stream; open it again, it does not seek"
 
 
@@ -184,7 +186,7 @@ class InflatedSource:
                 if not self._input and not self._more_input():
                     return 0
                 self._begin_member()
-            data = self._inflate(len(view))
+            data = self._inflate(min(len(view), _MOST_INFLATED))
             if data:
                 view[: len(data)] = data
                 return len(data)

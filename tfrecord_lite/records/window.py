@@ -25,6 +25,9 @@ __all__ = ["DEFAULT_BLOCK_BYTES", "Window"]
 DEFAULT_BLOCK_BYTES = 1 << 20
 # Buffers kept for reuse: as many as are read ahead, and the one in use.
 _MOST_SPARE = 3
+# More than what is waited for: whoever looks at what comes behind a large record, with the record
+# in view, should need no other buffer.
+_MORE_BYTES = 1 << 6
 
 
 class ByteSource(Protocol):
@@ -134,7 +137,7 @@ class Window:
         if self.begin + need > self._capacity:
             remaining = self.source.remaining()
             known = remaining is not None and have + remaining >= need
-            self._refit(need if known else min(need, 2 * have))
+            self._refit((need if known else min(need, 2 * have)) + _MORE_BYTES)
         count = self._fill()
         # What a file holds, a block may as well have; a pipe's next bytes may be long in coming.
         while count and self.source.ready and self.end < self._capacity:
@@ -223,8 +226,23 @@ class Window:
 
     def _refit(self, capacity: int) -> None:
         """Go on in another buffer that begins with the bytes not yet dealt with."""
+        if self._grow(capacity):
+            return
         left = self.buffer[self.begin : self.end]
         buffer = self._new_buffer(max(capacity, len(left), self.block_bytes))
         buffer[: len(left)] = left  # of the very same buffer, perhaps: NumPy sees to that
         base, size = self.offset, len(left)
         self.buffer, self.base, self.begin, self.end = buffer, base, 0, size
+
+    def _grow(self, capacity: int) -> bool:
+        """Make the buffer itself larger, if nobody else refers to it.
+
+        A large record would else stand in memory twice; the system mostly moves no byte for this.
+        """
+        if self._given_away or self.begin or self.end < thresholds.grown_bytes:
+            return False
+        try:
+            self.buffer.resize(capacity + SLACK_BYTES)
+        except ValueError:
+            return False  # a view of it is in use, perhaps a debugger's
+        return True
