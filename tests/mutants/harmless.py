@@ -84,6 +84,7 @@ HARMLESS: dict[str, dict[str, str]] = {
             "two headers a byte apart, each with its checksum, are an accident of probability 2^-32"
         ),
         "length + FRAME_OVERHEAD": ("what is missing is missed again where it is read"),
+        "self._spent + size": ("how much of the work on files that were made to cost much is done"),
         "_SMALL_BYTES = 1 << 10": (
             "how much of the work on files that were made to cost much is free"
         ),
@@ -93,6 +94,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         "_LARGEST_MEMBER = 1 << 40": ("a limit far above the size of members"),
         "if _begins_with_record(data[at : at + _TRIAL_BYTES]):": (
             "how much is inflated to see how it begins"
+        ),
+        "at = data.find(GZIP_START, 0, end - begin)": (
+            "the first start of a member that is not before the end is the one there, which is next"
         ),
         "at = data.find(GZIP_START, at + 1, stop + len(GZIP_START) - 1)": (
             "no two starts of members overlap"

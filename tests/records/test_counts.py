@@ -141,6 +141,21 @@ def test_ranks_never_share_by_a_wrong_count(tmp_path, wrong, at, shuffle):
     assert refused
 
 
+@pytest.mark.parametrize("shuffle", [False, 4, True])
+@pytest.mark.parametrize("ranks", [2, 3, 4, 5, 12])
+def test_ranks_share_by_right_counts(tmp_path, ranks, shuffle):
+    """Where the share of one ends with a gzip member, too."""
+    path = tmp_path / "f.gz"
+    path.write_bytes(content(0, 0))
+    got = [
+        number
+        for rank in range(ranks)
+        for batch in tfr.Dataset(path, FEATURES, batch_size=1, shuffle=shuffle, shard=(rank, ranks))
+        for number in batch["i"].tolist()
+    ]
+    assert set(got) == set(range(12))
+
+
 def test_a_record_that_is_damaged_is_not_a_wrong_count(tmp_path):
     raw = bytearray(frames(RECORDS[:3]))
     raw[14] ^= 1
@@ -149,6 +164,19 @@ def test_a_record_that_is_damaged_is_not_a_wrong_count(tmp_path):
     with tfr.RecordReader(tmp_path / "f.gz", on_damage=damage.append) as reader:
         assert list(reader) == [*RECORDS[1:3], *RECORDS]
     assert [one.kind for one in damage] == ["data"]
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_records_lost_in_one_region_are_not_a_wrong_count(tmp_path, at):
+    """Two of the three that the header states are counted as one, being damaged; others count."""
+    raw = bytearray(frames(RECORDS[:3]))
+    raw[SIZES[0]] ^= 1
+    raw[SIZES[0] + SIZES[1]] ^= 1
+    (tmp_path / "f.gz").write_bytes(member(bytes(raw)) + content(1, at))
+    damage = []
+    with tfr.RecordReader(tmp_path / "f.gz", on_damage=damage.append) as reader:
+        assert list(reader) == [RECORDS[0], *RECORDS]
+    assert [(one.kind, one.record) for one in damage] == [("length", 1), ("count", 5 + 3 * at)]
 
 
 def test_large_records_count_too(tmp_path):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import random
+import sys
 import zlib
+from types import SimpleNamespace
 
 import pytest
+from frames import frames, member
 
 from tfrecord_lite import (
     CompressionError,
@@ -86,9 +90,22 @@ def members(records: list[bytes]) -> list[bytes]:
     return found
 
 
-def rescued(data: bytes) -> tuple[list[bytes], list[Damage]]:
+class Pieces:
+    """A pipe that gives what has been written to it piece by piece."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = list(pieces)
+
+    def read(self, size: int) -> bytes:
+        assert all(len(piece) <= size for piece in self._pieces)
+        return self._pieces.pop(0) if self._pieces else b""
+
+
+def rescued(*data: bytes) -> tuple[list[bytes], list[Damage]]:
+    """Return the records and the damage of a file, or of a pipe where it comes in pieces."""
     damage: list[Damage] = []
-    with RecordReader(io.BytesIO(data), compression="GZIP", on_damage=damage.append) as reader:
+    source = io.BytesIO(*data) if len(data) == 1 else Pieces(*data)
+    with RecordReader(source, compression="GZIP", on_damage=damage.append) as reader:
         return list(reader), damage
 
 
@@ -125,3 +142,87 @@ def test_row_18_a_damaged_trailer_costs_nothing_else(monkeypatch, most: int) -> 
 def test_row_20_the_search_in_damaged_members_has_an_end(monkeypatch, limit: str) -> None:
     monkeypatch.setattr(limits, limit, 0)
     assert rescued(moved_up())[0] == [RECORDS[0], RECORDS[3]]
+
+
+class StricterDecoder:
+    """Raises, as isal does, for a stream with which nothing is wrong by zlib."""
+
+    def __init__(self, wbits: int) -> None:
+        self._decoder = zlib.decompressobj(wbits)
+        self._calls = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._decoder, name)
+
+    def decompress(self, data: bytes, limit: int) -> bytes:
+        self._calls += 1
+        if self._calls == 3:
+            raise ArithmeticError("refused")
+        return self._decoder.decompress(data, limit)
+
+
+@pytest.mark.parametrize("limit", [7, 100, 1 << 17])
+def test_what_isal_refuses_is_inflated_by_zlib_as_it_is_asked_for(monkeypatch, limit: int) -> None:
+    strict = SimpleNamespace(error=ArithmeticError, decompressobj=StricterDecoder)
+    monkeypatch.setitem(sys.modules, "isal", SimpleNamespace(isal_zlib=strict))
+    raw = b" ".join(RECORDS)
+    assert inflated(zlib.compress(raw), limit) == (raw, "")
+
+
+def broken_off(record: bytes, behind: int) -> bytes:
+    """Return the front of a member that states ``behind`` bytes more than there are.
+
+    It breaks off between two blocks of its stream; the first byte of a gzip member is none.
+    """
+    deflate = zlib.compressobj(wbits=-15)
+    raw = frames([record])
+    body = deflate.compress(raw) + deflate.flush(zlib.Z_FULL_FLUSH)
+    # The trailer is not the last of it that is missing, but of what has moved up.
+    return member(raw, body, size=44 + len(body) + behind, records=1)[: 44 + len(body)]
+
+
+@pytest.mark.parametrize("pipe", [False, True])
+def test_row_18_a_member_that_begins_where_inflating_fails(pipe: bool) -> None:
+    first, _, third, fourth = members(RECORDS)
+    data = first + broken_off(RECORDS[1], len(third)) + third + fourth
+    cut = len(first) + 100
+    records, damage = rescued(data[:cut], data[cut:]) if pipe else rescued(data)
+    assert records == RECORDS
+    # There is but this one fault: nobody has looked elsewhere for what comes next.
+    assert [(region.kind, region.record) for region in damage] == [("compression", 2)]
+
+
+def test_row_18_what_is_behind_a_damaged_trailer_need_not_state_its_size() -> None:
+    """Members of other programs do not."""
+    first, second, third, _ = members(RECORDS)
+    other = gzip.compress(frames([b"other"]), mtime=0)
+    records, damage = rescued(first + second[:-4] + bytes(4) + other + third)
+    assert records == [*RECORDS[:2], b"other", RECORDS[2]]
+    assert [region.kind for region in damage] == ["compression"]
+
+
+def test_row_18_the_search_for_members_goes_on_however_far() -> None:
+    """The damaged member does not state its size, and has more bytes than are looked at at once."""
+    first, *_ = members(RECORDS)
+    damaged = bytearray(gzip.compress(frames([_RNG.randbytes(1 << 20)]), mtime=0))
+    damaged[300_000:400_000] = _RNG.randbytes(100_000)
+    records, damage = rescued(bytes(damaged) + first)
+    assert records == RECORDS[:1]
+    assert [region.kind for region in damage] == ["compression"]
+
+
+def test_row_18_a_damaged_member_of_which_a_pipe_gives_the_trailer_by_itself() -> None:
+    """Its header is believed: it had three records, be there one region in it or two."""
+    raw = frames([b"one", b"two", b"three"])
+    bad = b"?" + raw[1:19] + b"?" + raw[20:]
+    deflate = zlib.compressobj(wbits=-15)
+    damaged = member(raw, deflate.compress(bad) + deflate.flush())
+    other = members(RECORDS)[0]
+    broken = other[:-5] + bytes([other[-5] ^ 1]) + other[-4:]
+    records, damage = rescued(damaged[:-8], damaged[-8:] + broken)
+    assert records == [b"three", RECORDS[0]]
+    assert [(region.kind, region.record) for region in damage] == [
+        ("length", 0),
+        ("compression", 2),
+        ("compression", 4),
+    ]

@@ -520,6 +520,9 @@ def test_a_record_too_large_of_a_stream_is_kept_only_so_far(tmp_path, monkeypatc
         for source in (io.BytesIO(PLAIN + large + PLAIN), Pipe(PLAIN + large + PLAIN, 50)):
             got, _ = read(source, max_record_bytes=100)
             assert got == FOUR + found + FOUR
+            # With nothing behind it, it ends at the end of the stream.
+        got, _ = read(Pipe(PLAIN + large, 50), max_record_bytes=100)
+        assert got == FOUR + found
 
 
 # Compressed.

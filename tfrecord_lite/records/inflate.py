@@ -328,7 +328,7 @@ class InflatedSource:
             output: bytes = decoder.decompress(data, limit)
         except self._errors as error:
             if checkpoint is None:
-                return self._take_member_anew()
+                return self._take_member_anew(limit)
             return self._inflate_up_to_error(checkpoint, data, limit, error)
         self._more_output = len(output) == limit
         if decoder.eof:
@@ -341,8 +341,8 @@ class InflatedSource:
             self._leave_member(self._member_size)
         return output
 
-    def _take_member_anew(self) -> bytes:
-        """Go back to where the member begins and inflate it with zlib, up to where we were."""
+    def _take_member_anew(self, limit: int) -> bytes:
+        """Go back to where the member begins and inflate it with zlib, beyond where we were."""
         self._engine = zlib
         self._source.seek(self.member_begin)
         self._input = b""
@@ -351,7 +351,7 @@ class InflatedSource:
         done, self._member_size = self._member_size, 0
         while self._member_size < done:
             self._inflate(min(done - self._member_size, 1 << 20))
-        return self._inflate(1 << 16)
+        return self._inflate(limit)
 
     def _inflate_up_to_error(
         self, decoder: Any, data: bytes, limit: int, error: Exception

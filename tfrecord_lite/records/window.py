@@ -179,7 +179,7 @@ class Window:
     def skip_to(self, offset: int) -> None:
         """Go on at ``offset``, or at the end where that comes first."""
         if (limit := self.limit) is not None:
-            offset = min(offset, max(limit, self.base + self.end))
+            offset = min(offset, limit)
             if offset > self.base + self.end:
                 self.restart(offset)
                 self.source.seek(offset)
