@@ -78,8 +78,9 @@ class _Tables:
         first = _sizes(value)
         run = np.where(content - 3 >= 0x80, 2, (content >= 2) & (content - 2 < 0x80))
         head = _varints(value) | _varints(content) << _bits(first + 1)
+        # Where there is no run, the masks below leave this out.
         tag_and_run = np.uint64(0x0A) | _varints(content - 1 - run) << np.uint64(8)
-        head |= np.where(run > 0, tag_and_run << _bits(first + 1 + second), np.uint64(0))
+        head |= tag_and_run << _bits(first + 1 + second)
         rows = np.stack([first, second, run, (run > 0) | (content == 0)], 1)
         # No kind has the form 1, and all that is impossible the form 0.
         forms, which = np.unique(rows, axis=0, return_inverse=True)
