@@ -284,6 +284,10 @@ ODD_EXAMPLES: dict[str, tuple[bytes, Any]] = {
         example(entry(b"a", of_ints(field(1, 2, b"\x01" * 200 + b"\xff" * 10 + b"\x01")))),
         REFUSED,
     ),
+    "a field of the largest number": (
+        example(A1) + field(2**29 - 1, 2, b"abc") + field(2**29 - 1, 5, b"1234"),
+        {"a": ints(1)},
+    ),
     # What is cut off.
     "last varint of a run cut off": (
         example(entry(b"a", of_ints(field(1, 2, b"\x01\x80"))), entry(b"b", b"")),

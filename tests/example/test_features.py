@@ -222,6 +222,7 @@ def test_json_of_ml_dtypes_where_they_are_not_yet_imported() -> None:
         '{"a": {"class": "RawFeature", "shape": [], "dtype": [["x"]]}}',
         '{"a": {"class": "RawFeature", "shape": [], "dtype": 5}}',
         '{"a": {"class": "RawFeature", "shape": [], "dtype": null}}',
+        '{"\\ud800": {"class": "VarLenFeature", "dtype": "int64"}}',
     ],
 )
 def test_what_is_not_the_json_of_features(text: str) -> None:

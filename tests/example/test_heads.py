@@ -8,7 +8,8 @@ from example.columnar import decode_rows
 from example.odd_bytes import varint
 from example.odd_examples import example
 
-from tfrecord_lite.example import decode_example, heads
+from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example import RaggedFeature, decode_example, heads, parse_example
 from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST
 from tfrecord_lite.example.words import as_words
 
@@ -80,6 +81,23 @@ def test_no_kind_is_not_a_kind_of_0(size: int | None) -> None:
         else heads.read_heads(words[at], room)
     )
     assert not found.plain[0]
+
+
+def test_no_kind_is_plain() -> None:
+    found = heads.read_heads(np.zeros(2, np.uint64), np.array([1, 1]))
+    assert found.plain.all()
+    assert found.kind.tolist() == [0] * len(found.kind)
+    assert found.size.tolist() == [1] * len(found.size)
+
+
+@pytest.mark.parametrize("kind", [BYTES_LIST, FLOAT_LIST, INT64_LIST])
+def test_a_large_value_in_which_all_lengths_are_0(kind: int) -> None:
+    head = bytes([0, 0, 0, kind, 0, 0, 0, 0x0A, 0, 0, 0])
+    body = b"\x0a\x01a\x12" + head + bytes(20_000)
+    record = example(b"\x0a" + varint(len(body)) + body)
+    for name in ("a", "b"):
+        with pytest.raises(ExampleError):
+            parse_example([record] * 20, {name: RaggedFeature(bytes)})
 
 
 @pytest.mark.parametrize("rows", [1, 3, 20])

@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from example.odd_examples import entry, example, floats, of_bytes, of_floats, of_ints, strings
+from example.odd_bytes import field
+from example.odd_examples import (
+    entry,
+    example,
+    floats,
+    of_bytes,
+    of_floats,
+    of_ints,
+    packed,
+    strings,
+)
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example import (
@@ -115,6 +125,9 @@ def test_one_other_record_among_equals(at: int) -> None:
         example(entry(b"vector", of_floats(b"\x0a\x03abc"))),
         example(entry(b"flag", of_ints(b"\x0a\x20" + bytes(32)))),
         example(entry(b"name", b"\x22\x00")),
+        example(field(2, 2, entry(b"flag", of_ints(packed(5)))[2:])),
+        example(field(1, 2, field(3, 2, b"flag") + field(2, 2, of_ints(packed(5))))),
+        example(field(1, 2), entry(b"flag", of_ints(packed(5)))),
         b"\x0a\x05abc",
         b"\x0a\x04\x0a\x02\x0a\x00",
     ],
@@ -138,6 +151,16 @@ def test_a_varint_that_is_cut_off_among_equals(wanted: str, at: int) -> None:
         decode_example(bytes(bad))
     with pytest.raises(ExampleError, match=f"record 100: {re.escape(alone.value.reason)}"):
         parse_example(records, {wanted: RaggedFeature(np.int64)})
+
+
+@pytest.mark.parametrize("wanted", ["flag", "vector"])
+def test_a_truncated_record_among_equals(wanted: str) -> None:
+    """What is missing is of a value, so all of the structure is there."""
+    good = encode_example({"flag": 1, "vector": np.ones(8, np.float32)})
+    for missing in (1, 4, 20):
+        records = [good] * 100 + [good[:-missing]] + [good] * 10
+        with pytest.raises(ExampleError, match=f"record 100: .* a length of {len(good) - 2} "):
+            parse_example(records, {wanted: FEATURES[wanted]})
 
 
 def test_gives_up_where_no_two_are_alike() -> None:

@@ -210,6 +210,37 @@ def test_row_51_a_bit_flip_in_one_of_many() -> None:
             assert labels[:17] + labels[18:] == [[3, -1]] * 39
 
 
+@needs_current
+def test_a_bit_flip_in_a_feature_that_nobody_asked_for() -> None:
+    """Among records of many lengths, with other keys at the same place."""
+    first = entry(b"a", of_ints(packed(7)))
+    others = [
+        entry(b"other_" + b"x" * size, of_ints(packed(300)))
+        + entry(b"y" * (size + 1), of_floats(floats(0.5)))
+        for size in range(20)
+    ]
+    features = {"a": RaggedFeature(np.int64)}
+    refused = 0
+    for size in (0, 3, 19):
+        for position in range(len(others[size])):
+            for bit in range(8):
+                data = bytearray(others[size])
+                data[position] ^= 1 << bit
+                odd = example(first, bytes(data))
+                records = [example(first, others[row % 20]) for row in range(40)]
+                records[17] = odd
+                if judge_example(odd) == REFUSED:
+                    refused += 1
+                    with pytest.raises(ExampleError, match="record 17: "):
+                        parse_example(records, features)
+                else:
+                    found = parse_example(records, features)["a"].to_list()
+                    expected = judge_example(odd).get("a", ("int64", []))
+                    assert expected[0] == "int64"
+                    assert found == [*[[7]] * 17, expected[1], *[[7]] * 22]
+    assert refused > 300
+
+
 def test_what_spans_are() -> None:
     records = [
         example(entry(b"a", of_ints(packed(1, 300))), entry(b"b", of_bytes(strings(b"x", b"yz")))),

@@ -208,6 +208,20 @@ def test_values_of_ml_dtypes() -> None:
         assert parsed.astype(float).tolist() == values
 
 
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("float8_e5m2fnuz", 28), ("int2", 31), ("uint2", 32), ("float4_e2m1fn", 33)],
+)
+def test_numbers_of_new_dtypes(name: str, number: int) -> None:
+    """The numbers of TensorFlow's types.proto, whatever version of ml_dtypes there is."""
+    try:
+        parsed = parse_tensor(proto(number, (0,)))
+    except ExampleError as error:
+        assert f"a tensor of {name}, which NumPy has only" in str(error)
+    else:
+        assert parsed.dtype.name == name
+
+
 def test_a_dtype_whose_package_is_not_yet_imported() -> None:
     pytest.importorskip("ml_dtypes")
     code = (

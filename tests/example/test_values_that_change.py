@@ -129,6 +129,10 @@ def test_float32_takes_integers() -> None:
         for spec in (FLOATS, VarLenFeature(np.float32), FixedLenSequenceFeature([], "float")):
             block = encode_examples({"a": column}, {"a": spec})
             assert [decode_example(record)["a"].tolist() for record in block] == expected
+    for values in ([1, 2.5, True], (np.int8(1), np.float16(2.5), 1), objects([1, 2.5, True])):
+        for column in ([values], objects([values])):
+            (record,) = encode_examples({"a": column}, {"a": VarLenFeature(np.float32)})
+            assert decode_example(record)["a"].tolist() == [1, 2.5, 1]
     with pytest.raises(ExampleError, match="row 1: 'a' makes bytes, not the floats"):
         encode_examples({"a": [1, "a"]}, {"a": FLOATS})
     with pytest.raises(ExampleError, match="row 1: <int of .* bits> is beyond float32"):
@@ -221,6 +225,32 @@ def test_ragged_splits_beyond_the_rows_that_are_written_first(tmp_path: Path) ->
     with pytest.raises(ExampleError, match="row 899: .* 899 to 5 of 1000 values"):
         write_examples(tmp_path / "a", {"a": Ragged(np.arange(1000), splits)})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_array_of_the_shape_of_one_row_is_no_column() -> None:
+    with pytest.raises(ExampleError, match="^feature 'a': row 0: "):
+        encode_examples({"a": np.zeros(2, "i2")}, {"a": RawFeature([2], "i2")})
+    with pytest.raises(ExampleError, match="^feature 'a': row 0: "):
+        encode_examples({"a": np.zeros((2, 2), "i2")}, {"a": RawFeature([2, 2], "i2")})
+
+
+@pytest.mark.parametrize("dtype", ["S2", "U2"])
+def test_slices_of_ragged_strings(dtype: str) -> None:
+    whole = Ragged(np.array(["ab", "cd", "ef", "gh"], dtype), np.array([0, 1, 1, 3, 4]))
+    expected = list(encode_examples({"a": whole}))
+    assert [decode_example(record)["a"] for record in expected] == [
+        [b"ab"],
+        [],
+        [b"cd", b"ef"],
+        [b"gh"],
+    ]
+    for begin in range(4):
+        assert list(encode_examples({"a": whole[begin:]})) == expected[begin:]
+    values = ["ab", "cd", "e", "gh"] if dtype == "S2" else ["a", "b", "c", "d"]
+    lossy = Ragged(np.array(values, dtype), np.array([1, 2, 2, 4]))
+    row = 2 if dtype == "S2" else 0
+    with pytest.raises(ExampleError, match=f"^feature 'a': row {row}: .*trailing NULs"):
+        encode_examples({"a": lossy})
 
 
 def test_slices_of_ragged() -> None:

@@ -106,6 +106,13 @@ def test_malformed(before: int, bad: bytes, message: str) -> None:
         varints.decode_varints(data, 7)
 
 
+def test_a_varint_of_ten_bytes_is_not_too_long() -> None:
+    data = np.frombuffer(reference(-1) + b"\xff" * 10 + b"\x01", np.uint8)
+    with pytest.raises(ExampleError, match="byte 10: a varint of more than 10 bytes"):
+        varints.decode_varints(data)
+    assert varints.decode_varints(data[:10]).tolist() == [-1]
+
+
 def test_excess_bits_are_dropped() -> None:
     for last, value in ((0x01, -1), (0x7F, -1), (0x7E, 2**63 - 1)):
         data = np.array([0xFF] * 9 + [last], np.uint8)

@@ -115,6 +115,11 @@ HARMLESS: dict[str, dict[str, str]] = {
     "tfrecord_lite/example/batch.py": {
         "self._group = group.reshape(-1)": ("NumPy takes any negative for -1"),
     },
+    "tfrecord_lite/example/column_payloads.py": {
+        "return Payloads(kind, encode_varints(integers), np.diff(ends[splits]))": (
+            "a column that is not encoded as a whole is encoded row by row, to the same bytes"
+        ),
+    },
     "tfrecord_lite/example/columns.py": {
         "count = len(self._buffer) - dtype.itemsize + 1": (
             "how many places there are; behind the last value there is slack"
@@ -137,6 +142,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "_LONGEST = 127  # bytes of a key whose size takes one byte": (
             "keys of this very size are read one by one instead"
         ),
+        "return -1": ("any number below 0 says that it is none of these"),
         "hashes[left] = mixed ^ mixed >> _SHIFT": ("how well hashes are spread; keys are compared"),
         "places = [*range(8, len(pattern) - 8, 8), len(pattern) - 8] if len(pattern) > 8 else []": (
             "the words compared overlap, whichever they begin with"
@@ -151,6 +157,9 @@ HARMLESS: dict[str, dict[str, str]] = {
             "in how many pieces a record is compared"
         ),
         "nowhere = _Place(MISSING, 0, 0)": ("what is missing has no place that is used"),
+        "longest = int(lengths.max(initial=0))": (
+            "of no records and of empty ones, none has a layout"
+        ),
     },
     "tfrecord_lite/example/other_messages.py": {
         "_HEAD_BYTES: Final = 512": ("how much of a record is looked at to name it"),
@@ -160,9 +169,17 @@ HARMLESS: dict[str, dict[str, str]] = {
             "read one by one instead"
         ),
     },
+    "tfrecord_lite/example/values.py": {
+        "_SHORT: Final = 124  # bytes of a run beside which every length still takes one byte": (
+            "which of two ways makes the head of a run of this very size: the same bytes"
+        ),
+    },
     "tfrecord_lite/example/varints.py": {
         "padded = np.zeros(data.size + 8, np.uint8)": ("more room than words need"),
         "if largest >> (7 * index) == 0:": ("a round more, in which nothing is added"),
+    },
+    "tfrecord_lite/example/wire.py": {
+        "tag, pos = read_tag(data, pos, end, lowest=0)": ("no field number is below 0"),
     },
     "tfrecord_lite/dataset/access/plain_frames.py": {
         "if end - begin > self._most + FRAME_OVERHEAD:": (
