@@ -110,6 +110,21 @@ def test_one_other_record_among_equals(at: int) -> None:
     assert_as_walked(records, known)
 
 
+def test_a_bit_flip_beside_a_value_that_is_not_compared() -> None:
+    """Structure is compared in pieces; where one ends and the next begins, each byte counts."""
+    gap = bytes(200)
+    plain = encode_example({"flag": 1, "gap": gap, "name": b"abcd"})
+    begin = plain.index(gap)
+    known = Layouts(NAMES)
+    assert placed([plain] * 50, known) == 50
+    for position in (*range(begin - 4, begin), *range(begin + 200, begin + 204)):
+        for bit in range(8):
+            flipped = bytearray(plain)
+            flipped[position] ^= 1 << bit
+            assert placed([plain] * 20 + [bytes(flipped)] + [plain] * 20, known) == 40
+            assert_as_walked([plain] * 20 + [bytes(flipped)] + [plain] * 20, known)
+
+
 @pytest.mark.parametrize(
     "record",
     [
@@ -128,6 +143,15 @@ def test_one_other_record_among_equals(at: int) -> None:
         example(field(2, 2, entry(b"flag", of_ints(packed(5)))[2:])),
         example(field(1, 2, field(3, 2, b"flag") + field(2, 2, of_ints(packed(5))))),
         example(field(1, 2), entry(b"flag", of_ints(packed(5)))),
+        example(field(1, 2)),
+        example(entry(b"unasked", of_ints(b"\x0a\x02\x05\x80"))),
+        example(entry(b"unasked", of_ints(b"\x0a\x0b" + b"\xff" * 10 + b"\x01"))),
+        example(entry(b"flag", of_ints(field(2, 2, b"\x05")))),
+        example(field(1, 2, field(1, 2, b"flag") + field(3, 2, of_ints(packed(5))))),
+        field(2, 2, entry(b"flag", of_ints(packed(5)))),
+        example(field(1, 2, field(1, 2, b"flag"))),
+        example(entry(b"\xff", of_ints(packed(5)))),
+        example(entry(b"\xff", b"")),
         b"\x0a\x05abc",
         b"\x0a\x04\x0a\x02\x0a\x00",
     ],

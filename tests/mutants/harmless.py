@@ -143,6 +143,15 @@ HARMLESS: dict[str, dict[str, str]] = {
             "keys of this very size are read one by one instead"
         ),
         "return -1": ("any number below 0 says that it is none of these"),
+        'begin = int(word[0]).to_bytes(8, "little")': ("how soon it is told that all are the same"),
+        "key = begin[KEY_HEAD : KEY_HEAD + begin[1]]": (
+            "how soon it is told that all are the same; of another size no key is found"
+        ),
+        "if begin[1] <= _IN_WORD and key.isascii() and _Key(key).is_everywhere(words, entry, "
+        "word):": ("how soon it is told that all are the same; of another size no key is found"),
+        "for at in range(0, _LONGEST, 8):": ("the words looked at overlap"),
+        "if left.max(initial=0) <= 0:": ("a round more, in which nothing is looked at"),
+        "break": ("rounds more, in which nothing is looked at"),
         "hashes[left] = mixed ^ mixed >> _SHIFT": ("how well hashes are spread; keys are compared"),
         "places = [*range(8, len(pattern) - 8, 8), len(pattern) - 8] if len(pattern) > 8 else []": (
             "the words compared overlap, whichever they begin with"

@@ -86,7 +86,7 @@ def _entries(data: bytes) -> Iterator[tuple[bytes, _Place]]:
         entry, end = read_length(data, position + 1, len(data))
         _expect(data[position] == 0x0A and entry < end and data[entry] == 0x0A)
         key, value = read_length(data, entry + 1, end)
-        _expect(value < end and data[key:value].isascii())
+        _expect(data[key:value].isascii())
         feature = _inside(data, value, 0x12, end)
         yield data[key:value], _place(data, feature, end)
         position = end
