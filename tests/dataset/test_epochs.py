@@ -13,7 +13,7 @@ from dataset.test_batches import write
 
 from tfrecord_lite.dataset.epochs.loader import Dataset
 
-COMBINATIONS = 200
+COMBINATIONS = 160
 EPOCHS = 3
 
 
@@ -105,7 +105,7 @@ def test_combinations(tmp_path):
                 assert orders == orders[:1] * EPOCHS, case
 
         # One rank again, interrupted and with workers.
-        rank, workers = draw.randrange(ranks), draw.choice([0, 0, 0, 1, 2, 3])
+        rank, workers = draw.randrange(ranks), draw.choice([*[0] * 9, 1, 2, 3])
         started[workers] += 1
         every = joined(found[rank])
         done = draw.randint(0, len(every))
@@ -124,5 +124,5 @@ def test_combinations(tmp_path):
             while len(batches) < len(every):
                 batches += ids(again)
             assert batches[: len(every)] == every, case
-    assert min(started[workers] for workers in range(4)) > 20
+    assert min(started[workers] for workers in range(4)) > 5
     assert reshuffled > 20
