@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 
 import tfrecord_lite
@@ -19,13 +20,16 @@ class Interrupted(KeyboardInterrupt):
 class Line:
     """In a ``with`` block, raise ``error`` at the line number ``at`` of those that are run.
 
-    ``count`` is how many were run in this thread, ``text`` the line at which it was raised.
+    Or, where ``at`` is a file, a line and a number, when that line is run for the number's time.
+    ``count`` is how many were run in this thread, ``times`` how often each was, by file and line,
+    and ``text`` the line at which it was raised.
     """
 
     def __init__(self, at, error):
         self._at = at
         self._error = error
         self.count = 0
+        self.times = Counter()
         self.text = ""
 
     def _trace(self, frame, event, _):
@@ -35,7 +39,9 @@ class Line:
             return None
         if event == "line":
             self.count += 1
-            if self.count == self._at:
+            place = name, frame.f_lineno
+            self.times[place] += 1
+            if self._at in (self.count, (*place, self.times[place])):
                 self.text = linecache.getline(name, frame.f_lineno).strip()
                 raise self._error
         return self._trace

@@ -37,10 +37,9 @@ _REPORTING = {
     "self._told.add((epoch, damage))",
 }
 _ERRORS = (Interrupted, MemoryError)
-# How many of the lines are tried, and how many signals sent, where not all are asked for.
-_ALL = bool(os.environ.get("TFRECORD_LITE_TEST_EVERY_LINE"))
-_TRIED = 1 << 30 if _ALL else 60
-_SIGNALS = 2000 if _ALL else 100
+# Whether each line that is run is tried, some of the times that it is: takes half an hour.
+_EVERY_LINE = bool(os.environ.get("TFRECORD_LITE_TEST_EVERY_LINE"))
+_SIGNALS = 2000 if _EVERY_LINE else 100
 
 
 class Pipe(io.RawIOBase):
@@ -71,8 +70,8 @@ class Reading:
         {"records": self._write_records, "batches": self._write_batches}[kind](how)
 
     def _write_records(self, how):
-        size = 30_000 if how == "ahead" else 20_000 if how == "large" else 60
-        count = {"ahead": 20, "large": 8}.get(how, 200)
+        size = {"ahead": 30_000, "large": 20_000, "blocks": 20_000}.get(how, 60)
+        count = {"ahead": 20, "large": 8, "blocks": 60}.get(how, 200)
         rng = np.random.default_rng(0)
         records = [rng.bytes(size) for _ in range(count)]
         options = {
@@ -155,9 +154,9 @@ class Reading:
                 got = read_on(items, _ERRORS)
         finally:
             close()
-        if isinstance(got[0], RecordBlock):
-            got = [block.to_list() for block in got]
-        return got, self.damages.copy()
+        return [
+            item.to_list() if isinstance(item, RecordBlock) else item for item in got
+        ], self.damages.copy()
 
 
 WAYS = [
@@ -171,14 +170,28 @@ WAYS = [
 ]
 
 
-def check_lines(reading, tried):
+def places(whole, tried, times):
+    """Return at which of all lines that were run to interrupt: at a sample of so many.
+
+    Or else at every line, some of the ``times`` that it is run, counted from 0.
+    """
+    if _EVERY_LINE:
+        return [
+            (*place, 1 + number)
+            for place, count in whole.times.items()
+            for number in sorted({range(count)[time] for time in times if time < count})
+        ]
+    lines = range(1, whole.count + 1)
+    return sorted(random.Random(0).sample(lines, min(tried, whole.count)))
+
+
+def check_lines(reading, tried, times=(0, 1, 2, -1)):
     whole = Line(0, None)
     wanted, damages = reading.read(whole)
-    blocks = wanted[:1] == [joined(wanted)]
-    assert wanted
-    lines = range(1, whole.count + 1)
-    for at in sorted(random.Random(0).sample(lines, min(tried, whole.count))):
-        line = Line(at, _ERRORS[at % 2]())
+    blocks = isinstance(wanted[0], list) and isinstance(wanted[0][0], bytes)
+    assert len(wanted) > 1
+    for number, at in enumerate(places(whole, tried, times)):
+        line = Line(at, _ERRORS[number % 2]())
         got, heard = reading.read(line)
         if blocks and line.text not in _ON_ITS_WAY:
             # They may be cut in other places then.
@@ -207,12 +220,12 @@ def left_open(monkeypatch):
 def test_interrupted_reading_at_any_line(way, tmp_path, monkeypatch):
     monkeypatch.setattr(thresholds, "planned_records", 60)
     monkeypatch.setattr(thresholds, "picked_piece_bytes", 1500)
-    check_lines(Reading(str(tmp_path / "a"), way), _TRIED)
+    check_lines(Reading(str(tmp_path / "a"), way), 60)
 
 
 @pytest.mark.usefixtures("left_open")
 def test_interrupted_reading_with_workers(tmp_path):
-    check_lines(Reading(str(tmp_path / "a"), "batches dataset workers"), _TRIED if _ALL else 8)
+    check_lines(Reading(str(tmp_path / "a"), "batches dataset workers"), 8, times=[0])
 
 
 @pytest.mark.usefixtures("left_open")
