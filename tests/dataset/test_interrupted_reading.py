@@ -15,7 +15,14 @@ import warnings
 import frames
 import numpy as np
 import pytest
-from dataset.interrupting import Interrupted, Line, is_subsequence, read_on, read_with_signals
+from dataset.interrupting import (
+    Interrupted,
+    Line,
+    Return,
+    is_subsequence,
+    read_on,
+    read_with_signals,
+)
 from dataset.sets import joined
 
 from tfrecord_lite import read_records
@@ -243,6 +250,23 @@ def test_interrupted_reading_by_signals(way, tmp_path):
         signals += rung
         assert is_subsequence(got, wanted)
         assert len(got) >= len(wanted) - rung
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.usefixtures("left_open")
+@pytest.mark.parametrize("way", ["records ahead", "batches gzip"])
+def test_interrupted_reading_locks_no_thread_out(way, tmp_path):
+    """Of what Python's own threads are made of; then all would wait for each other forever."""
+    reading, at, line = Reading(str(tmp_path / "a"), way), 0, None
+    # Tests that interrupt at any line may leave a thread that waits for work.
+    before = threading.enumerate()
+    wanted, _ = reading.read(contextlib.nullcontext())
+    while line is None or line.text:
+        at += 1
+        line = Return(at, Interrupted())
+        got, _ = reading.read(line)
+        assert got == wanted, (at, line.text)
+    assert not set(threading.enumerate()) - set(before)
 
 
 @pytest.mark.parametrize("wrong", [False, True])

@@ -5,13 +5,16 @@ from __future__ import annotations
 import inspect
 import time
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import current_thread
 from typing import TYPE_CHECKING, TypeVar
 
+from tfrecord_lite.records.threads import Threads
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+
+    from tfrecord_lite.records.threads import Call
 
 __all__ = ["closing_idle", "read_ahead"]
 
@@ -34,32 +37,25 @@ def read_ahead(
     >>> list(read_ahead(iter([1, 2, 3])))
     [1, 2, 3]
     """
-    pool = ThreadPoolExecutor(1, _THREAD_NAME)
-    ahead: deque[Future[T | None]] = deque()
+    thread = Threads(1, _THREAD_NAME)
+    ahead: deque[Call[T | None]] = deque()
     try:
         while (item := ahead.popleft().result() if ahead else next(items, None)) is not None:
             if worth(item):
                 while len(ahead) < _ITEMS_AHEAD:
-                    ahead.append(pool.submit(next, items, None))
+                    ahead.append(thread.submit(next, items, None))
             yield item
     finally:
-        # Nothing may be submitted here: a forgotten iterator is closed by the garbage collector,
-        # which may have stopped the thread before.
-        for future in ahead:
-            future.cancel()
-        _shut_down(pool)
+        _close(thread)
 
 
-def _shut_down(pool: ThreadPoolExecutor) -> None:
+def _close(thread: Threads) -> None:
     """Wait for the thread, also where interrupts come meanwhile; the last of them is raised."""
     interrupt: BaseException | None = None
     waiting = True
     while waiting:
         try:
-            pool.shutdown()
-            waiting = False
-        except RuntimeError:
-            # The garbage collector closes this in the thread itself, which cannot wait for itself.
+            thread.close()
             waiting = False
         except BaseException as error:  # noqa: BLE001 - raised once nobody uses the items
             interrupt = error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from tfrecord_lite.records.compression import codec_named, find_codec
 from tfrecord_lite.records.cores import usable_cores
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 from tfrecord_lite.records.head import HEAD_BYTES
+from tfrecord_lite.records.threads import Threads
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
@@ -82,11 +82,13 @@ class Schedule:
             finally:
                 workers.close()
         elif self.threads > 1:
-            executor = ThreadPoolExecutor(self.threads)
+            check = replace(checker, progress=None)
+            threads = Threads(self.threads, "tfrecord_lite-verify")
             try:
-                yield from executor.map(replace(checker, progress=None), tasks)
+                for call in [threads.submit(check, task) for task in tasks]:
+                    yield call.result()
             finally:
-                executor.shutdown(cancel_futures=True)
+                threads.close()
         else:
             yield from map(checker, tasks)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.cores import usable_cores
 from tfrecord_lite.records.deflate import MEMBER_HEADER
 from tfrecord_lite.records.members import Member, inflate_member, read_member
+from tfrecord_lite.records.threads import Call, Threads
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class _Ahead(NamedTuple):
     begin: int
     head: bytes
     member: Member
-    frames: Future[bytes | None]
+    frames: Call[bytes | None]
 
 
 class MembersAhead:
@@ -48,7 +47,7 @@ class MembersAhead:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._threads = min(usable_cores(), _MOST_THREADS)
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: Threads | None = None
         self._owner = os.getpid()
         self._ahead: deque[_Ahead] = deque()
 
@@ -98,7 +97,7 @@ class MembersAhead:
         if not self._ahead and len(self._read(1, begin + member.size)) < 1:
             return False
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, "tfrecord_lite-inflate")
+            self._pool = Threads(self._threads, "tfrecord_lite-inflate")
         try:
             frames = self._pool.submit(self._inflate, begin, member)
         except RuntimeError:
@@ -123,10 +122,9 @@ class MembersAhead:
     def close(self) -> None:
         """Let go of all that is ahead; no thread uses the source any more."""
         self._ahead.clear()
-        if self._pool is not None and self._owner == os.getpid():
+        if self._pool is not None:
             # A forgotten reader may be collected in a thread of its own, which cannot wait for
             # itself; what that is about to read fails, and nobody asks for it.
-            with suppress(RuntimeError):
-                self._pool.shutdown(cancel_futures=True)
+            self._pool.close()
         # Only now: an exception in between leaves threads that are still waited for.
         self._pool = None

@@ -25,7 +25,7 @@ class StatedMember:
 
     It begins at the uncompressed byte ``begin``, and at ``compressed_begin`` in the file. Where it
     has ended, ``end`` is where, and ``size`` how many bytes it has in the file. One that is not
-    ``compared`` has damage in it, or was reported.
+    ``compared`` has damage in it.
     """
 
     __slots__ = ("begin", "compared", "compressed_begin", "end", "first_record", "size", "stated")
@@ -109,7 +109,6 @@ class MemberCounts:
 
     def forget_first(self) -> None:
         """Do not count the member that is next, which was reported."""
-        self._members[0].compared = False
         self._members.popleft()
 
     def clear(self) -> None:

@@ -1,0 +1,88 @@
+"""Calls in other threads: in their order, raised where they are asked for, and to an end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from tfrecord_lite.records import threads
+from tfrecord_lite.records.threads import Threads
+
+
+def named() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "test-threads"]
+
+
+def test_calls_are_made_in_their_order_and_raise_where_they_are_asked_for() -> None:
+    pool = Threads(1, "test-threads")
+    made: list[int] = []
+    calls = [pool.submit(lambda number: made.append(number) or 7 // number, n) for n in (3, 0, 1)]
+    assert calls[2].result() == 7
+    assert made == [3, 0, 1]
+    assert calls[0].result() == 2
+    with pytest.raises(ZeroDivisionError):
+        calls[1].result()
+    assert len(named()) == 1
+    pool.close()
+    assert not named()
+    pool.close()
+    with pytest.raises(RuntimeError, match="to end"):
+        pool.submit(int)
+
+
+def test_close_waits_for_what_has_begun_and_cancels_what_has_not() -> None:
+    pool = Threads(2, "test-threads")
+    begun, go_on, made = threading.Semaphore(0), threading.Event(), []
+
+    def work(number: int) -> None:
+        begun.release()
+        assert go_on.wait(30)
+        made.append(number)
+
+    for number in range(5):
+        pool.submit(work, number)
+    assert begun.acquire(timeout=30)
+    assert begun.acquire(timeout=30)
+    closing = threading.Thread(target=pool.close)
+    closing.start()
+    closing.join(0.01)
+    assert closing.is_alive()
+    go_on.set()
+    closing.join(30)
+    assert sorted(made) == [0, 1]
+    assert not named()
+
+
+def test_a_thread_that_closes_its_own_pool_does_not_wait_for_itself() -> None:
+    pool = Threads(1, "test-threads")
+    assert pool.submit(pool.close).result() is None
+    with pytest.raises(RuntimeError):
+        pool.submit(int)
+
+
+def test_where_the_system_has_no_named_thread_calls_are_made_all_the_same(monkeypatch) -> None:
+    class Refused(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threads, "Thread", Refused)
+    pool = Threads(1, "test-threads")
+    assert pool.submit(int, "12").result() == 12
+    pool.close()
+
+
+def test_the_interpreter_ends_with_an_iterator_that_is_not_at_its_end(tmp_path) -> None:
+    code = f"""if True:
+        import numpy as np, tfrecord_lite as tfr
+        path = {str(tmp_path / "a")!r}
+        tfr.write_examples(path, {{"id": np.arange(200_000)}}, compression="GZIP")
+        batches = tfr.read_batches(path, {{"id": int}}, batch_size=10)
+        epoch = iter(tfr.Dataset(path, {{"id": int}}, batch_size=10))
+        print(len(next(batches)["id"]), len(next(epoch)["id"]))
+    """
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "10 10\n", "")

@@ -1,0 +1,165 @@
+"""Calls in other threads, whatever exception comes in the one that asks for them.
+
+A signal's handler may raise between any two instructions of Python code, also inside `threading`'s
+conditions, on which `concurrent.futures` is built: a lock that is left held there is waited for
+forever, by the thread, by whoever waits for the thread, and by the end of the interpreter. What is
+waited for here are locks and queues written in C, which an exception leaves as they are.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from _thread import allocate_lock, get_ident, start_new_thread
+from collections import deque
+from queue import SimpleQueue
+from threading import Thread, current_thread
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Call", "Threads"]
+
+T = TypeVar("T")
+
+_open_pools: WeakSet[Threads] = WeakSet()
+_ending = False
+
+
+class Call(Generic[T]):
+    """A call that is made in another thread, or was."""
+
+    def __init__(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> None:
+        self._function: Callable[..., T] | None = function
+        self._arguments = arguments
+        # What becomes of it is decided once, whoever asks how often.
+        self._fate: dict[None, str] = {}
+        self._made = allocate_lock()
+        self._made.acquire()
+        self._thread = 0
+        self._value: T | None = None
+        self._error: BaseException | None = None
+        self.done = False
+        """Whether it was made."""
+
+    def make(self) -> None:
+        """Make the call, unless it was cancelled."""
+        if self._fate.setdefault(None, "made") != "made":
+            return
+        self._thread = get_ident()
+        try:
+            assert self._function is not None
+            self._value = self._function(*self._arguments)
+        except BaseException as error:  # noqa: BLE001 - raised by `result`
+            self._error = error
+        self._function, self._arguments = None, ()
+        self.done = True
+        self._made.release()
+        del self  # an error's traceback has this frame
+
+    def cancel(self) -> bool:
+        """Have it not be made; False where it has begun."""
+        return self._fate.setdefault(None, "cancelled") == "cancelled"
+
+    def wait(self) -> None:
+        """Wait until it was made; a thread does not wait for itself."""
+        while not self.done and self._thread != get_ident():
+            self._made.acquire()
+            self._made.release()
+
+    def result(self) -> T:
+        """Return what it returned, or raise what it raised."""
+        self.wait()
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                del self  # the traceback has this frame, too
+        return self._value  # type: ignore[return-value]
+
+
+class Threads:
+    """Up to so many threads that make calls, in the order in which they are asked for.
+
+    The process that made it uses it, one thread at a time.
+    """
+
+    def __init__(self, most: int, name: str) -> None:
+        self._calls: SimpleQueue[Call[Any] | None] = SimpleQueue()
+        self._most = most
+        self._name = name
+        self._owner = os.getpid()
+        self._closed = False
+        self._begun: list[Call[Thread | None]] = []
+        # Those that may have begun.
+        self._pending: deque[Call[Any]] = deque()
+        _open_pools.add(self)
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> Call[T]:
+        """Have a call be made; `RuntimeError` where no thread can be started any more."""
+        if _ending or self._closed:
+            raise RuntimeError("no more calls are made in these threads: they are to end")
+        while self._pending and self._pending[0].done:
+            self._pending.popleft()
+        if len(self._begun) < self._most:
+            thread = Call(_begin, (self._name, self._calls))
+            start_new_thread(thread.make, ())
+            # Only now: one too many is none too few.
+            self._begun.append(thread)
+        call = Call(function, arguments)
+        # Whatever comes in between, `close` waits for what is made.
+        self._pending.append(call)
+        self._calls.put(call)
+        return call
+
+    def close(self) -> None:
+        """Cancel what has not begun, and wait for what has, and for the threads to end.
+
+        What is raised meanwhile, by the handler of a signal, goes through: close it again then.
+        """
+        self._closed = True
+        if self._owner != os.getpid():
+            return  # a forked child has no threads
+        for call in [call for call in self._pending if not call.cancel()]:
+            call.wait()
+        self._calls.put(None)
+        for begun in self._begun:
+            thread = begun.result()
+            if thread is not None and thread is not current_thread():
+                thread.join()
+
+    def __del__(self) -> None:
+        self._calls.put(None)
+
+
+def _begin(name: str, calls: SimpleQueue[Call[Any] | None]) -> Thread | None:
+    """Begin a thread with a name: not in the main one, where signals are handled."""
+    try:
+        thread = Thread(target=_make_calls, args=(calls,), name=name, daemon=True)
+        thread.start()
+    except (RuntimeError, MemoryError):
+        # There can be no other thread than this.
+        _make_calls(calls)
+        return None
+    return thread
+
+
+def _make_calls(calls: SimpleQueue[Call[Any] | None]) -> None:
+    while (call := calls.get()) is not None:
+        call.make()
+        del call
+    # For the next thread.
+    calls.put(None)
+
+
+def _close_all() -> None:
+    global _ending  # noqa: PLW0603 - the interpreter ends but once
+    _ending = True
+    for pool in list(_open_pools):
+        pool.close()
+
+
+# Threads that go on while the interpreter ends may be stopped anywhere.
+atexit.register(_close_all)
