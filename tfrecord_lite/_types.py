@@ -16,5 +16,5 @@ Path: TypeAlias = Union[str, bytes, "PathLike[str]", "PathLike[bytes]"]
 PathOrFile: TypeAlias = Path | BinaryIO
 # A feature class of ours or of tf.io, or a plain type, for each name; or names alone.
 FeaturesLike: TypeAlias = Mapping[str, Any] | Sequence[str]
-Compression: TypeAlias = Literal["GZIP", "ZLIB", ""] | None
+Compression: TypeAlias = Literal["infer", "GZIP", "ZLIB", ""] | None
 CompressionOrAuto: TypeAlias = Literal["auto", "GZIP", "ZLIB", ""] | None

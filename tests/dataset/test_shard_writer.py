@@ -730,3 +730,16 @@ def test_tensorflow_reads_the_shards(how: str, policy: dict, tmp_path: Path) -> 
         assert list(found) == records
     if codec == "GZIP":
         assert gzip.decompress(Path(expand_shards(tmp_path / "a")[0]).read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a", None), ("a.gz", None), ("a-{index}.tfrecord", None), ("a-{index}.gz", "GZIP")],
+)
+def test_compression_by_the_names_of_the_shards(tmp_path, name, codec):
+    with ShardWriter(tmp_path / name, num_shards=2) as writer:
+        writer.write_many([b"a", b"b"])
+    assert writer.manifest.compression == codec
+    with ShardWriter(tmp_path / name, num_shards=2, compression="ZLIB", overwrite=True) as writer:
+        writer.write_many([b"a", b"b"])
+    assert writer.manifest.compression == "ZLIB"

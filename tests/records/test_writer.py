@@ -393,3 +393,57 @@ writer.close()
     assert done.stderr == b""
     assert list(read_records(path)) == [b"parent", b"again"]
     assert os.listdir(tmp_path) == ["a"]
+
+
+# compression="infer", where none is given.
+
+
+def codec_of(path: Path) -> str | None:
+    with RecordReader(path) as reader:
+        assert list(reader) == THREE
+        return reader.compression
+
+
+@pytest.mark.parametrize("as_path", [str, os.fsencode, Path])
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a", None), ("a.tfrecord", None), ("a.gz", "GZIP"), ("a.tfrecord.gz", "GZIP"), ("gz", None)],
+)
+def test_compression_by_the_name(name: str, codec: str | None, as_path, tmp_path: Path) -> None:
+    write_records(as_path(str(tmp_path / name)), THREE)
+    assert codec_of(tmp_path / name) == codec
+
+
+@pytest.mark.parametrize("given", [None, "", "GZIP", "ZLIB"])
+def test_compression_that_is_given_holds(given, tmp_path: Path) -> None:
+    for name in ("a", "a.gz"):
+        write_records(tmp_path / name, THREE, compression=given)
+        assert codec_of(tmp_path / name) == (given or None)
+
+
+def test_compression_of_a_file_object_is_none_whatever_its_name(tmp_path: Path) -> None:
+    with (tmp_path / "a.gz").open("wb") as file:
+        write_records(file, THREE)
+    assert (tmp_path / "a.gz").read_bytes() == frames(THREE)
+
+
+@pytest.mark.parametrize("codec", [None, "GZIP"])
+@pytest.mark.parametrize("name", ["a", "a.gz"])
+def test_compression_of_what_is_appended_to(name: str, codec, tmp_path: Path) -> None:
+    path = tmp_path / name
+    write_records(path, THREE[:1], compression=codec)
+    write_records(path, THREE[1:], mode="a")
+    assert codec_of(path) == codec
+    path.write_bytes(b"")
+    write_records(path, THREE, mode="a")
+    assert codec_of(path) == ("GZIP" if name == "a.gz" else None)
+    path.unlink()
+    write_records(path, THREE, mode="a")
+    assert codec_of(path) == ("GZIP" if name == "a.gz" else None)
+
+
+def test_zlib_is_not_appended_to_whoever_names_it(tmp_path: Path) -> None:
+    write_records(tmp_path / "a", THREE, compression="ZLIB")
+    with pytest.raises(ValueError, match="ZLIB files end where their stream ends"):
+        write_records(tmp_path / "a", THREE, mode="a")
+    assert codec_of(tmp_path / "a") == "ZLIB"

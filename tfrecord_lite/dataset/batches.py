@@ -19,12 +19,13 @@ from tfrecord_lite.example.batch import encode_rows
 from tfrecord_lite.example.column_values import known_columns, row_count
 from tfrecord_lite.example.normalize import check_given, normalize_features
 from tfrecord_lite.example.ragged import Ragged
+from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path, PathOrFile
+    from tfrecord_lite._types import Compression, CompressionOrAuto, FeaturesLike, Path, PathOrFile
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.column_payloads import FirstRow
     from tfrecord_lite.example.columns import Column
@@ -98,20 +99,44 @@ def write_examples(
     path: PathOrFile,
     columns: Mapping[str, object],
     features: Mapping[str, Any] | None = None,
-    **options: Any,
+    *,
+    compression: Compression = "infer",
+    level: int | None = None,
+    block_bytes: int | None = DEFAULT_BLOCK_BYTES,
+    mode: Literal["w", "x", "a"] = "w",
+    atomic: bool | None = None,
+    fsync: bool = False,
+    on_truncated: Literal["raise", "trim"] = "raise",
 ) -> int:
     """Write columns to a file, one Example for each row, and return how many.
 
-    ``columns`` and ``features`` are those of `encode_examples`, ``options`` those of
-    `RecordWriter`. The file is byte for byte what `encode_example` and `RecordWriter.write` make of
-    the rows one by one.
+    ``columns`` and ``features`` are those of `encode_examples`, the rest is that of `RecordWriter`.
+    The file is byte for byte what `encode_example` and `RecordWriter.write` make of the rows one by
+    one. Raises what these raise, naming column and row; then the file is as it was, unless it is
+    written in place.
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord.gz")
+    >>> write_examples(path, {"label": range(3), "name": ["a", "b", "c"]})
+    3
+    >>> next(read_batches(path))["label"]
+    array([0, 1, 2])
     """
     features = normalize_features(features) if features else None
     columns = known_columns(columns, features)
     rows = row_count(columns)
     kinds: dict[str, FirstRow | None] = {}
     begin, step = 0, _FIRST_ROWS
-    with RecordWriter(path, **options) as writer:
+    with RecordWriter(
+        path,
+        compression=compression,
+        level=level,
+        block_bytes=block_bytes,
+        mode=mode,
+        atomic=atomic,
+        fsync=fsync,
+        on_truncated=on_truncated,
+    ) as writer:
         while begin < rows:
             end = min(begin + step, rows)
             part = {name: _rows(column, begin, end) for name, column in columns.items()}

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
     Codec: TypeAlias = Literal["GZIP", "ZLIB"] | None
 
-__all__ = ["GZIP_WBITS", "ZLIB_WBITS", "codec_named", "find_codec", "isal"]
+__all__ = [
+    "GZIP_WBITS",
+    "ZLIB_WBITS",
+    "codec_by_name",
+    "codec_named",
+    "find_codec",
+    "isal",
+]
 
 GZIP_MAGIC = b"\x1f\x8b"
 # With deflate, the only method there is.
@@ -50,6 +57,15 @@ def codec_named(compression: str | None) -> Codec:
     if compression == "ZLIB":
         return "ZLIB"
     raise ValueError(f"unknown compression {compression!r}; choose 'GZIP', 'ZLIB' or None")
+
+
+def codec_by_name(name: str) -> Codec:
+    """Return the codec that a new file of this name has, where the caller names none.
+
+    >>> codec_by_name("train.tfrecord.gz")
+    'GZIP'
+    """
+    return "GZIP" if name.endswith(".gz") else None
 
 
 def find_codec(head: bytes) -> Codec:

@@ -30,6 +30,11 @@ def is_partial(path: str) -> bool:
     return path.endswith(PARTIAL_SUFFIX)
 
 
+def is_path(file: PathOrFile) -> bool:
+    """Tell a path from a file object."""
+    return isinstance(file, (str, bytes, os.PathLike))
+
+
 def name_of(file: PathOrFile) -> str:
     """Return what error messages call a path or a file object."""
     if isinstance(file, (str, bytes, os.PathLike)):
@@ -227,7 +232,7 @@ class Output:
         self._target = self.path
         self._name_is_synced = False
         self._file: Any
-        self._owned = isinstance(file, (str, bytes, os.PathLike))
+        self._owned = is_path(file)
         if not self._owned:
             if atomic or mode != "w":
                 raise ValueError(

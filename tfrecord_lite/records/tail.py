@@ -7,19 +7,31 @@ from typing import TYPE_CHECKING, Literal
 
 from tfrecord_lite.errors import CorruptRecordError, TruncatedRecordError
 from tfrecord_lite.records.blocks import HEAD_BYTES
-from tfrecord_lite.records.compression import find_codec
+from tfrecord_lite.records.compression import codec_by_name, codec_named, find_codec
 from tfrecord_lite.records.framing import HEADER_SIZE
 from tfrecord_lite.records.reader import RecordReader
-from tfrecord_lite.records.storage import Source, name_of
+from tfrecord_lite.records.storage import Source, is_path, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tfrecord_lite._types import PathOrFile
+    from tfrecord_lite._types import Compression, PathOrFile
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.records.compression import Codec
 
-__all__ = ["prepare_append"]
+__all__ = ["codec_to_write", "prepare_append"]
+
+
+def codec_to_write(file: PathOrFile, compression: Compression, *, appended: bool) -> Codec:
+    """Return the codec that a caller's word for it means for a file that is to be written."""
+    if compression != "infer":
+        return codec_named(compression)
+    if not is_path(file):
+        return None
+    path = name_of(file)
+    if appended and len(head := _head(path)) >= HEADER_SIZE:
+        return find_codec(head)
+    return codec_by_name(path)
 
 
 def prepare_append(
@@ -42,13 +54,9 @@ def prepare_append(
             "ZLIB files end where their stream ends; append needs GZIP or no compression"
         )
     path = name_of(file)
-    if not os.path.exists(path) or os.path.getsize(path) == 0:
+    head = _head(path)
+    if not head:
         return
-    source = Source(path)
-    try:
-        head = source.peek(HEAD_BYTES)
-    finally:
-        source.close()
     found = find_codec(head)
     # Of a few bytes not even the compression can be told: a truncated file of the codec named.
     if found != codec and (found is not None or len(head) >= HEADER_SIZE):
@@ -72,6 +80,17 @@ def prepare_append(
         return
     with RecordReader(path, compression=codec, on_damage=_only_truncated) as reader:
         rewrite(reader, path)
+
+
+def _head(path: str) -> bytes:
+    """Return the first bytes of a file; none of one that does not exist."""
+    if not os.path.exists(path) or os.path.getsize(path) == 0:
+        return b""
+    source = Source(path)
+    try:
+        return source.peek(HEAD_BYTES)
+    finally:
+        source.close()
 
 
 def _require_nothing_behind(path: str) -> None:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES, make_encoder
 from tfrecord_lite.records.frame_writer import FrameWriter
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, fill_frames
 from tfrecord_lite.records.storage import Output
-from tfrecord_lite.records.tail import prepare_append
+from tfrecord_lite.records.tail import codec_to_write, prepare_append
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,11 +31,12 @@ __all__ = ["RecordWriter", "write_records"]
 class RecordWriter(FrameWriter):
     """Write records to a TFRecord file.
 
-    ``path`` is a path, or a binary file object that stays open. ``compression`` is None, "GZIP" or
-    "ZLIB". GZIP is written in members of about ``block_bytes`` bytes of frames, so that readers can
-    work in parallel; TensorFlow and gzip read it as one file; ``block_bytes=None`` gives a single
-    stream. ``level`` is zlib's, 0 to 9; left out, blocked GZIP is compressed by isal where that is
-    installed.
+    ``path`` is a path, or a binary file object that stays open. ``compression`` is None, "GZIP",
+    "ZLIB" or "infer": GZIP for a name that ends in ``.gz``, none for others and for file objects,
+    and what the file has where it is appended to. GZIP is written in members of about
+    ``block_bytes`` bytes of frames, so that readers can work in parallel; TensorFlow and gzip read
+    it as one file; ``block_bytes=None`` gives a single stream. ``level`` is zlib's, 0 to 9; left
+    out, blocked GZIP is compressed by isal where that is installed.
 
     ``mode`` is "w" (replace), "x" (must not exist) or "a" (append). With "w" and "x" the file is
     ``atomic`` unless that is False: it takes its name in `close`, complete, and an exception inside
@@ -67,7 +67,7 @@ class RecordWriter(FrameWriter):
         self,
         path: PathOrFile,
         *,
-        compression: Compression = None,
+        compression: Compression = "infer",
         level: int | None = None,
         block_bytes: int | None = DEFAULT_BLOCK_BYTES,
         mode: Literal["w", "x", "a"] = "w",
@@ -76,7 +76,7 @@ class RecordWriter(FrameWriter):
         on_truncated: Literal["raise", "trim"] = "raise",
         _encoder: Encoder | None = None,
     ) -> None:
-        codec = codec_named(compression)
+        codec = codec_to_write(path, compression, appended=mode == "a")
         if mode not in ("w", "x", "a"):
             raise ValueError(f"unknown mode {mode!r}; choose 'w', 'x' or 'a'")
         if on_truncated not in ("raise", "trim"):
@@ -95,7 +95,7 @@ class RecordWriter(FrameWriter):
             def rewrite(reader: RecordReader, target: str) -> None:
                 with RecordWriter(
                     target,
-                    compression=compression,
+                    compression=codec,
                     level=level,
                     block_bytes=block_bytes,
                     fsync=fsync,
@@ -192,7 +192,7 @@ def write_records(
     path: PathOrFile,
     records: Iterable[Buffer] | RecordBlock,
     *,
-    compression: Compression = None,
+    compression: Compression = "infer",
     level: int | None = None,
     block_bytes: int | None = DEFAULT_BLOCK_BYTES,
     mode: Literal["w", "x", "a"] = "w",

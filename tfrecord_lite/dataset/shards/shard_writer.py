@@ -16,7 +16,7 @@ from tfrecord_lite.dataset.shards.open_shard import OpenShard
 from tfrecord_lite.dataset.shards.publishing import existing, publish
 from tfrecord_lite.dataset.shards.staging import MOST_PARTS, Staging
 from tfrecord_lite.example.feature_json import features_to_json
-from tfrecord_lite.records.compression import codec_named
+from tfrecord_lite.records.compression import codec_by_name, codec_named
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.frame_writer import FrameWriter
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
@@ -67,7 +67,8 @@ class ShardWriter(FrameWriter):
 
     ``features`` go into the manifest, for readers. ``progress`` is called with ``records`` and
     ``raw_bytes`` (written so far, all shards together) whenever a block goes to the disk.
-    ``compression``, ``level``, ``block_bytes`` and ``fsync`` are those of `RecordWriter`.
+    ``compression``, ``level``, ``block_bytes`` and ``fsync`` are those of `RecordWriter`; "infer"
+    goes by the names of the shards, as a pattern gives them.
 
     Raises ``OSError`` as the system does; after a failed write each later call raises the same
     error, and `close` as well; then nothing was published, and an existing set is as it was.
@@ -98,7 +99,7 @@ class ShardWriter(FrameWriter):
         overwrite: bool = False,
         features: Mapping[str, Any] | None = None,
         progress: Callable[[int, int], Any] | None = None,
-        compression: Compression = None,
+        compression: Compression = "infer",
         level: int | None = None,
         block_bytes: int | None = DEFAULT_BLOCK_BYTES,
         fsync: bool = False,
@@ -112,6 +113,9 @@ class ShardWriter(FrameWriter):
             raise ValueError(f"part={part} must be from 0 to {MOST_PARTS - 1}")
         if part is not None and overwrite:
             raise ValueError("a part replaces nothing; pass overwrite to publish_shards")
+        self._names = ShardNames(name)
+        if compression == "infer":
+            compression = codec_by_name(self._names.shard(0, 1, None))
         options: dict[str, Any] = {
             "compression": compression,
             "level": level,
@@ -134,7 +138,6 @@ class ShardWriter(FrameWriter):
         # In turns: how many there are, and which of them gets the next record.
         self._turns = num_shards or 0
         self._turn = 0
-        self._names = ShardNames(name)
         self.name = os.fsdecode(name)
         self.manifest: Manifest | None = None
         """What was published, behind `close`."""
