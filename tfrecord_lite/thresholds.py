@@ -134,6 +134,11 @@ class Limits:
     # many times the file is looked at again, all in all; from then on the search only goes forward.
     searches_of_members: int = 8
 
+    # --- Encoding (example/batch.py) ---
+
+    # Of many rows so many bytes are encoded at a time.
+    encoded_bytes: int = 1 << 22
+
     # --- Writing shards (dataset/shards/open_shard.py) ---
 
     # Shards that are open at once share so much memory for gathering records, and with more than

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tfrecord_lite import read_records
-from tfrecord_lite.dataset import batches, file_parts, read_batches, write_examples
+from tfrecord_lite.dataset import file_parts, read_batches, write_examples
 from tfrecord_lite.errors import CorruptRecordError, ExampleError, TruncatedRecordError
 from tfrecord_lite.example import (
     FixedLenFeature,
@@ -370,7 +370,7 @@ def rows(columns: dict[str, Any], count: int, features: Any = None) -> list[byte
 )
 @pytest.mark.parametrize("write_bytes", [1, 5000, 1 << 22])
 def test_written_byte_for_byte(tmp_path, monkeypatch, options, write_bytes):
-    monkeypatch.setattr(batches, "_WRITE_BYTES", write_bytes)
+    monkeypatch.setattr(limits, "encoded_bytes", write_bytes)
     if "block_bytes" in options:
         options = {"compression": "GZIP", "block_bytes": None}
     one = tmp_path / "one.tfrecord"

@@ -14,11 +14,8 @@ from tfrecord_lite.dataset.file_parts import FileParts
 from tfrecord_lite.dataset.memory import keep_freed_memory
 from tfrecord_lite.dataset.schema import Schema, manifest_for
 from tfrecord_lite.dataset.shards.expand import expand_shards
-from tfrecord_lite.dataset.table import Table, part_of
-from tfrecord_lite.example.batch import encode_rows
-from tfrecord_lite.example.column_values import known_columns, row_count
-from tfrecord_lite.example.normalize import check_given, normalize_features
-from tfrecord_lite.example.ragged import Ragged
+from tfrecord_lite.dataset.table import Table
+from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.writer import RecordWriter
 
@@ -27,14 +24,9 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Compression, CompressionOrAuto, FeaturesLike, Path, PathOrFile
     from tfrecord_lite.errors import Damage
-    from tfrecord_lite.example.column_payloads import FirstRow
     from tfrecord_lite.example.columns import Column
 
 __all__ = ["read_batches", "write_examples"]
-
-# Encode so many rows first, and then as many as make blocks of about this size.
-_FIRST_ROWS = 64
-_WRITE_BYTES = 1 << 22
 
 
 def read_batches(
@@ -122,11 +114,6 @@ def write_examples(
     >>> next(read_batches(path))["label"]
     array([0, 1, 2])
     """
-    features = normalize_features(features) if features else None
-    columns = known_columns(columns, features)
-    rows = row_count(columns)
-    kinds: dict[str, FirstRow | None] = {}
-    begin, step = 0, _FIRST_ROWS
     with RecordWriter(
         path,
         compression=compression,
@@ -137,14 +124,4 @@ def write_examples(
         fsync=fsync,
         on_truncated=on_truncated,
     ) as writer:
-        while begin < rows:
-            end = min(begin + step, rows)
-            part = {name: _rows(column, begin, end) for name, column in columns.items()}
-            block = encode_rows(part, features, first_row=begin, kinds=kinds)
-            writer.write_many(block)
-            begin, step = end, max(_WRITE_BYTES * len(block) // len(block.buffer), 1)
-    return rows
-
-
-def _rows(column: Any, begin: int, end: int) -> Any:
-    return part_of(column, begin, end) if isinstance(column, Ragged) else column[begin:end]
+        return writer.write_examples(columns, features)

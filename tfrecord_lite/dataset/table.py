@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.example.columns import Column
     from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["BlockDecoder", "Decoded", "Table", "part_of"]
+__all__ = ["BlockDecoder", "Decoded", "Table"]
 
 
 class Table:
@@ -31,7 +31,7 @@ class Table:
         """Return these rows alone, without copying values."""
         if begin == 0 and end == self.rows:
             return self
-        columns = {name: part_of(column, begin, end) for name, column in self.columns.items()}
+        columns = {name: _part_of(column, begin, end) for name, column in self.columns.items()}
         return Table(columns, end - begin)
 
     @staticmethod
@@ -88,7 +88,7 @@ class BlockDecoder:
         return Decoded(table, error, self._unknown.take(good) if self._unknown else {})
 
 
-def part_of(column: Column | Values, begin: int, end: int) -> Column | Values:
+def _part_of(column: Column | Values, begin: int, end: int) -> Column | Values:
     """Return these rows of a column, without copying values."""
     if isinstance(column, np.ndarray):
         return column[begin:end]

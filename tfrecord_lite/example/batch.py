@@ -27,14 +27,17 @@ from tfrecord_lite.example.values import check_size
 from tfrecord_lite.example.varints import varint_sizes
 from tfrecord_lite.example.wire import varint
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, RecordBlock
-from tfrecord_lite.thresholds import thresholds
+from tfrecord_lite.thresholds import limits, thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tfrecord_lite._types import Int64Array, Uint8Array
 
-__all__ = ["encode_examples", "encode_rows"]
+__all__ = ["encode_blocks", "encode_examples", "encode_rows"]
+
+# So many rows tell how many make a block.
+_FIRST_ROWS = 64
 
 
 def encode_examples(
@@ -56,6 +59,28 @@ def encode_examples(
     what is no column.
     """
     return encode_rows(columns, features)
+
+
+def encode_blocks(
+    columns: Mapping[str, object], features: Mapping[str, Any] | None = None
+) -> Iterator[RecordBlock]:
+    """Encode columns as `encode_examples`, in blocks of some MB: never all of them at once.
+
+    >>> [len(block) for block in encode_blocks({"label": range(100)})]
+    [64, 36]
+    """
+    features = normalize_features(features) if features else None
+    known = known_columns(columns, features)
+    rows = row_count(known)
+    kinds: dict[str, FirstRow | None] = {}
+    begin, step = 0, _FIRST_ROWS
+    while begin < rows:
+        end = min(begin + step, rows)
+        part = {name: column[begin:end] for name, column in known.items()}
+        block = encode_rows(part, features, first_row=begin, kinds=kinds)
+        step = max(limits.encoded_bytes * len(block) // len(block.buffer), 1)
+        begin = end
+        yield block
 
 
 def encode_rows(

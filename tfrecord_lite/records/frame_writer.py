@@ -15,13 +15,13 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock, footer_of, header_of
 from tfrecord_lite.records.ownership import Owned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
     from typing import NoReturn, TypeAlias, TypeVar
 
@@ -128,6 +128,34 @@ class FrameWriter(Owned):
                     return
         for record in records:
             self.write(record)
+
+    def write_example(
+        self, mapping: Mapping[str, object], features: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write one record, the Example that `encode_example` makes of features by name."""
+        from tfrecord_lite.example.encode import encode_example
+
+        self.write(encode_example(mapping, self._features_of(features)))
+
+    def write_examples(
+        self, columns: Mapping[str, object], features: Mapping[str, Any] | None = None
+    ) -> int:
+        """Write an Example for each row of columns, as `encode_examples`, and return how many.
+
+        A part of the rows is encoded at a time. Raises what `encode_examples` raises; the rows
+        before those that are encoded together are written then.
+        """
+        from tfrecord_lite.example.batch import encode_blocks
+
+        rows = 0
+        for block in encode_blocks(columns, self._features_of(features)):
+            self.write_many(block)
+            rows += len(block)
+        return rows
+
+    def _features_of(self, features: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """Return the features to encode with, where a caller gives these."""
+        return features
 
     def close(self) -> None:
         """Complete what was written, and publish it. Closing twice is harmless.

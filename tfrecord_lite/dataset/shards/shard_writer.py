@@ -65,7 +65,8 @@ class ShardWriter(FrameWriter):
     policies count for it alone. `close` then leaves the part complete but unpublished, for
     `publish_shards`; a new writer of the same part replaces it.
 
-    ``features`` go into the manifest, for readers. ``progress`` is called with ``records`` and
+    ``features`` go into the manifest, for readers; `write_example` and `write_examples` encode with
+    them where they are given no others. ``progress`` is called with ``records`` and
     ``raw_bytes`` (written so far, all shards together) whenever a block goes to the disk.
     ``compression``, ``level``, ``block_bytes`` and ``fsync`` are those of `RecordWriter`; "infer"
     goes by the names of the shards, as a pattern gives them.
@@ -124,7 +125,8 @@ class ShardWriter(FrameWriter):
         # Refuses wrong options before anything is made.
         RecordWriter(io.BytesIO(), **options).close()
         self._options = {**options, "fsync": fsync}
-        self._features = None if features is None else features_to_json(features)
+        self._features = features
+        self._features_json = None if features is None else features_to_json(features)
         self._part = part
         self._overwrite = overwrite
         self._progress = progress
@@ -156,6 +158,9 @@ class ShardWriter(FrameWriter):
             self._abort()
             self._closed = True
             raise
+
+    def _features_of(self, features: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        return self._features if features is None else features
 
     def _store(self, frames: list[Frame], records: int) -> int:  # noqa: ARG002 - each has one
         sizes = np.fromiter(map(len, map(_DATA_OF, frames)), np.int64, len(frames))
@@ -228,7 +233,7 @@ class ShardWriter(FrameWriter):
             self._staging.manifest,
             tuple(entries),
             codec_named(self._options["compression"]),
-            self._features,
+            self._features_json,
         )
         fsync = self._options["fsync"]
         with self._names.journal() as journal:
