@@ -61,6 +61,15 @@ class FileReport:
         """Whether nothing is wrong."""
         return not self.regions and not self.fault_count and self.error is None
 
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __repr__(self) -> str:
+        found = "ok" if self.ok else f"{self.regions} damaged regions, {self.fault_count} faults"
+        if self.error is not None:
+            found = str(self.error)
+        return f"<FileReport of {self.path}: {found}, {self.records} records>"
+
     def add_damage(self, damage: Damage) -> None:
         """Note a region that was left out."""
         self.regions += 1
@@ -77,7 +86,7 @@ class FileReport:
 
 @dataclass
 class Report:
-    """What was found in all files, in the order in which they were named.
+    """What was found in all files, in the order in which they were named; true if all is well.
 
     ``leftovers`` are the temporary files and folders beside them of writers that were killed, or
     are still at work; they are no fault. `tfrecord_lite.salvage` takes what is in them.
@@ -90,3 +99,12 @@ class Report:
     def ok(self) -> bool:
         """Whether nothing is wrong with any file."""
         return all(file.ok for file in self.files)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __repr__(self) -> str:
+        wrong = sum(not file.ok for file in self.files)
+        records = sum(file.records for file in self.files)
+        found = f"{wrong} not ok" if wrong else "ok"
+        return f"<Report of {len(self.files)} files: {found}, {records} records>"

@@ -105,6 +105,9 @@ class FrameWriter(Owned):
             self._counted = (entries + len(more), size)
             return self._stored_bytes + size
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._name()}: {self.records} records>"
+
     def write(self, record: Buffer) -> None:
         """Write one record, a C-contiguous bytes-like object; TypeError for all else."""
         data = record if type(record) is bytes else _as_bytes(record)

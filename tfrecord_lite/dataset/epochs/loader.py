@@ -231,6 +231,11 @@ class Dataset(Closing):
 
     # Resuming.
 
+    def __repr__(self) -> str:
+        return (
+            f"<Dataset of {len(self._records.files)} files: batches of {self._batch_size} records>"
+        )
+
     def state_dict(self) -> dict[str, Any]:
         """Return where the newest iterator stands, as a small dict that JSON can hold.
 

@@ -90,6 +90,9 @@ class Manifest:
     features: str | None = None
     version: int = _VERSION
 
+    def __repr__(self) -> str:
+        return f"<Manifest of {self.path}: {len(self.entries)} shards, {self.records} records>"
+
     @property
     def records(self) -> int:
         """How many records the whole set holds."""
