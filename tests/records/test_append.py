@@ -51,7 +51,7 @@ def test_append_needs_the_same_compression(tmp_path: Path) -> None:
         RecordWriter(path, mode="a", compression="GZIP")
     write_records(path, THREE, compression="ZLIB")
     with pytest.raises(ValueError, match="its compression is ZLIB, not None"):
-        RecordWriter(path, mode="a")
+        RecordWriter(path, mode="a", compression=None)
 
 
 @pytest.mark.parametrize("how", ["plain", "gzip", "gzip_small_blocks", "gzip_one_stream"])

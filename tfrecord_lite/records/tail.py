@@ -49,11 +49,11 @@ def prepare_append(
     appended to such a file. A gzip file of no records is emptied, since TensorFlow loses what
     follows an empty member.
     """
+    path = name_of(file)
     if codec == "ZLIB":
         raise ValueError(
-            "ZLIB files end where their stream ends; append needs GZIP or no compression"
+            f"{path}: ZLIB files end where their stream ends; append needs GZIP or no compression"
         )
-    path = name_of(file)
     head = _head(path)
     if not head:
         return
