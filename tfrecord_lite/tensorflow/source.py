@@ -56,8 +56,7 @@ class Source:
     batch_size: int
     shuffle: bool | int
     seed: int
-    rank: int
-    world_size: int
+    shard: tuple[int, int]
     repeat: int | None
     cache: str | None
     deterministic: bool
@@ -67,9 +66,9 @@ class Source:
     @property
     def share(self) -> range | None:
         """The numbers of the records of this rank; None for all of them, as many as there are."""
-        if self.world_size == 1 and not self.records.counted:
+        if self.shard == (0, 1) and not self.records.counted:
             return None
-        return share(self.records.total(), self.rank, self.world_size)
+        return share(self.records.total(), *self.shard)
 
     @property
     def batches(self) -> int | None:
@@ -121,7 +120,7 @@ class Source:
 
     def _chunks(self, size: int, *, in_order: bool) -> Any:
         sources = [*map(Stretch, self.records.files, self.codecs)]
-        if self.world_size > 1:
+        if self.shard != (0, 1):
             assert self.share is not None
             sources = within(sources, self.records.bases.tolist(), self.share)
         return read_chunks(
@@ -160,14 +159,13 @@ class Source:
             batch_size=self.batch_size,
             shuffle=self.shuffle,
             seed=self.seed,
-            rank=self.rank,
-            world_size=self.world_size,
+            shard=self.shard,
             repeat=repeat,
             on_damage=self.on_damage,
             compression=self.records.compression,
             strict=self.schema.strict,
             # The files have been checked. But where a share begins, an index tells soonest.
-            check=self.world_size > 1,
+            check=self.shard != (0, 1),
         )
         columns = ColumnTensors(self.schema.features)
         # Of these TensorFlow makes batches itself.
