@@ -15,6 +15,7 @@ from tfrecord_lite.dataset.memory import keep_freed_memory
 from tfrecord_lite.dataset.schema import Schema, manifest_for
 from tfrecord_lite.dataset.shards.expand import expand_shards
 from tfrecord_lite.dataset.table import Table
+from tfrecord_lite.errors import ignore_damage
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.writer import RecordWriter
@@ -78,13 +79,9 @@ def read_batches(
         lambda epoch: epoch + 1,
         batch_size,
         drop_remainder=drop_remainder,
-        on_damage=on_damage if callable(on_damage) else _ignore_damage,
+        on_damage=on_damage if callable(on_damage) else ignore_damage,
     )
     return Batches(tables, Table.batch)
-
-
-def _ignore_damage(damage: Damage) -> None:
-    """Nobody asked for it: damage raises."""
 
 
 def write_examples(

@@ -230,12 +230,12 @@ class Dataset(Closing):
                 return
             epoch, step = epoch + 1, 0
 
-    # Resuming.
-
     def __repr__(self) -> str:
         return (
             f"<Dataset of {len(self._records.files)} files: batches of {self._batch_size} records>"
         )
+
+    # Resuming.
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the newest iterator stands, as a small dict that JSON can hold.
