@@ -30,7 +30,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import tfrecord_lite as tfr
-from tfrecord_lite.records.cores import usable_cores
+from tfrecord_lite.parallel.cores import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping

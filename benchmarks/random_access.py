@@ -20,9 +20,9 @@ from harness import Worker, compare_prepared, parse_options, publish, tensorflow
 from workloads import WORKLOADS
 
 import tfrecord_lite as tfr
-from tfrecord_lite.dataset.access import member_frames
-from tfrecord_lite.dataset.access.index import RecordIndex
-from tfrecord_lite.dataset.access.record_file import RecordFile
+from tfrecord_lite.files import member_frames
+from tfrecord_lite.files.index import RecordIndex
+from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.integrity import verify
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Which wing may import which: errors < records < example < dataset < integrity < worlds < cli."""
+"""Which package may import which: errors, parallel, records, example and files, dataset, ..."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 PACKAGE = Path(tfrecord_lite.__file__).parent
 WINGS = [
     ["errors", "thresholds", "_version", "_types"],
+    ["parallel"],
     ["records"],
-    ["example"],
+    ["example", "files"],
     ["dataset"],
     ["integrity"],
     ["compat", "tensorflow", "torch", "arrow", "ray"],

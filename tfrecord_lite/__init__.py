@@ -13,20 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tfrecord_lite._version import __version__
 
 if TYPE_CHECKING:
-    from tfrecord_lite.dataset import (
-        Dataset,
-        Manifest,
-        RecordFile,
-        RecordIndex,
-        ShardWriter,
-        StaleIndexError,
-        expand_shards,
-        find_manifest,
-        publish_shards,
-        read_batches,
-        read_records,
-        write_examples,
-    )
+    from tfrecord_lite.dataset import Dataset, ShardWriter, read_batches, write_examples
     from tfrecord_lite.errors import (
         CompressionError,
         CorruptRecordError,
@@ -67,6 +54,18 @@ if TYPE_CHECKING:
         parse_tensor,
         serialize_tensor,
     )
+    from tfrecord_lite.files import (
+        Manifest,
+        RecordFile,
+        RecordIndex,
+        RecordSet,
+        Split,
+        StaleIndexError,
+        expand_shards,
+        find_manifest,
+        publish_shards,
+        read_records,
+    )
     from tfrecord_lite.integrity import Report, salvage, verify
     from tfrecord_lite.records import (
         RecordBlock,
@@ -102,11 +101,13 @@ __all__ = [
     "RecordFile",
     "RecordIndex",
     "RecordReader",
+    "RecordSet",
     "RecordTooLargeError",
     "RecordWriter",
     "Report",
     "SequenceExample",
     "ShardWriter",
+    "Split",
     "StaleIndexError",
     "TFRecordError",
     "TruncatedRecordError",
@@ -147,6 +148,7 @@ _WINGS = (
     "tfrecord_lite.errors",
     "tfrecord_lite.records",
     "tfrecord_lite.example",
+    "tfrecord_lite.files",
     "tfrecord_lite.dataset",
     "tfrecord_lite.integrity",
 )

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike  # noqa: TC003 - the aliases are made at run time
 from typing import Any, BinaryIO, Literal, TypeAlias, Union
 
 import numpy as np
 import numpy.typing as npt
 
+from tfrecord_lite.errors import Damage  # noqa: TC001 - as above
+
 Uint8Array: TypeAlias = npt.NDArray[np.uint8]
 Uint32Array: TypeAlias = npt.NDArray[np.uint32]
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 Path: TypeAlias = Union[str, bytes, "PathLike[str]", "PathLike[bytes]"]
 PathOrFile: TypeAlias = Path | BinaryIO
+# A file as a path means it: its name, or an open one.
+NameOrFile: TypeAlias = str | BinaryIO
+# What RecordSet takes, but for a RecordSet itself.
+Paths: TypeAlias = PathOrFile | Iterable[PathOrFile]
+OnDamage: TypeAlias = Literal["raise"] | Callable[["Damage"], Any]
 # A feature class of ours or of tf.io, or a plain type, for each name; or names alone.
 FeaturesLike: TypeAlias = Mapping[str, Any] | Sequence[str]
 Compression: TypeAlias = Literal["infer", "GZIP", "ZLIB", ""] | None

@@ -85,7 +85,7 @@ class Thresholds:
     # Larger payloads are copied by themselves, smaller ones together with what stands before them.
     copied_payload_bytes: int = 256
 
-    # --- Random access (dataset/access/) ---
+    # --- Random access (files/) ---
 
     # From this size on a record is read by itself.
     single_read_bytes: int = 1 << 14
@@ -104,7 +104,7 @@ class Thresholds:
     skipped_record_bytes: int = 1 << 14
     skipped_records: int = 1 << 14
 
-    # --- Epochs (dataset/epochs/) ---
+    # --- Epochs (dataset/) ---
 
     # Numbers that are shuffled at once where nothing comes with them.
     shuffled_at_once: int = 1 << 16
@@ -139,19 +139,19 @@ class Limits:
     # Of many rows so many bytes are encoded at a time.
     encoded_bytes: int = 1 << 22
 
-    # --- Writing shards (dataset/shards/open_shard.py) ---
+    # --- Writing shards (files/open_shard.py) ---
 
     # Shards that are open at once share so much memory for gathering records, and with more than
     # so many of them none keeps its file open: systems allow as few as 256.
     gathered_bytes: int = 1 << 27
     open_shards: int = 100
 
-    # --- Indexes as text (dataset/access/text_index.py) ---
+    # --- Indexes as text (files/text_index.py) ---
 
     text_bytes: int = 1 << 20
     text_rows: int = 1 << 16
 
-    # --- Epochs (dataset/memory.py, dataset/epochs/picker.py) ---
+    # --- Epochs (dataset/memory.py, dataset/picker.py) ---
 
     # How much is decoded at once of small, middle and large records: at least and at most. Each
     # NumPy call costs the same for few records as for many, so large records take large blocks;
@@ -164,6 +164,8 @@ class Limits:
     # blocked gzip file that is open keeps some members, inflated.
     open_files: int = 64
     open_gzip_files: int = 8
+    # Indexes that can be loaded again are kept up to so many records in all, of 8 bytes each.
+    indexed_records: int = 1 << 25
 
     # --- Checking files (integrity/) ---
 

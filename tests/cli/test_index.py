@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tfrecord_lite as tfr
-from tfrecord_lite.dataset.access.index import RecordIndex
+from tfrecord_lite.files.index import RecordIndex
 
 RECORDS = [b"foo", b"barbaz", b"x" * 300]
 

@@ -15,9 +15,9 @@ import typer
 
 import tfrecord_lite as tfr
 from tfrecord_lite.cli import shard
-from tfrecord_lite.dataset.shards.expand import expand_shards
-from tfrecord_lite.dataset.shards.manifest import Manifest
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.files.manifest import Manifest
+from tfrecord_lite.files.resolve import expand_shards
 
 RECORDS = [b"%d" % index * 10 for index in range(100)]
 

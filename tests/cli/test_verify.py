@@ -14,7 +14,7 @@ import pytest
 
 import tfrecord_lite as tfr
 from tfrecord_lite.cli.progress import progress_bar
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
 
 RECORDS = [b"foo", b"barbaz", b"x" * 300]
 

@@ -35,7 +35,7 @@ class Line:
     def _trace(self, frame, event, _):
         name = frame.f_code.co_filename
         # What closes a forgotten iterator cannot raise: it is no place to be interrupted at.
-        if not name.startswith(PACKAGE) or frame.f_code.co_name == "__del__":
+        if not name.startswith(PACKAGE) or _is_finalizing(frame):
             return None
         if event == "line":
             self.count += 1
@@ -53,6 +53,12 @@ class Line:
 
     def __exit__(self, *_):
         sys.settrace(self._before)
+
+
+def _is_finalizing(frame):
+    while frame is not None and frame.f_code.co_name != "__del__":
+        frame = frame.f_back
+    return frame is not None
 
 
 class Return(Line):

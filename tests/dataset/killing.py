@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from tfrecord_lite import read_records
-from tfrecord_lite.dataset.shards.expand import expand_shards
-from tfrecord_lite.dataset.shards.manifest import Manifest
-from tfrecord_lite.dataset.shards.publishing import publish_shards
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.files.manifest import Manifest
+from tfrecord_lite.files.publishing import publish_shards
+from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.storage import is_partial
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from dataset.test_batches import FEATURES, plain, record
 
-from tfrecord_lite.dataset.epochs.order import BufferShuffle, permutation, share
+from tfrecord_lite.dataset.order import BufferShuffle, permutation, share
 from tfrecord_lite.example import FixedLenFeature, parse_example
 
 COUNTS = (3, 40, 0, 17, 1, 39)

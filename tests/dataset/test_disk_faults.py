@@ -13,10 +13,10 @@ import pytest
 from faulty_disk import ERRORS, FaultyDisk, after_power_loss, every_failure
 
 from tfrecord_lite import RecordIndex, read_batches, read_records, write_examples, write_records
-from tfrecord_lite.dataset.shards.expand import expand_shards
-from tfrecord_lite.dataset.shards.manifest import Manifest
-from tfrecord_lite.dataset.shards.publishing import publish_shards
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.files.manifest import Manifest
+from tfrecord_lite.files.publishing import publish_shards
+from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.storage import is_partial
 

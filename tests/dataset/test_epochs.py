@@ -11,7 +11,7 @@ import pytest
 from dataset.sets import ID, INDEXED, KINDS, RECORDS, ids, joined, order_of
 from dataset.test_batches import write
 
-from tfrecord_lite.dataset.epochs.loader import Dataset
+from tfrecord_lite.dataset.loader import Dataset
 
 COMBINATIONS = 160
 EPOCHS = 3

@@ -17,12 +17,12 @@ from frames import COMPRESS, FILES, THREE, crc32c, frame, frames, header, member
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfrecord_lite.dataset.access import places
-from tfrecord_lite.dataset.access.index import RecordIndex, StaleIndexError
-from tfrecord_lite.dataset.access.record_file import RecordFile
 from tfrecord_lite.errors import CompressionError, TFRecordError, TruncatedRecordError
+from tfrecord_lite.files import places
+from tfrecord_lite.files.index import RecordIndex, StaleIndexError
+from tfrecord_lite.files.paths import is_data_file
+from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.records import RecordReader, RecordWriter, write_records
-from tfrecord_lite.records.paths import is_data_file
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.storage import Source
 from tfrecord_lite.thresholds import limits, thresholds

@@ -27,9 +27,9 @@ from dataset.sets import joined
 
 from tfrecord_lite import read_records
 from tfrecord_lite.dataset import Dataset, read_batches, write_examples
-from tfrecord_lite.dataset.access.record_file import RecordFile
 from tfrecord_lite.errors import CompressionError
 from tfrecord_lite.example import FixedLenFeature
+from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.records import RecordReader, write_records
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.thresholds import thresholds

@@ -11,10 +11,10 @@ from dataset.sets import ID, INDEXED, KINDS, RECORDS, batches_in, flat, ids, joi
 from dataset.test_batches import FEATURES, plain, write
 
 from tfrecord_lite.dataset import read_batches
-from tfrecord_lite.dataset.access.index import RecordIndex
-from tfrecord_lite.dataset.epochs.loader import Dataset
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.loader import Dataset
+from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.example import features_to_json
+from tfrecord_lite.files.index import RecordIndex
 
 
 @pytest.mark.usefixtures("small")

@@ -14,7 +14,7 @@ import pytest
 from dataset.sets import ID, flat
 from dataset.test_batches import open_files
 
-from tfrecord_lite.dataset.epochs.loader import Dataset
+from tfrecord_lite.dataset.loader import Dataset
 
 
 def threads(before=()):
@@ -113,7 +113,7 @@ def test_a_worker_that_is_killed(sets):
 
 SCRIPT = """
 import os, sys
-from tfrecord_lite.dataset.epochs.loader import Dataset
+from tfrecord_lite.dataset.loader import Dataset
 dataset = Dataset({paths!r}, batch_size=5, workers=2)
 found = iter(dataset)
 print(next(found)["id"].tolist())

@@ -12,10 +12,9 @@ from dataset.sets import COUNTS, ID, KINDS, RECORDS, flat, ids, joined, order_of
 from dataset.test_batches import write
 
 from tfrecord_lite.dataset import read_batches
-from tfrecord_lite.dataset.access.index import RecordIndex
-from tfrecord_lite.dataset.epochs.loader import Dataset
-from tfrecord_lite.dataset.epochs.record_set import RecordSet
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.epoch_records import EpochRecords
+from tfrecord_lite.dataset.loader import Dataset
+from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import (
     CompressionError,
     CorruptRecordError,
@@ -24,6 +23,7 @@ from tfrecord_lite.errors import (
     TruncatedRecordError,
 )
 from tfrecord_lite.example import encode_example
+from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.records.deflate import make_encoder
 
 # Bad input: what can be known is told before training starts, with the shard's name.
@@ -175,9 +175,9 @@ def test_damage_before_an_error_is_told(sets, monkeypatch):
         dataset = Dataset(
             sets["plain"], ID, batch_size=1, on_damage=found.append, check=False, workers=workers
         )
-        dataset._records.indexes = []
+        dataset._records.indexed = False
         # It goes when the epoch has begun.
-        monkeypatch.setattr(RecordSet, "look_again", lambda _: None)
+        monkeypatch.setattr(EpochRecords, "look_again", lambda _: None)
         os.rename(sets["plain"][2], sets["plain"][2] + ".gone")
         with pytest.raises(FileNotFoundError, match=r"2\.tfrecord"):
             list(iter(dataset))

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfrecord_lite import FixedLenFeature, TFRecordError, features_from_json, write_records
-from tfrecord_lite.dataset.shards.manifest import Manifest, ManifestEntry, find_manifest
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.files.manifest import Manifest, ManifestEntry, find_manifest
 from tfrecord_lite.records.checksum import crc32c
 
 FEATURES = {"label": FixedLenFeature([], int), "name": FixedLenFeature([2], bytes, [b"a", b"\xff"])}

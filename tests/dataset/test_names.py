@@ -17,7 +17,7 @@ from tfrecord_lite import (
     read_records,
     write_records,
 )
-from tfrecord_lite.dataset.shards.staging import Journal, Staging
+from tfrecord_lite.files.staging import Journal, Staging
 
 # Each looks like what is made up beside one of the others.
 SETS = [

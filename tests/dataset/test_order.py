@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfrecord_lite.dataset.epochs.order import BufferShuffle, batch_count, permutation, share
+from tfrecord_lite.dataset.order import BufferShuffle, batch_count, permutation, share
 
 
 @given(st.integers(0, 200), st.integers(1, 20))

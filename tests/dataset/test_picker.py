@@ -1,4 +1,4 @@
-"""RecordSet and Picker: the records of many files by their numbers, and in pieces."""
+"""EpochRecords and Picker: the records of many files by their numbers, and in pieces."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import pytest
 from dataset.sets import COUNTS, INDEXED, RECORDS
 from dataset.test_batches import write
 
-from tfrecord_lite.dataset.access.index import RecordIndex
-from tfrecord_lite.dataset.epochs import picker
-from tfrecord_lite.dataset.epochs.chunk import Run
-from tfrecord_lite.dataset.epochs.picker import Picker
-from tfrecord_lite.dataset.epochs.record_set import RecordSet
+from tfrecord_lite.dataset import picker
+from tfrecord_lite.dataset.chunk import Run
+from tfrecord_lite.dataset.epoch_records import EpochRecords
+from tfrecord_lite.dataset.picker import Picker
 from tfrecord_lite.errors import (
     CompressionError,
     CorruptRecordError,
     RecordTooLargeError,
     TruncatedRecordError,
+    ignore_damage,
 )
+from tfrecord_lite.files.index import RecordIndex
+from tfrecord_lite.files.record_set import RecordSet
 
 RANDOM = np.random.default_rng(0)
 ORDERS = {
@@ -43,7 +45,7 @@ def pick(records, numbers):
 
 @pytest.fixture(params=INDEXED)
 def records(request, sets):
-    found = RecordSet(sets[request.param])
+    found = EpochRecords(RecordSet(sets[request.param]))
     found.build_indexes(needed=True)
     return found
 
@@ -81,7 +83,7 @@ def test_places(records):
 
 @pytest.mark.parametrize("kind", ["plain", "blocked", "gzip", "zlib", "mixed"])
 def test_a_stream_has_any_stretch(sets, kind):
-    records = RecordSet(sets[kind])
+    records = EpochRecords(RecordSet(sets[kind]))
     for counted in (False, True):
         if counted:
             assert records.total() == 100
@@ -132,7 +134,8 @@ def test_of_several_faults_the_first_in_the_order_counts(sets, tolerant):
             base = sum(COUNTS[:file])
             target.seek(sum(len(record) + 16 for record in RECORDS[base : last + 1]) - 1)
             target.write(b"\xff")
-    records = RecordSet(paths, tolerant=tolerant)
+    given = ignore_damage if tolerant else "raise"
+    records = EpochRecords(RecordSet(paths, on_damage=given))
     records.build_indexes(needed=True)
     numbers = [*range(80, 60, -1), *range(30, 10, -1)]
     chunk = pick(records, numbers)

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 
 import tfrecord_lite as tfr
-from tfrecord_lite.dataset.epochs import record_set
-from tfrecord_lite.dataset.epochs.plan import Plan
-from tfrecord_lite.dataset.epochs.record_set import RecordSet
+from tfrecord_lite.dataset import epoch_records
+from tfrecord_lite.dataset.epoch_records import EpochRecords
+from tfrecord_lite.dataset.plan import Plan
+from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.thresholds import limits, thresholds
 
 
 def rows(path: Path, batch_size: int, **options) -> list[int]:
     """Return how many records each piece of an epoch has."""
     options = {"shuffle": False, "seed": 0, "shard": (0, 1), "even": None, **options}
-    records = RecordSet([str(path)])
+    records = EpochRecords(RecordSet(path))
     records.build_indexes(needed=True)
     plan = Plan(records, batch_size=batch_size, parallel=True, **options)
     return [len(run.numbers) for run in plan.chunks(0, 0)]
@@ -38,7 +39,7 @@ def test_pieces_are_whole_batches_of_about_a_block(tmp_path: Path, monkeypatch, 
 
 def test_reading_ends_with_the_share(tmp_path: Path, monkeypatch) -> None:
     """A block behind a share that ends with a block is not looked at: it may be damaged."""
-    monkeypatch.setattr(record_set, "FIRST_BLOCK_BYTES", 1500)
+    monkeypatch.setattr(epoch_records, "FIRST_BLOCK_BYTES", 1500)
     monkeypatch.setattr(limits, "small_block_bytes", (1500, 1500))
     records = [tfr.encode_example({"a": number}) for number in range(100)]
     assert {len(record) + 16 for record in records} == {30}

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from tfrecord_lite import FixedLenFeature, TFRecordError, read_records
-from tfrecord_lite.dataset.shards import staging
-from tfrecord_lite.dataset.shards.expand import expand_shards
-from tfrecord_lite.dataset.shards.publishing import publish_shards
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
-from tfrecord_lite.dataset.shards.staging import Journal
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.files import staging
+from tfrecord_lite.files.publishing import publish_shards
+from tfrecord_lite.files.resolve import expand_shards
+from tfrecord_lite.files.staging import Journal
 from tfrecord_lite.records.storage import Output, is_partial
 
 FEATURES = {"label": FixedLenFeature([], int)}

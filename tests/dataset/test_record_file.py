@@ -19,9 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tfrecord_lite as tfr
-from tfrecord_lite.dataset.access import member_frames, plain_frames, record_file
-from tfrecord_lite.dataset.access.index import RecordIndex, StaleIndexError
-from tfrecord_lite.dataset.access.record_file import RecordFile
 from tfrecord_lite.errors import (
     CompressionError,
     CorruptRecordError,
@@ -29,6 +26,9 @@ from tfrecord_lite.errors import (
     TFRecordError,
     TruncatedRecordError,
 )
+from tfrecord_lite.files import member_frames, plain_frames, record_file
+from tfrecord_lite.files.index import RecordIndex, StaleIndexError
+from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.records import RecordReader, members, write_records
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.thresholds import thresholds
@@ -400,7 +400,7 @@ def test_row_36_forked_processes_share_one(tmp_path, form):
     # In a process of its own, which has no threads.
     program = f"""
 import os
-from tfrecord_lite.dataset.access.record_file import RecordFile
+from tfrecord_lite.files.record_file import RecordFile
 with RecordFile({path!r}) as file:
     expected = file[:]
     children = []

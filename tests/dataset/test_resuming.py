@@ -9,7 +9,7 @@ from itertools import islice
 import pytest
 from dataset.sets import ID, INDEXED, KINDS, ids
 
-from tfrecord_lite.dataset.epochs.loader import Dataset
+from tfrecord_lite.dataset.loader import Dataset
 
 
 @pytest.mark.usefixtures("small")

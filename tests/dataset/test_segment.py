@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from tfrecord_lite.dataset.epochs.segment import Segment
+from tfrecord_lite.parallel.segment import Segment
 from tfrecord_lite.thresholds import thresholds
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux alone has it")
@@ -104,7 +104,7 @@ def test_a_child_inherits_the_handle(pair):
     ours, _ = pair
     extent = ours.write({"a": np.arange(5)})
     program = f"""
-from tfrecord_lite.dataset.epochs.segment import Extent, Segment
+from tfrecord_lite.parallel.segment import Extent, Segment
 segment = Segment({ours.handle})
 value = segment.read(Extent{tuple(extent)})
 value["a"] *= 2

@@ -28,10 +28,11 @@ from tfrecord_lite import (
     read_records,
     write_records,
 )
-from tfrecord_lite.dataset.shards import open_shard, shard_writer
-from tfrecord_lite.dataset.shards.expand import expand_shards
-from tfrecord_lite.dataset.shards.manifest import Manifest
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset import shard_writer
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.files import open_shard
+from tfrecord_lite.files.manifest import Manifest
+from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.storage import is_partial
 from tfrecord_lite.thresholds import limits
@@ -562,7 +563,7 @@ def test_row_25_the_nth_write_fails(
 def test_row_25_a_full_disk(tmp_path: Path) -> None:
     program = """
 import errno, resource, signal, sys
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 try:

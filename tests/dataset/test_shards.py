@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from tfrecord_lite import TFRecordError, read_records, write_records
-from tfrecord_lite.dataset.shards.expand import expand_shards
-from tfrecord_lite.dataset.shards.names import ShardNames, manifest_of
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
-from tfrecord_lite.records.paths import expand_paths
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.files.names import ShardNames, manifest_of
+from tfrecord_lite.files.resolve import expand_shards
 
 # name, compression: the name of shard 7 of 12, where the manifest lies.
 NAMES = {
@@ -203,7 +202,7 @@ def test_shards_of_other_programs(suffix: str, tmp_path: Path) -> None:
     files = [str(tmp_path / f"train-0000{index}-of-00003{suffix}") for index in range(3)]
     for file in files:
         write_records(file, [])
-    assert expand_shards(tmp_path / "train@3") == expand_paths(tmp_path / "train@3") == files
+    assert expand_shards(tmp_path / "train@3") == expand_shards(tmp_path / "train@3") == files
     assert expand_shards(tmp_path / "train*") == files
     with pytest.raises(FileNotFoundError, match=r"another program.*pass a glob"):
         expand_shards(tmp_path / "train")

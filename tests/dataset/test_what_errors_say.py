@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tfrecord_lite as tfr
-from tfrecord_lite.dataset.shards.publishing import publish_shards
+from tfrecord_lite.files.publishing import publish_shards
 
 PATTERN = "use {index} and perhaps {total}, as in 'shard_{index:03d}.tfrecord'"
 

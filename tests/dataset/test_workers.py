@@ -16,9 +16,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tfrecord_lite.dataset.epochs import workers as workers_room
-from tfrecord_lite.dataset.epochs.workers import Workers
 from tfrecord_lite.errors import CorruptRecordError
+from tfrecord_lite.parallel import workers as workers_room
+from tfrecord_lite.parallel.workers import Workers
 
 in_both_ways = pytest.mark.parametrize(
     "make", [True, False], ids=["shared", "pipes"], indirect=True
@@ -267,7 +267,7 @@ def test_one_that_does_not_end_by_itself_is_made_to(make, monkeypatch):
 
 PREAMBLE = """
 import os, signal, sys, time
-from tfrecord_lite.dataset.epochs.workers import Workers
+from tfrecord_lite.parallel.workers import Workers
 workers = Workers(time.sleep, 2)
 results = workers.map([0] * 1000)
 next(results)
@@ -350,7 +350,7 @@ def test_a_script_needs_no_guard(tmp_path):
     """The main module is not run again: nothing would keep this one from starting workers."""
     script = tmp_path / "script.py"
     script.write_text(
-        "from tfrecord_lite.dataset.epochs.workers import Workers\n"
+        "from tfrecord_lite.parallel.workers import Workers\n"
         "print('once')\n"
         "print(list(Workers(abs, 2).map([-1, -2])))\n"
     )

@@ -160,13 +160,13 @@ BREAKS = (
     ),
     Break(
         "random access: records of a run read at once",
-        "dataset/access/plain_frames.py",
+        "files/plain_frames.py",
         "yield data[begin - at : end - at]",
         "yield data[: end - begin]",
     ),
     Break(
         "epochs: records of several files in the order of the files",
-        "dataset/epochs/picker.py",
+        "dataset/picker.py",
         "starts[rows], lengths[rows] = block.starts + size, block.lengths",
         "starts[np.sort(rows)[::-1]], lengths[rows] = block.starts + size, block.lengths",
     ),

@@ -16,11 +16,11 @@ from frames import crc32c, frames
 from fuzz.choices import Choices
 from fuzz.files import Chopped, changed, compressed, crafted, inflated, walk
 
-from tfrecord_lite.dataset.access.fingerprint import Fingerprint
-from tfrecord_lite.dataset.access.index import RecordIndex, StaleIndexError
-from tfrecord_lite.dataset.access.record_file import RecordFile
-from tfrecord_lite.dataset.shards.manifest import Manifest, find_manifest
 from tfrecord_lite.errors import Damage, TFRecordError
+from tfrecord_lite.files.fingerprint import Fingerprint
+from tfrecord_lite.files.index import RecordIndex, StaleIndexError
+from tfrecord_lite.files.manifest import Manifest, find_manifest
+from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.records import RecordReader, ahead, inflate, write_records
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.thresholds import thresholds

@@ -13,8 +13,8 @@ from example.schemas import random_features
 from frames import FILES, frames
 from fuzz.examples import TEMPLATES
 
-from tfrecord_lite.dataset.shards.manifest import Manifest, ManifestEntry
 from tfrecord_lite.example import features_to_json, serialize_tensor
+from tfrecord_lite.files.manifest import Manifest, ManifestEntry
 
 # Tags and lengths as they stand in Examples and tensors; what JSON of ours is made of.
 PROTOBUF_WORDS = (

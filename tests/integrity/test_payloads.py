@@ -28,7 +28,7 @@ from example.odd_table import EXAMPLES
 from example.test_columns_tensorflow import theirs_of
 
 import tfrecord_lite as tfr
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.decode import decode_example
 from tfrecord_lite.integrity import payloads as payloads_module

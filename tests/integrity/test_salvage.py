@@ -229,7 +229,7 @@ def test_row_27_what_a_killed_writer_left(tmp_path):
     program = """
 import os, sys, signal
 from tfrecord_lite import RecordWriter
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
 record = RecordWriter(sys.argv[1] + "/a.tfrecord", compression="GZIP")
 shards = ShardWriter(sys.argv[1] + "/train", records_per_shard=20)
 for number in range(50):

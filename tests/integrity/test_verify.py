@@ -17,9 +17,9 @@ import pytest
 from frames import THREE, frame, frames, header
 
 import tfrecord_lite as tfr
-from tfrecord_lite.dataset.shards.manifest import Manifest
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.files.manifest import Manifest
 from tfrecord_lite.integrity import check as check_module
 from tfrecord_lite.integrity import schedule as schedule_module
 from tfrecord_lite.integrity import verify
@@ -638,7 +638,7 @@ def test_row_27_a_killed_writer_is_named(tmp_path):
     program = """
 import os, sys, signal
 from tfrecord_lite import RecordWriter
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
 record = RecordWriter(sys.argv[1] + "/a.tfrecord")
 record.write(b"x" * 10)
 record.flush()

@@ -35,7 +35,7 @@ HARMLESS: dict[str, dict[str, str]] = {
             "a block that is not proved to be intact as a whole is looked at record by record"
         ),
     },
-    "tfrecord_lite/records/cores.py": {
+    "tfrecord_lite/parallel/cores.py": {
         "return os.cpu_count() or 1  # pragma: no cover - not on Linux": ("not run on Linux"),
     },
     "tfrecord_lite/records/deflate.py": {
@@ -190,24 +190,24 @@ HARMLESS: dict[str, dict[str, str]] = {
     "tfrecord_lite/example/wire.py": {
         "tag, pos = read_tag(data, pos, end, lowest=0)": ("no field number is below 0"),
     },
-    "tfrecord_lite/dataset/access/plain_frames.py": {
+    "tfrecord_lite/files/plain_frames.py": {
         "if end - begin > self._most + FRAME_OVERHEAD:": (
             "who refuses looks again: this saves the call"
         ),
         "near &= (": ("how much is read by one call"),
     },
-    "tfrecord_lite/dataset/epochs/order.py": {
+    "tfrecord_lite/dataset/order.py": {
         "last = np.diff(place, append=-1) != 0": ("any number that is no place"),
     },
-    "tfrecord_lite/dataset/epochs/plan.py": {
+    "tfrecord_lite/dataset/plan.py": {
         "left = int(self._records.bases[file + 1] - self._records.bases[file]) - record": (
             "how many records are picked before the rest is read from the front: the same"
         ),
     },
-    "tfrecord_lite/dataset/epochs/segment.py": {
+    "tfrecord_lite/parallel/segment.py": {
         "sizes[1:][pickler.are_bytes] *= -1": ("to divide by -1 is to multiply by it"),
     },
-    "tfrecord_lite/dataset/epochs/workers.py": {
+    "tfrecord_lite/parallel/workers.py": {
         "process.wait(max(deadline - time.monotonic(), 0))": (
             "to wait for less than nothing is not to wait"
         ),
@@ -215,13 +215,13 @@ HARMLESS: dict[str, dict[str, str]] = {
             "the process ends, which closes it; only Python's development mode tells of errors then"
         ),
     },
-    "tfrecord_lite/dataset/readahead.py": {
+    "tfrecord_lite/parallel/read_ahead.py": {
         "_ITEMS_AHEAD = 2": ("how far ahead a thread reads, which no item tells"),
     },
-    "tfrecord_lite/dataset/shards/manifest.py": {
+    "tfrecord_lite/files/manifest.py": {
         "_MOST_BYTES = 1 << 26": ("a limit far above the size of manifests"),
     },
-    "tfrecord_lite/dataset/shards/open_shard.py": {
+    "tfrecord_lite/files/open_shard.py": {
         "encoder.chunk_bytes = min(encoder.chunk_bytes, "
         "max(limits.gathered_bytes // at_once, 1))": ("how much is gathered, which no file tells"),
     },

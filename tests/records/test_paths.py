@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tfrecord_lite import expand_shards, read_records, write_records
-from tfrecord_lite.records.paths import expand_paths, is_data_file
+from tfrecord_lite.files.paths import is_data_file
 
 
 @pytest.fixture
@@ -29,24 +29,24 @@ def names(paths: list[str]) -> list[str]:
 
 def test_row_42_a_directory_means_its_data_files(folder: Path) -> None:
     for path in (folder, str(folder), os.fsencode(folder)):
-        assert names(expand_paths(path)) == ["a.tfrecord", "b.tfrecord", "c.gz"]
+        assert names(expand_shards(path)) == ["a.tfrecord", "b.tfrecord", "c.gz"]
     assert list(read_records(folder)) == [b"a.tfrecord", b"b.tfrecord", b"c.gz"]
     with pytest.raises(FileNotFoundError, match="no data files"):
-        expand_paths(folder / "below")
+        expand_shards(folder / "below")
 
 
 def test_row_42_a_glob(folder: Path) -> None:
-    assert names(expand_paths(folder / "*.tfrecord")) == ["a.tfrecord", "b.tfrecord"]
-    assert names(expand_paths(folder / "[ax]*")) == ["a.tfrecord"]
+    assert names(expand_shards(folder / "*.tfrecord")) == ["a.tfrecord", "b.tfrecord"]
+    assert names(expand_shards(folder / "[ax]*")) == ["a.tfrecord"]
     with pytest.raises(FileNotFoundError, match="no file matches"):
-        expand_paths(folder / "*.nothing")
+        expand_shards(folder / "*.nothing")
 
 
 def test_a_path_that_exists_is_taken_as_it_is(folder: Path) -> None:
     for name in ("odd[1]", "name@3", "*"):
         write_records(folder / name, [b"odd"])
-        assert expand_paths(folder / name) == [str(folder / name)]
-    assert names(expand_paths(folder / "a.idx")) == ["a.idx"]
+        assert expand_shards(folder / name) == [str(folder / name)]
+    assert names(expand_shards(folder / "a.idx")) == ["a.idx"]
 
 
 @pytest.mark.parametrize("suffix", ["", ".tfrecord", ".tfrecord.gz"])
@@ -54,24 +54,24 @@ def test_row_42_name_at_count(suffix: str, tmp_path: Path) -> None:
     wanted = [f"train-0000{index}-of-00003{suffix}" for index in range(3)]
     for name in wanted:
         write_records(tmp_path / name, [name.encode()])
-    assert names(expand_paths(tmp_path / "train@3")) == wanted
+    assert names(expand_shards(tmp_path / "train@3")) == wanted
     (tmp_path / wanted[1]).unlink()
     with pytest.raises(FileNotFoundError, match=rf"1 of 3 shards are missing: .*{wanted[1]}"):
-        expand_paths(tmp_path / "train@3")
+        expand_shards(tmp_path / "train@3")
     with pytest.raises(FileNotFoundError, match="no shard"):
-        expand_paths(tmp_path / "train@4")
+        expand_shards(tmp_path / "train@4")
     (tmp_path / "big-00000-of-00009").touch()
     with pytest.raises(FileNotFoundError, match="8 of 9 .* and 5 more"):
-        expand_paths(tmp_path / "big@9")
+        expand_shards(tmp_path / "big@9")
 
 
 def test_row_42_a_list(folder: Path) -> None:
     paths = [folder / "b.tfrecord", str(folder / "*.tfrecord"), folder / "b.tfrecord"]
-    assert names(expand_paths(paths)) == ["b.tfrecord", "a.tfrecord", "b.tfrecord", "b.tfrecord"]
+    assert names(expand_shards(paths)) == ["b.tfrecord", "a.tfrecord", "b.tfrecord", "b.tfrecord"]
     with pytest.raises(FileNotFoundError, match="empty list"):
-        expand_paths([])
+        expand_shards([])
     with pytest.raises(FileNotFoundError):
-        expand_paths([folder / "a.tfrecord", folder / "missing"])
+        expand_shards([folder / "a.tfrecord", folder / "missing"])
 
 
 def test_is_data_file() -> None:
@@ -92,16 +92,15 @@ def touch(*paths: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("expand", [expand_paths, expand_shards])
-def test_names_of_shards(expand: Any, suffix: str, tmp_path: Path) -> None:
+def test_names_of_shards(suffix: str, tmp_path: Path) -> None:
     files = touch(*(tmp_path / f"n-0000{index}-of-00002{suffix}" for index in range(2)))
-    assert expand(tmp_path / "n@2") == files
-    assert expand(tmp_path / f"n@2{suffix}") == files
+    assert expand_shards(tmp_path / "n@2") == files
+    assert expand_shards(tmp_path / f"n@2{suffix}") == files
     with pytest.raises(FileNotFoundError, match=r"n@2\.other: no shard .*n-00000-of-00002\.other"):
-        expand(tmp_path / "n@2.other")
+        expand_shards(tmp_path / "n@2.other")
     os.remove(files[1])
     with pytest.raises(FileNotFoundError, match="1 of 2 shards are missing: .*n-00001-of-00002"):
-        expand(tmp_path / "n@2")
+        expand_shards(tmp_path / "n@2")
 
 
 def test_shards_with_two_suffixes(tmp_path: Path) -> None:
@@ -109,8 +108,8 @@ def test_shards_with_two_suffixes(tmp_path: Path) -> None:
     some = touch(*(tmp_path / f"n-0000{index}-of-00002.tfrecord" for index in range(2)))
     touch(tmp_path / "n-00000-of-00002.gz")
     with pytest.raises(ValueError, match=r"n@2: .* several suffixes: '.tfrecord', '.gz'; pass"):
-        expand_paths(tmp_path / "n@2")
-    assert expand_paths(tmp_path / "n@2.tfrecord") == some
+        expand_shards(tmp_path / "n@2")
+    assert expand_shards(tmp_path / "n@2.tfrecord") == some
 
 
 @pytest.fixture
@@ -133,41 +132,41 @@ def test_folders_of_folders(tree: Path) -> None:
         str(tree / name)
         for name in ("date=1/part-0.tfrecord", "date=2/deep/er/part-1", "date=2/part-0.tfrecord")
     ]
-    assert expand_paths(f"{tree}/**") == inside
-    assert expand_paths(f"{tree}/**/*") == inside
-    assert expand_paths(f"{tree}/**/*.tfrecord") == [inside[0], inside[2]]
-    assert expand_paths(f"{tree}/**/deep/**") == [inside[1]]
-    assert expand_paths(f"{tree}/date=*/*") == [inside[0], inside[2]]
-    assert expand_paths(f"{tree}/date=?/**") == inside
+    assert expand_shards(f"{tree}/**") == inside
+    assert expand_shards(f"{tree}/**/*") == inside
+    assert expand_shards(f"{tree}/**/*.tfrecord") == [inside[0], inside[2]]
+    assert expand_shards(f"{tree}/**/deep/**") == [inside[1]]
+    assert expand_shards(f"{tree}/date=*/*") == [inside[0], inside[2]]
+    assert expand_shards(f"{tree}/date=?/**") == inside
     # What is named is meant.
-    assert len(expand_paths(f"{tree}/_temporary/**")) == 1
+    assert len(expand_shards(f"{tree}/_temporary/**")) == 1
     with pytest.raises(FileNotFoundError, match=r"no data files .* directories \(4\): .*/\*"):
-        expand_paths(tree)
+        expand_shards(tree)
     with pytest.raises(FileNotFoundError, match="no file matches"):
-        expand_paths(f"{tree}/*")
+        expand_shards(f"{tree}/*")
 
 
 def test_below_the_working_directory(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tree)
-    assert expand_paths("**/part-1") == ["date=2/deep/er/part-1"]
-    assert len(expand_paths("**")) == 3
+    assert expand_shards("**/part-1") == ["date=2/deep/er/part-1"]
+    assert len(expand_shards("**")) == 3
 
 
 def test_a_file_beside_a_folder(tmp_path: Path) -> None:
     (file,) = touch(tmp_path / "b/part-0.tfrecord")
     (tmp_path / "b/old").mkdir()
     (tmp_path / "b/_temporary").mkdir()
-    assert expand_paths(tmp_path / "b") == expand_paths(tmp_path / "b" / "*") == [file]
+    assert expand_shards(tmp_path / "b") == expand_shards(tmp_path / "b" / "*") == [file]
 
 
 def test_a_loop_of_links(tree: Path) -> None:
     """Each folder is looked into once, and links to folders are followed."""
-    before = expand_paths(f"{tree}/**")
+    before = expand_shards(f"{tree}/**")
     os.symlink(tree, tree / "date=1" / "up")
     os.symlink(tree / "date=1", tree / "date=2" / "across")
     os.symlink(tree.parent / "other", tree / "linked")
     (other,) = touch(tree.parent / "other" / "part-9")
-    found = expand_paths(f"{tree}/**")
+    found = expand_shards(f"{tree}/**")
     assert len(found) == len(before) + 1
     assert {os.path.realpath(file) for file in found} == {*before, other}
 
@@ -175,21 +174,18 @@ def test_a_loop_of_links(tree: Path) -> None:
 def test_a_link_to_nothing_is_in_a_folder(tmp_path: Path) -> None:
     """Who reads it says that it is missing."""
     os.symlink(tmp_path / "gone", tmp_path / "a.tfrecord")
-    assert expand_paths(tmp_path) == [str(tmp_path / "a.tfrecord")]
+    assert expand_shards(tmp_path) == [str(tmp_path / "a.tfrecord")]
 
 
-@pytest.mark.parametrize("expand", [expand_paths, expand_shards])
 @pytest.mark.parametrize("given", [io.BytesIO(b"a\nb"), [io.BytesIO()], 3, [3], None, [None]])
-def test_columns_from_open_files(expand: Any, given: Any) -> None:
+def test_columns_from_open_files(given: Any) -> None:
     with pytest.raises(TypeError, match="is no path: pass a path"):
-        expand(given)
+        expand_shards(given)
 
 
 def test_lines_of_an_open_file_are_no_names(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "names").write_bytes(b"other")
     touch(tmp_path / "other")
-    with open("names", "rb") as file:
-        for expand in (expand_paths, expand_shards):
-            with pytest.raises(TypeError, match="an open file is no path"):
-                expand(file)
+    with open("names", "rb") as file, pytest.raises(TypeError, match="an open file is no path"):
+        expand_shards(file)

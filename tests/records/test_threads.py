@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from tfrecord_lite.records import threads
-from tfrecord_lite.records.threads import Threads
+from tfrecord_lite.parallel import threads
+from tfrecord_lite.parallel.threads import Threads
 
 
 def named() -> list[threading.Thread]:

@@ -18,8 +18,8 @@ import tensorflow as tf
 from tf_backend.tensors import ENGINES, FEATURES, flat, ids, record
 
 import tfrecord_lite as tfr
-from tfrecord_lite.dataset.access.index import RecordIndex
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.tensorflow import make_dataset
 
 ID = {"id": FEATURES["id"]}

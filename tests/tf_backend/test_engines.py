@@ -11,7 +11,7 @@ from example.schemas import random_examples, random_features
 from tf_backend.tensors import ENGINES, FEATURES, batches, flat, ids, of_both, plain, record
 
 import tfrecord_lite as tfr
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.tensorflow import make_dataset
 
 COUNTS = (3, 20, 0, 9, 1, 17)

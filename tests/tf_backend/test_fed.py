@@ -13,7 +13,7 @@ import tensorflow as tf
 from tf_backend.tensors import FEATURES, record
 
 import tfrecord_lite as tfr
-from tfrecord_lite.dataset.epochs.record_set import RecordSet
+from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.tensorflow import fed, make_dataset
 
 
@@ -120,7 +120,7 @@ def test_fewer_batches_than_there_were(tmp_path, monkeypatch):
     with pytest.raises(tf.errors.OpError, match="replaced or written to"):
         list(data)
     # As if it were written to when the epoch has begun.
-    monkeypatch.setattr(RecordSet, "look_again", lambda *_: None)
+    monkeypatch.setattr(EpochRecords, "look_again", lambda *_: None)
     with pytest.raises(tf.errors.OpError, match="fewer than the 5 batches .* written to since"):
         list(data)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tf_backend.tensors import FEATURES, flat, ids, record
 
 import tfrecord_lite as tfr
-from tfrecord_lite.dataset.epochs.record_set import RecordSet
+from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.tensorflow import make_dataset, stretches
 from tfrecord_lite.tensorflow.stretches import cut, front, landmarks_of
 
@@ -123,7 +123,7 @@ def test_new_records_of_a_file_push_out_none_of_the_next(
     with pytest.raises(tf.errors.OpError, match="replaced or written to"):
         list(data)
     # As if it were written to when the epoch has begun.
-    monkeypatch.setattr(RecordSet, "look_again", lambda *_: None)
+    monkeypatch.setattr(EpochRecords, "look_again", lambda *_: None)
     try:
         found = flat(ids(data))
     except (tf.errors.FailedPreconditionError, tf.errors.DataLossError):

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_backend.tensors import ENGINES, FEATURES, batches, plain, record
 
 import tfrecord_lite as tfr
-from tfrecord_lite.dataset.shards.expand import expand_shards
+from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.tensorflow import make_dataset, write_dataset, writing
 
 ROWS = 50

@@ -16,11 +16,11 @@ import typer
 from tfrecord_lite.cli.exits import UNUSABLE, complain
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.cli.text import json_text, plural, size_text
-from tfrecord_lite.dataset.epochs.loader import Dataset
-from tfrecord_lite.dataset.shards.expand import expand_shards
+from tfrecord_lite.dataset.loader import Dataset
+from tfrecord_lite.files.resolve import expand_shards
+from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.compression import find_codec
-from tfrecord_lite.records.cores import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -10,10 +10,10 @@ import typer
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.text import plural, printable, size_text
-from tfrecord_lite.dataset.access.fingerprint import StaleIndexError
-from tfrecord_lite.dataset.access.index import RecordIndex
-from tfrecord_lite.dataset.shards.expand import expand_shards
 from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.files.fingerprint import StaleIndexError
+from tfrecord_lite.files.index import RecordIndex
+from tfrecord_lite.files.resolve import expand_shards
 
 if TYPE_CHECKING:
     from collections.abc import Callable

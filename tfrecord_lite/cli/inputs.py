@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tfrecord_lite.dataset.shards.expand import expand_shards
+from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.records.reader import RecordReader
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import typer
 from tfrecord_lite.cli.inputs import expand_files
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.text import plural, printable, size_text
-from tfrecord_lite.dataset.shards.manifest import find_manifest
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.feature_json import features_from_json
+from tfrecord_lite.files.manifest import find_manifest
 from tfrecord_lite.records.reader import RecordReader
 
 if TYPE_CHECKING:

@@ -9,37 +9,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from tfrecord_lite.dataset.epochs.batcher import Batches, Cursor, Position, Tables
+from tfrecord_lite.dataset.batcher import Batches, Cursor, Position, Tables
 from tfrecord_lite.dataset.file_parts import FileParts
 from tfrecord_lite.dataset.memory import keep_freed_memory
-from tfrecord_lite.dataset.schema import Schema, manifest_for
-from tfrecord_lite.dataset.shards.expand import expand_shards
+from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.dataset.table import Table
 from tfrecord_lite.errors import ignore_damage
 from tfrecord_lite.example.normalize import check_given
+from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from tfrecord_lite._types import Compression, CompressionOrAuto, FeaturesLike, Path, PathOrFile
-    from tfrecord_lite.errors import Damage
+    from tfrecord_lite._types import (
+        Compression,
+        CompressionOrAuto,
+        FeaturesLike,
+        OnDamage,
+        PathOrFile,
+        Paths,
+    )
     from tfrecord_lite.example.columns import Column
 
 __all__ = ["read_batches", "write_examples"]
 
 
 def read_batches(
-    paths: Path | Iterable[Path],
+    paths: Paths | RecordSet,
     features: FeaturesLike | None = None,
     *,
     batch_size: int = 1024,
     drop_remainder: bool = False,
-    verify: bool = True,
     strict: bool = True,
     compression: CompressionOrAuto = "auto",
-    on_damage: Literal["raise"] | Callable[[Damage], Any] = "raise",
+    verify: bool = True,
+    on_damage: OnDamage = "raise",
+    max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
 ) -> Iterator[dict[str, Column]]:
     """Iterate over files of Examples in batches of columns.
 
@@ -48,8 +56,7 @@ def read_batches(
     last one is smaller, or is left out with ``drop_remainder``. ``features`` and ``strict`` are
     those of `parse_example`. Without ``features`` they are those of the manifest, or else are
     inferred from the first 1,000 records, which are then read twice; a feature that only later
-    records have is warned of, once. ``paths``, ``compression``, ``verify`` and ``on_damage`` are
-    those of `read_records`.
+    records have is warned of, once. ``paths`` and all other parameters are those of `RecordSet`.
 
     The arrays of one batch may share memory with those of its neighbours' (never elements).
 
@@ -61,25 +68,24 @@ def read_batches(
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size} must be at least 1")
     check_given(features)
-    files = expand_shards(paths)
-    options: dict[str, Any] = {"compression": compression, "verify": verify}
-    schema = Schema.find(
-        features,
-        files,
-        lambda: manifest_for(files, tolerant=on_damage != "raise"),
-        {**options, "on_damage": on_damage},
-        strict=strict,
+    records = RecordSet.of(
+        paths,
+        compression=compression,
+        verify=verify,
+        on_damage=on_damage,
+        max_record_bytes=max_record_bytes,
     )
+    schema = Schema.find(features, records, strict=strict)
     keep_freed_memory()
     cursor = Cursor(Position(0, 0, begun=True))
-    options["on_damage"] = on_damage
+    given = records.options["on_damage"]
     tables = Tables(
         cursor,
-        FileParts(files, schema, cursor, batch_size=batch_size, options=options),
+        FileParts(records, schema, cursor, batch_size=batch_size),
         lambda epoch: epoch + 1,
         batch_size,
         drop_remainder=drop_remainder,
-        on_damage=on_damage if callable(on_damage) else ignore_damage,
+        on_damage=given if callable(given) else ignore_damage,
     )
     return Batches(tables, Table.batch)
 

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import io
-import os
 from collections import deque
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tfrecord_lite.dataset.epochs.part import Part
 from tfrecord_lite.dataset.memory import FIRST_BLOCK_BYTES, block_bytes
-from tfrecord_lite.dataset.readahead import closing_idle, read_ahead
+from tfrecord_lite.dataset.part import Part
 from tfrecord_lite.dataset.schema import LateFeatures
 from tfrecord_lite.dataset.table import BlockDecoder
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.spans import error_at
-from tfrecord_lite.records.reader import RecordReader
+from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from tfrecord_lite.dataset.epochs.batcher import Cursor
+    from tfrecord_lite._types import OnDamage
+    from tfrecord_lite.dataset.batcher import Cursor
     from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
+    from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.records.framing import RecordBlock
+    from tfrecord_lite.records.reader import RecordReader
 
 __all__ = ["FileParts"]
 
@@ -53,28 +53,24 @@ class _Piece(NamedTuple):
 class FileParts:
     """The rows of files as one epoch; a step is a row.
 
-    ``options`` are those of `RecordReader`. What it is called with may be any step from that of
-    the ``cursor`` on: where to begin reading for it has been noted on the way.
+    What it is called with may be any step from that of the ``cursor`` on: where to begin reading
+    for it has been noted on the way.
     """
 
     def __init__(
         self,
-        files: list[str],
+        records: RecordSet,
         schema: Schema,
         cursor: Cursor,
         *,
         batch_size: int,
-        options: dict[str, Any],
     ) -> None:
-        self._files = files
+        self._records = records
         self._schema = schema
         self._late = LateFeatures()
         self._cursor = cursor
         self._batch_size = batch_size
-        self._options = options
-        self._tolerant = options["on_damage"] != "raise"
         self._marks = deque([_Mark(0, 0, 0, 0)])
-        self._opened = 0
 
     def __call__(self, epoch: int, step: int, _: int) -> Generator[Part, None, None]:
         """Read and decode from a row on, compressed files ahead.
@@ -108,10 +104,10 @@ class FileParts:
         """Read from a row on; damage behind the last piece is left in the list."""
         # Damage before a row is met again, in case that nobody heard of it yet.
         begin = [mark for mark in self._marks if mark.rows < step or mark is self._marks[0]][-1]
-        options = {**self._options, "on_damage": damages.append if self._tolerant else "raise"}
+        on_damage: OnDamage = damages.append if self._records.tolerant else "raise"
         row, wanted = begin.rows, FIRST_BLOCK_BYTES
-        for number in range(begin.file, len(self._files)):
-            with RecordReader(self._open_again(number), **options) as reader:
+        for number in range(begin.file, len(self._records.files)):
+            with self._records.reader(number, on_damage=on_damage) as reader:
                 if number == begin.file and begin.offset:
                     reader.go_to(begin.offset, begin.record)
                 reader.block_bytes = wanted
@@ -127,17 +123,6 @@ class FileParts:
                         yield _Piece(block[late:] if late else block, reader, row + late, before)
                     row += len(block)
             self._note(_Mark(row, number + 1, 0, 0))
-
-    def _open_again(self, number: int) -> str:
-        """Return the name of a file; raise where it is a pipe that has been read before."""
-        file = self._files[number]
-        if number < self._opened and not os.path.isfile(file):
-            raise io.UnsupportedOperation(
-                f"{file}: reading was interrupted, and what is not a regular file cannot be read "
-                "again; begin with a new one"
-            )
-        self._opened = max(self._opened, number + 1)
-        return file
 
     def _note(self, mark: _Mark) -> None:
         if mark > self._marks[-1]:

@@ -5,26 +5,24 @@ from __future__ import annotations
 import inspect
 import warnings
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tfrecord_lite.dataset.shards.manifest import find_manifest
 from tfrecord_lite.errors import ExampleError, TFRecordError, ignore_damage
 from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.spans import error_at
-from tfrecord_lite.records.reader import RecordReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from tfrecord_lite._types import FeaturesLike
-    from tfrecord_lite.dataset.shards.manifest import Manifest
+    from tfrecord_lite._types import FeaturesLike, OnDamage
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["INFER_RECORDS", "LateFeatures", "Schema", "manifest_for"]
+__all__ = ["INFER_RECORDS", "LateFeatures", "Schema"]
 
 # How many records are looked at where the caller names no features.
 INFER_RECORDS: Final = 1000
@@ -45,25 +43,17 @@ class Schema(NamedTuple):
     strict: bool = True
 
     @classmethod
-    def find(
-        cls,
-        features: FeaturesLike | None,
-        files: Sequence[str],
-        manifest: Callable[[], Manifest | None],
-        options: dict[str, Any],
-        *,
-        strict: bool,
-    ) -> Schema:
+    def find(cls, features: FeaturesLike | None, records: RecordSet, *, strict: bool) -> Schema:
         """Take the features given; or those of the manifest, or else of the first records.
 
-        Of those a list of names chooses. ``options`` are those of `RecordReader`. Raises what
-        `normalize_features`, `infer_features` and `RecordReader` raise.
+        Of those a list of names chooses. Raises what `normalize_features`, `infer_features` and
+        `RecordReader` raise.
         """
         hint, inferred = "", False
 
         def found() -> Mapping[str, FeatureSpec]:
             nonlocal hint, inferred
-            described = manifest()
+            described = records.manifest
             if described is not None and described.features is not None:
                 hint = f" (features of {described.path})"
                 try:
@@ -72,7 +62,7 @@ class Schema(NamedTuple):
                     raise TFRecordError(f"{error}; pass features=", path=described.path) from None
             hint = f" (features inferred from the first {INFER_RECORDS:,} records: pass features=)"
             inferred = features is None
-            return _infer(files, options, strict=strict)
+            return _infer(records, strict=strict)
 
         named = found() if features is None else normalize_features(features, found)
         return cls(named, hint, inferred, strict)
@@ -111,28 +101,14 @@ def _callers() -> int:
     return level
 
 
-def manifest_for(files: Sequence[str], *, tolerant: bool) -> Manifest | None:
-    """Return the manifest of exactly these files, as `find_manifest`; None where there is none."""
-    try:
-        return find_manifest(files)
-    except TFRecordError:
-        # Who wants what is left of a set names its files one by one.
-        if tolerant:
-            return None
-        raise
-
-
-def _infer(
-    files: Sequence[str], options: dict[str, Any], *, strict: bool
-) -> dict[str, FeatureSpec]:
+def _infer(records: RecordSet, *, strict: bool) -> dict[str, FeatureSpec]:
     """Infer features from the first `INFER_RECORDS` records of all files."""
-    if options["on_damage"] != "raise":
-        options = {**options, "on_damage": ignore_damage}
+    on_damage: OnDamage = ignore_damage if records.tolerant else "raise"
     place: list[tuple[RecordBlock, int]] = []
 
     def sample() -> Iterator[bytes]:
-        for file in files:
-            with RecordReader(file, **options) as reader:
+        for number in range(len(records.files)):
+            with records.reader(number, on_damage=on_damage) as reader:
                 for block in reader.blocks():
                     for index, record in enumerate(block):
                         place[:] = [(block, index)]

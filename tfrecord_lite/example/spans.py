@@ -335,9 +335,10 @@ def plain_form(value: Any) -> tuple[int, bytes]:
 
 def error_at(block: RecordBlock, index: int, reason: str) -> ExampleError:
     """Make the error about one record of a block, with its place in the file."""
+    path = block.path_of(index)
     return ExampleError(
         reason,
-        path=block.path,
+        path=path,
         record=block.number(index),
-        offset=None if block.path is None else block.offset(index),
+        offset=None if path is None else block.offset(index),
     )

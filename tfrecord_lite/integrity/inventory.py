@@ -10,18 +10,19 @@ from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
-from tfrecord_lite.dataset.shards.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
-from tfrecord_lite.dataset.shards.names import manifest_of
 from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
+from tfrecord_lite.files.paths import Folders, expand_path, is_data_file
+from tfrecord_lite.files.resolve import set_named
 from tfrecord_lite.integrity.report import Fault
-from tfrecord_lite.records.paths import expand_paths, is_data_file, name_and_count
-from tfrecord_lite.records.storage import is_partial
+from tfrecord_lite.records.storage import is_partial, is_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tfrecord_lite._types import Path, PathOrFile
-    from tfrecord_lite.dataset.shards.manifest import ManifestEntry
+    from tfrecord_lite.files.manifest import ManifestEntry
+    from tfrecord_lite.files.resolve import NamedSet
 
 __all__ = ["Inventory", "leftover_files"]
 
@@ -65,7 +66,7 @@ class Inventory:
         given = None
         if manifest is not None and manifest != "auto":
             given = manifest if isinstance(manifest, Manifest) else Manifest.load(manifest)
-        single = isinstance(paths, (str, bytes, os.PathLike)) or hasattr(paths, "read")
+        single = is_path(paths) or hasattr(paths, "read")
         each: Any = [paths] if single else paths
         for path in each:
             if hasattr(path, "read"):
@@ -101,13 +102,13 @@ class _Survey:
     def add(self, path: str, *, automatic: bool) -> None:
         """Add the files that a path means."""
         files = self._inventory.files
-        if automatic and (found := _set_named(path)):
-            self._add_set(*found)
+        if automatic and (found := set_named(path)):
+            self._add_set(found)
             return
         if os.path.isdir(path) and is_partial(os.path.normpath(path)):
             files += leftover_files(path)
             return
-        expanded = expand_paths(path)
+        expanded = expand_path(path, Folders())
         files += expanded
         whole = expanded != [path]
         for file in expanded:
@@ -124,15 +125,16 @@ class _Survey:
         folder, name = os.path.split(path)
         self._folders.setdefault(folder, set()).add(name)
 
-    def _add_set(self, path: str, total: int | None) -> None:
-        """Add the shards of the set that has its manifest at ``path``."""
+    def _add_set(self, named: NamedSet) -> None:
+        """Add the shards of a set."""
+        path, total, _ = named
         stem = path[: -len(MANIFEST_SUFFIX)]
         files = self._inventory.files
         try:
             manifest = Manifest.load(path)
         except TFRecordError as error:
             self._inventory.add_fault(Fault(path, "manifest", error.reason))
-            files += expand_paths(glob.escape(stem) + "*")
+            files += expand_path(glob.escape(stem) + "*", Folders())
         else:
             if total not in (None, len(manifest.entries)):
                 raise FileNotFoundError(
@@ -222,17 +224,6 @@ class _Survey:
             for file in found.files
         }
         return [file for file in files if os.path.normpath(file) not in other]
-
-
-def _set_named(path: str) -> tuple[str, int | None] | None:
-    """Return the manifest of the set that a path names, and how many shards the path asks for."""
-    if path.endswith(MANIFEST_SUFFIX):
-        return path, None
-    if os.path.lexists(path):
-        return None
-    name, total, _ = name_and_count(path) or (path, None, None)
-    manifest = manifest_of(name)
-    return (manifest, total) if os.path.lexists(manifest) else None
 
 
 def _shard_pattern(stem: str, names: list[str]) -> tuple[str, re.Pattern[str]] | None:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Int64Array
-    from tfrecord_lite.dataset.shards.manifest import Manifest
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.files.manifest import Manifest
     from tfrecord_lite.integrity.inventory import Inventory
     from tfrecord_lite.integrity.report import FileReport
     from tfrecord_lite.records.framing import RecordBlock

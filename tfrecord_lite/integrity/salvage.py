@@ -11,7 +11,7 @@ from tfrecord_lite.integrity.report import FileReport, Report
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.reader import RecordReader
-from tfrecord_lite.records.storage import is_partial, name_of
+from tfrecord_lite.records.storage import is_partial, is_path, name_of
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def salvage(
 
 
 def _sources_of(src: PathOrFile) -> Sequence[PathOrFile]:
-    if not isinstance(src, (str, bytes, os.PathLike)):
+    if not is_path(src):
         return [src]
     path = os.fsdecode(src)
     if not (os.path.isdir(path) and is_partial(os.path.normpath(path))):
@@ -91,7 +91,7 @@ def _sources_of(src: PathOrFile) -> Sequence[PathOrFile]:
 def _open(
     dst: PathOrFile, sources: Sequence[PathOrFile], codec: Compression, *, overwrite: bool
 ) -> RecordWriter:
-    if not isinstance(dst, (str, bytes, os.PathLike)):
+    if not is_path(dst):
         return RecordWriter(dst, compression=codec)
     if os.path.exists(dst):
         for source in sources:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tfrecord_lite.dataset.epochs.workers import Workers
 from tfrecord_lite.integrity.check import Part
+from tfrecord_lite.parallel.cores import usable_cores
+from tfrecord_lite.parallel.threads import Threads
+from tfrecord_lite.parallel.workers import Workers
 from tfrecord_lite.records.compression import codec_named, find_codec
-from tfrecord_lite.records.cores import usable_cores
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 from tfrecord_lite.records.head import HEAD_BYTES
-from tfrecord_lite.records.threads import Threads
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:

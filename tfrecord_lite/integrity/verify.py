@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path, PathOrFile
-    from tfrecord_lite.dataset.shards.manifest import Manifest, ManifestEntry
+    from tfrecord_lite.files.manifest import Manifest, ManifestEntry
 
 __all__ = ["verify"]
 

@@ -2,7 +2,6 @@
 
 from tfrecord_lite.records.checksum import mask_crc, masked_crc32c, unmask_crc
 from tfrecord_lite.records.framing import RecordBlock
-from tfrecord_lite.records.paths import expand_paths
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.writer import RecordWriter, write_records
 
@@ -10,7 +9,6 @@ __all__ = [
     "RecordBlock",
     "RecordReader",
     "RecordWriter",
-    "expand_paths",
     "mask_crc",
     "masked_crc32c",
     "unmask_crc",

@@ -7,10 +7,10 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.records.cores import usable_cores
+from tfrecord_lite.parallel.cores import usable_cores
+from tfrecord_lite.parallel.threads import Call, Threads
 from tfrecord_lite.records.deflate import MEMBER_HEADER
 from tfrecord_lite.records.members import Member, inflate_member, read_member
-from tfrecord_lite.records.threads import Call, Threads
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:

@@ -118,6 +118,10 @@ class RecordBlock(Sequence[bytes]):
     def __repr__(self) -> str:
         return f"<RecordBlock of {len(self)} records, {int(self.lengths.sum())} bytes>"
 
+    def path_of(self, index: int) -> str | None:  # noqa: ARG002 - of several files in a subclass
+        """Return the name of the file that record ``index`` is from; None where it is of none."""
+        return self.path
+
     def number(self, index: int) -> int:
         """Return the number in its file of record ``index``."""
         return self.first_record + index

@@ -82,7 +82,7 @@ def hop_members(file: PositionedFile) -> Iterator[Member]:
     Raises `CompressionError` for what is not blocked gzip, `TruncatedRecordError` where the file
     ends inside a member.
     """
-    end = file.status().st_size
+    end = file.size
     at = 0
     head = file.read_at(MEMBER_HEADER.size, 0)
     # Also as other programs write nothing, with other names for the system and the effort.

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
 import threading
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.records.closing import Closing
-from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.records.storage import is_path, name_of, read_at
 
 if TYPE_CHECKING:
-    from tfrecord_lite._types import Path
+    from collections.abc import Iterator
+
+    from tfrecord_lite._types import PathOrFile
 
 __all__ = ["PositionedFile"]
 
@@ -21,53 +25,82 @@ class PositionedFile(Closing):
     """A regular file, open for reading at offsets; there is no position that anyone could move.
 
     ``raw`` is the open file, for what reads front to back. What is not a regular file (a pipe, a
-    device) raises `io.UnsupportedOperation`.
+    device) raises `io.UnsupportedOperation`. A caller's open file that seeks stays open; offsets
+    are counted from where it stands.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = name_of(path)
-        mode = os.stat(path).st_mode
-        # Opening a pipe would wait for its writer; a directory is the system's to refuse.
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise io.UnsupportedOperation(
-                f"{self.path}: not a regular file, so it can only be read from its front: use "
-                "RecordReader"
-            )
-        self.raw = open(self.path, "rb", buffering=0)  # noqa: SIM115 - close() closes it
-        # Where the system cannot read at an offset, one reader at a time moves the position.
-        self._lock = None if hasattr(os, "pread") else threading.Lock()
+    _handle = -1
 
-    def status(self) -> os.stat_result:
-        """Return what the system says about the file that is open."""
-        return os.fstat(self.raw.fileno())
+    def __init__(self, file: PathOrFile) -> None:
+        self.path = name_of(file)
+        self._owned = is_path(file)
+        self._origin = 0
+        self.raw: Any
+        if is_path(file):
+            mode = os.stat(file).st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
+            # Opening a pipe would wait for its writer.
+            if not stat.S_ISREG(mode):
+                raise io.UnsupportedOperation(
+                    f"{self.path}: not a regular file, so it can only be read from its front: use "
+                    "RecordReader"
+                )
+            # Closed here, also when nobody uses it any more, which may be in any order.
+            self._handle = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            self.raw = open(self._handle, "rb", buffering=0, closefd=False)  # noqa: SIM115
+            self.raw.name = self.path
+        else:
+            self.raw = file
+            if not (hasattr(file, "seekable") and file.seekable()):
+                raise TypeError(
+                    f"{self.path}: a {type(file).__name__} that does not seek can only be read "
+                    "from its front; pass the path of a file"
+                )
+            self._origin = file.tell()
+        # Where nobody can read at an offset, one reader at a time moves the position.
+        self._positional = self._owned and hasattr(os, "pread")
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def from_front(self) -> Iterator[Any]:
+        """Lend `raw`, standing at its front; no other thread may use it meanwhile."""
+        self.raw.seek(self._origin)
+        try:
+            yield self.raw
+        finally:
+            self.raw.seek(self._origin)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the file has now."""
+        if self._owned:
+            return os.fstat(self.raw.fileno()).st_size
+        with self._lock:
+            position = self.raw.tell()
+            try:
+                return int(self.raw.seek(0, os.SEEK_END)) - self._origin
+            finally:
+                self.raw.seek(position)
+
+    @property
+    def mtime_ns(self) -> int:
+        """When the file was modified, in ns since 1970; 0 of an open file, which has no such."""
+        return os.fstat(self.raw.fileno()).st_mtime_ns if self._owned else 0
 
     def read_at(self, size: int, offset: int) -> bytes:
         """Return ``size`` bytes from ``offset`` on, fewer where the file ends.
 
         The memory is taken at once: ``size`` must be of this file, not of what someone says.
         """
-        data = self._read_once(size, offset)
-        # A signal may cut a call short, and none gives more than 2 GiB.
-        while 0 < len(data) < size:
-            more = self._read_once(size - len(data), offset + len(data))
-            if not more:
-                break
-            data += more
-        return data
-
-    def _read_once(self, size: int, offset: int) -> bytes:
-        if self._lock is None:
-            return os.pread(self.raw.fileno(), size, offset)
+        if self._positional:
+            return read_at(self.raw, size, offset)
         with self._lock:
-            position = self.raw.tell()
-            self.raw.seek(offset)
-            data = self.raw.read(size)
-            self.raw.seek(position)
-            return data
+            return read_at(self.raw, size, offset + self._origin)
 
     def read_into(self, view: memoryview, offset: int) -> int:
         """Fill ``view`` with the bytes from ``offset`` on; return how many, fewer at the end."""
-        if self._lock is not None or not hasattr(os, "preadv"):
+        if not (self._positional and hasattr(os, "preadv")):
             data = self.read_at(len(view), offset)
             view[: len(data)] = data
             return len(data)
@@ -81,7 +114,7 @@ class PositionedFile(Closing):
 
     def read_spans(self, begins: list[int], ends: list[int]) -> list[bytes]:
         """Return the bytes from each begin to its end, fewer where the file ends."""
-        if self._lock is None:
+        if self._positional:
             # As below, in one go.
             pread, handle = os.pread, self.raw.fileno()
             parts = [pread(handle, end - at, at) for at, end in zip(begins, ends, strict=True)]
@@ -90,5 +123,11 @@ class PositionedFile(Closing):
         return [self.read_at(end - at, at) for at, end in zip(begins, ends, strict=True)]
 
     def close(self) -> None:
-        """Close the file. Closing twice is harmless."""
-        self.raw.close()
+        """Close the file, where it was opened here. Closing twice is harmless."""
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            self.raw.close()
+            os.close(handle)
+
+    def __del__(self) -> None:
+        self.close()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import operator
-import os
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfrecord_lite.records.blocks import HEAD_BYTES, BlockStream
 from tfrecord_lite.records.closing import Closing
@@ -22,20 +21,25 @@ from tfrecord_lite.records.framing import (
 from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.resume import find_damaged_codec
-from tfrecord_lite.records.storage import Source, name_of
+from tfrecord_lite.records.storage import Source, is_path, name_of
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from tfrecord_lite._types import CompressionOrAuto, Path, PathOrFile
-    from tfrecord_lite.errors import Damage
+    from tfrecord_lite._types import CompressionOrAuto, OnDamage, Path, PathOrFile
     from tfrecord_lite.records.compression import Codec
 
-__all__ = ["DEFAULT_MAX_RECORD_BYTES", "RecordReader"]
+__all__ = ["DEFAULT_MAX_RECORD_BYTES", "RecordReader", "check_on_damage"]
 
 # TensorFlow has no limit and dies of large ones; protobuf's messages end at 2 GiB.
 DEFAULT_MAX_RECORD_BYTES = 1 << 30
+
+
+def check_on_damage(given: OnDamage) -> None:
+    """Raise ``ValueError`` for what is no ``on_damage``."""
+    if given != "raise" and not callable(given):
+        raise ValueError(f"on_damage={given!r}; pass 'raise' or a callable that gets a Damage")
 
 
 class RecordReader(Closing):
@@ -80,7 +84,7 @@ class RecordReader(Closing):
         *,
         compression: CompressionOrAuto = "auto",
         verify: bool = True,
-        on_damage: Literal["raise"] | Callable[[Damage], Any] = "raise",
+        on_damage: OnDamage = "raise",
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
         follow: bool = False,
         timeout: float | None = None,
@@ -88,10 +92,7 @@ class RecordReader(Closing):
     ) -> None:
         if compression != "auto":
             codec_named(compression)
-        if on_damage != "raise" and not callable(on_damage):
-            raise ValueError(
-                f"on_damage={on_damage!r}; pass 'raise' or a callable that gets a Damage"
-            )
+        check_on_damage(on_damage)
         if timeout is not None and not follow:
             raise ValueError(f"timeout={timeout} is for follow=True; nothing else waits")
         self._given = path
@@ -107,7 +108,7 @@ class RecordReader(Closing):
         self.path = name_of(path)
         self._follower: FollowedStream | None = None
         if follow:
-            if not isinstance(path, (str, bytes, os.PathLike)):
+            if not is_path(path):
                 raise ValueError(f"{self.path}: follow=True needs a path, not an open file")
             self._follower = FollowedStream(self.path, self._open, timeout)
         self._file = self._follower.file if self._follower else self._open()
@@ -329,7 +330,7 @@ class RecordReader(Closing):
         self._position = self._position._replace(offset=self.offset, block=None, pending=iter(()))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if not isinstance(self._given, (str, bytes, os.PathLike)):
+        if not is_path(self._given):
             raise TypeError("a RecordReader of a file object cannot be pickled; give it a path")
         return _reopen, (self._given, self._options)
 

@@ -12,12 +12,24 @@ import io
 import os
 import stat
 from contextlib import suppress
+from io import FileIO
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from tfrecord_lite._types import PathOrFile
+    from typing_extensions import TypeIs
 
-__all__ = ["PARTIAL_SUFFIX", "Output", "Source", "fsync_folder", "is_partial"]
+    from tfrecord_lite._types import Path, PathOrFile
+
+__all__ = [
+    "PARTIAL_SUFFIX",
+    "Output",
+    "Source",
+    "fsync_folder",
+    "is_partial",
+    "is_path",
+    "name_of",
+    "read_at",
+]
 
 # What an atomic writer's file is called until it is complete: `.NAME.<8 hex digits>` and this. The
 # leading dot keeps it from `*` and the suffix from `*.tfrecord`.
@@ -30,19 +42,48 @@ def is_partial(path: str) -> bool:
     return path.endswith(PARTIAL_SUFFIX)
 
 
-def is_path(file: PathOrFile) -> bool:
+def is_path(file: object) -> TypeIs[Path]:
     """Tell a path from a file object."""
     return isinstance(file, (str, bytes, os.PathLike))
 
 
 def name_of(file: PathOrFile) -> str:
     """Return what error messages call a path or a file object."""
-    if isinstance(file, (str, bytes, os.PathLike)):
+    if is_path(file):
         return os.fsdecode(file)
     name = getattr(file, "name", None)
     if isinstance(name, (str, bytes)):
         return os.fsdecode(name)
     return f"<{type(file).__name__}>"
+
+
+def read_at(file: Any, size: int, offset: int) -> bytes:
+    """Return ``size`` bytes of an open file from ``offset`` on, fewer at the end.
+
+    Its position stays, though not for other threads where the system cannot read at an offset, or
+    the file is none of the system's. The memory is taken at once: ``size`` must be of this file,
+    not of what someone says.
+    """
+    data = _read_once(file, size, offset)
+    if not 0 < len(data) < size:
+        return data
+    # The end, or a system that gives in several calls what was asked for in one.
+    parts, have = [data], len(data)
+    while have < size and (data := _read_once(file, size - have, offset + have)):
+        parts.append(data)
+        have += len(data)
+    return b"".join(parts)
+
+
+def _read_once(file: Any, size: int, offset: int) -> bytes:
+    if isinstance(file, FileIO) and hasattr(os, "pread"):
+        return os.pread(file.fileno(), size, offset)
+    position = file.tell()
+    try:
+        file.seek(offset)
+        return file.read(size) or b""
+    finally:
+        file.seek(position)
 
 
 class Source:
@@ -56,7 +97,7 @@ class Source:
         self.path = name_of(file)
         self.offset = 0
         self._pushed_back = b""
-        self._owned = isinstance(file, (str, bytes, os.PathLike))
+        self._owned = is_path(file)
         self._file: Any
         if self._owned:
             self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - close() closes it
@@ -150,19 +191,11 @@ class Source:
     @property
     def positional(self) -> bool:
         """Whether `read_at` works."""
-        return self._ready and hasattr(os, "pread")
+        return self._ready
 
     def read_at(self, size: int, offset: int) -> bytes:
         """Return ``size`` bytes from ``offset``, fewer at the end, without moving there."""
-        data = os.pread(self._file.fileno(), size, offset)
-        if not 0 < len(data) < size:
-            return data
-        # The end, or a system that gives in several calls what was asked for in one.
-        parts, have = [data], len(data)
-        while have < size and (data := os.pread(self._file.fileno(), size - have, offset + have)):
-            parts.append(data)
-            have += len(data)
-        return b"".join(parts)
+        return read_at(self._file, size, offset)
 
     def seek(self, offset: int) -> None:
         """Go to ``offset`` bytes behind where the source was opened."""

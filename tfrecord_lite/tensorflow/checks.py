@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from tfrecord_lite.dataset.access.index import RecordIndex
 from tfrecord_lite.errors import CompressionError, TFRecordError
+from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.compression import codec_named, find_codec
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tfrecord_lite.dataset.epochs.record_set import RecordSet
-    from tfrecord_lite.dataset.shards.manifest import ManifestEntry
+    from tfrecord_lite.dataset.epoch_records import EpochRecords
+    from tfrecord_lite.files.manifest import ManifestEntry
     from tfrecord_lite.records.compression import Codec
     from tfrecord_lite.tensorflow.stretches import Landmarks
 
@@ -36,10 +36,10 @@ __all__ = ["before_each_epoch", "check_files", "find_codecs", "find_fronts", "lo
 _PIECE_BYTES = 1 << 20
 
 
-def find_codecs(records: RecordSet) -> list[Codec]:
+def find_codecs(records: EpochRecords) -> list[Codec]:
     """Return the codec of each file: as named, or from its first bytes."""
-    if records.compression != "auto":
-        return [codec_named(records.compression)] * len(records.files)
+    if records.set.options["compression"] != "auto":
+        return [codec_named(records.set.options["compression"])] * len(records.files)
     return [find_codec(_head(file)) for file in records.files]
 
 
@@ -48,7 +48,7 @@ def _head(file: str) -> bytes:
         return head.read(HEAD_BYTES)
 
 
-def find_fronts(records: RecordSet, codecs: list[Codec]) -> list[Landmarks]:
+def find_fronts(records: EpochRecords, codecs: list[Codec]) -> list[Landmarks]:
     """Return the front of each file, all that is known of one that nobody has looked through."""
     entries = _entries(records)
     sizes = zip(records.files, records.sizes, codecs, strict=True)
@@ -61,7 +61,7 @@ def find_fronts(records: RecordSet, codecs: list[Codec]) -> list[Landmarks]:
 
 
 def check_files(
-    records: RecordSet, codecs: list[Codec], start: int, batch_size: int, *, strict: bool
+    records: EpochRecords, codecs: list[Codec], start: int, batch_size: int, *, strict: bool
 ) -> list[Landmarks]:
     """Look through all files; note how many records they have, return where these can be read from.
 
@@ -106,7 +106,7 @@ def check_files(
 
 
 def look_again(
-    records: RecordSet, codecs: list[Codec], landmarks: list[Landmarks], *, strict: bool
+    records: EpochRecords, codecs: list[Codec], landmarks: list[Landmarks], *, strict: bool
 ) -> None:
     """See that the files are those that were looked through, or are as good.
 
@@ -115,7 +115,7 @@ def look_again(
 
     def accept(number: int) -> bool:
         file, codec = records.files[number], codecs[number]
-        if records.compression == "auto" and find_codec(_head(file)) != codec:
+        if records.set.options["compression"] == "auto" and find_codec(_head(file)) != codec:
             return False
         entry = _entries(records).get(os.path.basename(file))
         if entry is not None and codec is not None:
@@ -152,7 +152,7 @@ def before_each_epoch(look: Callable[[], None] | None, data: Any) -> Any:
     return begin.flat_map(lambda _: data)
 
 
-def _entries(records: RecordSet) -> dict[str, ManifestEntry]:
+def _entries(records: EpochRecords) -> dict[str, ManifestEntry]:
     manifest = records.manifest
     return {} if manifest is None else {entry.name: entry for entry in manifest.entries}
 

@@ -10,28 +10,29 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
 
-from tfrecord_lite.dataset.epochs.fitting import check_features, find_schema
-from tfrecord_lite.dataset.epochs.order import share
-from tfrecord_lite.dataset.epochs.record_set import RecordSet
+from tfrecord_lite.dataset.epoch_records import EpochRecords
+from tfrecord_lite.dataset.fitting import check_features
 from tfrecord_lite.dataset.numbers import at_least
-from tfrecord_lite.dataset.shards.expand import expand_shards
+from tfrecord_lite.dataset.order import share
+from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.example.normalize import check_given, normalize_features
+from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.tensorflow.checks import check_files, find_codecs, find_fronts, look_again
 from tfrecord_lite.tensorflow.devices import ahead
 from tfrecord_lite.tensorflow.features import require_parsable
 from tfrecord_lite.tensorflow.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path
-    from tfrecord_lite.errors import Damage
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths
 
 __all__ = ["make_dataset"]
 
 
 def make_dataset(
-    paths: Path | Iterable[Path],
+    paths: Paths | RecordSet,
     features: FeaturesLike | None = None,
     *,
     batch_size: int,
@@ -39,20 +40,22 @@ def make_dataset(
     seed: int = 0,
     shard: tuple[int, int] = (0, 1),
     repeat: int | None = 1,
-    compression: CompressionOrAuto = "auto",
     strict: bool = True,
     cache: bool | str | os.PathLike[str] = False,
     map: Callable[[dict[str, Any]], Any] | None = None,  # noqa: A002 - tf.data's word
     deterministic: bool = True,
     engine: Literal["tf.data", "numpy"] = "tf.data",
     check: bool = True,
-    on_damage: Literal["raise"] | Callable[[Damage], Any] = "raise",
+    compression: CompressionOrAuto = "auto",
+    verify: bool = True,
+    on_damage: OnDamage = "raise",
+    max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
 ) -> Any:
     """Return a ``tf.data.Dataset`` of batches of Examples: dicts of tensors, by feature.
 
     With n records in a batch, `FixedLenFeature` and `RawFeature` give a tensor ``[n, *shape]``,
     `FixedLenSequenceFeature` one of ``[n, longest, *shape]``, padded, `VarLenFeature` a
-    ``tf.SparseTensor`` and `RaggedFeature` a ``tf.RaggedTensor``. ``paths`` is what `expand_shards`
+    ``tf.SparseTensor`` and `RaggedFeature` a ``tf.RaggedTensor``. ``paths`` is what `RecordSet`
     takes, and ``features`` and ``strict`` are those of `parse_example`: left out, the features are
     the manifest's, or are inferred from the first 1,000 records.
 
@@ -106,13 +109,22 @@ def make_dataset(
         raise ValueError(f"shard={shard}: pass (rank, ranks), with rank from 0 to ranks - 1")
     if engine not in ("tf.data", "numpy"):
         raise ValueError(f"engine={engine!r}; choose 'tf.data' or 'numpy'")
-    tolerant = on_damage != "raise"
-    if tolerant and not callable(on_damage):
-        raise ValueError(f"on_damage={on_damage!r}; pass 'raise' or a callable that gets a Damage")
+    found = RecordSet.of(
+        paths,
+        compression=compression,
+        verify=verify,
+        on_damage=on_damage,
+        max_record_bytes=max_record_bytes,
+    )
+    tolerant, on_damage = found.tolerant, found.options["on_damage"]
     if tolerant and engine == "tf.data":
         raise ValueError(
             "on_damage with a callable needs engine='numpy': TensorFlow's reader stops at damage"
         )
+    if engine == "tf.data" and not found.options["verify"]:
+        raise ValueError("verify=False needs engine='numpy': TensorFlow checks every checksum")
+    if engine == "tf.data" and found.options["max_record_bytes"] != DEFAULT_MAX_RECORD_BYTES:
+        raise ValueError("max_record_bytes needs engine='numpy': TensorFlow knows no such limit")
     check_given(features)
     if isinstance(features, Mapping):
         features = normalize_features(features)
@@ -121,7 +133,7 @@ def make_dataset(
     if not isinstance(shuffle, bool):
         shuffle = at_least(1, shuffle=shuffle)
     repeat = repeat if repeat is None else at_least(1, repeat=repeat)
-    records = RecordSet(expand_shards(paths), compression=compression, tolerant=tolerant)
+    records = EpochRecords(found)
     codecs = find_codecs(records)
     look = None
     if check and not tolerant:
@@ -132,7 +144,7 @@ def make_dataset(
         look = partial(look_again, records, codecs, landmarks, strict=strictly)
     else:
         landmarks = find_fronts(records, codecs)
-    schema = find_schema(features, records, strict=strict)
+    schema = Schema.find(features, found, strict=strict)
     require_parsable(schema.features)
     if check and engine == "tf.data":
         # Of the other, `Dataset` does the same.

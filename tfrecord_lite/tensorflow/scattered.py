@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import tensorflow as tf
 
-from tfrecord_lite.dataset.epochs.chunk import Chunk
-from tfrecord_lite.dataset.epochs.part import PartReader, Task
+from tfrecord_lite.dataset.chunk import Chunk
+from tfrecord_lite.dataset.part import PartReader, Task
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.tensorflow.calls import ends_with_python
 from tfrecord_lite.tensorflow.fed import dtypes_of, feed
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tfrecord_lite.dataset.epochs.record_set import RecordSet
+    from tfrecord_lite.dataset.epoch_records import EpochRecords
     from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.tensorflow.columns import ColumnTensors
@@ -32,7 +32,7 @@ class ScatteredRecords:
 
     def __init__(
         self,
-        records: RecordSet,
+        records: EpochRecords,
         schema: Schema,
         on_damage: Literal["raise"] | Callable[[Damage], Any],
     ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
 
-from tfrecord_lite.dataset.epochs.order import batch_count, share
+from tfrecord_lite.dataset.order import batch_count, share
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.features import FixedLenFeature, RawFeature
 from tfrecord_lite.tensorflow.checks import before_each_epoch
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import FeaturesLike
-    from tfrecord_lite.dataset.epochs.record_set import RecordSet
+    from tfrecord_lite.dataset.epoch_records import EpochRecords
     from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.records.compression import Codec
@@ -48,7 +48,7 @@ class Source:
     still those that were checked: each epoch that TensorFlow reads begins with it.
     """
 
-    records: RecordSet
+    records: EpochRecords
     codecs: list[Codec]
     landmarks: list[Landmarks]
     schema: Schema
@@ -154,15 +154,13 @@ class Source:
             return data.map(partial(scattered.parse, columns=columns))
         repeat = self.repeat if self.cache is None else 1
         loader = TableDataset(
-            self.records.files,
+            self.records.set.replace(on_damage=self.on_damage),
             self.features_given,
             batch_size=self.batch_size,
             shuffle=self.shuffle,
             seed=self.seed,
             shard=self.shard,
             repeat=repeat,
-            on_damage=self.on_damage,
-            compression=self.records.compression,
             strict=self.schema.strict,
             # The files have been checked. But where a share begins, an index tells soonest.
             check=self.shard != (0, 1),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfrecord_lite.records.cores import usable_cores
+from tfrecord_lite.parallel.cores import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

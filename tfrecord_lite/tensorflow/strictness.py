@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfrecord_lite.dataset.access.record_file import RecordFile
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.decode import decode_example
 from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.example.words import BYTE, as_words, varints_in
+from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.records.framing import HEADER_SIZE, SLACK_BYTES
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import RecordReader
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array, Uint8Array
-    from tfrecord_lite.dataset.access.index import RecordIndex
+    from tfrecord_lite.files.index import RecordIndex
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["require_examples", "require_examples_in"]

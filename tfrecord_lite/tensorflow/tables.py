@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfrecord_lite.dataset.epochs.loader import Dataset
+from tfrecord_lite.dataset.loader import Dataset
 
 if TYPE_CHECKING:
-    from tfrecord_lite.dataset.epochs.batcher import Batches
+    from tfrecord_lite.dataset.batcher import Batches
     from tfrecord_lite.dataset.table import Table
 
 __all__ = ["TableDataset"]

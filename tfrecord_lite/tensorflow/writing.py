@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import tensorflow as tf
 
-from tfrecord_lite.dataset.shards.shard_writer import ShardWriter
+from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.batch import encode_rows
 from tfrecord_lite.example.column_values import row_count

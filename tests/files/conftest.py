@@ -1,0 +1,3 @@
+from dataset.conftest import sets
+
+__all__ = ["sets"]

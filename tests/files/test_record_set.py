@@ -1,0 +1,343 @@
+"""RecordSet: many files under one numbering, read by number, from the front, and by splits."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import threading
+
+import numpy as np
+import pytest
+from dataset.sets import COUNTS, INDEXED, RECORDS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tfrecord_lite as tfr
+from tfrecord_lite import RecordFile, RecordIndex, RecordSet, ShardWriter, write_records
+from tfrecord_lite.errors import CorruptRecordError, TFRecordError
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture(params=INDEXED)
+def records(request, sets):
+    with RecordSet(sets[request.param]) as found:
+        yield found
+
+
+def test_by_number(records):
+    assert len(records) == len(RECORDS) == sum(COUNTS)
+    assert [records[number] for number in range(100)] == RECORDS
+    assert [records[-1], records[-100], records[np.int64(43)]] == [
+        RECORDS[-1],
+        RECORDS[0],
+        RECORDS[43],
+    ]
+    for which in (slice(None), slice(10, 70, 7), slice(None, None, -1), slice(5, 5)):
+        assert records[which] == RECORDS[which]
+    for numbers in ([], [99, 0, 43, 43, -1], RANDOM.permutation(100)):
+        assert records[numbers] == [RECORDS[number] for number in numbers]
+        block = records.read_block(numbers)
+        assert list(block) == [RECORDS[number] for number in numbers]
+
+
+@pytest.mark.parametrize("number", [100, -101])
+def test_a_number_of_no_record(records, number):
+    for ask in (records.__getitem__, lambda n: records[[0, n]], lambda n: records.read_block([n])):
+        with pytest.raises(IndexError, match=f"no record {number}, there are 100"):
+            ask(number)
+    with pytest.raises(TypeError, match="integers, not float64"):
+        records[[1.5]]
+
+
+def test_a_block_knows_the_place_of_each(records):
+    numbers = RANDOM.permutation(100)
+    block = records.read_block(numbers)
+    bases = np.cumsum([0, *COUNTS])
+    for part in (block, block[30:60]):
+        first = 0 if part is block else 30
+        for row in range(len(part)):
+            number = int(numbers[first + row])
+            file = int(np.searchsorted(bases, number, "right")) - 1
+            assert part.path_of(row) == records.files[file]
+            assert part.number(row) == number - bases[file]
+            with RecordFile(records.files[file]) as alone:
+                assert part.offset(row) == alone.read_block([part.number(row)]).offset(0)
+
+
+def test_errors_name_file_and_record(tmp_path):
+    for name in "ab":
+        write_records(tmp_path / name, [tfr.encode_example({"i": 1})] * 3)
+    write_records(tmp_path / "c", [b"no example"])
+    with RecordSet([tmp_path / name for name in "abc"]) as records:
+        block = records.read_block([1, 6, 0])
+    with pytest.raises(tfr.ExampleError) as caught:
+        tfr.parse_example(block, {"i": tfr.FixedLenFeature([], np.int64)})
+    assert (caught.value.path, caught.value.record) == (str(tmp_path / "c"), 0)
+
+
+def test_from_the_front(sets):
+    for paths in sets.values():
+        records = RecordSet(paths)
+        assert list(records) == RECORDS
+        assert [record for block in records.blocks() for record in block] == RECORDS
+        assert len(records) == 100
+
+
+def test_the_manifest_tells_counts(tmp_path, monkeypatch):
+    """No shard is read when a set is opened, and one alone for one record."""
+    name = tmp_path / "train"
+    with ShardWriter(name, records_per_shard=10) as writer:
+        writer.write_many(RECORDS)
+    opened = []
+    load = RecordIndex.load
+    monkeypatch.setattr(RecordIndex, "load", lambda path: opened.append(path) or load(path))
+    records = RecordSet(name)
+    assert (len(records), opened) == (100, [])
+    assert records.manifest.records == 100
+    assert records[55] == RECORDS[55]
+    assert opened == [records.files[5]]
+    assert records[51] == RECORDS[51]
+    assert len(opened) == 1
+    records.close()
+
+
+def test_another_file_than_the_manifest_says(tmp_path):
+    name = tmp_path / "train"
+    with ShardWriter(name, num_shards=2) as writer:
+        writer.write_many([b"abcd" * 5] * 4)
+    records = RecordSet(name)
+    size = os.path.getsize(records.files[1])
+    write_records(records.files[1], [b"x" * (size - 16)])
+    for ask in (lambda: records[3], lambda: RecordSet(name)[2]):
+        with pytest.raises(TFRecordError, match="1 records, but .*manifest.json says 2"):
+            ask()
+    records.close()
+
+
+def test_damage_raises_by_number_and_is_told_from_the_front(tmp_path):
+    path = tmp_path / "a"
+    write_records(path, RECORDS)
+    with open(path, "r+b") as file:
+        file.seek(20)
+        file.write(b"\xff")
+    found = []
+    with RecordSet(path, on_damage=found.append) as records:
+        assert list(records) == RECORDS[1:]
+        assert [damage.record for damage in found] == [0]
+        assert records[1] == RECORDS[1]
+        with pytest.raises(CorruptRecordError, match="record 0"):
+            records[0]
+    with RecordSet(path, verify=False) as records:
+        assert len(records[0]) == len(RECORDS[0])
+
+
+def test_options_of_the_set(tmp_path):
+    write_records(tmp_path / "a", [b"x" * 100, b"y"])
+    with RecordSet(tmp_path / "a", max_record_bytes=50) as records:
+        for read in (lambda: records[0], lambda: list(records), lambda: list(records.splits()[0])):
+            with pytest.raises(tfr.RecordTooLargeError):
+                read()
+        assert records[1] == b"y"
+        with pytest.raises(ValueError, match="verify: a RecordSet is read with its own options"):
+            tfr.read_records(records, verify=False)
+        assert tfr.read_records(records) is not None
+    with pytest.raises(ValueError, match="on_damage=3"):
+        RecordSet(tmp_path / "a", on_damage=3)
+    with pytest.raises(ValueError, match="LZ4"):
+        RecordSet(tmp_path / "a", compression="LZ4")
+
+
+def test_few_files_stay_open(sets, monkeypatch):
+    monkeypatch.setattr("tfrecord_lite.thresholds.limits.open_files", 2)
+    with RecordSet(sets["plain"]) as records:
+        before = len(os.listdir("/proc/self/fd"))
+        for number in (0, 3, 43, 99, 1, 60):
+            assert records[number] == RECORDS[number]
+            assert len(os.listdir("/proc/self/fd")) <= before + 2
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_pickled(records):
+    numbers = [99, 1, 45]
+    assert records[numbers] == [RECORDS[number] for number in numbers]
+    again = pickle.loads(pickle.dumps(records))
+    assert again[numbers] == records[numbers]
+    again.close()
+    with pytest.raises(TypeError, match="open files cannot be pickled; give it paths"):
+        pickle.dumps(RecordSet(io.BytesIO()))
+
+
+def test_threads_share_one(sets, monkeypatch):
+    monkeypatch.setattr("tfrecord_lite.thresholds.limits.open_files", 1)
+    records = RecordSet(sets["plain"])
+    wrong = []
+
+    def read(seed):
+        for number in np.random.default_rng(seed).integers(0, 100, 300).tolist():
+            if records[number] != RECORDS[number]:
+                wrong.append(number)
+
+    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    records.close()
+
+
+@pytest.mark.parametrize("compression", [None, "GZIP"])
+def test_open_files(tmp_path, compression):
+    write_records(tmp_path / "a", RECORDS, compression=compression)
+    data = (tmp_path / "a").read_bytes()
+    with open(tmp_path / "a", "rb") as file:
+        for given in (io.BytesIO(data), file, [file, io.BytesIO(data)]):
+            file.seek(0)
+            records = RecordSet(given)
+            count = 2 if isinstance(given, list) else 1
+            assert list(records) == list(records) == RECORDS * count
+            assert (len(records), records[43], records[-1]) == (
+                100 * count,
+                RECORDS[43],
+                RECORDS[-1],
+            )
+            assert [record for split in records.splits() for record in split] == RECORDS * count
+            records.close()
+    beyond = io.BytesIO(b"junk" + data)
+    beyond.seek(4)
+    assert RecordSet(beyond)[43] == RECORDS[43]
+    assert RecordFile(io.BytesIO(data))[[99, 0]] == [RECORDS[99], RECORDS[0]]
+
+
+class Pipe(io.RawIOBase):
+    def __init__(self, data):
+        self._file = io.BytesIO(data)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        return self._file.readinto(buffer)
+
+
+def test_what_does_not_seek_has_a_front_alone(tmp_path):
+    write_records(tmp_path / "a", RECORDS)
+    data = (tmp_path / "a").read_bytes()
+    records = RecordSet(Pipe(data))
+    assert list(records) == RECORDS
+    with pytest.raises(io.UnsupportedOperation, match="read once, and it was read before"):
+        list(records)
+    with pytest.raises(TypeError, match="pass the path of a file"):
+        RecordSet(Pipe(data))[0]
+    with pytest.raises(TypeError, match="pass the path of a file"):
+        RecordFile(Pipe(data))
+
+
+# Splits.
+
+
+def read_splits(records, *args, **options):
+    splits = pickle.loads(pickle.dumps(records.splits(*args, **options)))
+    found = [record for split in splits for record in split]
+    assert found == [record for split in splits for block in split.blocks() for record in block]
+    assert sum(split.size_bytes for split in splits) == sum(map(os.path.getsize, records.files))
+    return found, splits
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 50, 1000])
+def test_splits_hold_each_record_once(sets, count):
+    for paths in sets.values():
+        found, splits = read_splits(RecordSet(paths), count)
+        assert found == RECORDS
+        assert 1 <= len(splits) <= count
+
+
+def test_splits_cut_inside_files(tmp_path):
+    for kind, options in {"plain": {}, "gz": {"compression": "GZIP", "block_bytes": 500}}.items():
+        write_records(tmp_path / kind, RECORDS, **options)
+        for indexed in (False, True):
+            if indexed:
+                RecordIndex.build(tmp_path / kind).save()
+            records = RecordSet(tmp_path / kind)
+            found, splits = read_splits(records, 5)
+            assert (found, len(splits)) == (RECORDS, 5)
+            found, splits = read_splits(records, bytes_per_split=1000)
+            assert found == RECORDS
+            assert len(splits) > 5
+    assert len(RecordSet(tmp_path / "plain").splits()) == 1
+    for wrong in ({"count": 0}, {"bytes_per_split": 0}, {"count": 1, "bytes_per_split": 1}):
+        with pytest.raises(ValueError, match="count|bytes_per_split"):
+            records.splits(**wrong)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "GZIP", "block_bytes": 500}])
+def test_places_in_a_split(tmp_path, options):
+    """Offsets are those in the file; so are numbers, where they are known."""
+    write_records(tmp_path / "a", RECORDS, **options)
+    index = RecordIndex.build(tmp_path / "a")
+    index.save()
+    ends = np.cumsum([0, *(len(record) + 16 for record in RECORDS)])
+    number = 0
+    for split in RecordSet(tmp_path / "a").splits(5):
+        for block in split.blocks():
+            assert block.path == str(tmp_path / "a")
+            for row in range(len(block)):
+                assert (block.number(row), block.offset(row)) == (number, ends[number])
+                number += 1
+    assert number == 100
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "GZIP", "block_bytes": 500}])
+def test_damage_is_in_one_split(tmp_path, options):
+    write_records(tmp_path / "a", RECORDS, **options)
+    index = RecordIndex.build(tmp_path / "a")
+    index.save()
+    size = os.path.getsize(tmp_path / "a")
+    expected, found = [], []
+    for at in range(0, size, 61):
+        data = (tmp_path / "a").read_bytes()
+        (tmp_path / "b").write_bytes(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :])
+        expected.clear()
+        found.clear()
+        whole = list(RecordSet(tmp_path / "b", on_damage=expected.append))
+        records = RecordSet(tmp_path / "b", on_damage=found.append)
+        assert [record for split in records.splits(4) for record in split] == whole
+        if not options:
+            assert [(d.begin, d.end, d.kind) for d in found] == [
+                (d.begin, d.end, d.kind) for d in expected
+            ]
+
+
+def test_a_record_that_holds_records(tmp_path):
+    """A cut at a false header is an error, or none: never other records."""
+    inner = tmp_path / "inner"
+    write_records(inner, [b"inside" * 20] * 3000)
+    write_records(tmp_path / "a", [b"first", inner.read_bytes(), b"last"])
+    expected = [b"first", inner.read_bytes(), b"last"]
+    for count in (2, 3, 10):
+        splits = RecordSet(tmp_path / "a").splits(count)
+        if len(splits) > 1:
+            with pytest.raises(CorruptRecordError, match=r"save its index .*tfrecord-lite index"):
+                [record for split in splits for record in split]
+    RecordIndex.build(tmp_path / "a").save()
+    for count in (2, 3, 10):
+        assert read_splits(RecordSet(tmp_path / "a"), count)[0] == expected
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 300), max_size=60),
+    count=st.integers(1, 12),
+    compression=st.sampled_from([None, "GZIP", "ZLIB"]),
+)
+def test_any_lengths(tmp_path_factory, lengths, count, compression):
+    folder = tmp_path_factory.mktemp("any")
+    records = [bytes([index % 251]) * length for index, length in enumerate(lengths)]
+    paths = []
+    for part in range(3):
+        paths.append(folder / str(part))
+        write_records(paths[-1], records[part::3], compression=compression, block_bytes=200)
+    expected = [record for part in range(3) for record in records[part::3]]
+    assert read_splits(RecordSet(paths), count)[0] == expected

@@ -1,1 +1,0 @@
-"""Random access: any record of a file by its number."""

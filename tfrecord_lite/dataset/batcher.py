@@ -1,0 +1,205 @@
+"""Parts of epochs in, batches out; and where the last batch ended."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from tfrecord_lite.dataset.table import Table
+from tfrecord_lite.records.iterating import OneThread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from typing_extensions import Self
+
+    from tfrecord_lite.dataset.part import Part
+    from tfrecord_lite.errors import Damage
+
+__all__ = ["Batches", "Cursor", "Position", "Tables"]
+
+T = TypeVar("T")
+
+
+class Position(NamedTuple):
+    """So many steps of an epoch have been handed out.
+
+    Where it has not ``begun``, it is where the next iterator will begin. A ``fresh`` one is where
+    an iterator began that has handed out nothing yet.
+    """
+
+    epoch: int
+    step: int
+    begun: bool = False
+    fresh: bool = False
+
+
+class Cursor:
+    """Where an iterator stands: a `Position`, replaced as a whole."""
+
+    def __init__(self, position: Position) -> None:
+        self._position = position
+
+    @property
+    def position(self) -> Position:
+        """Up to where batches have been handed out."""
+        return self._position
+
+    def move_to(self, position: Position) -> None:
+        """Go on from another position."""
+        self._position = position
+
+
+class Tables:
+    """Makes a table for each batch, from any position on.
+
+    ``parts`` reads epochs: from a step of an epoch on, to before the first step of another. ``end``
+    tells from an epoch which that is. Damage is told once an epoch, before what lies behind it. No
+    table has rows of two epochs. With ``together`` one may have the rows of several batches, those
+    that one part is enough for.
+    """
+
+    def __init__(
+        self,
+        cursor: Cursor,
+        parts: Callable[[int, int, int], Generator[Part, None, None]],
+        end: Callable[[int], int],
+        size: int,
+        *,
+        drop_remainder: bool,
+        on_damage: Callable[[Damage], Any],
+        together: bool = False,
+    ) -> None:
+        self.cursor = cursor
+        self.finished = False
+        """Whether there will be no more tables."""
+        self._parts = parts
+        self._end = end
+        self._size = size
+        self._drop_remainder = drop_remainder
+        self._on_damage = on_damage
+        self._together = together
+        self._told: set[tuple[int, Damage]] = set()
+
+    def tables(self, position: Position) -> _Tables:
+        """Yield tables from a position on, each with the position after it."""
+        while not self.finished:
+            yield from self._epochs(position.epoch, position.step)
+            # If it was resumed with no batch left, the next epoch begins.
+            resumed = position.step > 0 and self.cursor.position is position and position.fresh
+            position = Position(self._end(position.epoch), 0, begun=resumed)
+            self.finished = not resumed
+            self.cursor.move_to(position)
+
+    def _epochs(self, epoch: int, step: int) -> _Tables:
+        """Yield tables up to the epoch where the iterator ends.
+
+        An epoch that has no batch from its beginning on is the last: there will never be one.
+        """
+        waiting: list[Table] = []
+        rows = 0
+        empty = step == 0
+        size = self._size
+        with closing(self._parts(epoch, step, self._end(epoch))) as parts:
+            for part in parts:
+                if part.epoch != epoch:
+                    if waiting and not self._drop_remainder:
+                        yield Table.joined(waiting), Position(epoch, step, begun=True)
+                        empty = False
+                    if empty:
+                        return
+                    waiting, rows, empty = [], 0, True
+                    self._told = {told for told in self._told if told[0] >= epoch}
+                    epoch = part.epoch
+                for damage in part.damages:
+                    self._tell(epoch, damage)
+                if part.table is not None:
+                    begin = 0
+                    while (there := part.table.rows - begin) >= size - rows:
+                        several = self._together and not rows
+                        end = begin + (there // size * size if several else size - rows)
+                        waiting.append(part.table.part(begin, end))
+                        step = int(part.steps[end - 1]) + 1
+                        yield Table.joined(waiting), Position(epoch, step, begun=True)
+                        waiting, rows, begin, empty = [], 0, end, False
+                    if there:
+                        waiting.append(part.table.part(begin, part.table.rows))
+                        rows += there
+                        step = int(part.steps[-1]) + 1
+                if part.error is not None:
+                    raise part.error
+        if waiting and not self._drop_remainder:
+            yield Table.joined(waiting), Position(epoch, step, begun=True)
+
+    def _tell(self, epoch: int, damage: Damage) -> None:
+        if (epoch, damage) not in self._told:
+            try:
+                self._on_damage(damage)
+            finally:
+                self._told.add((epoch, damage))
+
+
+class Batches(Generic[T]):
+    """An iterator over what ``finish`` makes of tables.
+
+    The cursor alone says how far the iterator is: after an exception, whatever it is and wherever
+    it comes from, all that reads is made anew, and begins there.
+
+    Not for two threads at once, nor for a forked child: both raise ``RuntimeError``.
+    """
+
+    def __init__(self, tables: Tables, finish: Callable[[Table], T]) -> None:
+        self._tables = tables
+        self._cursor = tables.cursor
+        self._finish = finish
+        self._process = os.getpid()
+        self._one_thread = OneThread("this iterator over batches")
+        # What reads, and the position for which it has the next table; of no use at another.
+        # It knows nothing of this iterator: whoever forgets that ends it, here and now.
+        self._reading: tuple[_Tables, Position] | None = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                f"this iterator over batches is that of process {self._process}, from which this "
+                "one was forked; make one here, with iter()"
+            )
+        self._one_thread.enter()
+        try:
+            reading, before = self._reading, self._cursor.position
+            # Until the next table is at hand nothing is certain.
+            self._reading = None
+            if reading is None or reading[1] is not before:
+                reading = self._tables.tables(before), before
+            result, position = self._take(reading[0])
+            self._reading = reading[0], position
+        except BaseException:
+            self._one_thread.leave()
+            raise
+        # What comes before this is done again after an exception.
+        self._cursor.move_to(position)
+        return self._one_thread.leave() or result
+
+    def _take(self, tables: _Tables) -> tuple[T, Position]:
+        """Return the next batch, and the position after it."""
+        try:
+            table, position = next(tables)
+            return self._finish(table), position
+        except BaseException:
+            tables.close()
+            raise
+
+    def close(self) -> None:
+        """End what reads; there are no more batches."""
+        self._tables.finished = True
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading[0].close()
+
+
+if TYPE_CHECKING:
+    _Tables = Generator[tuple[Table, Position], None, None]

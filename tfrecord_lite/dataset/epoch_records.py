@@ -1,0 +1,295 @@
+"""The records of a set as epochs read them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from contextlib import closing, suppress
+from functools import cached_property
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tfrecord_lite.dataset.chunk import Chunk
+from tfrecord_lite.dataset.memory import FIRST_BLOCK_BYTES, block_bytes
+from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
+from tfrecord_lite.files.fingerprint import StaleIndexError
+from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
+from tfrecord_lite.records.positions import PositionedFile
+from tfrecord_lite.records.storage import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from tfrecord_lite._types import Int64Array, NameOrFile
+    from tfrecord_lite.errors import Damage
+    from tfrecord_lite.files.record_set import RecordSet
+    from tfrecord_lite.records.reader import RecordReader
+
+__all__ = ["EpochRecords"]
+
+
+class EpochRecords:
+    """The records of a `RecordSet` as epochs read them: again and again, from any of them on.
+
+    All its files are regular ones. Where damage is to be left out, what is left out has a number
+    all the same, but for what stands at the end of a file that has no index.
+
+    A file that is missing or not the one in the manifest raises here and now.
+    """
+
+    def __init__(self, records: RecordSet) -> None:
+        # Whoever reads tells of damage; a callable need not be for other processes.
+        self.set = records.replace(on_damage=ignore_damage) if records.tolerant else records
+        self.files = [_regular(file) for file in records.files]
+        self._states = [_state_of(file) for file in self.files]
+        self.sizes = [state.size for state in self._states]
+        self.tolerant = records.tolerant
+        self.indexed = False
+        """Whether all files can be read by number."""
+        self.compressed = False
+        """Whether a file is of which the first block was read."""
+        self.manifest = records.manifest
+        self.counts = [*self.set.counts]
+        """How many records each file has: by its manifest or index, else None until `total`."""
+
+    def look_again(self, accept: Callable[[int], bool] | None = None) -> None:
+        """See that the files are those that they were: what each epoch begins with.
+
+        One of another size, time of modification or inode is an error, unless ``accept`` finds it
+        as it was: a call with the file's number. By itself that is whether its index still fits,
+        or, where there is none, whether it still has as many bytes and records.
+        """
+        for number, (file, known) in enumerate(zip(self.files, self._states, strict=True)):
+            state = _state_of(file)
+            if state == known:
+                continue
+            if not (accept or self._is_as_it_was)(number):
+                before, now = (
+                    f"{size} bytes, modified at {time} ns, inode {inode[1]}"
+                    for size, time, inode in (known, state)
+                )
+                raise TFRecordError(
+                    f"it was replaced or written to since the dataset was made: it had {before}; "
+                    f"it has {now}; make the dataset again",
+                    path=file,
+                )
+            self._states[number] = state
+
+    def _is_as_it_was(self, number: int) -> bool:
+        file, count = self.files[number], self.counts[number]
+        if self.indexed:
+            with PositionedFile(file) as opened, suppress(StaleIndexError):
+                self.set.index(number).check(opened)
+                return True
+            return False
+        if _state_of(file).size != self.sizes[number]:
+            return False
+        return count == self._count(number)
+
+    def build_indexes(self, *, needed: bool) -> None:
+        """Index all files. One that has none, being a stream, is an error where that is ``needed``.
+
+        So is damage, unless it can be left out later. Of a set with a manifest the first file alone
+        is indexed now, and each other where it is first read.
+        """
+        count = len(self.files) if self.manifest is None else min(len(self.files), 1)
+        indexed = True
+        for number in range(count):
+            try:
+                self.counts[number] = len(self.set.index(number))
+            except TFRecordError as error:
+                if not (self.tolerant or isinstance(error, CompressionError)):
+                    raise
+                if needed:
+                    error.reason += "; or shuffle=N, a buffer, which reads from the front"
+                    raise
+                indexed = False
+        self.indexed = indexed
+
+    def total(self) -> int:
+        """Return how many records there are; files that nobody has counted yet are read."""
+        for number, known in enumerate(self.counts):
+            if known is None:
+                self.counts[number] = self._count(number)
+        return sum(count or 0 for count in self.counts)
+
+    def _count(self, number: int) -> int:
+        count = 0
+        for block in self._blocks(number, []):
+            count = block.first_record + len(block)
+        return count
+
+    @property
+    def counted(self) -> bool:
+        """Whether `total` costs nothing."""
+        return None not in self.counts
+
+    @cached_property
+    def bases(self) -> Int64Array:
+        """The number of each file's first record, and of the first that is in none."""
+        self.total()
+        return np.array([*accumulate(map(int, self.counts), initial=0)])  # type: ignore[arg-type]
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Return which file holds a record, and its number there."""
+        file = int(np.searchsorted(self.bases, number, "right")) - 1
+        return file, number - int(self.bases[file])
+
+    @cached_property
+    def mean_bytes(self) -> float:
+        """The mean size of a frame, where there are indexes."""
+        if self.manifest is not None:
+            return self.manifest.raw_bytes / max(self.total(), 1)
+        size = 0
+        for number in range(len(self.files)):
+            index = self.set.index(number)
+            ends = index.bounds if index.members is None else index.members.raw_offsets
+            size += int(ends[-1])
+        return size / max(self.total(), 1)
+
+    def first_block(self, number: int) -> RecordBlock | None:
+        """Return the first records of a file; None where it has none."""
+        with self._reader(number, []) as reader:
+            self.compressed |= reader.compression is not None
+            return next(reader.blocks(), None)
+
+    def block_of(self, number: int) -> RecordBlock:
+        """Return a block of one record, read by itself: slow, and with its place."""
+        if not self.indexed:
+            with closing(self.stream(number, number + 1)) as chunks:
+                chunk = next(chunks)
+            if chunk.error is not None:
+                raise chunk.error
+            return chunk.block
+        return self.set.read_block([number])
+
+    def stream(
+        self, begin: int, end: int | None, first_step: int = 0
+    ) -> Generator[Chunk, None, None]:
+        """Read from the front the records from ``begin`` to before ``end``, or to the last.
+
+        The first of them comes at ``first_step``. An error is in the last chunk.
+        """
+        base = 0
+        stop = sys.maxsize if end is None else end
+        for number, known in enumerate(self.counts):
+            if known == 0:
+                # Perhaps nothing is left of it, and whose record is the last before it is to tell.
+                wanted = begin < base <= stop or begin == base == 0
+            else:
+                wanted = base < stop and (known is None or begin < base + known)
+            if wanted:
+                base += yield from self._stream(number, base, begin, stop, first_step)
+            elif known is not None:
+                base += known
+
+    def _stream(
+        self, number: int, base: int, begin: int, stop: int, first_step: int
+    ) -> Generator[Chunk, None, int]:
+        """Read one file, whose first record has the number ``base``; return how many it has."""
+        known, seen = self.counts[number], 0
+        # What is read to its last record is read to its last byte.
+        through = known is not None and base + known <= stop
+        damages: list[Damage] = []
+
+        def chunk_of(block: RecordBlock, first: int) -> Chunk:
+            numbers = np.arange(first, first + len(block))
+            told = [
+                damage
+                for damage in damages
+                if begin <= base + damage.record and (through or base + damage.record < stop)
+            ]
+            damages.clear()
+            return Chunk(block, numbers, numbers + (first_step - begin), told)
+
+        nothing = RecordBlock.from_records([])
+        try:
+            with closing(self._blocks(number, damages)) as blocks:
+                for block in blocks:
+                    first = base + block.first_record
+                    seen = block.first_record + len(block)
+                    if known is not None and seen > known:
+                        raise self.set.wrong_count(
+                            number, self.counts[number], f"{seen} records or more"
+                        )
+                    low, high = max(begin - first, 0), min(stop - first, len(block))
+                    if low < high:
+                        yield chunk_of(block[low:high], first + low)
+                    if base + seen >= stop and not through:
+                        self._check_end(number, block, high, stop - base)
+                        break
+                else:
+                    if known is not None and seen < known and not self.tolerant:
+                        raise self.set.wrong_count(number, known, f"{seen} records")
+        except (OSError, TFRecordError) as error:
+            yield chunk_of(nothing, base + seen)._replace(error=error)
+            # Nothing is wanted from behind it.
+            return stop + 1
+        if damages:
+            yield chunk_of(nothing, base + seen)
+        return seen if known is None else known
+
+    def _check_end(self, number: int, block: RecordBlock, rows: int, count: int) -> None:
+        """See that reading may end behind these rows, ``count`` records into a file.
+
+        Others begin there by its index. It must be in the gzip member that the index says, which
+        they compare with its header; those before it were compared here.
+        """
+        members = self.set.index(number).members if self.indexed else None
+        if members is None or not rows:
+            return
+        end = block.offset(rows - 1) + int(block.lengths[rows - 1]) + FRAME_OVERHEAD
+        member = int(np.searchsorted(members.first_records, count, "right")) - 1
+        begin, stop = members.raw_offsets[member : member + 2].tolist()
+        if begin <= end < stop and (begin == end) == (members.first_records[member] == count):
+            return
+        error = CompressionError(
+            f"by the headers of its gzip members this record begins in that at compressed byte "
+            f"{members.offsets[member]}, but it does not: one of them states a wrong number of "
+            "records; verify says which; write the file again",
+            path=self.files[number],
+            record=count,
+            offset=end,
+        )
+        error.kind = "count"
+        raise error
+
+    def _reader(self, number: int, damages: list[Damage]) -> RecordReader:
+        return self.set.reader(number, on_damage=damages.append if self.tolerant else "raise")
+
+    def _blocks(self, number: int, damages: list[Damage]) -> Generator[RecordBlock, None, None]:
+        with self._reader(number, damages) as reader:
+            reader.block_bytes = FIRST_BLOCK_BYTES
+            for block in reader.blocks():
+                reader.block_bytes = block_bytes(int(block.lengths.mean()), 1)
+                yield block
+
+
+class _State(NamedTuple):
+    """By what a file is told from another of its name, and from itself after a change."""
+
+    size: int
+    mtime_ns: int
+    inode: tuple[int, int]
+
+
+def _regular(file: NameOrFile) -> str:
+    if not isinstance(file, str):
+        raise TypeError(
+            f"{name_of(file)}: an open file is read once, and a Dataset reads its files once an "
+            "epoch: pass the path of a file, or use read_batches"
+        )
+    return file
+
+
+def _state_of(file: str) -> _State:
+    status = os.stat(file)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(
+            f"{file}: not a regular file; a Dataset reads its files once an epoch, and pipes have "
+            "their content once: use read_batches"
+        )
+    return _State(status.st_size, status.st_mtime_ns, (status.st_dev, status.st_ino))

@@ -1,1 +1,0 @@
-"""Epochs of many files: shuffled, shared out, and decoded by the batch."""

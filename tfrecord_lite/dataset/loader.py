@@ -1,0 +1,289 @@
+"""Dataset: the records of many files in batches, epoch by epoch, in an order to be resumed."""
+
+from __future__ import annotations
+
+import operator
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tfrecord_lite.dataset.batcher import Batches, Cursor, Position, Tables
+from tfrecord_lite.dataset.chunk import Chunk
+from tfrecord_lite.dataset.epoch_records import EpochRecords
+from tfrecord_lite.dataset.fitting import check_features
+from tfrecord_lite.dataset.numbers import at_least
+from tfrecord_lite.dataset.order import batch_count
+from tfrecord_lite.dataset.part import PartReader, Task
+from tfrecord_lite.dataset.plan import Plan
+from tfrecord_lite.dataset.schema import LateFeatures, Schema
+from tfrecord_lite.dataset.table import Table
+from tfrecord_lite.errors import ignore_damage
+from tfrecord_lite.example.normalize import check_given
+from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
+from tfrecord_lite.parallel.workers import Workers
+from tfrecord_lite.records.checksum import crc32c
+from tfrecord_lite.records.closing import Closing
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths
+    from tfrecord_lite.dataset.order import Even
+    from tfrecord_lite.dataset.part import Part
+    from tfrecord_lite.example.columns import Column
+
+__all__ = ["Dataset"]
+
+T = TypeVar("T")
+
+_STATE_VERSION = 1
+
+
+class Dataset(Closing):
+    """Examples of many files in batches of columns, epoch by epoch: what a training loop wants.
+
+    Each ``iter()`` is the next epoch. It yields what `parse_example` gives for ``batch_size``
+    records at a time, as `read_batches` does; the last batch is smaller, or is left out with
+    ``drop_remainder``. ``len()`` is the number of batches.
+
+    ``paths`` and what they mean are those of `RecordSet`, ``features`` and ``strict`` those of
+    `parse_example`. Without ``features`` they are those of the manifest, or else are inferred from
+    the first 1,000 records; then a feature that only later records have is warned of, once.
+
+    ``shuffle=True`` shuffles all records, read by their numbers: of plain files, or of blocked
+    gzip, which then is inflated almost whole for every 32 MB that are read. A number is the size of
+    a buffer, as in ``tf.data``: all files are read from the front, and inflated once. The order
+    follows from ``seed`` and the number of the epoch, and from nothing else.
+
+    ``shard=(rank, ranks)`` shares the records out among ranks, each a stretch of the order. Each
+    record is one rank's, so the shares may differ by a record and the ranks by a batch. For
+    synchronous training ``even`` makes them equal: "drop" leaves out up to ``ranks - 1`` records
+    at the end of the order, "pad" repeats as many from its beginning.
+
+    ``repeat`` is how many epochs one ``iter()`` goes through, None for no end. No batch has records
+    of two epochs: it is ``tf.data``'s ``batch().repeat()``.
+
+    ``workers`` is how many processes read and decode beside this one; they change nothing in what
+    comes when. They start with the first epoch and end with the dataset, with `close`, or where an
+    epoch is left before its end. Damage, and ``on_damage``, are those of `RecordReader`, and
+    ``len()`` counts what is left out; ``on_damage`` is called in this process.
+
+    What can be known to be wrong is an error here and now, naming the file: one that is missing,
+    is none of records, does not fit its manifest, or has a first record without a feature. So is
+    one that is truncated or has damaged lengths, for which ``check`` reads the frames of files that
+    have neither manifest nor index; it does not look at streams (zlib, and gzip that is not
+    blocked), which cost as much as an epoch.
+
+    An exception, of a signal handler too, costs the batch that is on its way at most: ``next()``
+    on the same iterator goes on. An iterator is for one thread at a time and for the process that
+    made it, a forked child makes its own; anything else is a ``RuntimeError``.
+
+    >>> import os, tempfile, tfrecord_lite as tfr
+    >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
+    >>> _ = tfr.write_examples(path, {"label": range(5)})
+    >>> dataset = Dataset(path, batch_size=2, shuffle=True)
+    >>> for epoch in range(2):
+    ...     print([batch["label"].tolist() for batch in dataset])
+    [[1, 2], [4, 3], [0]]
+    [[0, 2], [4, 3], [1]]
+    """
+
+    def __init__(
+        self,
+        paths: Paths | RecordSet,
+        features: FeaturesLike | None = None,
+        *,
+        batch_size: int,
+        shuffle: bool | int = False,
+        seed: int = 0,
+        shard: tuple[int, int] = (0, 1),
+        even: Even = None,
+        repeat: int | None = 1,
+        workers: int = 0,
+        drop_remainder: bool = False,
+        strict: bool = True,
+        check: bool = True,
+        compression: CompressionOrAuto = "auto",
+        verify: bool = True,
+        on_damage: OnDamage = "raise",
+        max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+    ) -> None:
+        self._batch_size = at_least(1, batch_size=batch_size)
+        self._shuffle = shuffle if isinstance(shuffle, bool) else at_least(1, shuffle=shuffle)
+        self._seed = at_least(0, seed=seed)
+        rank, ranks = map(operator.index, shard)
+        if not 0 <= rank < ranks:
+            raise ValueError(f"shard={shard}: pass (rank, ranks), with rank from 0 to ranks - 1")
+        if even not in (None, "drop", "pad"):
+            raise ValueError(f"even={even!r}; choose None, 'drop' or 'pad'")
+        self._repeat = repeat if repeat is None else at_least(1, repeat=repeat)
+        self._workers = at_least(0, workers=workers)
+        self._drop_remainder = drop_remainder
+        check_given(features)
+        records = RecordSet.of(
+            paths,
+            compression=compression,
+            verify=verify,
+            on_damage=on_damage,
+            max_record_bytes=max_record_bytes,
+        )
+        given = records.options["on_damage"]
+        self._on_damage = given if callable(given) else ignore_damage
+        self._records = EpochRecords(records)
+        by_number = self._shuffle is True
+        if by_number or workers or (check and self._records.manifest is None):
+            self._records.build_indexes(needed=by_number)
+        self._schema = Schema.find(features, records, strict=strict)
+        check_features(self._records, self._schema)
+        self._late = LateFeatures()
+        self.features = dict(self._schema.features)
+        """The features, as given or as found."""
+        self._plan = Plan(
+            self._records,
+            batch_size=self._batch_size,
+            shuffle=self._shuffle,
+            seed=self._seed,
+            shard=(rank, ranks),
+            even=even,
+            parallel=self._workers > 0,
+        )
+        self._settings = {
+            "files": _fingerprint(self._records),
+            "batch_size": self._batch_size,
+            "shuffle": self._shuffle,
+            "seed": self._seed,
+            "ranks": ranks,
+            "even": even,
+        }
+        self._cursor = Cursor(Position(0, 0))
+        self._idle: Workers[Task, Part] | None = None
+
+    def __len__(self) -> int:
+        if self._repeat is None:
+            raise TypeError("with repeat=None there is no end, and so no len()")
+        batches = batch_count(
+            self._plan.steps, self._batch_size, drop_remainder=self._drop_remainder
+        )
+        return batches * self._repeat
+
+    # Iterating.
+
+    def __iter__(self) -> Batches[dict[str, Column]]:
+        return self._iterate(Table.batch)
+
+    def _iterate(self, finish: Callable[[Table], T], *, together: bool = False) -> Batches[T]:
+        """Begin with the next epoch, or go on where a state was loaded."""
+        before = self._cursor.position
+        epoch, step = (self._end(before.epoch), 0) if before.begun else before[:2]
+        self._cursor = Cursor(Position(epoch, step, begun=True, fresh=True))
+        tables = Tables(
+            self._cursor,
+            self._parts,
+            self._end,
+            self._batch_size,
+            drop_remainder=self._drop_remainder,
+            on_damage=self._on_damage,
+            together=together,
+        )
+        return Batches(tables, finish)
+
+    def _end(self, epoch: int) -> int:
+        """Return the first epoch behind those that one iterator goes through."""
+        repeat = self._repeat or 1
+        return (epoch // repeat + 1) * repeat
+
+    def _parts(self, epoch: int, step: int, end: int) -> Generator[Part, None, None]:
+        reader = PartReader(self._records, self._schema)
+        tasks = self._tasks(epoch, step, end)
+        if not self._workers:
+            # Only inflating leaves the interpreter free for long enough.
+            read = read_ahead(map(reader.read, tasks), lambda _: self._records.compressed)
+            with closing(reader), closing_idle(tasks), closing(read):
+                yield from self._warned(map(reader.decode, read))
+            return
+        workers, self._idle = self._idle, None
+        if workers is None or workers.closed:
+            workers = Workers(reader, self._workers)
+        ahead = read_ahead(tasks, lambda task: isinstance(task.records, Chunk))
+        with closing_idle(tasks), closing(ahead), closing(workers.map(ahead)) as parts:
+            yield from self._warned(parts)
+        if self._idle is None:
+            self._idle = workers
+        else:
+            workers.close()
+
+    def _warned(self, parts: Iterable[Part]) -> Iterator[Part]:
+        for part in parts:
+            self._late.warn(part.late)
+            yield part
+
+    def _tasks(self, epoch: int, step: int, end: int) -> Generator[Task, None, None]:
+        while self._repeat is None or epoch < end:
+            empty = step == 0
+            with closing(self._plan.chunks(epoch, step)) as chunks:
+                for chunk in chunks:
+                    empty = False
+                    yield Task(epoch, chunk)
+            if empty:
+                return
+            epoch, step = epoch + 1, 0
+
+    def __repr__(self) -> str:
+        return (
+            f"<Dataset of {len(self._records.files)} files: batches of {self._batch_size} records>"
+        )
+
+    # Resuming.
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the newest iterator stands, as a small dict that JSON can hold.
+
+        It tells of the batches handed out, not of those read ahead. The state of one rank is also
+        that of every other which has been handed out as many batches.
+        """
+        return {
+            "version": _STATE_VERSION,
+            "epoch": self._cursor.position.epoch,
+            "position": self._cursor.position.step,
+            **self._settings,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Have the next ``iter()`` go on where ``state_dict()`` was called.
+
+        At the very next record; or with the next epoch, where no batch was left. Raises
+        ``ValueError`` for a state of other files, or of other settings that matter to which record
+        comes when; ``workers``, ``repeat`` and ``features`` do not.
+        """
+        version = state.get("version")
+        if version != _STATE_VERSION:
+            raise ValueError(f"a state of version {version!r}; known is {_STATE_VERSION}")
+        for name, ours in self._settings.items():
+            theirs = state.get(name)
+            # True is no buffer of 1.
+            if theirs != ours or type(theirs) is not type(ours):
+                raise ValueError(f"the state is of a Dataset with {name}={theirs!r}, not {ours!r}")
+        epoch, step = state.get("epoch"), state.get("position")
+        if not (isinstance(epoch, int) and isinstance(step, int) and min(epoch, step) >= 0):
+            raise ValueError(f"the state has epoch={epoch!r} and position={step!r}")
+        self._cursor = Cursor(Position(epoch, step))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Worker processes are this one's.
+        return {**self.__dict__, "_idle": None}
+
+    # Ending.
+
+    def close(self) -> None:
+        """End the worker processes that wait for another epoch. A new epoch starts new ones."""
+        if self._idle is not None:
+            self._idle.close()
+
+
+def _fingerprint(records: EpochRecords) -> str:
+    """Return what tells the files from others, wherever they lie: names and sizes, in order."""
+    files = zip(map(os.path.basename, records.files), records.sizes, strict=True)
+    text = "".join(f"{name}\0{size}\0" for name, size in files)
+    return f"{len(records.files)} files, {crc32c(os.fsencode(text)):08x}"

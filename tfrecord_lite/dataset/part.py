@@ -1,0 +1,94 @@
+"""A piece of an epoch, decoded: what is done for it, here or in a worker process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tfrecord_lite.dataset.chunk import Chunk, Run
+from tfrecord_lite.dataset.memory import keep_freed_memory
+from tfrecord_lite.dataset.picker import Picker
+from tfrecord_lite.dataset.table import BlockDecoder, Table
+from tfrecord_lite.example.spans import error_at
+
+if TYPE_CHECKING:
+    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.dataset.epoch_records import EpochRecords
+    from tfrecord_lite.dataset.schema import Schema
+    from tfrecord_lite.errors import Damage
+
+__all__ = ["Part", "PartReader", "Task"]
+
+
+class Task(NamedTuple):
+    """A piece of an epoch to be done: to be read and decoded, or to be decoded."""
+
+    epoch: int
+    records: Run | Chunk
+
+
+class Part(NamedTuple):
+    """A piece of an epoch as a table; row i comes at step ``steps[i]``, int64 ``[rows]``.
+
+    ``damages`` were left out before and between. An ``error`` is what stands behind the rows.
+    ``late`` has the features that come late, by name, with file and number of the first record.
+    """
+
+    epoch: int
+    table: Table | None
+    steps: Int64Array
+    damages: list[Damage]
+    error: Exception | None
+    late: dict[str, tuple[str | None, int]]
+
+
+class PartReader:
+    """Makes parts of tasks. A pickled one opens the files anew.
+
+    `read` and `decode` may run in two threads.
+    """
+
+    def __init__(self, records: EpochRecords, schema: Schema) -> None:
+        self._records = records
+        self._schema = schema
+        self._picker = Picker(records)
+        self._decoder = BlockDecoder(schema)
+        keep_freed_memory()
+
+    def __call__(self, task: Task) -> Part:
+        """Read and decode."""
+        return self.decode(self.read(task))
+
+    def read(self, task: Task) -> Task:
+        """Read the records, where that is not done."""
+        if isinstance(task.records, Run):
+            return task._replace(records=self._picker.pick(task.records))
+        return task
+
+    def decode(self, task: Task) -> Part:
+        """Decode records that were read, up to the first that does not fit the features."""
+        epoch, chunk = task
+        assert isinstance(chunk, Chunk)
+        table, unfit, rows = self._decoder.decode(chunk.block)
+        late = {name: self._place(chunk, row) for name, row in rows.items()}
+        if unfit is None:
+            return Part(epoch, table, chunk.steps, chunk.damages, chunk.error, late)
+        # The block may be of many files, in any order.
+        row = (unfit.record or 0) - chunk.block.first_record
+        place = self._records.block_of(int(chunk.numbers[row]))
+        error = error_at(place, 0, unfit.reason)
+        return Part(epoch, table, chunk.steps[:row], chunk.damages, error, late)
+
+    def _place(self, chunk: Chunk, row: int) -> tuple[str | None, int]:
+        """Return the file and the number in it of a record of a chunk."""
+        if not self._records.indexed:
+            # It was read from the front.
+            return chunk.block.path, chunk.block.number(row)
+        file, record = self._records.place(int(chunk.numbers[row]))
+        return self._records.files[file], record
+
+    def close(self) -> None:
+        """Close the files that are open."""
+        self._picker.close()
+
+    def __reduce__(self) -> tuple[type[PartReader], tuple[object, ...]]:
+        return PartReader, (self._records, self._schema)

@@ -1,0 +1,278 @@
+"""The manifest of a set of shards: what belongs to it, and that it is complete.
+
+It stands beside its shards as ``NAME.manifest.json`` and is written last, so where it stands the
+set is whole. Its names are taken as names in its own folder, never as paths.
+"""
+
+from __future__ import annotations
+
+import json
+import ntpath
+import os
+import re
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.records.compression import codec_named
+from tfrecord_lite.records.framing import FRAME_OVERHEAD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import NoReturn
+
+    from tfrecord_lite._types import Path
+    from tfrecord_lite.records.compression import Codec
+
+__all__ = ["MANIFEST_SUFFIX", "Manifest", "ManifestEntry", "find_manifest", "is_plain_name"]
+
+MANIFEST_SUFFIX: Final = ".manifest.json"
+
+_FORMAT = "tfrecord_lite shards"
+_VERSION = 1
+# Some hundred bytes a shard: room for as many as any file system holds well.
+_MOST_BYTES = 1 << 26
+_COUNTS_BELOW = 1 << 63
+_CRCS_BELOW = 1 << 32
+_NAMES = re.compile(r'"name"\s*:\s*("(?:[^"\\]|\\.)*")')
+
+
+def is_plain_name(name: str) -> bool:
+    r"""Tell whether this is the name of a file in a folder, on every system, and no path.
+
+    >>> [is_plain_name(name) for name in ("a.tfrecord", "../a", "/a", "..", "C:a", "a\\b", "a\0")]
+    [True, False, False, False, False, False, False]
+    """
+    return (
+        name not in ("", ".", "..")
+        and "\0" not in name
+        and os.path.basename(name) == name
+        and ntpath.basename(name) == name
+    )
+
+
+@dataclass(frozen=True)
+class ManifestEntry:
+    """One shard: its name in the manifest's folder, and what must be in it.
+
+    ``raw_bytes`` are its frames before compression, ``size`` and ``crc32c`` (not masked) those of
+    the file as it lies.
+    """
+
+    name: str
+    records: int
+    raw_bytes: int
+    size: int
+    crc32c: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a set of shards consists of, in the order of the shards.
+
+    ``path`` is the manifest's own; ``compression`` is None, "GZIP" or "ZLIB"; ``features`` is what
+    `features_to_json` gave, or None where the writer was not told.
+
+    >>> import tempfile
+    >>> from tfrecord_lite.dataset.shard_writer import ShardWriter
+    >>> name = tempfile.mkdtemp() + "/train"
+    >>> with ShardWriter(name, num_shards=2) as writer:
+    ...     writer.write_many([b"one", b"two", b"three"])
+    >>> manifest = Manifest.load(name + ".manifest.json")
+    >>> manifest.records, [entry.records for entry in manifest.entries]
+    (3, [2, 1])
+    """
+
+    path: str
+    entries: tuple[ManifestEntry, ...]
+    compression: Codec = None
+    features: str | None = None
+    version: int = _VERSION
+
+    def __repr__(self) -> str:
+        return f"<Manifest of {self.path}: {len(self.entries)} shards, {self.records} records>"
+
+    @property
+    def records(self) -> int:
+        """How many records the whole set holds."""
+        return sum(entry.records for entry in self.entries)
+
+    @property
+    def raw_bytes(self) -> int:
+        """How many bytes the frames of all records have, before compression."""
+        return sum(entry.raw_bytes for entry in self.entries)
+
+    @property
+    def files(self) -> list[str]:
+        """The paths of the shards, in order."""
+        folder = os.path.dirname(self.path)
+        return [os.path.join(folder, entry.name) for entry in self.entries]
+
+    def check(self) -> None:
+        """Compare with the files, by their sizes alone.
+
+        Raises ``FileNotFoundError`` for missing shards and `TFRecordError` for one of another size,
+        naming them.
+        """
+        missing = []
+        for file, entry in zip(self.files, self.entries, strict=True):
+            try:
+                size = os.stat(file).st_size
+            except FileNotFoundError:
+                missing.append(file)
+                continue
+            if size != entry.size:
+                raise TFRecordError(
+                    f"{size} bytes, but {self.path} says {entry.size}: this shard was cut, "
+                    "replaced or written to; restore it, or write the set anew",
+                    path=file,
+                )
+        if missing:
+            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+            raise FileNotFoundError(
+                f"{self.path}: {len(missing)} of {len(self.entries)} shards are missing: "
+                f"{', '.join(missing[:3])}{more}"
+            )
+
+    def to_json(self) -> str:
+        """Write the manifest as JSON, a line for each shard."""
+        head = {
+            "format": _FORMAT,
+            "version": self.version,
+            "compression": self.compression,
+            "records": self.records,
+            "raw_bytes": self.raw_bytes,
+        }
+        lines = [f'"{key}": {json.dumps(value)}' for key, value in head.items()]
+        lines.append(f'"features": {"null" if self.features is None else self.features}')
+        shards = ",\n".join(f"  {json.dumps(vars(entry))}" for entry in self.entries)
+        lines.append(f'"shards": [\n{shards}\n]')
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    @classmethod
+    def load(cls, path: Path) -> Manifest:
+        """Read a manifest; whether its files fit is for `check`.
+
+        Raises ``OSError``, and `TFRecordError` for what is none, whatever it is: any bytes may
+        stand in the file.
+        """
+        path = os.fsdecode(path)
+        refuse = partial(_refuse, path)
+        data = _read(path)
+        if len(data) > _MOST_BYTES:
+            refuse(f"larger than {_MOST_BYTES} bytes")
+        try:
+            content = json.loads(data)
+            features = json.dumps(content["features"])
+            found = {key: content[key] for key in ("format", "version", "compression", "shards")}
+            totals = content["records"], content["raw_bytes"]
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            refuse(f"{type(error).__name__}: {error}"[:200])
+        if found["format"] != _FORMAT:
+            refuse("its format is another")
+        version = found["version"]
+        if type(version) is not int or version < 1:
+            refuse("no version")
+        if version > _VERSION:
+            raise TFRecordError(
+                f"a manifest of version {version}, newer than this package knows ({_VERSION}); "
+                "install a newer one",
+                path=path,
+            )
+        compression = found["compression"]
+        if compression not in (None, "GZIP", "ZLIB"):
+            refuse("an unknown compression")
+        if not features.startswith("{") and features != "null":
+            refuse("features that are none")
+        if not isinstance(found["shards"], list):
+            refuse("no list of shards")
+        if not found["shards"]:
+            refuse("no shards; a set of no records has one shard, which is empty")
+        entries = tuple(_entry(shard, compression, refuse) for shard in found["shards"])
+        if len({entry.name for entry in entries}) < len(entries):
+            refuse("a shard named twice")
+        manifest = cls(
+            path,
+            entries,
+            codec_named(compression),
+            None if features == "null" else features,
+            version,
+        )
+        if totals != (manifest.records, manifest.raw_bytes):
+            refuse("totals that are not the sum of its shards'")
+        return manifest
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(_MOST_BYTES + 1)
+
+
+def _refuse(path: str, found: str) -> NoReturn:
+    raise TFRecordError(
+        f"not the manifest of a set of shards ({found}); write the set anew, or delete the "
+        "manifest and name the shards themselves",
+        path=path,
+    )
+
+
+def _entry(shard: Any, compression: str | None, refuse: Callable[[str], NoReturn]) -> ManifestEntry:
+    try:
+        name, *counts = (shard[field.name] for field in fields(ManifestEntry))
+    except (KeyError, TypeError) as error:
+        refuse(f"a shard without {error}"[:200])
+    if not isinstance(name, str) or not _is_encodable(name):
+        refuse("a shard whose name is none")
+    if not is_plain_name(name):
+        refuse(f"a shard outside the manifest's folder, {name[:200]!r}")
+    if not all(type(count) is int and 0 <= count < _COUNTS_BELOW for count in counts):
+        refuse(f"{name[:200]!r}: a count that is none")
+    entry = ManifestEntry(name, *counts)
+    if entry.crc32c >= _CRCS_BELOW:
+        refuse(f"{name[:200]!r}: a checksum that is none")
+    if entry.raw_bytes < entry.records * FRAME_OVERHEAD:
+        refuse(f"{name[:200]!r}: more records than its bytes can hold")
+    if compression is None and entry.size != entry.raw_bytes:
+        refuse(f"{name[:200]!r}: two sizes, and no compression")
+    return entry
+
+
+def _is_encodable(name: str) -> bool:
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def find_manifest(files: Sequence[str]) -> Manifest | None:
+    """Return the manifest that covers exactly these files, in any order; None where none does.
+
+    Its folder is searched. What is returned has been checked against the sizes of the files: raises
+    as `Manifest.check` does, and as `Manifest.load` for a broken manifest that names one of them.
+    """
+    names = {os.path.basename(file) for file in files}
+    folders = {os.path.dirname(file) for file in files}
+    if len(folders) == 1 and len(names) == len(files):
+        for manifest in manifests_naming(files):
+            if names == {entry.name for entry in manifest.entries}:
+                manifest.check()
+                return manifest
+    return None
+
+
+def manifests_naming(files: Iterable[str]) -> Iterator[Manifest]:
+    """Load each manifest that lies beside one of the files and names one of its folder."""
+    folders: dict[str, set[str]] = {}
+    for file in files:
+        folder, name = os.path.split(file)
+        folders.setdefault(folder, set()).add(json.dumps(name))
+    for folder, names in folders.items():
+        for found in sorted(os.listdir(folder or ".")):
+            path = os.path.join(folder, found)
+            if found.endswith(MANIFEST_SUFFIX) and os.path.isfile(path):
+                # What does not mention them is no matter, and need not even be ours.
+                text = _read(path).decode(errors="replace")
+                if _FORMAT in text and not names.isdisjoint(_NAMES.findall(text)):
+                    yield Manifest.load(path)

@@ -1,0 +1,169 @@
+"""What the shards of a set are called, and where its manifest lies."""
+
+from __future__ import annotations
+
+import os
+import re
+import string
+from typing import TYPE_CHECKING
+
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, is_plain_name
+from tfrecord_lite.files.paths import SHARD_NAME, SHARD_SUFFIXES, is_data_file, name_and_count
+from tfrecord_lite.files.staging import Journal
+
+if TYPE_CHECKING:
+    from tfrecord_lite._types import Path
+    from tfrecord_lite.records.compression import Codec
+
+__all__ = ["ShardNames", "manifest_of"]
+
+_FIELD = re.compile(r"(?:0(\d\d?))?d?")
+_DATA_SUFFIX = re.compile(r"\.tfrecords?(\.gz)?$")
+_SEPARATORS = "-_."
+
+
+def _is_pattern(name: str) -> bool:
+    return "{index" in name or "{total" in name
+
+
+def manifest_of(name: Path) -> str:
+    """Return where the manifest of a set lies: ``NAME.manifest.json``.
+
+    The NAME of a pattern is what stands before its first and behind its last field, less the
+    separators before and the data's suffix behind. Where that leaves nothing, it is "shards".
+
+    >>> manifest_of("data/train")
+    'data/train.manifest.json'
+    >>> manifest_of("cifar10_train/shard_{index:03d}.tfrecord")
+    'cifar10_train/shard.manifest.json'
+    """
+    folder, base = os.path.split(os.fsdecode(name))
+    return os.path.join(folder, _stem(base) + MANIFEST_SUFFIX)
+
+
+def _stem(base: str) -> str:
+    if not _is_pattern(base):
+        return base
+    pieces = _pieces(base)
+    before = pieces[0][0].rstrip(_SEPARATORS)
+    behind = _DATA_SUFFIX.sub("", pieces[-1][0])
+    return (before + behind if before else behind.lstrip(_SEPARATORS)) or "shards"
+
+
+def _pieces(template: str) -> list[tuple[str, str | None, int]]:
+    """Take a template apart: text, and the field behind it with its width.
+
+    The last piece has no field.
+    """
+    advice = "use {index} and perhaps {total}, as in 'shard_{index:03d}.tfrecord'"
+    pieces: list[tuple[str, str | None, int]] = []
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(f"{template!r} is no pattern of shard names ({error}); {advice}") from None
+    text = ""
+    for more, field, spec, conversion in parsed:
+        # What was an escaped brace is a piece of its own.
+        text += more
+        if field is None:
+            continue
+        width = _FIELD.fullmatch(spec or "")
+        if field not in ("index", "total") or conversion or width is None:
+            raise ValueError(f"{template!r}: a field of shard names that is none; {advice}")
+        pieces.append((text, field, int(width[1] or 1)))
+        text = ""
+    pieces.append((text, None, 0))
+    if "index" not in {field for _, field, _ in pieces}:
+        raise ValueError(f"{template!r} has no {{index}} in the file's name; {advice}")
+    return pieces
+
+
+class ShardNames:
+    """How the shards of one set are called: by a plain NAME, or by a pattern with ``{index}``.
+
+    >>> names = ShardNames("data/train")
+    >>> names.shard(3, 10, "GZIP"), names.manifest
+    ('train-00003-of-00010.tfrecord.gz', 'data/train.manifest.json')
+    >>> ShardNames("cifar10_train/shard_{index:03d}.tfrecord").shard(3, 10, None)
+    'shard_003.tfrecord'
+    """
+
+    def __init__(self, name: Path) -> None:
+        path = os.fsdecode(name)
+        self.folder, base = os.path.split(path)
+        self.manifest = manifest_of(path)
+        self.stem = _stem(base)
+        if _is_pattern(self.folder):
+            raise ValueError(f"{path!r}: all shards lie in one folder; put the fields behind it")
+        if _is_pattern(base):
+            self._templates = [base]
+        else:
+            if _DATA_SUFFIX.search(base):
+                raise ValueError(
+                    f"{path!r}: the suffix comes behind the numbers of the shards; leave it out, "
+                    "or pass a pattern with {index}"
+                )
+            if base.endswith(MANIFEST_SUFFIX):
+                raise ValueError(f"{path!r}: the manifest has this suffix; leave it out")
+            if name_and_count(path):
+                raise ValueError(f"{path!r}: leave @N out; num_shards=N fixes how many")
+            text = base.replace("{", "{{").replace("}", "}}")
+            self._templates = [
+                SHARD_NAME.replace("{name}", text).replace("{suffix}", suffix)
+                for suffix in SHARD_SUFFIXES
+            ]
+        if not base or not is_plain_name(first := self.shard(0, 1, None)):
+            raise ValueError(f"{path!r} gives no file names")
+        if not is_data_file(first):
+            raise ValueError(
+                f"{path!r}: readers of the folder would pass over {first!r}, as not being data"
+            )
+
+    def shard(self, index: int, total: int, codec: Codec) -> str:
+        """Return the name of a shard, in the folder."""
+        template = self._templates[0]
+        if len(self._templates) > 1:
+            template = self._templates[2 if codec == "GZIP" else 1]
+        return template.format(index=index, total=total)
+
+    def journal(self) -> Journal:
+        """Return the right to publish this set, to be entered."""
+        return Journal(self.folder, self.stem)
+
+    def present(self) -> list[str]:
+        """Return the names of what there is of a set of this name: the manifest, then shards.
+
+        Shards are files of such names, with any numbers, and those that the manifest has.
+        """
+        if not os.path.isdir(self.folder or "."):
+            return []
+        regexes = [_regex(template) for template in self._templates]
+        with os.scandir(self.folder or ".") as entries:
+            files = sorted(entry.name for entry in entries if not entry.is_dir())
+        shards = {file for file in files if any(regex.fullmatch(file) for regex in regexes)}
+        manifest = os.path.basename(self.manifest)
+        if manifest not in files:
+            return sorted(shards)
+        return [manifest, *sorted(shards | _named_by(self.manifest))]
+
+
+def _regex(template: str) -> re.Pattern[str]:
+    pieces = _pieces(template)
+    parts = [
+        re.escape(text) + (rf"\d{{{width},}}" if field else "") for text, field, width in pieces
+    ]
+    return re.compile("".join(parts))
+
+
+def _named_by(path: str) -> set[str]:
+    """Return which shards of a manifest are there as it says; it may be of any making."""
+    try:
+        manifest = Manifest.load(path)
+    except TFRecordError:
+        return set()
+    return {
+        entry.name
+        for file, entry in zip(manifest.files, manifest.entries, strict=True)
+        if os.path.isfile(file) and os.path.getsize(file) == entry.size
+    }

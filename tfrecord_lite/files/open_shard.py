@@ -1,0 +1,115 @@
+"""One shard while it is written: its records, and size and checksum of its file."""
+
+from __future__ import annotations
+
+import io
+import os
+from contextlib import suppress
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from tfrecord_lite.files.manifest import ManifestEntry
+from tfrecord_lite.records.checksum import crc32c
+from tfrecord_lite.records.compression import codec_named
+from tfrecord_lite.records.deflate import make_encoder
+from tfrecord_lite.records.writer import RecordWriter
+from tfrecord_lite.thresholds import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.records.frame_writer import Frame
+
+__all__ = ["OpenShard"]
+
+
+class ShardFile(RecordWriter):
+    """A writer of one shard, that takes frames; its set says whether it was closed."""
+
+    _is_reported = False
+
+    def take(self, frames: list[Frame], sizes: Int64Array) -> None:
+        """Write records whose frames are made, to the same bytes as one by one."""
+        flat = chain.from_iterable
+        self._exclusively(
+            self._gather, sizes, lambda first, last, *_: b"".join(flat(frames[first:last]))
+        )
+
+
+class OpenShard:
+    """A shard being written: ``writer`` takes its records, `close` tells what it came to.
+
+    ``options`` are the compression, level, block_bytes and fsync of `RecordWriter`; ``at_once`` is
+    how many shards are open together; ``told`` is called for all that goes to the disk.
+    """
+
+    def __init__(
+        self, path: str, options: dict[str, Any], *, at_once: int, told: Callable[[], None]
+    ) -> None:
+        encoder = make_encoder(
+            codec_named(options["compression"]), options["level"], options["block_bytes"]
+        )
+        encoder.chunk_bytes = min(encoder.chunk_bytes, max(limits.gathered_bytes // at_once, 1))
+        self._file = _CountedFile(path, keep_open=at_once <= limits.open_shards, told=told)
+        self.writer = ShardFile(self._file, _encoder=encoder, **options)  # type: ignore[arg-type]
+
+    def close(self) -> ManifestEntry:
+        """Complete the shard and return its entry, under the name that its file has now."""
+        self.writer.close()
+        self._file.close()
+        return ManifestEntry(
+            os.path.basename(self._file.name),
+            self.writer.records,
+            self.writer.raw_bytes,
+            self._file.size,
+            self._file.crc32c,
+        )
+
+    def abandon(self) -> None:
+        """Let go of the file, whatever is in it."""
+        # Also what a failed write raises once more, which may be a KeyboardInterrupt.
+        with suppress(BaseException):
+            self.writer.close()
+        with suppress(OSError):
+            self._file.close()
+
+
+class _CountedFile:
+    """A binary file as `RecordWriter` wants one, that knows its size and its checksum."""
+
+    def __init__(self, path: str, *, keep_open: bool, told: Callable[[], None]) -> None:
+        self.name = path
+        self.size = 0
+        self.crc32c = 0
+        self._keep_open = keep_open
+        self._told = told
+        self._file: io.FileIO | None = None
+        # A shard of nothing is a file all the same.
+        self._opened()
+        self._rest()
+
+    def _opened(self) -> io.FileIO:
+        if self._file is None:
+            self._file = io.FileIO(self.name, "ab")
+        return self._file
+
+    def _rest(self) -> None:
+        if not self._keep_open:
+            self.close()
+
+    def write(self, data: memoryview) -> int | None:
+        count = self._opened().write(data)
+        self._rest()
+        self.crc32c = crc32c(data[:count], self.crc32c)
+        self.size += count
+        self._told()
+        return count
+
+    def fileno(self) -> int:
+        return self._opened().fileno()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -1,0 +1,206 @@
+"""Which files are there: by a path, a directory, a glob, or ``NAME@N``."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import os
+import re
+from bisect import bisect_left
+from itertools import chain, islice, takewhile
+from typing import TYPE_CHECKING, NamedTuple
+
+from tfrecord_lite.records.storage import is_partial
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "SHARD_NAME",
+    "SHARD_SUFFIXES",
+    "Folders",
+    "NameAtCount",
+    "expand_path",
+    "is_data_file",
+    "name_and_count",
+]
+
+_NAME_AT_COUNT = re.compile(r"(.*[^/])@(\d{1,5})(\.[^/@]+)?", re.DOTALL)
+_EVERY = "**"
+# What stands beside the shards of a dataset and is none: manifests and other descriptions, indexes.
+_NO_DATA = (".json", ".txt", ".csv", ".tsv", ".md", ".idx", ".index", ".tfindex")
+SHARD_NAME = "{name}-{index:05d}-of-{total:05d}{suffix}"
+# TensorFlow's own names have no suffix behind the numbers; ours do.
+SHARD_SUFFIXES = ("", ".tfrecord", ".tfrecord.gz")
+_OTHERS_SUFFIXES = (".gz", ".tfrecords", ".tfrec", ".record")
+
+
+def is_data_file(path: str) -> bool:
+    """Tell whether a file found by listing a directory may hold records, from its name."""
+    name = os.path.basename(path)
+    return not (name.startswith((".", "_")) or name.endswith(_NO_DATA) or is_partial(name))
+
+
+class Folders:
+    """What is in folders, each listed once, however many patterns are looked for in it."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, list[str]] = {}
+
+    def files(self, folder: str) -> list[str]:
+        """Return the names of all in a folder that is no directory, in their order."""
+        if folder not in self._files:
+            try:
+                with os.scandir(folder or ".") as entries:
+                    names = sorted(entry.name for entry in entries if not entry.is_dir())
+            except OSError:
+                names = []
+            self._files[folder] = names
+        return self._files[folder]
+
+    def matching(self, pattern: str) -> list[str]:
+        """Return the files that a glob matches, in the order of their names."""
+        folder, name = os.path.split(pattern)
+        if _EVERY in pattern.split(os.sep):
+            return sorted(dict.fromkeys(self._below(pattern)))
+        if glob.has_magic(folder) or not glob.has_magic(name):
+            return sorted(file for file in glob.glob(pattern) if not os.path.isdir(file))
+        names = self.files(folder)
+        begin = re.split(r"[*?[]", name)[0]
+        low = bisect_left(names, begin)
+        alike = takewhile(lambda found: found.startswith(begin), islice(names, low, None))
+        hidden = name.startswith(".")
+        return [
+            os.path.join(folder, found)
+            for found in fnmatch.filter(alike, name)
+            if hidden or not found.startswith(".")
+        ]
+
+    def _below(self, pattern: str) -> Iterator[str]:
+        """Yield the files that a glob with a component ``**`` matches."""
+        parts = pattern.split(os.sep)
+        at = parts.index(_EVERY)
+        top = os.sep.join(parts[:at]) or (os.sep if at else "")
+        rest = os.sep.join(parts[at + 1 :])
+        tops = [top] if not glob.has_magic(top) else sorted(glob.glob(top))
+        for folder in chain.from_iterable(map(_folders_below, tops)):
+            if rest:
+                yield from self.matching(os.path.join(folder, rest))
+            else:
+                names = self.files(folder)
+                yield from (os.path.join(folder, name) for name in names if name[0] != ".")
+
+
+def _folders_below(top: str) -> Iterator[str]:
+    """Yield a folder and those below it, each once; not those whose names say that they are not."""
+    seen = set()
+    folders = [top]
+    while folders:
+        folder = folders.pop()
+        try:
+            status = os.stat(folder or ".")
+            with os.scandir(folder or ".") as entries:
+                inside = sorted(entry.name for entry in entries if entry.is_dir())
+        except OSError:
+            continue
+        # Links may lead back.
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        yield folder
+        below = (os.path.join(folder, name) for name in inside if name[0] not in "._")
+        folders += reversed(list(below))
+
+
+class NameAtCount(NamedTuple):
+    """What ``NAME@N`` or ``NAME@N.SUFFIX`` says; the suffix is None where it is left out."""
+
+    name: str
+    total: int
+    suffix: str | None
+
+
+def name_and_count(path: str) -> NameAtCount | None:
+    """Take ``NAME@N`` or ``NAME@N.SUFFIX`` apart; None for anything else.
+
+    >>> name_and_count("data/train@8.tfrecord.gz")
+    NameAtCount(name='data/train', total=8, suffix='.tfrecord.gz')
+    """
+    named = _NAME_AT_COUNT.fullmatch(path)
+    return NameAtCount(named[1], int(named[2]), named[3]) if named else None
+
+
+def expand_path(path: str, folders: Folders) -> list[str]:
+    """Return the files that one path means, a directory's and a glob's in the order of their names.
+
+    A path that exists is taken as it is, before any other reading. A directory means the data files
+    in it (not hidden, partial, index or description files), ``DIR/**`` also those in the
+    directories below; a glob passes over directories. ``NAME@N`` means the N files
+    ``NAME-00000-of-0000N``, ``NAME@N.SUFFIX`` those with a suffix; without one it is any of none,
+    .tfrecord, .tfrecord.gz, .gz, .tfrecords, .tfrec and .record. All must exist. Raises
+    ``FileNotFoundError`` for what matches nothing, and ``ValueError`` where shards with several
+    suffixes are there.
+    """
+    if os.path.isdir(path):
+        files = [os.path.join(path, name) for name in folders.files(path)]
+        return _data_files(files, f"{path}: no data files in this directory{_what_else_in(path)}")
+    if os.path.lexists(path):
+        return [path]
+    if named := name_and_count(path):
+        return _shards(named, folders)
+    if glob.has_magic(path):
+        return _data_files(folders.matching(path), f"{path}: no file matches this pattern")
+    raise FileNotFoundError(2, os.strerror(2), path)
+
+
+def _what_else_in(path: str) -> str:
+    with os.scandir(path) as entries:
+        inside = sum(entry.is_dir() for entry in entries)
+    if not inside:
+        return ""
+    return (
+        f", but directories ({inside}): {os.path.join(path, _EVERY)} means the data files in these "
+        "too"
+    )
+
+
+def _data_files(files: list[str], otherwise: str) -> list[str]:
+    files = [file for file in files if is_data_file(file)]
+    if not files:
+        raise FileNotFoundError(otherwise)
+    return files
+
+
+def _shards(named: NameAtCount, folders: Folders) -> list[str]:
+    name, count, asked = named
+    suffixes = (*SHARD_SUFFIXES, *_OTHERS_SUFFIXES) if asked is None else (asked,)
+    there = set(folders.files(os.path.dirname(name)))
+    found = []
+    for suffix in suffixes:
+        files = [
+            SHARD_NAME.format(name=name, index=index, total=count, suffix=suffix)
+            for index in range(count)
+        ]
+        missing = [file for file in files if os.path.basename(file) not in there]
+        if len(missing) < count:
+            found.append((suffix, files, missing))
+    if not found:
+        tried = "" if asked is None else asked
+        more = " with any suffix" if asked is None else ""
+        raise FileNotFoundError(
+            f"{name}@{count}{tried}: no shard {name}-00000-of-{count:05d}{tried}{more}"
+        )
+    if len(found) > 1:
+        raise ValueError(
+            f"{name}@{count}: there are shards with several suffixes: "
+            f"{', '.join(repr(suffix) for suffix, *_ in found)}; pass {name}@{count}.SUFFIX, or a "
+            "glob"
+        )
+    ((_, files, missing),) = found
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise FileNotFoundError(
+            f"{name}@{count}: {len(missing)} of {count} shards are missing: "
+            f"{', '.join(missing[:3])}{more}"
+        )
+    return files

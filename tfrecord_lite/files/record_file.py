@@ -1,0 +1,300 @@
+"""RecordFile: the records of a file by their numbers, in any order, each checked."""
+
+from __future__ import annotations
+
+import operator
+from itertools import chain
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from tfrecord_lite.errors import CorruptRecordError
+from tfrecord_lite.files.fingerprint import StaleIndexError
+from tfrecord_lite.files.frames import Frames
+from tfrecord_lite.files.index import RecordIndex
+from tfrecord_lite.files.member_frames import MemberFrames
+from tfrecord_lite.files.picked_block import PickedBlock
+from tfrecord_lite.files.plain_frames import PlainFrames
+from tfrecord_lite.records.checksum import first_bad_length, first_bad_record, masked_crc32c
+from tfrecord_lite.records.closing import Closing
+from tfrecord_lite.records.framing import (
+    FOOTER_SIZE,
+    FRAME_OVERHEAD,
+    HEADER_SIZE,
+    SLACK_BYTES,
+    footer_of,
+    header_of,
+)
+from tfrecord_lite.records.iterating import OneThread, flatten
+from tfrecord_lite.records.positions import PositionedFile
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+from tfrecord_lite.records.storage import is_path
+from tfrecord_lite.thresholds import thresholds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from tfrecord_lite._types import Int64Array, PathOrFile
+    from tfrecord_lite.errors import TFRecordError
+    from tfrecord_lite.files.frames import FramesAt
+
+    Numbers = Sequence[int] | npt.NDArray[np.integer[Any]]
+
+__all__ = ["RecordFile", "as_numbers"]
+
+
+class RecordFile(Closing):
+    """The records of a plain or a blocked gzip file as a sequence of ``bytes``.
+
+    ``file[i]`` is a record, counted from the end where i is negative; ``file[a:b]`` and
+    ``file[[i, j, ...]]`` (a list, or an array of integers) are lists of records, in the order
+    asked. ``index`` is the file's `RecordIndex`; without one the sidecar is taken if it fits, else
+    the index is built. Reading many at once is cheaper than one by one: they are read in the order
+    of the file, near ones together, and each gzip member is inflated once.
+
+    With ``verify`` every record has passed both checksums; without, that of its length. What fails
+    is a `CorruptRecordError` with file, record and offset; a record above ``max_record_bytes`` is a
+    `RecordTooLargeError`, a damaged gzip member a `CompressionError`. A file that is not the one
+    indexed is a `StaleIndexError`, also when it has changed under the open file; one that has
+    become shorter is a `TruncatedRecordError`.
+
+    Threads may share one (but each has iterators of its own), and so may forked processes; pickled
+    it takes its index along and opens the file again. Not for pipes, zlib, or gzip in one stream:
+    these have only a front. An open binary file that seeks is read too, and stays open.
+
+    >>> import os, tempfile, tfrecord_lite as tfr
+    >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
+    >>> _ = tfr.write_records(path, [b"zero", b"one", b"two", b"three"], compression="GZIP")
+    >>> with tfr.RecordFile(path) as file:
+    ...     print(len(file), file[1], file[-1], file[1:3], file[[3, 0, 3]])
+    4 b'one' b'three' [b'one', b'two'] [b'three', b'zero', b'three']
+    """
+
+    def __init__(
+        self,
+        path: PathOrFile,
+        *,
+        index: RecordIndex | None = None,
+        verify: bool = True,
+        max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+    ) -> None:
+        self._given = path
+        self._file = PositionedFile(path)
+        try:
+            self.index = RecordIndex.open(path) if index is None else index
+            # What was opened is what was indexed.
+            self.index.check(self._file)
+        except BaseException:
+            self._file.close()
+            raise
+        self.path = self._file.path
+        self._count = len(self.index)
+        self._verify = verify
+        self._max_record_bytes = max_record_bytes
+        self._frames: FramesAt
+        if self.index.members is None:
+            self._frames = PlainFrames(self._file, self.index.bounds, max_record_bytes)
+        else:
+            self._frames = MemberFrames(self._file, self.index.members, max_record_bytes)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, which: int | np.integer[Any]) -> bytes: ...
+    @overload
+    def __getitem__(self, which: slice | Numbers) -> list[bytes]: ...
+    def __getitem__(self, which: Any) -> bytes | list[bytes]:
+        if isinstance(which, slice):
+            return self._records(np.arange(*which.indices(len(self)), dtype=np.int64))
+        try:
+            number = operator.index(which)
+        except TypeError:
+            return self._records(as_numbers(which, self._count, self.path))
+        return self._record(number)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return flatten(_Rest(self._ascending, len(self), self.path).take_pending)
+
+    def read_block(self, indices: Numbers) -> PickedBlock:
+        """Return records in one buffer, in the order asked, int64 ``[records]`` or a list of ints.
+
+        The block knows their numbers and offsets, for errors about what is in them.
+        """
+        numbers = as_numbers(indices, self._count, self.path)
+        found = None
+        if len(numbers) > 1 and (np.diff(numbers) == 1).all():
+            found = self._frames.stretch(int(numbers[0]), int(numbers[-1]) + 1)
+        if found is None:
+            order = np.argsort(numbers, kind="stable")
+            frames: list[bytes] = []
+            offsets = np.empty(len(numbers), np.int64)
+            for piece, begins in self._frames.pieces(numbers[order]):
+                offsets[order[len(frames) : len(frames) + len(piece)]] = begins
+                frames += piece
+            found = _joined(_in_order(frames, order), offsets)
+        return self._checked(found, numbers)
+
+    def _checked(self, frames: Frames, numbers: Int64Array) -> PickedBlock:
+        """Return a block of frames once their checksums have proved to hold."""
+        buffer, sizes, offsets = frames
+        starts, lengths = np.cumsum(sizes) - sizes + HEADER_SIZE, sizes - FRAME_OVERHEAD
+        check = first_bad_record if self._verify else first_bad_length
+        bad = check(buffer, starts, lengths)
+        if bad < len(starts):
+            begin = int(starts[bad]) - HEADER_SIZE
+            error = _fault(buffer[begin : begin + int(sizes[bad])].tobytes())
+            error.path, error.record, error.offset = self.path, int(numbers[bad]), int(offsets[bad])
+            raise error
+        which = np.zeros(len(numbers), np.int64)
+        return PickedBlock(
+            buffer,
+            starts,
+            lengths,
+            numbers=numbers,
+            offsets=offsets,
+            paths=[self.path],
+            which=which,
+        )
+
+    def _record(self, which: int) -> bytes:
+        number = which + self._count if which < 0 else which
+        if not 0 <= number < self._count:
+            raise _no_record(self.path, which, self._count)
+        header, data, footer = self._frames.frame(number)
+        if header == header_of(len(data)) and (not self._verify or footer == footer_of(data)):
+            return data
+        # The same again, slowly, says what is wrong.
+        return self.read_block([number])[0]
+
+    def _records(self, numbers: Int64Array) -> list[bytes]:
+        """Return records, read in the order of the file, a piece at a time."""
+        order = np.argsort(numbers, kind="stable")
+        return _in_order([*chain.from_iterable(self._ascending(numbers[order]))], order)
+
+    def _ascending(self, numbers: Int64Array) -> Iterator[list[bytes]]:
+        """Iterate over records by the piece."""
+        if self._frames.are_large(numbers):
+            for number in numbers.tolist():
+                yield [self._record(number)]
+            return
+        done = 0
+        for frames, offsets in self._frames.pieces(numbers):
+            self._checked(_joined(frames, offsets), numbers[done : done + len(frames)])
+            yield [frame[HEADER_SIZE:-FOOTER_SIZE] for frame in frames]
+            done += len(frames)
+
+    def close(self) -> None:
+        """Close the file. Closing twice is harmless."""
+        self._file.close()
+
+    def __repr__(self) -> str:
+        return f"<RecordFile of {self.path}: {len(self)} records>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        options = {
+            "index": self.index,
+            "verify": self._verify,
+            "max_record_bytes": self._max_record_bytes,
+        }
+        if not is_path(self._given):
+            raise TypeError("a RecordFile of a file object cannot be pickled; give it a path")
+        return _reopen, (self.path, options)
+
+
+class _Rest:
+    """The records from a number on, which is replaced as a whole: see `RecordReader`."""
+
+    def __init__(
+        self, ascending: Callable[[Int64Array], Iterator[list[bytes]]], count: int, path: str
+    ) -> None:
+        self._ascending = ascending
+        self._count = count
+        # The number of the next record to be read, and those that are yet to be taken.
+        self._position: tuple[int, Iterator[bytes]] = 0, iter(())
+        # What reads on, and from which number; of no use at another.
+        self._reading: tuple[Iterator[list[bytes]], int] | None = None
+        self._one_thread = OneThread(f"this iterator over {path}")
+
+    def take_pending(self) -> Iterator[bytes] | None:
+        """Return an iterator over the next records, as `RecordReader.take_pending`."""
+        number, pending = self._position
+        if operator.length_hint(pending):
+            return pending
+        with self._one_thread:
+            number, pending = self._position
+            while number < self._count and not operator.length_hint(pending):
+                reading, self._reading = self._reading, None
+                if reading is None or reading[1] != number:
+                    end = min(number + thresholds.planned_records, self._count)
+                    reading = self._ascending(np.arange(number, end, dtype=np.int64)), number
+                records = next(reading[0], None)
+                if records is not None:
+                    number, pending = number + len(records), iter(records)
+                    self._reading = reading[0], number
+                    self._position = number, pending
+            return pending if operator.length_hint(pending) else None
+
+
+def as_numbers(given: Numbers, count: int, what: str) -> Int64Array:
+    """Return what a caller asks for as numbers of ``count`` records, none negative.
+
+    ``what`` is what errors are about: TypeError for what are no numbers, IndexError for those of no
+    record.
+    """
+    numbers = np.asarray(given)
+    if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and len(numbers)):
+        raise TypeError(
+            f"{what}: records are asked for by an integer, a slice, or a list or array of "
+            f"integers, not {numbers.dtype}{list(numbers.shape)}"
+        )
+    beyond = (numbers >= count) | (numbers < -count)
+    if beyond.any():
+        raise _no_record(what, int(numbers[np.argmax(beyond)]), count)
+    found = numbers.astype(np.int64)
+    found[found < 0] += count
+    return found
+
+
+def _no_record(what: str, number: int, count: int) -> IndexError:
+    return IndexError(f"{what}: no record {number}, there are {count}")
+
+
+def _reopen(path: str, options: dict[str, Any]) -> RecordFile:
+    return RecordFile(path, **options)
+
+
+def _joined(frames: list[bytes], offsets: Int64Array) -> Frames:
+    """Lay frames out one after another, as in a file."""
+    buffer = np.frombuffer(bytearray().join([*frames, bytes(SLACK_BYTES)]), np.uint8)
+    return Frames(buffer, np.fromiter(map(len, frames), np.int64, len(frames)), offsets)
+
+
+def _in_order(items: list[bytes], order: Int64Array) -> list[bytes]:
+    """Put items, of which ``order`` tells where each belongs, into their places."""
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(len(order))
+    return list(map(items.__getitem__, ranks.tolist()))
+
+
+def _fault(frame: bytes) -> TFRecordError:
+    """Say what is wrong with a frame of which a checksum, or the length indexed, does not hold."""
+    header, what = frame[:HEADER_SIZE], "data"
+    data, footer = frame[HEADER_SIZE:-FOOTER_SIZE], frame[-FOOTER_SIZE:]
+    if header != header_of(len(data)):
+        what, data, footer = "length", header[:8], header[8:]
+    expected, actual = int.from_bytes(footer, "little"), masked_crc32c(data)
+    if actual == expected:
+        stated = int.from_bytes(header[:8], "little")
+        return StaleIndexError(
+            f"the record here has {stated} bytes, in the index it has {len(frame) - FRAME_OVERHEAD}"
+        )
+    error = CorruptRecordError(
+        f"checksum of the {what} is 0x{actual:08x}, expected 0x{expected:08x} as the file states",
+        expected=expected,
+        actual=actual,
+    )
+    error.kind = what
+    return error

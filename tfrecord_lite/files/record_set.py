@@ -1,0 +1,468 @@
+"""RecordSet: the records of one or many files under one numbering, and the one way to read them."""
+
+from __future__ import annotations
+
+import copy
+import io
+import operator
+import os
+from collections import OrderedDict, deque
+from contextlib import suppress
+from functools import cached_property
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
+from tfrecord_lite.files.fingerprint import StaleIndexError
+from tfrecord_lite.files.index import RecordIndex
+from tfrecord_lite.files.manifest import find_manifest
+from tfrecord_lite.files.picked_block import PickedBlock
+from tfrecord_lite.files.record_file import RecordFile, as_numbers
+from tfrecord_lite.files.resolve import resolve
+from tfrecord_lite.files.splits import make_splits
+from tfrecord_lite.records.closing import Closing
+from tfrecord_lite.records.compression import codec_named
+from tfrecord_lite.records.iterating import OneThread, flatten
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader, check_on_damage
+from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.thresholds import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tfrecord_lite._types import CompressionOrAuto, Int64Array, NameOrFile, OnDamage, Paths
+    from tfrecord_lite.files.manifest import Manifest
+    from tfrecord_lite.files.record_file import Numbers
+    from tfrecord_lite.files.splits import Split
+    from tfrecord_lite.records.framing import RecordBlock
+
+__all__ = ["RecordSet", "read_records"]
+
+# Files that stay open are no more than a part of what the system lets a process open.
+_PART_OF_LIMIT = 4
+
+
+class RecordSet(Closing):
+    """The records of files, numbered from 0 in the order of the files.
+
+    ``paths`` is a path of a file or a directory, a glob, ``NAME@N``, the NAME of a set of shards or
+    the path of its manifest, an open binary file, or a list of these, as `expand_shards` says. The
+    options are those of `RecordReader`. Nothing is read of any file before something is asked.
+
+    ``set[i]`` is a record, counted from the end where i is negative; ``set[a:b]`` and
+    ``set[[i, j, ...]]`` are lists of records, in the order asked, for which each file is read once.
+    That is for plain files and blocked gzip, and safe from several threads at once. How many
+    records a file has is known from the ``manifest``, its sidecar, or its index, which is built
+    where there is neither. Damage raises there; iterating, and `blocks`, read the files from
+    their front and do with damage what ``on_damage`` says.
+
+    It can be pickled, but with open files in it. Files that stay open are closed with `close`, or
+    when nobody uses it any more.
+
+    Raises as `expand_shards` does here and now, later what `RecordReader` and `RecordFile` raise.
+
+    >>> import tempfile, tfrecord_lite as tfr
+    >>> name = tempfile.mkdtemp() + "/train"
+    >>> with tfr.ShardWriter(name, records_per_shard=2) as writer:
+    ...     writer.write_many([b"zero", b"one", b"two", b"three"])
+    >>> with tfr.RecordSet(name) as records:
+    ...     print(len(records), records[2], records[1:3], records[[3, 0]])
+    4 b'two' [b'one', b'two'] [b'three', b'zero']
+    >>> list(records) == [record for split in records.splits(2) for record in split]
+    True
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        *,
+        compression: CompressionOrAuto = "auto",
+        verify: bool = True,
+        on_damage: OnDamage = "raise",
+        max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+    ) -> None:
+        if compression != "auto":
+            codec_named(compression)
+        check_on_damage(on_damage)
+        self.options: dict[str, Any] = {
+            "compression": compression,
+            "verify": verify,
+            "on_damage": on_damage,
+            "max_record_bytes": max_record_bytes,
+        }
+        """What all that reads these files is called with."""
+        self.files, self._named = resolve(paths)
+        # Where open files stood; a pipe, which stands nowhere, is read once.
+        self._origins = {
+            id(file): file.tell() if file.seekable() else None
+            for file in self.files
+            if not isinstance(file, str)
+        }
+        self._read_once: set[int] = set()
+        self._indexes: OrderedDict[int, RecordIndex] = OrderedDict()
+        # Those that were not read from a sidecar are costly, so they stay.
+        self._built: dict[int, RecordIndex] = {}
+        self._open: OrderedDict[int, RecordFile] = OrderedDict()
+
+    @classmethod
+    def of(cls, paths: Paths | RecordSet, **options: Any) -> RecordSet:
+        """Return the set of these paths; one that is a set already is taken with its own options.
+
+        ``ValueError`` where options are given beside a set.
+        """
+        if not isinstance(paths, RecordSet):
+            return cls(paths, **options)
+        defaults = {
+            "compression": "auto",
+            "verify": True,
+            "on_damage": "raise",
+            "max_record_bytes": DEFAULT_MAX_RECORD_BYTES,
+        }
+        given = [name for name, value in options.items() if value != defaults[name]]
+        if given:
+            raise ValueError(
+                f"{', '.join(given)}: a RecordSet is read with its own options; give them to it"
+            )
+        return paths
+
+    def replace(self, **options: Any) -> RecordSet:
+        """Return the same set with other options."""
+        other = copy.copy(self)
+        other.options = {**self.options, **options}
+        other._open = OrderedDict()  # noqa: SLF001 - of this class
+        return other
+
+    @property
+    def names(self) -> list[str]:
+        """What messages call the files."""
+        return [name_of(file) for file in self.files]
+
+    @property
+    def tolerant(self) -> bool:
+        """Whether damage is left out, where files are read from their front."""
+        return bool(self.options["on_damage"] != "raise")
+
+    @cached_property
+    def manifest(self) -> Manifest | None:
+        """The manifest of exactly these files, compared with their sizes; None where none is."""
+        if self._named is not None:
+            return self._named
+        files = [file for file in self.files if isinstance(file, str)]
+        if len(files) < len(self.files):
+            return None
+        try:
+            return find_manifest(files)
+        except TFRecordError:
+            # Who wants what is left of a set names its files one by one.
+            if self.tolerant:
+                return None
+            raise
+
+    # From the front.
+
+    def reader(self, number: int, **options: Any) -> RecordReader:
+        """Return a reader of one of the files; ``options`` replace those of the set."""
+        file = self._front(number)
+        key = number if isinstance(file, str) else id(file)
+        if key in self._read_once:
+            raise io.UnsupportedOperation(
+                f"{name_of(file)}: what is not a regular file can be read once, and it was read "
+                "before; begin with a new one"
+            )
+        reader = RecordReader(file, **{**self.options, **options})
+        seeks = os.path.isfile(file) if isinstance(file, str) else self._origins[key] is not None
+        if not seeks:
+            self._read_once.add(key)
+        return reader
+
+    def _front(self, number: int) -> NameOrFile:
+        """Return one of the files; an open one stands where it stood at first, if it seeks."""
+        file = self.files[number]
+        if not isinstance(file, str):
+            origin = self._origins[id(file)]
+            if origin is not None:
+                file.seek(origin)
+        return file
+
+    def __iter__(self) -> Iterator[bytes]:
+        source = _FromFront(self)
+        records = flatten(source.take_pending)
+        records.close = source.close
+        return records
+
+    def blocks(self) -> Iterator[RecordBlock]:
+        """Iterate over all records by `RecordBlock`, file after file."""
+        return iter(_FromFront(self).next_block, None)
+
+    def splits(
+        self, count: int | None = None, *, bytes_per_split: int | None = None
+    ) -> list[Split]:
+        """Return small picklable pieces that together hold each record exactly once, in order.
+
+        There are ``count`` of them, or fewer, or as many as it takes with about ``bytes_per_split``
+        of the files each; with neither one a file. Plain files and blocked gzip are cut inside, at
+        a record that their sidecar tells, or else at the next true header; other compressed
+        files are one piece each.
+        """
+        files = [self._front(number) for number in range(len(self.files))]
+        return make_splits(files, self.options, count, bytes_per_split)
+
+    # By number.
+
+    @cached_property
+    def counts(self) -> list[int | None]:
+        """How many records each file has; None where nobody has counted yet."""
+        if self.manifest is None:
+            return [None] * len(self.files)
+        records = {entry.name: entry.records for entry in self.manifest.entries}
+        return [records[os.path.basename(name)] for name in self.names]
+
+    def index(self, number: int) -> RecordIndex:
+        """Return the index of one of the files: of its sidecar, or built.
+
+        Raises as `RecordIndex.build`, and `TFRecordError` where the manifest says that there are
+        more records, or fewer.
+        """
+        index = self._built.get(number) or self._indexes.get(number)
+        if index is not None:
+            return index
+        index, was_built = self._find_index(number)
+        if self.counts[number] not in (None, len(index)):
+            raise self.wrong_count(number, self.counts[number], f"{len(index)} records")
+        self.counts[number] = len(index)
+        if was_built:
+            self._built[number] = index
+        else:
+            self._indexes[number] = index
+            while sum(map(len, self._indexes.values())) > limits.indexed_records:
+                self._indexes.popitem(last=False)
+        return index
+
+    def _find_index(self, number: int) -> tuple[RecordIndex, bool]:
+        file = self._front(number)
+        if isinstance(file, str):
+            with suppress(StaleIndexError, OSError):
+                return RecordIndex.load(file), False
+        return RecordIndex.build(file, compression=self.options["compression"]), True
+
+    def wrong_count(self, number: int, known: int | None, found: str) -> TFRecordError:
+        """Return the error about a file with other records than are known of it."""
+        says = "its index" if self.manifest is None else self.manifest.path
+        return TFRecordError(
+            f"{found}, but {says} says {known}: this is another file, or it "
+            "was written to since; write the set again",
+            path=self.names[number],
+        )
+
+    def _count(self, number: int) -> int:
+        try:
+            return len(self.index(number))
+        except TFRecordError as error:
+            if not (self.tolerant or isinstance(error, CompressionError)):
+                raise
+        count = 0
+        with self.reader(number, on_damage=ignore_damage if self.tolerant else "raise") as reader:
+            for block in reader.blocks():
+                count = block.first_record + len(block)
+                reader.recycle(block)
+        return count
+
+    @cached_property
+    def bases(self) -> Int64Array:
+        """The number of each file's first record, and of the first that is in none."""
+        for number, known in enumerate(self.counts):
+            if known is None:
+                self.counts[number] = self._count(number)
+        counts = [count or 0 for count in self.counts]
+        return np.array([*accumulate(counts, initial=0)], np.int64)
+
+    def __len__(self) -> int:
+        return int(self.bases[-1])
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Return which file holds a record, and its number there."""
+        file = int(np.searchsorted(self.bases, number, "right")) - 1
+        return file, number - int(self.bases[file])
+
+    @overload
+    def __getitem__(self, which: int | np.integer[Any]) -> bytes: ...
+    @overload
+    def __getitem__(self, which: slice | Numbers) -> list[bytes]: ...
+    def __getitem__(self, which: Any) -> bytes | list[bytes]:
+        if isinstance(which, slice):
+            return self._records(np.arange(*which.indices(len(self)), dtype=np.int64))
+        try:
+            number = operator.index(which)
+        except TypeError:
+            return self._records(as_numbers(which, len(self), repr(self)))
+        file, record = self.place(int(as_numbers([number], len(self), repr(self))[0]))
+        return self._opened(file)[record]
+
+    def _records(self, numbers: Int64Array) -> list[bytes]:
+        found = np.empty(len(numbers), object)
+        for file, rows in self._by_file(numbers):
+            found[rows] = self._opened(file)[numbers[rows] - self.bases[file]]
+        return found.tolist()
+
+    def read_block(self, numbers: Numbers) -> PickedBlock:
+        """Return records in one buffer, in the order asked, int64 ``[records]`` or a list of ints.
+
+        The block knows file, number and offset of each, for errors about what is in it.
+        """
+        wanted = as_numbers(numbers, len(self), repr(self))
+        parts = [
+            (rows, self._opened(file).read_block(wanted[rows] - self.bases[file]))
+            for file, rows in self._by_file(wanted)
+        ]
+        return PickedBlock.joined(parts)
+
+    def _by_file(self, numbers: Int64Array) -> Iterator[tuple[int, Int64Array]]:
+        """Yield each file that holds some of these records, with where they stand in ``numbers``.
+
+        Those of one file are in the order of ``numbers``.
+        """
+        which = np.searchsorted(self.bases, numbers, "right") - 1
+        order = np.argsort(which, kind="stable")
+        edges = np.flatnonzero(np.diff(which[order], prepend=-1, append=len(self.bases)))
+        for begin, end in pairwise(edges.tolist()):
+            yield int(which[order[begin]]), order[begin:end]
+
+    def _opened(self, number: int) -> RecordFile:
+        """Return one of the files, open: one that still is, or one that is opened now.
+
+        No lock is held, so that a fork finds none held for ever. What gives way to another file is
+        closed when nobody reads it any more.
+        """
+        opened = self._open.pop(number, None)
+        if opened is None:
+            index = self.index(number)
+            most = limits.open_gzip_files if index.members is not None else limits.open_files
+            while len(self._open) >= min(most, _most_open_files()):
+                with suppress(KeyError):
+                    self._open.popitem(last=False)
+            opened = RecordFile(
+                self._front(number),
+                index=index,
+                verify=self.options["verify"],
+                max_record_bytes=self.options["max_record_bytes"],
+            )
+        self._open[number] = opened
+        return opened
+
+    # Ending.
+
+    def close(self) -> None:
+        """Close the files that are open; they are opened again when they are needed."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def release(self) -> None:
+        """Let the files that are open be closed as soon as nobody reads them."""
+        self._open.clear()
+
+    def __repr__(self) -> str:
+        files = "1 file" if len(self.files) == 1 else f"{len(self.files)} files"
+        known = None not in self.__dict__.get("counts", [None])
+        records = f", {len(self)} records" if known else ""
+        return f"<RecordSet of {files}{records}: {', '.join(self.names[:1])}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._origins:
+            raise TypeError("a RecordSet of open files cannot be pickled; give it paths")
+        return {**self.__dict__, "_open": OrderedDict()}
+
+
+class _FromFront:
+    """The records of files, one file after another, as two threads cannot take them at once."""
+
+    def __init__(self, records: RecordSet) -> None:
+        self._records = records
+        self._number = 0
+        self._reader: RecordReader | None = None
+        self._pending: Iterator[bytes] | None = None
+        self._one_thread = OneThread(f"this iterator over {records!r}")
+
+    def take_pending(self) -> Iterator[bytes] | None:
+        """Return an iterator over the next records, as `RecordReader.take_pending`."""
+        with self._one_thread:
+            while (reader := self._current()) is not None:
+                pending = reader.take_pending()
+                if pending is not None:
+                    self._pending = pending
+                    return pending
+                self._finish(reader)
+            return None
+
+    def next_block(self) -> RecordBlock | None:
+        """Return the next block, as `RecordReader.next_block`."""
+        with self._one_thread:
+            while (reader := self._current()) is not None:
+                block = reader.next_block()
+                if block is not None:
+                    return block
+                self._finish(reader)
+            return None
+
+    def _current(self) -> RecordReader | None:
+        if self._reader is None and self._number < len(self._records.files):
+            self._reader = self._records.reader(self._number)
+        return self._reader
+
+    def _finish(self, reader: RecordReader) -> None:
+        self._reader, self._number = None, self._number + 1
+        reader.close()
+
+    def close(self) -> None:
+        """Close the file that is open; there are no more records."""
+        self._number = len(self._records.files)
+        if self._reader is not None:
+            self._reader.close()
+        # Nothing is left in the iterator that was taken.
+        deque(self._pending or (), maxlen=0)
+
+    def __del__(self) -> None:
+        # Whoever leaves a loop early closes nothing.
+        if self._reader is not None:
+            self._reader.close()
+
+
+def read_records(
+    paths: Paths | RecordSet,
+    *,
+    compression: CompressionOrAuto = "auto",
+    verify: bool = True,
+    on_damage: OnDamage = "raise",
+    max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+) -> Iterator[bytes]:
+    """Iterate over the records of one or many files; all parameters are those of `RecordSet`.
+
+    What matches no file raises ``FileNotFoundError`` here and now, a set that is not whole
+    `TFRecordError`; reading raises what `RecordReader` does.
+
+    >>> import io
+    >>> list(read_records(io.BytesIO()))
+    []
+    """
+    return iter(
+        RecordSet.of(
+            paths,
+            compression=compression,
+            verify=verify,
+            on_damage=on_damage,
+            max_record_bytes=max_record_bytes,
+        )
+    )
+
+
+def _most_open_files() -> int:
+    """Return how many files may stay open: some systems let a process open 64 or 256 in all."""
+    try:
+        import resource
+    except ImportError:  # pragma: no cover - Windows, which has no such limit
+        return limits.open_files
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return limits.open_files
+    return max(min(limits.open_files, limit // _PART_OF_LIMIT), 1)

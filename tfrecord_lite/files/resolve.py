@@ -1,0 +1,231 @@
+"""What ``paths`` means: files, directories, globs, the shards of a set, open files."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import warnings
+from contextlib import suppress
+from itertools import count, islice
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
+from tfrecord_lite.files.names import ShardNames, manifest_of
+from tfrecord_lite.files.paths import Folders, expand_path, name_and_count
+from tfrecord_lite.files.staging import names_in_flux
+from tfrecord_lite.records.storage import is_path, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import NoReturn
+
+    from tfrecord_lite._types import NameOrFile, Path, PathOrFile, Paths
+
+__all__ = ["Meaning", "NamedSet", "expand_shards", "resolve", "set_named"]
+
+_OF = re.compile(r"(.*)-(\d{5,})-of-(\d{5,})(.*)", re.DOTALL)
+
+
+class Meaning(NamedTuple):
+    """What paths mean: files, in order, open ones among them.
+
+    ``manifest`` is that of the set that the files are, where it was named; its shards have been
+    compared with it.
+    """
+
+    files: list[NameOrFile]
+    manifest: Manifest | None = None
+
+
+def resolve(paths: Paths) -> Meaning:
+    """Return what is meant by a path or an open binary file, or by a list of these.
+
+    Raises as `expand_shards` does, but takes open files too.
+    """
+    folders, found = Folders(), _Found({}, [])
+    files: list[NameOrFile] = []
+    for path in _each(paths):
+        if is_path(path):
+            files += _expand(name_of(path), folders, found)
+        else:
+            files.append(path)
+    if not files:
+        raise FileNotFoundError("an empty list of paths")
+    if found.files:
+        _check_published(found.files)
+        covered = _check_manifests(found.files)
+        _warn_of_missing([file for file in found.files if os.path.normpath(file) not in covered])
+    whole = [manifest for manifest in found.manifests if manifest.files == files]
+    return Meaning(files, whole[0] if whole else None)
+
+
+def _each(paths: Paths) -> list[PathOrFile]:
+    # An open file can be iterated over, too: its lines are no paths.
+    if is_path(paths) or hasattr(paths, "read"):
+        return [cast("PathOrFile", paths)]
+    if not hasattr(paths, "__iter__"):
+        _refuse(paths)
+    each = [*paths]
+    for path in each:
+        if not (is_path(path) or hasattr(path, "read")):
+            _refuse(path)
+    return each
+
+
+def _refuse(given: object) -> NoReturn:
+    what = "an open file" if hasattr(given, "read") else f"a {type(given).__name__}"
+    raise TypeError(
+        f"{what} is no path: pass a path (str, bytes, os.PathLike) of a file or directory, a glob, "
+        "NAME@N, the NAME of a set of shards, the path of its manifest, or a list of these"
+    )
+
+
+def expand_shards(pattern: Path | Iterable[Path]) -> list[str]:
+    """Return the files that are meant, and make sure that no shard is missing.
+
+    The NAME of a set, the pattern it was written with, or the path of its manifest means the shards
+    that the manifest has, in its order: all must exist, with the sizes that it says. So it is for
+    ``NAME@N`` where NAME has a manifest. A path that exists is taken as it is, before any other
+    reading. A directory means the data files in it (not hidden, partial, index or description
+    files), ``DIR/**`` also those in the directories below, in the order of their names; so does a
+    glob, which passes over directories. ``NAME@N`` means the N files ``NAME-00000-of-0000N``,
+    ``NAME@N.SUFFIX`` those with a suffix. A list is taken one by one. Files that a directory or a
+    glob finds are checked against each manifest beside them that names them, and must not belong to
+    a set that is not published yet. Where no manifest has them and some of ``-00000-of-0000N`` do
+    not exist, that is a ``UserWarning``.
+
+    Raises ``FileNotFoundError`` for what matches nothing or is missing, ``ValueError`` where shards
+    of ``NAME@N`` have several suffixes, `TFRecordError` for a shard that does not fit its manifest,
+    or a manifest that is none, and TypeError for what is no path, such as an open file.
+
+    >>> import os, tempfile
+    >>> from tfrecord_lite import ShardWriter, read_records
+    >>> name = tempfile.mkdtemp() + "/train"
+    >>> with ShardWriter(name, records_per_shard=2) as writer:
+    ...     writer.write_many([b"one", b"two", b"three"])
+    >>> [os.path.basename(file) for file in expand_shards(name)]
+    ['train-00000-of-00002.tfrecord', 'train-00001-of-00002.tfrecord']
+    >>> list(read_records(name + "@2"))
+    [b'one', b'two', b'three']
+    """
+    files: list[str] = []
+    for file in resolve(pattern).files:
+        if not isinstance(file, str):
+            _refuse(file)
+        files.append(file)
+    return files
+
+
+class _Found(NamedTuple):
+    """What paths meant: files found in folders, which are yet to be checked, and whole sets."""
+
+    files: dict[str, None]
+    manifests: list[Manifest]
+
+
+def _expand(path: str, folders: Folders, found: _Found) -> list[str]:
+    """Return the files that a path means."""
+    if named := set_named(path):
+        manifest = _load_whole(*named)
+        found.manifests.append(manifest)
+        return manifest.files
+    if not (os.path.lexists(path) or glob.has_magic(path) or name_and_count(path)):
+        raise FileNotFoundError(_what_is_missing(path))
+    files = expand_path(path, folders)
+    if files != [path]:
+        found.files.update(dict.fromkeys(files))
+    return files
+
+
+class NamedSet(NamedTuple):
+    """The manifest of a set, and what a path says of it beside: how many shards, which suffix."""
+
+    manifest: str
+    total: int | None = None
+    suffix: str | None = None
+
+
+def set_named(path: str) -> NamedSet | None:
+    """Return the set that a path names, by its manifest, ``NAME`` or ``NAME@N``; or None."""
+    if os.path.lexists(path):
+        return NamedSet(path) if path.endswith(MANIFEST_SUFFIX) else None
+    name, total, suffix = name_and_count(path) or (path, None, None)
+    manifest = manifest_of(name)
+    return NamedSet(manifest, total, suffix) if os.path.lexists(manifest) else None
+
+
+def _load_whole(path: str, total: int | None, suffix: str | None) -> Manifest:
+    manifest = Manifest.load(path)
+    if suffix is not None and not all(file.endswith(suffix) for file in manifest.files):
+        raise FileNotFoundError(f"{path}: the shards of this set do not end in {suffix!r}")
+    if total not in (None, len(manifest.entries)):
+        raise FileNotFoundError(f"{path}: this set has {len(manifest.entries)} shards, not {total}")
+    manifest.check()
+    return manifest
+
+
+def _what_is_missing(path: str) -> str:
+    text = (
+        f"{path}: no such file or directory, and no manifest {manifest_of(path)} of a set of shards"
+    )
+    with suppress(ValueError):
+        if ShardNames(path).present():
+            text += (
+                "; there are shards of that name, which another program wrote, or ours has not "
+                "published: pass a glob to read them as they are"
+            )
+    return text
+
+
+def _by_folder(files: Iterable[str]) -> dict[str, list[str]]:
+    folders: dict[str, list[str]] = {}
+    for file in files:
+        folder, name = os.path.split(file)
+        folders.setdefault(folder, []).append(name)
+    return folders
+
+
+def _check_published(files: Iterable[str]) -> None:
+    for folder, names in _by_folder(files).items():
+        if in_flux := names_in_flux(folder).intersection(names):
+            raise FileNotFoundError(
+                f"{os.path.join(folder, min(in_flux))}: its set is being published, or the writer "
+                "was killed at that; run the writer again, or name the files one by one"
+            )
+
+
+def _check_manifests(files: Iterable[str]) -> set[str]:
+    """Check the manifests beside files, and return all files that these have."""
+    covered: set[str] = set()
+    for manifest in manifests_naming(files):
+        manifest.check()
+        covered.update(map(os.path.normpath, manifest.files))
+    return covered
+
+
+def _warn_of_missing(files: list[str]) -> None:
+    for folder, names in _by_folder(files).items():
+        there = _numbered(os.listdir(folder or "."))
+        for key in _numbered(names):
+            prefix, total, suffix = key
+            missing = int(total) - len(there[key])
+            if missing > 0:
+                first = islice((n for n in count() if n not in there[key]), min(missing, 3))
+                width = len(total)
+                examples = [f"{prefix}-{n:0{width}d}-of-{total}{suffix}" for n in first]
+                more = f" and {missing - 3} more" if missing > 3 else ""
+                warnings.warn(
+                    f"{os.path.join(folder, prefix)}: {missing} of {int(total)} shards are "
+                    f"missing, as the names of the others tell: {', '.join(examples)}{more}",
+                    stacklevel=3,
+                )
+
+
+def _numbered(names: list[str]) -> dict[tuple[str, str, str], set[int]]:
+    """Return the numbers n of ``-n-of-N`` there are of each (text before, N, text behind)."""
+    numbers: dict[tuple[str, str, str], set[int]] = {}
+    for name in names:
+        if (match := _OF.fullmatch(name)) and int(match[2]) < int(match[3]):
+            numbers.setdefault((match[1], match[3], match[4]), set()).add(int(match[2]))
+    return numbers

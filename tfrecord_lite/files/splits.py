@@ -1,0 +1,378 @@
+"""Splits: pieces of files that together hold each record once, for workers and engines to read."""
+
+from __future__ import annotations
+
+import io
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import numpy as np
+
+from tfrecord_lite.errors import CorruptRecordError, Damage, TFRecordError
+from tfrecord_lite.files.fingerprint import StaleIndexError
+from tfrecord_lite.files.index import RecordIndex
+from tfrecord_lite.records.blocks import HEAD_BYTES, BlockStream
+from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.framing import HEADER_SIZE
+from tfrecord_lite.records.iterating import OneThread, flatten
+from tfrecord_lite.records.reader import RecordReader
+from tfrecord_lite.records.storage import Source, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tfrecord_lite._types import NameOrFile
+    from tfrecord_lite.records.framing import RecordBlock
+
+__all__ = ["Split", "make_splits"]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """The bytes of a file from ``begin`` to before ``end``, as it lies; None is its end.
+
+    An open file begins at ``origin``, where it seeks.
+
+    ``codec`` is that of the bytes, where they are a part. ``raw_begin`` is where they begin in the
+    uncompressed file, ``record`` the number of the first record, None where that is not known.
+    """
+
+    file: NameOrFile
+    begin: int = 0
+    end: int | None = None
+    codec: str | None = None
+    raw_begin: int = 0
+    record: int | None = 0
+    origin: int | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """Some of the records of a `RecordSet`, in their order: what `RecordSet.splits` returns.
+
+    Small, and to be pickled where all files are named by paths. ``size_bytes`` is how many bytes of
+    the files it has, as they lie. Iterating gives records, `blocks` blocks of them; both do what
+    the options of the set say. Errors and damage tell the offset in the file; they tell a record's
+    number in the file where that is known: from the front, and by an index. Else it is counted from
+    where the split begins in that file.
+
+    >>> import tempfile, tfrecord_lite as tfr
+    >>> path = tempfile.mkdtemp() + "/a.tfrecord"
+    >>> _ = tfr.write_records(path, [b"zero", b"one", b"two"])
+    >>> first, second = tfr.RecordSet(path).splits(2)
+    >>> list(first), list(second), first.size_bytes, second.size_bytes
+    ([b'zero', b'one'], [b'two'], 39, 19)
+    """
+
+    pieces: tuple[_Piece, ...]
+    _options: dict[str, Any] = field(repr=False)
+    size_bytes: int
+
+    @property
+    def files(self) -> list[NameOrFile]:
+        """The files of which there are records in it."""
+        return [piece.file for piece in self.pieces]
+
+    def blocks(self) -> Iterator[RecordBlock]:
+        """Iterate over the records by `RecordBlock`; raises what `RecordReader` does."""
+        return iter(_Reading(self.pieces, self._options).next_block, None)
+
+    def __iter__(self) -> Iterator[bytes]:
+        reading = _Reading(self.pieces, self._options)
+
+        def refill() -> Iterator[bytes] | None:
+            block = reading.next_block()
+            return None if block is None else iter(block.to_list())
+
+        return flatten(refill)
+
+
+class _Reading:
+    """The blocks of pieces, one piece after another; an exception costs none."""
+
+    def __init__(self, pieces: Sequence[_Piece], options: dict[str, Any]) -> None:
+        self._left = list(reversed(pieces))
+        self._options = options
+        self._reader: _PieceReader | None = None
+        self._one_thread = OneThread("this iterator over a split")
+
+    def next_block(self) -> RecordBlock | None:
+        with self._one_thread:
+            while self._left:
+                if self._reader is None:
+                    self._reader = _PieceReader(self._left[-1], self._options)
+                block = self._reader.next_block()
+                if block is not None:
+                    return block
+                reader, self._reader = self._reader, None
+                self._left.pop()
+                reader.close()
+            return None
+
+    def __del__(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+
+class _PieceReader:
+    """Reads one piece, block by block."""
+
+    def __init__(self, piece: _Piece, options: dict[str, Any]) -> None:
+        self._piece = piece
+        self._path = name_of(piece.file)
+        self._on_damage = options["on_damage"]
+        self._damaged = False
+        if self._on_damage != "raise":
+            options = {**options, "on_damage": self._report}
+        self._slice: _Slice | None = None
+        if piece.codec is not None:
+            self._slice = _Slice(piece)
+            self._reader = RecordReader(
+                cast("BinaryIO", self._slice), **{**options, "compression": piece.codec}
+            )
+        else:
+            if piece.origin is not None:
+                cast("BinaryIO", piece.file).seek(piece.origin)
+            self._reader = RecordReader(piece.file, **options)
+            if piece.begin:
+                self._reader.go_to(piece.begin, piece.record or 0)
+
+    def next_block(self) -> RecordBlock | None:
+        if self._slice is not None:
+            return self._next_of_slice()
+        end = self._piece.end
+        if end is not None and self._reader.offset >= end:
+            if self._reader.offset > end and not self._damaged:
+                raise self._error_of_cut(end)
+            return None
+        block = self._reader.next_block()
+        if block is None or end is None:
+            return block
+        inside = int(np.searchsorted(block.starts + (block.base - HEADER_SIZE), end))
+        if inside < len(block):
+            at = block.offset(inside)
+            if at > end and not self._damaged:
+                raise self._error_of_cut(end)
+            self._reader.go_to(max(at, end), block.number(inside))
+            return block[:inside] if inside else None
+        return block
+
+    def _error_of_cut(self, end: int) -> CorruptRecordError:
+        return CorruptRecordError(
+            "no record begins where the file was cut for the next split: it was written to since, "
+            "or a record holds whole TFRecords, and one of these was found; save its index "
+            "(RecordIndex.build(path).save(), or `tfrecord-lite index`), by which it is cut right",
+            path=self._path,
+            offset=end,
+        )
+
+    def _report(self, damage: Damage) -> None:
+        self._damaged = True
+        if self._slice is not None:
+            damage = damage._replace(
+                path=self._path,
+                begin=damage.begin + self._piece.raw_begin,
+                end=damage.end + self._piece.raw_begin,
+                record=damage.record + (self._piece.record or 0),
+            )
+        self._on_damage(damage)
+
+    def _next_of_slice(self) -> RecordBlock | None:
+        piece = self._piece
+        try:
+            block = self._reader.next_block()
+        except TFRecordError as error:
+            error.path = self._path
+            error.record = (error.record or 0) + (piece.record or 0)
+            error.offset = (error.offset or 0) + piece.raw_begin
+            raise
+        if block is not None:
+            block.path = self._path
+            block.first_record += piece.record or 0
+            block.base += piece.raw_begin
+        return block
+
+    def close(self) -> None:
+        self._reader.close()
+        if self._slice is not None:
+            self._slice.close()
+
+
+class _Slice(io.RawIOBase):
+    """The bytes of a piece, as a file of their own."""
+
+    def __init__(self, piece: _Piece) -> None:
+        self.name = name_of(piece.file)
+        self._file = open(self.name, "rb", buffering=0)  # noqa: SIM115 - close() closes it
+        self._begin, self._at = piece.begin, 0
+        self._size = (piece.end or 0) - piece.begin
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)[: max(self._size - self._at, 0)]
+        self._file.seek(self._begin + self._at)
+        count = self._file.readinto(view)
+        self._at += count
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def make_splits(
+    files: Sequence[NameOrFile],
+    options: dict[str, Any],
+    count: int | None,
+    bytes_per_split: int | None,
+) -> list[Split]:
+    """Return the splits of `RecordSet.splits`."""
+    if count is not None and bytes_per_split is not None:
+        raise ValueError("count and bytes_per_split: pass one of the two")
+    for name, given in (("count", count), ("bytes_per_split", bytes_per_split)):
+        if given is not None and given < 1:
+            raise ValueError(f"{name}={given} must be at least 1")
+    sizes = [_size_of(file) for file in files]
+    if count is None and bytes_per_split is None:
+        return [
+            Split((_whole(file),), options, size) for file, size in zip(files, sizes, strict=True)
+        ]
+    target = max(-(-sum(sizes) // count) if count is not None else bytes_per_split or 1, 1)
+    splits: list[Split] = []
+    pieces: list[_Piece] = []
+    # Bytes before the file, and up to which the splits that are complete reach.
+    before = done = 0
+    for file, size in zip(files, sizes, strict=True):
+        cut = _Cut(file, size, options)
+        rest: _Piece | None = _whole(file)
+        while rest is not None and done + target < before + size:
+            at = cut.at_or_behind(done + target - before, rest)
+            if at is None:
+                break
+            pieces.append(cut.part(rest, at))
+            done = _complete(splits, pieces, options, done, before + at.begin)
+            rest = at
+        if rest is not None:
+            pieces.append(rest)
+        before += size
+        if pieces and before - done >= target:
+            done = _complete(splits, pieces, options, done, before)
+    if pieces and before == done and splits:
+        # Files of no bytes.
+        last = splits.pop()
+        pieces, done = [*last.pieces, *pieces], done - last.size_bytes
+    if pieces:
+        _complete(splits, pieces, options, done, before)
+    return splits
+
+
+def _whole(file: NameOrFile) -> _Piece:
+    seeks = not isinstance(file, str) and file.seekable()
+    return _Piece(file, origin=cast("BinaryIO", file).tell() if seeks else None)
+
+
+def _complete(
+    splits: list[Split], pieces: list[_Piece], options: dict[str, Any], begin: int, end: int
+) -> int:
+    splits.append(Split(tuple(pieces), options, end - begin))
+    pieces.clear()
+    return end
+
+
+def _size_of(file: NameOrFile) -> int:
+    if isinstance(file, str):
+        return os.stat(file).st_size
+    if not file.seekable():
+        return 0
+    position = file.tell()
+    size = file.seek(0, os.SEEK_END) - position
+    file.seek(position)
+    return size
+
+
+class _Cut:
+    """Where a file can be cut."""
+
+    def __init__(self, file: NameOrFile, size: int, options: dict[str, Any]) -> None:
+        self._file = file
+        self._size = size
+        self._options = options
+        self._index: RecordIndex | None = None
+        self._looked = False
+        self._plain = False
+
+    def _look(self) -> None:
+        """See what the file is: a look at its front, and at its sidecar."""
+        self._looked = True
+        if not isinstance(self._file, str) or not os.path.isfile(self._file):
+            return
+        with open(self._file, "rb", buffering=0) as opened:
+            head = opened.read(HEAD_BYTES)
+        compression = self._options["compression"]
+        codec = find_codec(head) if compression == "auto" else codec_named(compression)
+        self._plain = codec is None
+        with suppress(StaleIndexError, OSError):
+            self._index = RecordIndex.load(self._file)
+        if self._index is None and codec == "GZIP":
+            # Damage, or no blocked file: to be read from its front.
+            with suppress(TFRecordError):
+                self._index = RecordIndex.build(self._file, compression="GZIP")
+
+    def at_or_behind(self, offset: int, rest: _Piece) -> _Piece | None:
+        """Return the rest of the file from the first cut at ``offset`` or behind; None: no such."""
+        if not self._looked:
+            self._look()
+        offset = max(offset, rest.begin + 1)
+        members = None if self._index is None else self._index.members
+        if members is not None:
+            member = int(np.searchsorted(members.offsets[:-1], offset))
+            if member == len(members.offsets) - 1:
+                return None
+            begin, raw, record = (int(bounds[member]) for bounds in members)
+            return _Piece(self._file, begin, self._size, "GZIP", raw, record)
+        if self._index is not None:
+            record = int(np.searchsorted(self._index.bounds, offset))
+            begin = int(self._index.bounds[record])
+            known: int | None = record
+        elif self._plain and offset < self._size:
+            begin, known = self._find(offset), None
+        else:
+            return None
+        return _Piece(self._file, begin, None, None, begin, known) if begin < self._size else None
+
+    def _find(self, offset: int) -> int:
+        """Return where the first true record of a plain file begins, at ``offset`` or behind."""
+        source = Source(self._file)
+        try:
+            stream = BlockStream(
+                source,
+                verify=True,
+                on_damage=None,
+                max_record_bytes=self._options["max_record_bytes"],
+            )
+            return stream.find(offset, self._size)
+        finally:
+            source.close()
+
+    def part(self, rest: _Piece, following: _Piece) -> _Piece:
+        """Return what is before a cut."""
+        return _Piece(
+            rest.file,
+            rest.begin,
+            following.begin,
+            following.codec,
+            rest.raw_begin,
+            rest.record,
+        )

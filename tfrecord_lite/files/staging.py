@@ -1,0 +1,306 @@
+"""Where shards lie until their set is complete, and how they take their names all together.
+
+Beside the shards-to-be of a set NAME stand, while it is written::
+
+    .NAME.<8 hex digits>.tfrecord-partial/             a writer's folder
+    .NAME.<8 hex digits>.part-00003.tfrecord-partial/  that of the writer of part 3
+        lock                     locked by the writer as long as it lives
+        00000.tfrecord-partial   its shards
+        manifest.json            written last: a part is complete where this stands
+    .NAME.publishing.tfrecord-partial                  the journal, locked by whoever publishes
+
+What stands behind NAME tells these apart, whatever NAME is, so those of one set are never those of
+another; and no file or set that a caller names has a name that ends so.
+
+Publishing is a list of renames: the old manifest goes, then the old shards go, the new shards take
+their names, and the new manifest takes its own. That last rename is the commit. The list stands in
+the journal before the first of them. Whoever enters a journal that a killed publisher left looks
+whether the last rename was made; if not, all are undone, and what was there before is there again.
+
+Locks are the system's (``flock``): a process that is killed lets go of them, on other machines of a
+shared file system too. What is locked is never touched. Where there are none (Windows, some network
+file systems) a living writer's folder cannot be told from a dead one's, so they are all left alone,
+and it is for the caller to publish a set from one process at a time.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, is_plain_name
+from tfrecord_lite.records.storage import PARTIAL_SUFFIX, Output, fsync_folder, is_partial
+
+if sys.platform != "win32":
+    import fcntl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from tfrecord_lite.files.manifest import Manifest
+
+__all__ = ["MOST_PARTS", "Journal", "Staging", "complete_parts", "names_in_flux"]
+
+MOST_PARTS: Final = 100_000
+
+_LOCK = "lock"
+_MANIFEST = "manifest.json"
+# As long as the manifest of as many shards, about twice.
+_MOST_JOURNAL_BYTES = 1 << 27
+_PUBLISHING = f".publishing{PARTIAL_SUFFIX}"
+
+
+def _lock(handle: int, *, wait: bool) -> bool:
+    """Lock an open file until it is closed or the process ends; tell whether that succeeded."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _is_at(handle: int, path: str) -> bool:
+    """Tell whether an open file still has this name: it may have lost it since it was opened."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+class Staging:
+    """A folder of a writer's own, beside the shards-to-be; to be made under a `Journal`.
+
+    Names are relative to the folder of the shards, as those in the journal.
+    """
+
+    def __init__(self, folder: str, stem: str, part: int | None = None) -> None:
+        self._folder = folder
+        number = "" if part is None else f".part-{part:05d}"
+        self.name = f".{stem}.{os.urandom(4).hex()}{number}{PARTIAL_SUFFIX}"
+        os.mkdir(os.path.join(folder, self.name))
+        self._handle = os.open(self.path(_LOCK), os.O_RDWR | os.O_CREAT, 0o666)
+        _lock(self._handle, wait=True)
+
+    def path(self, file: str) -> str:
+        """Return the path of a file in this folder."""
+        return os.path.join(self._folder, self.name, file)
+
+    def shard(self, index: int) -> str:
+        """Return what a shard is called here."""
+        return f"{index:05d}{PARTIAL_SUFFIX}"
+
+    @property
+    def manifest(self) -> str:
+        """The path of the manifest that makes a part complete, or a set once it has its name."""
+        return self.path(_MANIFEST)
+
+    def write_manifest(self, manifest: Manifest, *, fsync: bool) -> str:
+        """Write it, all at once, and return its name."""
+        output = Output(self.manifest, mode="w", atomic=True, fsync=fsync)
+        try:
+            output.write(manifest.to_json().encode())
+            output.close()
+        except BaseException:
+            output.abort()
+            raise
+        return f"{self.name}/{_MANIFEST}"
+
+    def release(self) -> None:
+        """Leave the folder to whoever wants it."""
+        # Forgotten first: an interrupt must not have it closed twice, when it may be another's.
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            os.close(handle)
+
+    def remove(self) -> None:
+        """Remove the folder with all that is in it, unless it was left to others."""
+        if self._handle >= 0:
+            self.release()
+            shutil.rmtree(self.path(""), ignore_errors=True)
+
+
+def _folders(folder: str, stem: str) -> list[tuple[int | None, str]]:
+    """Find the folders of the writers of a set: for each its part, or None, and its path."""
+    named = re.compile(
+        rf"\.{re.escape(stem)}\.[0-9a-f]{{8}}(?:\.part-(\d{{5}}))?{re.escape(PARTIAL_SUFFIX)}"
+    )
+    with os.scandir(folder or ".") as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    matches = [(named.fullmatch(name), os.path.join(folder, name)) for name in names]
+    return [(int(match[1]) if match[1] else None, path) for match, path in matches if match]
+
+
+def complete_parts(folder: str, stem: str) -> dict[int, list[str]]:
+    """Find the manifests of all complete parts, by the numbers of the parts."""
+    parts: dict[int, list[str]] = {}
+    for part, path in _folders(folder, stem):
+        manifest = os.path.join(path, _MANIFEST)
+        if part is not None and os.path.exists(manifest):
+            parts.setdefault(part, []).append(manifest)
+    return parts
+
+
+class Journal:
+    """The right to publish a set and to clear up around it, one process at a time.
+
+    Entering waits for it, and settles what a publisher that was killed left half done.
+    """
+
+    def __init__(self, folder: str, stem: str) -> None:
+        self._folder = folder
+        self._stem = stem
+        self._path = os.path.join(folder, f".{stem}{_PUBLISHING}")
+        self.settled = True
+        """Whether all renames were made, or none."""
+
+    def __enter__(self) -> Self:
+        while True:
+            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            _lock(self._handle, wait=True)
+            if _is_at(self._handle, self._path):
+                break
+            os.close(self._handle)
+        try:
+            self._settle(_renames(self._path))
+        except BaseException:
+            os.close(self._handle)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # An empty journal that stays is of no renames, so it is no failure that it stays.
+        if sys.platform == "win32":
+            # An open file cannot be removed there.
+            os.close(self._handle)
+            if self.settled:
+                with suppress(OSError):
+                    os.unlink(self._path)
+        else:
+            # Whoever waits for it must find that it is gone.
+            if self.settled:
+                with suppress(OSError):
+                    os.unlink(self._path)
+            os.close(self._handle)
+
+    def remove_leftovers(self, part: int | None = None) -> None:
+        """Remove the folders of writers that live no more: of this part, or of no part.
+
+        Complete parts wait to be published: they go when the same part is written anew.
+        """
+        for found, path in _folders(self._folder, self._stem):
+            if found != part:
+                continue
+            with suppress(OSError):
+                handle = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_CREAT, 0o666)
+                dead = _lock(handle, wait=False)
+                os.close(handle)
+                if dead:
+                    shutil.rmtree(path, ignore_errors=True)
+
+    def publish(
+        self, renames: list[tuple[str, str]], check: Callable[[], None], *, fsync: bool
+    ) -> None:
+        """Make all renames, or none where anything fails, ``check`` before the last one included.
+
+        The last one is the commit; behind it the folders that files came from are removed.
+        """
+        data = json.dumps(renames).encode()
+        while data:
+            data = data[os.write(self._handle, data) :]
+        if fsync:
+            os.fsync(self._handle)
+            fsync_folder(self._path)
+        self.settled = False
+        try:
+            for source, target in renames[:-1]:
+                self._rename(source, target)
+            if fsync:
+                fsync_folder(self._path)
+            check()
+            self._rename(*renames[-1])
+            if fsync:
+                fsync_folder(self._path)
+        except BaseException:
+            self._undo(renames)
+            raise
+        self._clear_up(renames)
+
+    def _rename(self, source: str, target: str) -> None:
+        # A rename would replace it, and could then not be undone.
+        if os.path.lexists(self._at(target)):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._at(target))
+        os.rename(self._at(source), self._at(target))
+
+    def _settle(self, renames: list[tuple[str, str]]) -> None:
+        if renames and os.path.lexists(self._at(renames[-1][0])):
+            self._undo(renames)
+        else:
+            self._clear_up(renames)
+
+    def _undo(self, renames: list[tuple[str, str]]) -> None:
+        """Take back whichever of the renames were made, the last one first."""
+        for source, target in reversed(renames):
+            if os.path.lexists(self._at(target)) and not os.path.lexists(self._at(source)):
+                os.makedirs(os.path.dirname(self._at(source)) or ".", exist_ok=True)
+                os.rename(self._at(target), self._at(source))
+        self._forget()
+
+    def _clear_up(self, renames: list[tuple[str, str]]) -> None:
+        for folder in {os.path.dirname(source) for source, _ in renames} - {""}:
+            shutil.rmtree(self._at(folder), ignore_errors=True)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Empty the journal: folders may be removed and filled anew from here on."""
+        os.ftruncate(self._handle, 0)
+        self.settled = True
+
+    def _at(self, name: str) -> str:
+        return os.path.join(self._folder, name)
+
+
+def _renames(path: str) -> list[tuple[str, str]]:
+    """Read a journal. One that is truncated, or of another's making, is of no renames at all."""
+    try:
+        with open(path, "rb") as file:
+            listed = json.loads(file.read(_MOST_JOURNAL_BYTES))
+        renames = [(source, target) for source, target in listed]
+    except (ValueError, TypeError, RecursionError):
+        return []
+    names = [name for pair in renames for name in pair]
+    return renames if all(isinstance(name, str) and _is_ours(name) for name in names) else []
+
+
+def _is_ours(name: str) -> bool:
+    """Tell whether a name is of a file beside the shards, or in a writer's folder there."""
+    folder, slash, file = name.rpartition("/")
+    return is_plain_name(file) and (not slash or (is_plain_name(folder) and is_partial(folder)))
+
+
+def names_in_flux(folder: str) -> set[str]:
+    """Return the names of files beside which a journal stands, but no manifest yet."""
+    names: set[str] = set()
+    for found in os.listdir(folder or "."):
+        stem = found[1 : -len(_PUBLISHING)]
+        manifest = os.path.join(folder, stem + MANIFEST_SUFFIX)
+        if found == f".{stem}{_PUBLISHING}" and not os.path.exists(manifest):
+            with suppress(FileNotFoundError, IsADirectoryError):
+                renames = _renames(os.path.join(folder, found))
+                names.update(name for pair in renames for name in pair if "/" not in name)
+    return names

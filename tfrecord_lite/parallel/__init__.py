@@ -1,0 +1,1 @@
+"""Doing things beside each other: threads, processes, and the memory that these share."""

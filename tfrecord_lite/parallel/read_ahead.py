@@ -1,0 +1,84 @@
+"""An iterator that is one or two items ahead, in a thread."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections import deque
+from contextlib import contextmanager
+from threading import current_thread
+from typing import TYPE_CHECKING, TypeVar
+
+from tfrecord_lite.parallel.threads import Threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from tfrecord_lite.parallel.threads import Call
+
+__all__ = ["closing_idle", "read_ahead"]
+
+T = TypeVar("T")
+
+_ITEMS_AHEAD = 2
+_THREAD_NAME = "tfrecord_lite-read"
+_SECONDS_TO_LOOK_AGAIN = 1e-3
+
+
+def read_ahead(
+    items: Iterator[T], worth: Callable[[T], bool] = lambda _: True
+) -> Generator[T, None, None]:
+    """Take items, none of which is None, in a thread of their own.
+
+    ``worth`` tells from an item whether those behind it should be taken ahead, as they should where
+    what makes them leaves the interpreter free for long, as decompression does. What ``items``
+    raises is raised in its place. Once this is closed, nobody uses ``items`` any more.
+
+    >>> list(read_ahead(iter([1, 2, 3])))
+    [1, 2, 3]
+    """
+    thread = Threads(1, _THREAD_NAME)
+    ahead: deque[Call[T | None]] = deque()
+    try:
+        while (item := ahead.popleft().result() if ahead else next(items, None)) is not None:
+            if worth(item):
+                while len(ahead) < _ITEMS_AHEAD:
+                    ahead.append(thread.submit(next, items, None))
+            yield item
+    finally:
+        _close(thread)
+
+
+def _close(thread: Threads) -> None:
+    """Wait for the thread, also where interrupts come meanwhile; the last of them is raised."""
+    interrupt: BaseException | None = None
+    waiting = True
+    while waiting:
+        try:
+            thread.close()
+            waiting = False
+        except BaseException as error:  # noqa: BLE001 - raised once nobody uses the items
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
+
+
+@contextmanager
+def closing_idle(items: Generator[T, None, None]) -> Generator[None, None, None]:
+    """Close a generator at the end, once the thread of `read_ahead` has left it.
+
+    An interrupt while that thread was started or awaited may have the pool forget it.
+    """
+    try:
+        yield
+    finally:
+        while True:
+            try:
+                items.close()
+                break
+            except ValueError:
+                # The garbage collector may close it in that very thread, which cannot leave.
+                running = inspect.getgeneratorstate(items) == inspect.GEN_RUNNING
+                if not running or current_thread().name.startswith(_THREAD_NAME):
+                    raise
+                time.sleep(_SECONDS_TO_LOOK_AGAIN)

@@ -1,0 +1,165 @@
+"""Memory that two processes share, for one value after the other.
+
+The memory has no name. It belongs to those that hold its handle and is gone with the last of them,
+however they end: there is nothing that could be left behind.
+"""
+
+from __future__ import annotations
+
+import io
+import mmap
+import os
+import pickle
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tfrecord_lite.thresholds import thresholds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from tfrecord_lite._types import Int64Array, Uint8Array
+
+__all__ = ["Extent", "Segment"]
+
+# Arrays begin at the start of a cache line.
+_ALIGNMENT = 64
+_LAST_STANDARD_HANDLE = 2
+
+
+class Extent(NamedTuple):
+    """What a process must be told of a value that another has laid down: its bytes and parts."""
+
+    size: int
+    parts: int
+
+
+class Segment:
+    """Shared memory, known by the handle of a file that lies in memory alone.
+
+    A value is pickled; arrays in it, those of byte strings too, are copied as they are. The memory
+    grows to what it must hold, and never shrinks. Linux alone has such files.
+
+    >>> ours = Segment.create()
+    >>> theirs = Segment(os.dup(ours.handle))
+    >>> extent = ours.write({"label": np.arange(3)})
+    >>> theirs.read(extent)
+    {'label': array([0, 1, 2])}
+    >>> ours.close(), theirs.close()
+    (None, None)
+    """
+
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
+        self._memory: Uint8Array = np.empty(0, np.uint8)
+
+    @classmethod
+    def create(cls) -> Segment:
+        """Make a new one, empty."""
+        import fcntl
+
+        handle = os.memfd_create("tfrecord_lite")
+        if handle > _LAST_STANDARD_HANDLE:
+            return cls(handle)
+        # Where standard streams are closed, theirs are the lowest free handles; a process that is
+        # started gets pipes in their place.
+        try:
+            return cls(fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, _LAST_STANDARD_HANDLE + 1))
+        finally:
+            os.close(handle)
+
+    def _at_least(self, size: int) -> Uint8Array:
+        if len(self._memory) < size:
+            size = max(size, os.fstat(self.handle).st_size)
+            os.ftruncate(self.handle, size)
+            self._memory = np.frombuffer(mmap.mmap(self.handle, size), np.uint8)
+        return self._memory
+
+    def write(self, value: Any) -> Extent:
+        """Lay down a value in place of the last one."""
+        stream = io.BytesIO()
+        pickler = _Pickler(stream)
+        pickler.dump(value)
+        flat = [stream.getbuffer(), *(buffer.raw() for buffer in pickler.buffers)]
+        parts = [np.frombuffer(part, np.uint8) for part in flat]
+        sizes = np.array([len(part) for part in parts])
+        begins = _begins(sizes)
+        memory = self._at_least(int(begins[-1]))
+        for begin, part in zip(begins.tolist(), parts, strict=False):
+            memory[begin : begin + len(part)] = part
+        sizes[1:][pickler.are_bytes] *= -1
+        memory[: sizes.nbytes] = sizes.view(np.uint8)
+        return Extent(int(begins[-1]), len(parts))
+
+    def read(self, extent: Extent, *, copy: bool = True) -> Any:
+        """Return the value that was laid down.
+
+        Its arrays are copies that the next `write` does not change. Without ``copy`` they are the
+        shared memory itself: for a value that stays.
+        """
+        memory = self._at_least(extent.size)
+        sizes = memory[: 8 * extent.parts].view(np.int64)
+        begins = _begins(np.abs(sizes)).tolist()
+        parts = []
+        for begin, size in zip(begins, sizes.tolist(), strict=False):
+            part = memory[begin : begin + abs(size)]
+            # Of byte strings each will be a copy.
+            parts.append(part.copy() if copy and size > 0 else part)
+        stream, *buffers = parts
+        return pickle.loads(stream.data, buffers=buffers)  # noqa: S301 - our own process wrote it
+
+    def close(self) -> None:
+        """Give the handle back; the memory goes when the other side does the same."""
+        self._memory = np.empty(0, np.uint8)
+        os.close(self.handle)
+
+
+def _begins(sizes: Int64Array) -> Int64Array:
+    """Return where each part begins, and the end; the sizes themselves come first."""
+    spans = np.concatenate([[sizes.nbytes], sizes])
+    return np.cumsum(-(-spans // _ALIGNMENT) * _ALIGNMENT)
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles arrays, of byte strings too, so that their bytes stay out of the stream."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        self.buffers: list[pickle.PickleBuffer] = []
+        self._of_bytes: list[pickle.PickleBuffer] = []
+        super().__init__(stream, protocol=5, buffer_callback=self.buffers.append)
+
+    @property
+    def are_bytes(self) -> npt.NDArray[np.bool_]:
+        """Which of the buffers are of byte strings."""
+        ours = set(map(id, self._of_bytes))
+        return np.array([id(buffer) in ours for buffer in self.buffers], bool)
+
+    def reducer_override(self, value: Any) -> Any:
+        if type(value) is not np.ndarray or value.dtype != object:
+            return NotImplemented
+        items = value.ravel().tolist()
+        if set(map(type, items)) != {bytes}:
+            return NotImplemented
+        lengths = np.fromiter(map(len, items), np.int64, len(items))
+        pieces = items if lengths.mean() >= thresholds.joined_string_bytes else [b"".join(items)]
+        buffers = list(map(pickle.PickleBuffer, pieces))
+        self._of_bytes += buffers
+        return _byte_strings, (buffers, lengths, value.shape)
+
+
+def _byte_strings(
+    buffers: Sequence[Uint8Array], lengths: Int64Array, shape: tuple[int, ...]
+) -> npt.NDArray[Any]:
+    """Return the array of byte strings that lie in these buffers, one by one or all in one."""
+    strings = np.empty(len(lengths), object)
+    if len(buffers) == len(lengths):
+        strings[:] = [bytes(buffer) for buffer in buffers]
+    else:
+        joined = bytes(*buffers)
+        ends = [0, *np.cumsum(lengths).tolist()]
+        strings[:] = [joined[begin:end] for begin, end in pairwise(ends)]
+    return strings.reshape(shape)

@@ -1,0 +1,275 @@
+"""Processes that work for an iterator: tasks go out, results come back in order.
+
+Each process is a fresh interpreter that is told what to import: neither a fork, which is not safe
+beside TensorFlow and its threads, nor multiprocessing's spawn, which runs the caller's main module
+again, with all that it imports and does. So a script needs no ``if __name__ == "__main__"``.
+
+A process lives as long as its pipes. When the parent ends, however it ends, they are closed, and
+the process ends too. When the process ends first, the parent finds out at its next read or write.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import time
+import traceback
+import weakref
+from collections import deque
+from contextlib import suppress
+from itertools import cycle
+from typing import IO, TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
+
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.parallel.segment import Extent, Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+
+__all__ = ["Workers", "work"]
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+# While a process works on one task, the next is at hand.
+_TASKS_AHEAD = 2
+# How long a process may take to end by itself: it has a task or two to finish.
+_SECONDS_TO_END = 0.5
+_SIGKILL = 9
+_EXTENT = struct.Struct("<QQ")
+# NumPy's linear algebra would start a thread for each core, and is not used.
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+# Ctrl-C goes to all processes of a terminal; the parent will tell. The folder where the parent runs
+# is no place to import from, unless it is so for the parent.
+_PROGRAM = """\
+import sys
+sys.path = list(filter(None, sys.path))
+import pickle, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.path = pickle.load(sys.stdin.buffer)
+from tfrecord_lite.parallel.workers import work
+work()
+"""
+
+
+class _Channel:
+    """Values to and from another process: through pipes and, where there is any, shared memory.
+
+    The k-th value received is answered by the k-th value sent, in the same segment.
+    """
+
+    def __init__(
+        self, incoming: IO[bytes], outgoing: IO[bytes], segments: Sequence[Segment]
+    ) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._shared = bool(segments)
+        self._to_write = cycle(segments)
+        self._to_read = cycle(segments)
+
+    def send(self, value: Any) -> None:
+        """Send a value; ``BrokenPipeError`` where the other process has ended."""
+        if self._shared:
+            self._outgoing.write(_EXTENT.pack(*next(self._to_write).write(value)))
+        else:
+            pickle.dump(value, self._outgoing, protocol=5)
+        self._outgoing.flush()
+
+    def receive(self) -> Any:
+        """Return the next value; ``EOFError`` where the other process has ended."""
+        if not self._shared:
+            try:
+                return pickle.load(self._incoming)  # noqa: S301 - our own process wrote it
+            except pickle.UnpicklingError as error:
+                raise EOFError from error
+        head = self._incoming.read(_EXTENT.size)
+        if len(head) < _EXTENT.size:
+            raise EOFError
+        return next(self._to_read).read(Extent(*_EXTENT.unpack(head)))
+
+
+class _Worker(NamedTuple):
+    process: subprocess.Popen[bytes]
+    channel: _Channel
+
+
+class Workers(Generic[Task, Result]):
+    """Processes that each hold a ``job``, a picklable callable, and call it with tasks.
+
+    All values travel pickled, the arrays in them through shared memory. What the job raises is
+    raised by `map`: `TFRecordError` and ``OSError`` as they are, anything else as ``RuntimeError``
+    with the traceback in its text.
+
+    They end with `close`, when they are forgotten, and with the interpreter.
+
+    >>> workers = Workers(sum, 2)
+    >>> list(workers.map([[1, 2], [3, 4], [5]]))
+    [3, 7, 5]
+    >>> workers.close()
+    """
+
+    def __init__(self, job: Callable[[Task], Result], count: int) -> None:
+        if not sys.executable or getattr(sys, "frozen", False):
+            raise RuntimeError(
+                f"no worker process can be started: sys.executable={sys.executable!r} is no Python "
+                "interpreter; use workers=0"
+            )
+        # Elsewhere than on Linux arrays go through the pipes too. Then nothing is sent to a process
+        # that may be sending, or both might wait for room in a pipe.
+        self._shared = hasattr(os, "memfd_create")
+        self._ahead = _TASKS_AHEAD if self._shared else 1
+        self._owner = os.getpid()
+        self._segments: list[Segment] = []
+        self._workers: list[_Worker] = []
+        self._finalizer = weakref.finalize(self, _end, self._owner, self._workers, self._segments)
+        try:
+            place = self._new_segment().write(job) if self._shared else None
+            for _ in range(count):
+                self._start(None if self._shared else job, place)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def closed(self) -> bool:
+        """Whether the processes have ended, or are someone else's since a fork."""
+        return not self._finalizer.alive or self._owner != os.getpid()
+
+    def _new_segment(self) -> Segment:
+        self._segments.append(Segment.create())
+        return self._segments[-1]
+
+    def _start(self, job: Any, place: Extent | None) -> None:
+        own = [self._new_segment() for _ in range(self._ahead)] if self._shared else []
+        handles = [segment.handle for segment in (*self._segments[:1], *own)]
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if _has_stderr() else subprocess.DEVNULL,
+            pass_fds=handles,
+            env={**os.environ, **_ENVIRONMENT},
+        )
+        incoming, outgoing = process.stdout, process.stdin
+        assert incoming is not None
+        assert outgoing is not None
+        self._workers.append(_Worker(process, _Channel(incoming, outgoing, own)))
+        try:
+            pickle.dump(sys.path, outgoing)
+            pickle.dump((job, place, handles), outgoing, protocol=5)
+            outgoing.flush()
+        except BrokenPipeError:
+            self._raise_death(self._workers[-1])
+
+    def map(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
+        """Yield the result of each task, in their order; one `map` at a time.
+
+        The tasks are taken some ahead of the results. What ends it early, an error or that nobody
+        wants the rest, ends the processes too.
+        """
+        if self.closed:
+            raise RuntimeError("these workers have ended, or belong to the process before a fork")
+        waiting: deque[_Worker] = deque()
+        finished = False
+        try:
+            for worker, task in zip(cycle(self._workers), tasks):
+                results = []
+                if len(waiting) == self._ahead * len(self._workers):
+                    results.append(self._receive(waiting.popleft()))
+                self._send(worker, task)
+                waiting.append(worker)
+                yield from results
+            while waiting:
+                yield self._receive(waiting.popleft())
+            finished = True
+        finally:
+            if not finished:
+                self.close()
+
+    def _send(self, worker: _Worker, task: Task) -> None:
+        try:
+            worker.channel.send(task)
+        except OSError:
+            self._raise_death(worker)
+
+    def _receive(self, worker: _Worker) -> Result:
+        try:
+            result, error = worker.channel.receive()
+        except EOFError:
+            self._raise_death(worker)
+        if error is not None:
+            raise error
+        return result  # type: ignore[no-any-return]
+
+    def _raise_death(self, worker: _Worker) -> NoReturn:
+        self.close()
+        code = worker.process.returncode
+        how = f"ended with exit code {code}; what it wrote to stderr tells why"
+        if code < 0:
+            how = f"was killed by signal {-code}"
+            if -code == _SIGKILL:
+                how += "; perhaps memory was short: see the system's log, or use fewer workers"
+        raise RuntimeError(f"worker process {worker.process.pid} {how}") from None
+
+    def close(self) -> None:
+        """End the processes. Closing twice is harmless."""
+        self._finalizer()
+
+
+def _has_stderr() -> bool:
+    """Tell whether handle 2 is standard error; where that is closed, it may be any file by now."""
+    try:
+        # Standard streams are passed on to other processes; what Python opens is not.
+        return os.get_inheritable(2)
+    except OSError:
+        return False
+
+
+def _end(owner: int, workers: list[_Worker], segments: list[Segment]) -> None:
+    if os.getpid() != owner:
+        # In a fork these are another's to end.
+        return
+    for process, *_ in workers:
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            with suppress(OSError):
+                pipe.close()
+    deadline = time.monotonic() + _SECONDS_TO_END
+    for process, *_ in workers:
+        try:
+            process.wait(max(deadline - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for segment in segments:
+        segment.close()
+
+
+def work() -> None:
+    """Do the tasks that come on standard input, until it ends: what a worker process runs."""
+    incoming, outgoing = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    # What is printed is no result.
+    os.dup2(2, 1)
+    job, place, handles = pickle.load(incoming)  # noqa: S301 - our own process wrote it
+    segments = list(map(Segment, handles))
+    if place is not None:
+        job = segments[0].read(place, copy=False)
+    channel = _Channel(incoming, outgoing, segments[1:])
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            channel.send(_answer(job, channel.receive()))
+    # Perhaps nobody is left to read what is.
+    with suppress(BrokenPipeError):
+        outgoing.close()
+
+
+def _answer(job: Callable[[Any], Any], task: Any) -> tuple[Any, Exception | None]:
+    try:
+        return job(task), None
+    except (TFRecordError, OSError) as error:
+        return None, error
+    except Exception:  # noqa: BLE001 - the parent raises it
+        return None, RuntimeError(f"a worker failed:\n{traceback.format_exc()}")
