@@ -21,13 +21,13 @@ KINDS = {
 INDEXED = ("plain", "blocked")
 
 
-def order_of(count, shuffle, *, seed=0, epoch=0, shard=(0, 1), even=None):
+def order_of(count, shuffle, *, seed=0, epoch=0, rank=0, world_size=1, even=None):
     """Return the numbers of the records that a rank should get, in their order."""
-    part = [number % max(count, 1) for number in share(count, *shard, even)]
+    part = [number % max(count, 1) for number in share(count, rank, world_size, even)]
     if shuffle is True:
         return permutation(count, seed, epoch)[part].tolist()
     if shuffle:
-        buffer = BufferShuffle(shuffle, seed, epoch, shard[0])
+        buffer = BufferShuffle(shuffle, seed, epoch, rank)
         moved = [*buffer.push(len(part)), *buffer.finish()]
         return [part[step] for step in moved]
     return part

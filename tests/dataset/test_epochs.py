@@ -59,7 +59,7 @@ def test_combinations(tmp_path):
         case = (combination, count, len(paths), kind, ranks, options)
 
         def dataset(rank, paths=paths, ranks=ranks, options=options, **more):
-            return Dataset(paths, ID, shard=(rank, ranks), **options, **more)
+            return Dataset(paths, ID, rank=rank, world_size=ranks, **options, **more)
 
         # By rank and epoch, and then by iteration.
         datasets = [dataset(rank) for rank in range(ranks)]
@@ -73,7 +73,8 @@ def test_combinations(tmp_path):
                         shuffle,
                         seed=options["seed"],
                         epoch=iteration * repeat + epoch,
-                        shard=(rank, ranks),
+                        rank=rank,
+                        world_size=ranks,
                         even=even,
                     )
                     for epoch in range(repeat)

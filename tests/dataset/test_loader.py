@@ -96,9 +96,10 @@ def test_len(sets, kind, size, drop, repeat, batches):
     options = {"batch_size": size, "drop_remainder": drop, "repeat": repeat}
     dataset = Dataset(sets[kind], ID, **options)
     assert len(dataset) == batches == len(list(dataset))
-    shares = [len(Dataset(sets[kind], ID, shard=(rank, 3), **options)) for rank in range(3)]
+    shares = [len(Dataset(sets[kind], ID, rank=rank, world_size=3, **options)) for rank in range(3)]
     assert shares == [
-        sum(1 for _ in Dataset(sets[kind], ID, shard=(rank, 3), **options)) for rank in range(3)
+        sum(1 for _ in Dataset(sets[kind], ID, rank=rank, world_size=3, **options))
+        for rank in range(3)
     ]
 
 
@@ -160,9 +161,11 @@ def test_ranks(sets, kind, ranks, even):
         options = {"batch_size": 9, "shuffle": shuffle, "even": even}
         found = []
         for rank in {0, 1, ranks // 2, ranks - 1}:
-            dataset = Dataset(sets[kind], ID, shard=(rank, ranks), **options)
+            dataset = Dataset(sets[kind], ID, rank=rank, world_size=ranks, **options)
             for epoch in range(2):
-                expected = order_of(100, shuffle, epoch=epoch, shard=(rank, ranks), even=even)
+                expected = order_of(
+                    100, shuffle, epoch=epoch, rank=rank, world_size=ranks, even=even
+                )
                 assert flat(dataset) == expected
             found.append(len(expected))
         if even is not None:
@@ -194,7 +197,7 @@ def test_a_manifest_has_counts_and_features(tmp_path, monkeypatch):
             assert len(dataset) == 10
             assert dataset.features == ID
             assert flat(dataset) == expected
-        halves = [flat(Dataset(tmp_path, batch_size=9, shard=(rank, 2))) for rank in (0, 1)]
+        halves = [flat(Dataset(tmp_path, batch_size=9, rank=rank, world_size=2)) for rank in (0, 1)]
         assert halves == [expected[:50], expected[50:]]
     for shuffle in (True, 10):
         assert sorted(flat(Dataset(tmp_path, batch_size=9, shuffle=shuffle))) == list(range(100))
@@ -209,9 +212,12 @@ def test_a_manifest_has_counts_and_features(tmp_path, monkeypatch):
         ({"seed": -1}, "seed=-1 must be at least 0"),
         ({"workers": -1}, "workers=-1 must be at least 0"),
         ({"repeat": 0}, "repeat=0 must be at least 1"),
-        ({"shard": (2, 2)}, r"shard=\(2, 2\): pass \(rank, ranks\)"),
-        ({"shard": (-1, 2)}, r"shard=\(-1, 2\)"),
-        ({"shard": (0, 0)}, r"shard=\(0, 0\)"),
+        (
+            {"rank": 2, "world_size": 2},
+            "rank=2 must be from 0 to world_size - 1, where world_size=2",
+        ),
+        ({"rank": -1, "world_size": 2}, "rank=-1 must be from 0"),
+        ({"rank": 0, "world_size": 0}, "world_size=0 must be at least 1"),
         ({"even": "padding"}, "even='padding'; choose None, 'drop' or 'pad'"),
         ({"on_damage": "skip"}, "on_damage='skip'; pass 'raise' or a callable"),
         ({"features": {}}, "no features"),
@@ -225,7 +231,7 @@ def test_options(sets, options, text):
 
 def test_options_of_other_types(sets):
     dataset = Dataset(
-        sets["plain"], ID, batch_size=np.int64(10), shuffle=np.int32(5), shard=np.array([0, 1])
+        sets["plain"], ID, batch_size=np.int64(10), shuffle=np.int32(5), rank=np.int8(0)
     )
     json.dumps(dataset.state_dict())
     for options in ({"batch_size": 2.5}, {"shuffle": "yes"}, {"repeat": 1.5}):

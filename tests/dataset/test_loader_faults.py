@@ -192,15 +192,17 @@ def test_a_file_of_which_nothing_is_left(sets, ranks):
         foreign(sets["plain"][number])
     found, told = [], []
     for rank in range(ranks):
-        ((batches, damages, _), _) = seen_and_told(sets["plain"], batch_size=5, shard=(rank, ranks))
+        ((batches, damages, _), _) = seen_and_told(
+            sets["plain"], batch_size=5, rank=rank, world_size=ranks
+        )
         found += joined(batches)
         told += damages
     assert found == [*range(3, 43), 60]
     assert told == [(sets["plain"][number], 0, "length") for number in (0, 3, 5)]
     for number in (1, 4):
         foreign(sets["plain"][number])
-    shard = (ranks - 1, ranks)
-    ((batches, told, _), _) = seen_and_told(sets["plain"], batch_size=5, shard=shard)
+    options = {"batch_size": 5, "rank": ranks - 1, "world_size": ranks}
+    ((batches, told, _), _) = seen_and_told(sets["plain"], **options)
     assert batches == []
     assert len(told) == 5
 
@@ -412,8 +414,8 @@ def test_ranks_leave_out_what_is_damaged_in_their_shares(sets, shuffle):
     left, damages = left_by(read_batches, paths)
     found, told = [], []
     for rank in range(3):
-        shard = (rank, 3)
-        ((batches, some, _), _) = seen_and_told(paths, batch_size=5, shuffle=shuffle, shard=shard)
+        options = {"batch_size": 5, "shuffle": shuffle, "rank": rank, "world_size": 3}
+        ((batches, some, _), _) = seen_and_told(paths, **options)
         found += joined(batches)
         told += some
     assert sorted(found) == left

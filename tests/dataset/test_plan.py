@@ -17,7 +17,7 @@ from tfrecord_lite.thresholds import limits, thresholds
 
 def rows(path: Path, batch_size: int, **options) -> list[int]:
     """Return how many records each piece of an epoch has."""
-    options = {"shuffle": False, "seed": 0, "shard": (0, 1), "even": None, **options}
+    options = {"shuffle": False, "seed": 0, "rank": 0, "world_size": 1, "even": None, **options}
     records = EpochRecords(RecordSet(path))
     records.build_indexes(needed=True)
     plan = Plan(records, batch_size=batch_size, parallel=True, **options)
@@ -52,7 +52,7 @@ def test_reading_ends_with_the_share(tmp_path: Path, monkeypatch) -> None:
         changed = bytearray(data)
         changed[30 * damaged + 15] ^= 1
         Path(path).write_bytes(changed)
-        with tfr.Dataset(path, features, batch_size=5, shard=(0, 2)) as dataset:
+        with tfr.Dataset(path, features, batch_size=5, rank=0, world_size=2) as dataset:
             batches = iter(dataset)
             for begin in range(0, 50 if whole else 45, 5):
                 assert next(batches)["a"].tolist() == list(range(begin, begin + 5))

@@ -22,7 +22,8 @@ def test_resumed_at_any_batch(sets, kind, shuffle, repeat, drop):
     options = {
         "batch_size": 23,
         "shuffle": shuffle,
-        "shard": (1, 2),
+        "rank": 1,
+        "world_size": 2,
         "repeat": repeat,
         "drop_remainder": drop,
     }
@@ -92,12 +93,19 @@ def test_resumed_by_another_number_of_workers(sets):
 
 
 def test_the_state_is_of_these_files_and_settings(sets, tmp_path):
-    options = {"batch_size": 10, "shuffle": 5, "seed": 1, "shard": (0, 2), "even": "drop"}
+    options = {
+        "batch_size": 10,
+        "shuffle": 5,
+        "seed": 1,
+        "rank": 0,
+        "world_size": 2,
+        "even": "drop",
+    }
     state = Dataset(sets["plain"], ID, **options).state_dict()
     # These make no difference, nor does the folder.
     os.rename(tmp_path / "plain", tmp_path / "elsewhere")
     moved = [path.replace("plain", "elsewhere") for path in sets["plain"]]
-    for change in ({"shard": (1, 2)}, {"repeat": 3}, {"workers": 1}, {"verify": False}):
+    for change in ({"rank": 1}, {"repeat": 3}, {"workers": 1}, {"verify": False}):
         Dataset(moved, ID, **{**options, **change}).load_state_dict(state)
     for change in (
         {"batch_size": 11},
@@ -105,11 +113,11 @@ def test_the_state_is_of_these_files_and_settings(sets, tmp_path):
         {"shuffle": True},
         {"shuffle": False},
         {"seed": 2},
-        {"shard": (0, 3)},
+        {"world_size": 3},
         {"even": None},
     ):
         dataset = Dataset(moved, ID, **{**options, **change})
-        name = next(iter(change)).replace("shard", "ranks")
+        name = next(iter(change))
         with pytest.raises(ValueError, match=f"state is of a Dataset with {name}="):
             dataset.load_state_dict(state)
     # True is no buffer of one.

@@ -37,8 +37,8 @@ def test_bytes_behind_the_last_record_of_a_share_are_its_own(tmp_path: Path) -> 
     paths = write(tmp_path, [30, 30])
     with paths[0].open("ab") as file:
         file.write(b"\0" * 16 + b"garbage")
-    first = read(paths, shard=(0, 2))
-    second = read(paths, shard=(1, 2))
+    first = read(paths, rank=0, world_size=2)
+    second = read(paths, rank=1, world_size=2)
     assert first[0] == list(range(30))
     assert second[0] == list(range(30, 60))
     assert [(name, record) for name, record, _ in first[1]] == [("0", 30)]

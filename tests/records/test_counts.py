@@ -135,7 +135,9 @@ def test_ranks_never_share_by_a_wrong_count(tmp_path, wrong, at, shuffle):
     refused = 0
     for rank in range(2):
         try:
-            list(tfr.Dataset(path, FEATURES, batch_size=2, shuffle=shuffle, shard=(rank, 2)))
+            list(
+                tfr.Dataset(path, FEATURES, batch_size=2, shuffle=shuffle, rank=rank, world_size=2)
+            )
         except tfr.TFRecordError:
             refused += 1
     assert refused
@@ -150,7 +152,9 @@ def test_ranks_share_by_right_counts(tmp_path, ranks, shuffle):
     got = [
         number
         for rank in range(ranks)
-        for batch in tfr.Dataset(path, FEATURES, batch_size=1, shuffle=shuffle, shard=(rank, ranks))
+        for batch in tfr.Dataset(
+            path, FEATURES, batch_size=1, shuffle=shuffle, rank=rank, world_size=ranks
+        )
         for number in batch["i"].tolist()
     ]
     assert set(got) == set(range(12))

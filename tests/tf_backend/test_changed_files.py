@@ -15,7 +15,13 @@ from tfrecord_lite.tensorflow import make_dataset
 
 FEATURES = {"x": tfr.FixedLenFeature([], np.int64)}
 RECORDS = [tfr.encode_example({"x": i}) for i in range(40)]
-OPTIONS = [{}, {"shuffle": 8}, {"shuffle": True}, {"shard": (1, 2)}, {"deterministic": False}]
+OPTIONS = [
+    {},
+    {"shuffle": 8},
+    {"shuffle": True},
+    {"rank": 1, "world_size": 2},
+    {"deterministic": False},
+]
 
 
 def put(path, data):
@@ -39,7 +45,7 @@ def test_a_forged_file_of_the_same_size(tmp_path, engine, options, codec):
     path = tmp_path / "a"
     tfr.write_records(path, RECORDS, compression=codec)
     dataset = make_dataset(path, FEATURES, batch_size=4, engine=engine, **options)
-    rows = 20 if "shard" in options else 40
+    rows = 20 if "rank" in options else 40
     assert sum(len(batch["x"]) for batch in dataset) == rows
     size = path.stat().st_size
     # A length of a terabyte, whose checksum holds: TensorFlow takes so much memory.
@@ -53,7 +59,7 @@ def test_a_file_that_is_as_good_is_read(tmp_path, options):
     tfr.write_records(path, RECORDS)
     dataset = make_dataset(path, FEATURES, batch_size=4, **options)
     os.utime(path)
-    rows = 20 if "shard" in options else 40
+    rows = 20 if "rank" in options else 40
     assert sum(len(batch["x"]) for batch in dataset) == rows
     tfr.write_records(path, RECORDS[:-1])
     refused(dataset)
@@ -73,11 +79,11 @@ def test_each_epoch_looks(tmp_path, repeat):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("wrong", [1, -1])
-@pytest.mark.parametrize("shard", [(0, 1), (0, 2), (1, 2)])
-def test_gzip_member_counts(tmp_path, engine, wrong, shard):
+@pytest.mark.parametrize(("rank", "world_size"), [(0, 1), (0, 2), (1, 2)])
+def test_gzip_member_counts(tmp_path, engine, wrong, rank, world_size):
     path = tmp_path / "f.gz"
     parts = [frames.member(frames.frames(RECORDS[k : k + 4]), records=4) for k in range(0, 40, 4)]
     parts[2] = frames.member(frames.frames(RECORDS[8:12]), records=4 + wrong)
     path.write_bytes(b"".join(parts))
     with pytest.raises(tfr.CompressionError, match="records where it has 4"):
-        make_dataset(path, FEATURES, batch_size=4, engine=engine, shard=shard)
+        make_dataset(path, FEATURES, batch_size=4, engine=engine, rank=rank, world_size=world_size)

@@ -103,7 +103,8 @@ def test_workers_share_the_batches_of_one_file(files):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_was_shared_out_is_not_shared_out_again(engine, files):
     shares = shared_out(
-        lambda: make_dataset(files, ID, batch_size=5, engine=engine, shard=(1, 2)), workers=3
+        lambda: make_dataset(files, ID, batch_size=5, engine=engine, rank=1, world_size=2),
+        workers=3,
     )
     assert shares == [list(range(20, 40))] * 3
 

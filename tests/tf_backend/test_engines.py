@@ -104,7 +104,7 @@ def test_random_combinations(sets, seed):
     in_order = not shuffle and options["deterministic"]
     whole: dict[str, list[int]] = {engine: [] for engine in ENGINES}
     for rank in range(ranks):
-        theirs, ours = of_both(sets[kind], ID, shard=(rank, ranks), **options)
+        theirs, ours = of_both(sets[kind], ID, rank=rank, world_size=ranks, **options)
         assert theirs.element_spec == ours.element_spec
         for _ in range(2):
             found = ids(theirs), ids(ours)
@@ -186,7 +186,7 @@ def test_no_records(engine, shuffle, repeat, tmp_path):
 def test_more_ranks_than_records(engine, tmp_path):
     tfr.write_records(tmp_path / "a.tfrecord", [record(0)])
     found = [
-        ids(make_dataset(tmp_path, ID, batch_size=2, shard=(rank, 3), engine=engine))
+        ids(make_dataset(tmp_path, ID, batch_size=2, rank=rank, world_size=3, engine=engine))
         for rank in range(3)
     ]
     assert sorted(found) == [[], [], [[0]]]
@@ -370,7 +370,7 @@ def test_compression_by_name(sets):
         ({"shuffle": 0}, "shuffle=0 must be at least 1"),
         ({"repeat": 0}, "repeat=0 must be at least 1"),
         ({"seed": -1}, "seed=-1 must be at least 0"),
-        ({"shard": (2, 2)}, "rank from 0 to ranks - 1"),
+        ({"rank": 2, "world_size": 2}, "rank=2 must be from 0 to world_size - 1"),
         ({"engine": "torch"}, "engine='torch'; choose"),
         ({"on_damage": "skip"}, "on_damage='skip'; pass 'raise' or a callable"),
         ({"on_damage": print}, "needs engine='numpy'"),

@@ -89,13 +89,14 @@ def files(request, tmp_path):
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("held", [1 << 28, 1, 60_000])
-@pytest.mark.parametrize("shard", [(0, 1), (1, 3), (2, 3)])
+@pytest.mark.parametrize(("rank", "ranks"), [(0, 1), (1, 3), (2, 3)])
 @pytest.mark.parametrize("deterministic", [True, False])
-def test_read_in_order_or_all_of_it(files, cores, monkeypatch, held, shard, deterministic):
+def test_read_in_order_or_all_of_it(files, cores, monkeypatch, held, rank, ranks, deterministic):
     monkeypatch.setattr(stretches, "_MOST_HELD_BYTES", held)
     cores(4)
-    data = make_dataset(files, ID, batch_size=7, shard=shard, repeat=2, deterministic=deterministic)
-    expected = [*range(200 * shard[0] // shard[1], 200 * (shard[0] + 1) // shard[1])]
+    options = {"repeat": 2, "deterministic": deterministic}
+    data = make_dataset(files, ID, batch_size=7, rank=rank, world_size=ranks, **options)
+    expected = [*range(200 * rank // ranks, 200 * (rank + 1) // ranks)]
     found = ids(data)
     assert sorted(flat(found)) == sorted(expected * 2)
     assert sorted(map(len, found)) == sorted(
@@ -134,7 +135,7 @@ def test_new_records_of_a_file_push_out_none_of_the_next(
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_batches_that_are_larger_than_anything(files, rank):
-    data = make_dataset(files, ID, batch_size=sys.maxsize, shard=(rank, 2))
+    data = make_dataset(files, ID, batch_size=sys.maxsize, rank=rank, world_size=2)
     assert flat(ids(data)) == list(range(100 * rank, 100 * rank + 100))
 
 

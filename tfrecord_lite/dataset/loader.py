@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +10,7 @@ from tfrecord_lite.dataset.batcher import Batches, Cursor, Position, Tables
 from tfrecord_lite.dataset.chunk import Chunk
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.fitting import check_features
-from tfrecord_lite.dataset.numbers import at_least
+from tfrecord_lite.dataset.numbers import at_least, rank_of
 from tfrecord_lite.dataset.order import batch_count
 from tfrecord_lite.dataset.part import PartReader, Task
 from tfrecord_lite.dataset.plan import Plan
@@ -57,10 +56,10 @@ class Dataset(Closing):
     a buffer, as in ``tf.data``: all files are read from the front, and inflated once. The order
     follows from ``seed`` and the number of the epoch, and from nothing else.
 
-    ``shard=(rank, ranks)`` shares the records out among ranks, each a stretch of the order. Each
+    ``rank`` and ``world_size`` share the records out, each rank a stretch of the order. Each
     record is one rank's, so the shares may differ by a record and the ranks by a batch. For
-    synchronous training ``even`` makes them equal: "drop" leaves out up to ``ranks - 1`` records
-    at the end of the order, "pad" repeats as many from its beginning.
+    synchronous training ``even`` makes them equal: "drop" leaves out up to ``world_size - 1``
+    records at the end of the order, "pad" repeats as many from its beginning.
 
     ``repeat`` is how many epochs one ``iter()`` goes through, None for no end. No batch has records
     of two epochs: it is ``tf.data``'s ``batch().repeat()``.
@@ -98,7 +97,8 @@ class Dataset(Closing):
         batch_size: int,
         shuffle: bool | int = False,
         seed: int = 0,
-        shard: tuple[int, int] = (0, 1),
+        rank: int = 0,
+        world_size: int = 1,
         even: Even = None,
         repeat: int | None = 1,
         workers: int = 0,
@@ -113,9 +113,7 @@ class Dataset(Closing):
         self._batch_size = at_least(1, batch_size=batch_size)
         self._shuffle = shuffle if isinstance(shuffle, bool) else at_least(1, shuffle=shuffle)
         self._seed = at_least(0, seed=seed)
-        rank, ranks = map(operator.index, shard)
-        if not 0 <= rank < ranks:
-            raise ValueError(f"shard={shard}: pass (rank, ranks), with rank from 0 to ranks - 1")
+        rank, world_size = rank_of(rank, world_size)
         if even not in (None, "drop", "pad"):
             raise ValueError(f"even={even!r}; choose None, 'drop' or 'pad'")
         self._repeat = repeat if repeat is None else at_least(1, repeat=repeat)
@@ -145,7 +143,8 @@ class Dataset(Closing):
             batch_size=self._batch_size,
             shuffle=self._shuffle,
             seed=self._seed,
-            shard=(rank, ranks),
+            rank=rank,
+            world_size=world_size,
             even=even,
             parallel=self._workers > 0,
         )
@@ -154,7 +153,7 @@ class Dataset(Closing):
             "batch_size": self._batch_size,
             "shuffle": self._shuffle,
             "seed": self._seed,
-            "ranks": ranks,
+            "world_size": world_size,
             "even": even,
         }
         self._cursor = Cursor(Position(0, 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-__all__ = ["at_least"]
+__all__ = ["at_least", "rank_of"]
 
 
 def at_least(least: int, **option: Any) -> int:
@@ -19,3 +19,17 @@ def at_least(least: int, **option: Any) -> int:
     if number < least:
         raise ValueError(f"{name}={given} must be at least {least}")
     return number
+
+
+def rank_of(rank: int, world_size: int) -> tuple[int, int]:
+    """Return rank and number of ranks; ``ValueError`` where the rank is none of them.
+
+    >>> rank_of(1, 2)
+    (1, 2)
+    """
+    rank, world_size = operator.index(rank), at_least(1, world_size=world_size)
+    if not 0 <= rank < world_size:
+        raise ValueError(
+            f"rank={rank} must be from 0 to world_size - 1, where world_size={world_size}"
+        )
+    return rank, world_size

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["BufferShuffle", "batch_count", "permutation", "share"]
 
 
-def share(count: int, rank: int, ranks: int, even: Even = None) -> range:
+def share(count: int, rank: int, world_size: int, even: Even = None) -> range:
     """Return which stretch of ``count`` records in their order is one rank's.
 
     The stretches of all ranks follow one another: every record is in one, and they differ by one
-    record at most. With "drop" all have the same number, and up to ``ranks - 1`` records at the end
-    are in none; with "pad" all have the same number, and the last may go on beyond ``count``, which
-    means the first records again.
+    record at most. With "drop" all have the same number, and up to ``world_size - 1`` records at
+    the end are in none; with "pad" all have the same number, and the last may go on beyond
+    ``count``, which means the first records again.
 
     >>> [share(8, rank, 3) for rank in range(3)]
     [range(0, 2), range(2, 5), range(5, 8)]
@@ -37,8 +37,8 @@ def share(count: int, rank: int, ranks: int, even: Even = None) -> range:
     (range(4, 6), range(6, 9))
     """
     if even is None:
-        return range(count * rank // ranks, count * (rank + 1) // ranks)
-    each = count // ranks if even == "drop" else -(-count // ranks)
+        return range(count * rank // world_size, count * (rank + 1) // world_size)
+    each = count // world_size if even == "drop" else -(-count // world_size)
     return range(each * rank, each * (rank + 1))
 
 

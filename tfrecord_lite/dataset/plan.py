@@ -41,7 +41,8 @@ class Plan:
         batch_size: int,
         shuffle: bool | int,
         seed: int,
-        shard: tuple[int, int],
+        rank: int,
+        world_size: int,
         even: Even,
         parallel: bool,
     ) -> None:
@@ -49,17 +50,18 @@ class Plan:
         self._batch_size = batch_size
         self._shuffle = shuffle
         self._seed = seed
-        self._shard = shard
+        self._rank = rank
+        self._world_size = world_size
         self._even = even
         self._parallel = parallel
-        if shard != (0, 1):
+        if world_size > 1:
             # Nobody else can tell where a share begins.
             records.total()
 
     @cached_property
     def share(self) -> range:
         """The stretch of all records, in their order, that is this rank's."""
-        return share(self._records.total(), *self._shard, self._even)
+        return share(self._records.total(), self._rank, self._world_size, self._even)
 
     @property
     def steps(self) -> int:
@@ -128,7 +130,7 @@ class Plan:
             yield from self._records.stream(first - turn, length - turn, first)
 
     def _buffered(self, epoch: int, first: int) -> Generator[Chunk, None, None]:
-        shuffle = BufferShuffle(self._shuffle, self._seed, epoch, self._shard[0])
+        shuffle = BufferShuffle(self._shuffle, self._seed, epoch, self._rank)
         if first:
             shuffle.advance(first, self.steps)
         buffer = RecordBuffer(shuffle, self._numbers)

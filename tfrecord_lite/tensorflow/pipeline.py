@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -12,7 +11,7 @@ import tensorflow as tf
 
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.fitting import check_features
-from tfrecord_lite.dataset.numbers import at_least
+from tfrecord_lite.dataset.numbers import at_least, rank_of
 from tfrecord_lite.dataset.order import share
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.example.normalize import check_given, normalize_features
@@ -38,7 +37,8 @@ def make_dataset(
     batch_size: int,
     shuffle: bool | int = False,
     seed: int = 0,
-    shard: tuple[int, int] = (0, 1),
+    rank: int = 0,
+    world_size: int = 1,
     repeat: int | None = 1,
     strict: bool = True,
     cache: bool | str | os.PathLike[str] = False,
@@ -63,19 +63,20 @@ def make_dataset(
     files at once, and parses with ``tf.io.parse_example``; "numpy" is fed by `Dataset`, which is
     faster for plain files of small records (benchmarks/results/shards.md), and gives equal batches
     (but for odd encodings, of which TensorFlow loses values). Both check the checksums of every
-    record. ``shuffle``, ``seed``, ``shard`` and ``repeat`` mean what they mean for `Dataset`, each
-    epoch in another order; the order of a shuffle is each engine's own. With ``deterministic``,
-    batches without a shuffle have the order of the files, and a shuffle the order of its seed;
-    otherwise TensorFlow may hand out what comes first. That is faster for large compressed files:
-    in order several of these are read at once only while what waits for its turn has some 512 MB.
+    record. ``shuffle``, ``seed``, ``rank``, ``world_size`` and ``repeat`` mean what they mean for
+    `Dataset`, each epoch in another order; the order of a shuffle is each engine's own. With
+    ``deterministic``, batches without a shuffle have the order of the files, and a shuffle the
+    order of its seed; otherwise TensorFlow may hand out what comes first. That is faster for large
+    compressed files: in order several of these are read at once only while what waits for its turn
+    has some 512 MB.
 
     ``cache`` keeps in memory, or in the file that it names, what was read in the first epoch:
     batches, or records where they are to be shuffled anew. ``map`` is called with each dict, in a
     graph, after that. The number of batches is asserted where it is known: from a manifest, or
     through ``check``. Behind all comes a prefetch: where TensorFlow has one GPU, and no batch has
     strings, to that; then nothing can be done to the dataset but to iterate over it. Under
-    ``tf.distribute`` TensorFlow shares the files or the batches out among workers, unless ``shard``
-    has.
+    ``tf.distribute`` TensorFlow shares the files or the batches out among workers, unless
+    ``world_size`` has.
 
     ``check`` looks through the files here and now: at the headers of all records of plain files,
     which takes a part of the time of an epoch (benchmarks/results/shards.md has it), of large
@@ -104,9 +105,7 @@ def make_dataset(
     [2 3]
     [4]
     """
-    rank, ranks = (operator.index(number) for number in shard)
-    if not 0 <= rank < ranks:
-        raise ValueError(f"shard={shard}: pass (rank, ranks), with rank from 0 to ranks - 1")
+    rank, world_size = rank_of(rank, world_size)
     if engine not in ("tf.data", "numpy"):
         raise ValueError(f"engine={engine!r}; choose 'tf.data' or 'numpy'")
     found = RecordSet.of(
@@ -137,7 +136,7 @@ def make_dataset(
     codecs = find_codecs(records)
     look = None
     if check and not tolerant:
-        start = share(records.total(), rank, ranks).start if records.counted else 0
+        start = share(records.total(), rank, world_size).start if records.counted else 0
         # Of the other engine the reading itself is strict.
         strictly = strict and engine == "tf.data"
         landmarks = check_files(records, codecs, start, batch_size, strict=strictly)
@@ -158,7 +157,8 @@ def make_dataset(
         batch_size=batch_size,
         shuffle=shuffle,
         seed=at_least(0, seed=seed),
-        shard=(rank, ranks),
+        rank=rank,
+        world_size=world_size,
         repeat=repeat,
         cache="" if cache is True else os.fspath(cache) if cache else None,
         deterministic=deterministic,
@@ -173,13 +173,13 @@ def make_dataset(
     options = tf.data.Options()
     options.deterministic = deterministic
     by_files = engine == "tf.data" and source.divisible
-    options.experimental_distribute.auto_shard_policy = _sharding(ranks, by_files=by_files)
+    options.experimental_distribute.auto_shard_policy = _sharding(world_size, by_files=by_files)
     return ahead(data.with_options(options))
 
 
-def _sharding(ranks: int, *, by_files: bool) -> Any:
+def _sharding(world_size: int, *, by_files: bool) -> Any:
     policies = tf.data.experimental.AutoShardPolicy
-    if ranks > 1:
+    if world_size > 1:
         return policies.OFF
     # TensorFlow sees no files in what we read, and does not go on where there is but one; then it
     # can only pick each worker's batches.

@@ -56,7 +56,8 @@ class Source:
     batch_size: int
     shuffle: bool | int
     seed: int
-    shard: tuple[int, int]
+    rank: int
+    world_size: int
     repeat: int | None
     cache: str | None
     deterministic: bool
@@ -66,9 +67,9 @@ class Source:
     @property
     def share(self) -> range | None:
         """The numbers of the records of this rank; None for all of them, as many as there are."""
-        if self.shard == (0, 1) and not self.records.counted:
+        if self.world_size == 1 and not self.records.counted:
             return None
-        return share(self.records.total(), *self.shard)
+        return share(self.records.total(), self.rank, self.world_size)
 
     @property
     def batches(self) -> int | None:
@@ -120,7 +121,7 @@ class Source:
 
     def _chunks(self, size: int, *, in_order: bool) -> Any:
         sources = [*map(Stretch, self.records.files, self.codecs)]
-        if self.shard != (0, 1):
+        if self.world_size > 1:
             assert self.share is not None
             sources = within(sources, self.records.bases.tolist(), self.share)
         return read_chunks(
@@ -159,11 +160,12 @@ class Source:
             batch_size=self.batch_size,
             shuffle=self.shuffle,
             seed=self.seed,
-            shard=self.shard,
+            rank=self.rank,
+            world_size=self.world_size,
             repeat=repeat,
             strict=self.schema.strict,
             # The files have been checked. But where a share begins, an index tells soonest.
-            check=self.shard != (0, 1),
+            check=self.world_size > 1,
         )
         columns = ColumnTensors(self.schema.features)
         # Of these TensorFlow makes batches itself.
