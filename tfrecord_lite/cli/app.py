@@ -101,7 +101,7 @@ def verify(
         str, typer.Option(help="Manifest to compare with; auto: those beside the files; none.")
     ] = "auto",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; left out, as many as there are cores.")
+        int | None, typer.Option(min=0, help="Processes; left out, as many as there are cores.")
     ] = None,
 ) -> None:
     """Check every record's checksums, and files against their manifest; name all that is wrong.

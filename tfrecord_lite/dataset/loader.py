@@ -19,6 +19,7 @@ from tfrecord_lite.dataset.table import Table
 from tfrecord_lite.errors import ignore_damage
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
 from tfrecord_lite.parallel.workers import Workers
 from tfrecord_lite.records.checksum import crc32c
@@ -64,10 +65,10 @@ class Dataset(Closing):
     ``repeat`` is how many epochs one ``iter()`` goes through, None for no end. No batch has records
     of two epochs: it is ``tf.data``'s ``batch().repeat()``.
 
-    ``workers`` is how many processes read and decode beside this one; they change nothing in what
-    comes when. They start with the first epoch and end with the dataset, with `close`, or where an
-    epoch is left before its end. Damage, and ``on_damage``, are those of `RecordReader`, and
-    ``len()`` counts what is left out; ``on_damage`` is called in this process.
+    ``workers`` is how many processes read and decode beside this one, None for all cores; they
+    change nothing in what comes when. They start with the first epoch and end with the dataset,
+    with `close`, or where an epoch is left before its end. Damage, and ``on_damage``, are those of
+    `RecordReader`, and ``len()`` counts what is left out; ``on_damage`` is called in this process.
 
     What can be known to be wrong is an error here and now, naming the file: one that is missing,
     is none of records, does not fit its manifest, or has a first record without a feature. So is
@@ -101,7 +102,7 @@ class Dataset(Closing):
         world_size: int = 1,
         even: Even = None,
         repeat: int | None = 1,
-        workers: int = 0,
+        workers: int | None = 0,
         drop_remainder: bool = False,
         strict: bool = True,
         check: bool = True,
@@ -117,7 +118,7 @@ class Dataset(Closing):
         if even not in (None, "drop", "pad"):
             raise ValueError(f"even={even!r}; choose None, 'drop' or 'pad'")
         self._repeat = repeat if repeat is None else at_least(1, repeat=repeat)
-        self._workers = at_least(0, workers=workers)
+        self._workers = usable_cores() if workers is None else at_least(0, workers=workers)
         self._drop_remainder = drop_remainder
         check_given(features)
         records = RecordSet.of(
@@ -131,7 +132,7 @@ class Dataset(Closing):
         self._on_damage = given if callable(given) else ignore_damage
         self._records = EpochRecords(records)
         by_number = self._shuffle is True
-        if by_number or workers or (check and self._records.manifest is None):
+        if by_number or self._workers or (check and self._records.manifest is None):
             self._records.build_indexes(needed=by_number)
         self._schema = Schema.find(features, records, strict=strict)
         check_features(self._records, self._schema)

@@ -48,8 +48,9 @@ class RecordSet(Closing):
     """The records of files, numbered from 0 in the order of the files.
 
     ``paths`` is a path of a file or a directory, a glob, ``NAME@N``, the NAME of a set of shards or
-    the path of its manifest, an open binary file, or a list of these, as `expand_shards` says. The
-    options are those of `RecordReader`. Nothing is read of any file before something is asked.
+    the path of its manifest, an open binary file, or a list of these, as `expand_shards` says; or a
+    `RecordSet`, which has its own options. The options are those of `RecordReader`. Nothing is read
+    of any file before something is asked.
 
     ``set[i]`` is a record, counted from the end where i is negative; ``set[a:b]`` and
     ``set[[i, j, ...]]`` are lists of records, in the order asked, for which each file is read once.
@@ -76,7 +77,7 @@ class RecordSet(Closing):
 
     def __init__(
         self,
-        paths: Paths,
+        paths: Paths | RecordSet,
         *,
         compression: CompressionOrAuto = "auto",
         verify: bool = True,
@@ -93,6 +94,9 @@ class RecordSet(Closing):
             "max_record_bytes": max_record_bytes,
         }
         """What all that reads these files is called with."""
+        if isinstance(paths, RecordSet):
+            self.__dict__.update(RecordSet.of(paths, **self.options).replace().__dict__)
+            return
         self.files, self._named = resolve(paths)
         # Where open files stood; a pipe, which stands nowhere, is read once.
         self._origins = {

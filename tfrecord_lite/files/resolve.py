@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import NameOrFile, Path, PathOrFile, Paths
 
-__all__ = ["Meaning", "NamedSet", "expand_shards", "resolve", "set_named"]
+__all__ = ["Meaning", "NamedSet", "each_path", "expand_shards", "files_of", "resolve", "set_named"]
 
 _OF = re.compile(r"(.*)-(\d{5,})-of-(\d{5,})(.*)", re.DOTALL)
 
@@ -45,7 +45,7 @@ def resolve(paths: Paths) -> Meaning:
     """
     folders, found = Folders(), _Found({}, [])
     files: list[NameOrFile] = []
-    for path in _each(paths):
+    for path in each_path(paths):
         if is_path(path):
             files += _expand(name_of(path), folders, found)
         else:
@@ -60,11 +60,13 @@ def resolve(paths: Paths) -> Meaning:
     return Meaning(files, whole[0] if whole else None)
 
 
-def _each(paths: Paths) -> list[PathOrFile]:
+def each_path(paths: Paths) -> list[PathOrFile]:
+    """Return each path and open file of what a caller passes; TypeError for anything else."""
     # An open file can be iterated over, too: its lines are no paths.
     if is_path(paths) or hasattr(paths, "read"):
         return [cast("PathOrFile", paths)]
-    if not hasattr(paths, "__iter__"):
+    # What can be iterated over for its records has no paths in it.
+    if not hasattr(paths, "__iter__") or hasattr(paths, "blocks") or hasattr(paths, "read_block"):
         _refuse(paths)
     each = [*paths]
     for path in each:
@@ -130,12 +132,17 @@ def _expand(path: str, folders: Folders, found: _Found) -> list[str]:
         manifest = _load_whole(*named)
         found.manifests.append(manifest)
         return manifest.files
-    if not (os.path.lexists(path) or glob.has_magic(path) or name_and_count(path)):
-        raise FileNotFoundError(_what_is_missing(path))
-    files = expand_path(path, folders)
+    files = files_of(path, folders)
     if files != [path]:
         found.files.update(dict.fromkeys(files))
     return files
+
+
+def files_of(path: str, folders: Folders) -> list[str]:
+    """Return the files that a path means that names no set, as `expand_path`."""
+    if not (os.path.lexists(path) or glob.has_magic(path) or name_and_count(path)):
+        raise FileNotFoundError(_what_is_missing(path))
+    return expand_path(path, folders)
 
 
 class NamedSet(NamedTuple):

@@ -8,19 +8,17 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
-from tfrecord_lite.files.paths import Folders, expand_path, is_data_file
-from tfrecord_lite.files.resolve import set_named
+from tfrecord_lite.files.paths import Folders, is_data_file
+from tfrecord_lite.files.resolve import each_path, files_of, set_named
 from tfrecord_lite.integrity.report import Fault
 from tfrecord_lite.records.storage import is_partial, is_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tfrecord_lite._types import Path, PathOrFile
+    from tfrecord_lite._types import Path, PathOrFile, Paths
     from tfrecord_lite.files.manifest import ManifestEntry
     from tfrecord_lite.files.resolve import NamedSet
 
@@ -53,7 +51,7 @@ class Inventory:
     @classmethod
     def take(
         cls,
-        paths: PathOrFile | Iterable[PathOrFile],
+        paths: Paths,
         manifest: Manifest | Path | Literal["auto"] | None,
     ) -> Inventory:
         """Find what is meant by paths, and by the manifests beside them, or by one that is given.
@@ -66,13 +64,11 @@ class Inventory:
         given = None
         if manifest is not None and manifest != "auto":
             given = manifest if isinstance(manifest, Manifest) else Manifest.load(manifest)
-        single = is_path(paths) or hasattr(paths, "read")
-        each: Any = [paths] if single else paths
-        for path in each:
-            if hasattr(path, "read"):
-                inventory.files.append(path)
-            else:
+        for path in each_path(paths):
+            if is_path(path):
                 survey.add(os.fsdecode(path), automatic=manifest == "auto")
+            else:
+                inventory.files.append(path)
         if given is not None:
             survey.sets.append(given)
         survey.finish(automatic=manifest == "auto")
@@ -108,7 +104,7 @@ class _Survey:
         if os.path.isdir(path) and is_partial(os.path.normpath(path)):
             files += leftover_files(path)
             return
-        expanded = expand_path(path, Folders())
+        expanded = files_of(path, Folders())
         files += expanded
         whole = expanded != [path]
         for file in expanded:
@@ -134,7 +130,7 @@ class _Survey:
             manifest = Manifest.load(path)
         except TFRecordError as error:
             self._inventory.add_fault(Fault(path, "manifest", error.reason))
-            files += expand_path(glob.escape(stem) + "*", Folders())
+            files += files_of(glob.escape(stem) + "*", Folders())
         else:
             if total not in (None, len(manifest.entries)):
                 raise FileNotFoundError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal
 
+from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.integrity.check import Checker, Checksum, Part, PartReport
 from tfrecord_lite.integrity.inventory import Inventory
 from tfrecord_lite.integrity.payloads import Payloads
@@ -13,16 +14,16 @@ from tfrecord_lite.integrity.schedule import Schedule
 from tfrecord_lite.records.compression import codec_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path, PathOrFile
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path, PathOrFile, Paths
     from tfrecord_lite.files.manifest import Manifest, ManifestEntry
 
 __all__ = ["verify"]
 
 
 def verify(
-    paths: PathOrFile | Iterable[PathOrFile],
+    paths: Paths | RecordSet,
     *,
     manifest: Manifest | Path | Literal["auto"] | None = "auto",
     examples: bool = False,
@@ -34,10 +35,9 @@ def verify(
 ) -> Report:
     """Check both checksums of every record of every file.
 
-    ``paths`` is what ``read_records`` takes: a path, a list of them, a directory, a glob,
-    ``NAME@N``; or one open binary file; or the NAME of a set of shards, or the path of its
-    manifest. Damage never ends the check: it is noted, and the check goes on behind it and with the
-    next file; so it is with a file that cannot be read.
+    ``paths`` is what `RecordSet` takes, or one of these, with its compression. Damage never ends
+    the check: it is noted, and the check goes on behind it and with the next file; so it is with a
+    file that cannot be read.
 
     With ``manifest="auto"`` the files are compared with each manifest beside them that names them:
     which shards there are, their sizes, checksums and numbers of records. It may also be a manifest
@@ -46,11 +46,11 @@ def verify(
     that the first records have), or where TensorFlow would read something else in it than protobuf.
     ``features`` and ``strict`` are those of `read_batches`.
 
-    ``workers`` is how many processes share the work; left out, large files and many files are
-    spread over all cores, by threads or by processes, whichever is faster. ``progress`` is called
-    now and then with a file's name and how many bytes of it, as it lies on the disk, have been
-    read. Memory stays small, however large a record is; with ``examples`` it is bounded by the
-    largest.
+    ``workers`` is how many processes share the work, 0 for none beside this one; left out, large
+    files and many files are spread over all cores, by threads or by processes, whichever is faster.
+    ``progress`` is called now and then with a file's name and how many bytes of it, as it lies on
+    the disk, have been read. Memory stays small, however large a record is; with ``examples`` it is
+    bounded by the largest.
 
     Raises ``FileNotFoundError`` for a path that means nothing. All that is wrong with files is in
     the report.
@@ -64,8 +64,12 @@ def verify(
     """
     if compression != "auto":
         codec_named(compression)
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers={workers} must be at least 1, or None")
+    if isinstance(paths, RecordSet):
+        if compression != "auto":
+            raise ValueError("compression: a RecordSet is read with its own; give it to that")
+        compression, paths = paths.options["compression"], paths.files
+    if workers is not None and workers < 0:
+        raise ValueError(f"workers={workers} must be at least 0, or None")
     inventory = Inventory.take(paths, manifest)
     payloads = None
     if examples:

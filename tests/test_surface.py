@@ -1,0 +1,274 @@
+"""Every public function and command takes every form of ``paths`` and of ``features``."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tfrecord_lite as tfr
+from tfrecord_lite import RecordSet, ShardWriter
+from tfrecord_lite.cli import main
+from tfrecord_lite.thresholds import limits
+
+N = 7
+LABELS = list(range(N))
+
+
+def labels(batches):
+    return [int(label) for batch in batches for label in np.asarray(batch["label"]).ravel()]
+
+
+def of_records(records):
+    return [int(tfr.decode_example(record)["label"][0]) for record in records]
+
+
+def verified(paths, **options):
+    report = tfr.verify(paths, **options)
+    assert report.ok, report
+    return LABELS[: sum(file.records for file in report.files)]
+
+
+def made(engine):
+    def make(paths, features=None):
+        tensorflow = pytest.importorskip("tfrecord_lite.tensorflow")
+        return labels(tensorflow.make_dataset(paths, features, batch_size=3, engine=engine))
+
+    return make
+
+
+# What is read by each public function of which a parameter is called `paths` or `pattern`.
+FUNCTIONS = {
+    "RecordSet": lambda paths: of_records(RecordSet(paths)),
+    "read_records": lambda paths: of_records(tfr.read_records(paths)),
+    "read_batches": lambda paths, features=None: labels(tfr.read_batches(paths, features)),
+    "Dataset": lambda paths, features=None: labels(tfr.Dataset(paths, features, batch_size=3)),
+    "verify": verified,
+    "expand_shards": lambda paths: of_records(tfr.read_records(tfr.expand_shards(paths))),
+    "make_dataset tf.data": made("tf.data"),
+    "make_dataset numpy": made("numpy"),
+}
+NAMES_ALONE = {"expand_shards"}
+READ_ONCE_AN_EPOCH = {"Dataset", "make_dataset tf.data", "make_dataset numpy", "expand_shards"}
+
+
+def test_no_function_is_forgotten():
+    names = set(tfr.__all__)
+    takers = {
+        name
+        for name in names
+        if callable(getattr(tfr, name))
+        and not (inspect.isclass(getattr(tfr, name)) and issubclass(getattr(tfr, name), Exception))
+        and {"paths", "pattern"} & set(parameters(getattr(tfr, name)))
+    }
+    assert takers == {name for name in FUNCTIONS if " " not in name}
+    for name in takers - NAMES_ALONE - {"verify"}:
+        given = parameters(getattr(tfr, name))
+        assert {"compression", "verify", "on_damage", "max_record_bytes"} <= set(given), name
+
+
+def parameters(function):
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:
+        return {}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A set of three shards by the name of train, alone in a folder."""
+    folder = tmp_path_factory.mktemp("set")
+    features = {"label": tfr.FixedLenFeature([], np.int64)}
+    with ShardWriter(folder / "train", records_per_shard=3, features=features) as writer:
+        writer.write_many([tfr.encode_example({"label": label}) for label in LABELS])
+    return folder
+
+
+FORMS = {
+    "a list of files": lambda folder: sorted(folder.glob("*.tfrecord")),
+    "an iterator over files": lambda folder: iter(sorted(map(str, folder.glob("*.tfrecord")))),
+    "str": lambda folder: str(folder / "train"),
+    "bytes": lambda folder: os.fsencode(folder / "train"),
+    "PathLike": lambda folder: folder / "train",
+    "a directory": lambda folder: folder,
+    "a directory and all below": lambda folder: f"{folder.parent}/{folder.name}/**",
+    "a glob": lambda folder: folder / "tr*-of-*",
+    "NAME@N": lambda folder: folder / "train@3",
+    "NAME@N.SUFFIX": lambda folder: f"{folder}/train@3.tfrecord",
+    "NAME": lambda folder: folder / "train",
+    "a manifest": lambda folder: folder / "train.manifest.json",
+    "a list of a NAME": lambda folder: [folder / "train"],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_forms_of_paths(folder, name, form):
+    assert FUNCTIONS[name](FORMS[form](folder)) == LABELS
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_record_set(folder, name):
+    if name in NAMES_ALONE:
+        with pytest.raises(TypeError, match="a RecordSet is no path"):
+            FUNCTIONS[name](RecordSet(folder))
+    else:
+        assert FUNCTIONS[name](RecordSet(folder)) == LABELS
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_open_files(folder, name, tmp_path, monkeypatch):
+    """They are read, or refused by the word path; their lines are never names."""
+    data = b"".join(file.read_bytes() for file in FORMS["a list of files"](folder))
+    monkeypatch.chdir(tmp_path)
+    Path("other").write_bytes(data)
+    Path("names").write_bytes(b"other")
+    for make in (lambda: io.BytesIO(data), lambda: [io.BytesIO(data)]):
+        if name in READ_ONCE_AN_EPOCH:
+            with pytest.raises(TypeError, match="path"):
+                FUNCTIONS[name](make())
+        else:
+            assert FUNCTIONS[name](make()) == LABELS
+    with open("names", "rb") as file, pytest.raises((tfr.TFRecordError, TypeError, AssertionError)):
+        FUNCTIONS[name](file)
+
+
+@pytest.mark.parametrize("given", [3, None, [3], [None]])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_is_no_path(name, given):
+    with pytest.raises(TypeError, match="is no path: pass a path"):
+        FUNCTIONS[name](given)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("nothing", "no such file or directory, and no manifest .*nothing.manifest.json"),
+        ("nothing*", "no file matches this pattern"),
+        ("train@4", "3 shards, not 4"),
+        ("nothing@2", "no shard .*nothing-00000-of-00002 with any suffix"),
+        ("empty", "no data files in this directory"),
+        ("gone.manifest.json", "no such file"),
+    ],
+)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_means_nothing(folder, name, given, told):
+    (folder.parent / "empty").mkdir(exist_ok=True)
+    where = folder.parent if given == "empty" else folder
+    with pytest.raises(FileNotFoundError, match=rf"(?i){told}"):
+        FUNCTIONS[name](where / given)
+    with pytest.raises(FileNotFoundError, match="an empty list of paths"):
+        FUNCTIONS[name]([])
+
+
+def test_a_directory_wins_over_a_set_of_its_name(folder, tmp_path):
+    with ShardWriter(tmp_path / "s", num_shards=1) as writer:
+        writer.write(tfr.encode_example({"label": 100}))
+    (tmp_path / "s").mkdir()
+    tfr.write_examples(tmp_path / "s" / "a", {"label": [5]})
+    for name in FUNCTIONS:
+        if name != "verify":
+            assert FUNCTIONS[name](tmp_path / "s") == [5]
+    assert len(verified(tmp_path / "s")) == 1
+
+
+def test_a_file_wins_over_what_its_name_looks_like(tmp_path):
+    for name in ("a@2", "b*", "c[1]"):
+        tfr.write_examples(tmp_path / name, {"label": [3]})
+        tfr.write_examples(tmp_path / "b-other", {"label": [4]})
+        for function in set(FUNCTIONS) - {"verify"}:
+            assert FUNCTIONS[function](tmp_path / name) == [3]
+
+
+def test_files_named_twice(folder):
+    file = FORMS["a list of files"](folder)[0]
+    for name in set(FUNCTIONS) - {"verify"}:
+        assert FUNCTIONS[name]([file, file]) == [0, 1, 2, 0, 1, 2]
+
+
+def test_links_in_a_circle(folder, tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    for name in set(FUNCTIONS) - {"verify", "expand_shards"}:
+        with pytest.raises(OSError, match="symbolic links"):
+            FUNCTIONS[name](tmp_path / "a")
+    assert not tfr.verify(tmp_path / "a").ok
+
+
+def test_a_hundred_thousand_files(tmp_path, monkeypatch):
+    """A folder is listed once, and nothing is done for each pair of files."""
+    monkeypatch.setattr(limits, "open_files", 4)
+    for number in range(100_000):
+        first = number - number % 50_000
+        if number == first:
+            (tmp_path / f"a-{number:06d}").touch()
+        else:
+            os.link(tmp_path / f"a-{first:06d}", tmp_path / f"a-{number:06d}")
+    assert len(RecordSet(tmp_path / "a-*").files) == 100_000
+
+
+# Features.
+
+FEATURES = {
+    "left out": None,
+    "ours": {"label": tfr.FixedLenFeature([], np.int64)},
+    "int": {"label": int},
+    "np.int64": {"label": np.int64},
+    "a list of names": ["label"],
+    "a tuple of names": ("label",),
+    "a mapping that is no dict": type("Other", (dict,), {})(label=int),
+}
+TAKERS = [name for name in FUNCTIONS if name.startswith(("read_batches", "Dataset", "make"))]
+
+
+@pytest.mark.parametrize("form", FEATURES)
+@pytest.mark.parametrize("name", TAKERS)
+def test_forms_of_features(folder, name, form):
+    for paths in (folder / "train", min(folder.glob("*.tfrecord"))):
+        count = N if paths == folder / "train" else 3
+        assert FUNCTIONS[name](paths, FEATURES[form]) == LABELS[:count]
+
+
+@pytest.mark.parametrize("form", FEATURES)
+def test_forms_of_features_in_verify(folder, form):
+    report = tfr.verify(folder / "train", examples=True, features=FEATURES[form])
+    assert report.ok
+
+
+@pytest.mark.parametrize("features", ["label", b"label", 3, {"label": "int"}, {3: int}, [3]])
+@pytest.mark.parametrize("name", [*TAKERS, "verify"])
+def test_what_are_no_features(folder, name, features):
+    options = {"examples": True} if name == "verify" else {}
+    with pytest.raises(TypeError, match="feature"):
+        FUNCTIONS[name](folder / "train", features=features, **options)
+
+
+# Commands.
+
+COMMANDS = ["verify", "info", "cat", "head", "index"]
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(list(map(os.fspath, arguments)))
+    return ended.value.code or 0, capsys.readouterr()
+
+
+@pytest.mark.parametrize("form", ["NAME", "a manifest", "a directory", "a glob", "NAME@N"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_take_forms_of_paths(folder, capsys, command, form):
+    code, said = run(capsys, command, FORMS[form](folder))
+    assert code == 0, said
+    for file in folder.glob("*.index"):
+        file.unlink()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_say_what_means_nothing(folder, capsys, command):
+    code, said = run(capsys, command, folder / "nothing")
+    assert code == 2
+    assert "no such file or directory, and no manifest" in said.err
