@@ -422,7 +422,7 @@ class _FromFront:
         """Close the file that is open; there are no more records."""
         self._number = len(self._records.files)
         if self._reader is not None:
-            self._reader.close()
+            self._finish(self._reader)
         # Nothing is left in the iterator that was taken.
         deque(self._pending or (), maxlen=0)
 

@@ -108,6 +108,10 @@ def make_dataset(
     rank, world_size = rank_of(rank, world_size)
     if engine not in ("tf.data", "numpy"):
         raise ValueError(f"engine={engine!r}; choose 'tf.data' or 'numpy'")
+    check_given(features)
+    if isinstance(features, Mapping):
+        features = normalize_features(features)
+        require_parsable(features)
     found = RecordSet.of(
         paths,
         compression=compression,
@@ -124,10 +128,6 @@ def make_dataset(
         raise ValueError("verify=False needs engine='numpy': TensorFlow checks every checksum")
     if engine == "tf.data" and found.options["max_record_bytes"] != DEFAULT_MAX_RECORD_BYTES:
         raise ValueError("max_record_bytes needs engine='numpy': TensorFlow knows no such limit")
-    check_given(features)
-    if isinstance(features, Mapping):
-        features = normalize_features(features)
-        require_parsable(features)
     batch_size = at_least(1, batch_size=batch_size)
     if not isinstance(shuffle, bool):
         shuffle = at_least(1, shuffle=shuffle)
