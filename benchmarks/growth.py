@@ -147,15 +147,18 @@ SERIES = [
 
 
 def measure(series: Series, count: int, repeats: int) -> float:
-    """Return the median of the seconds that a run takes, after one that is thrown away."""
+    """Return the median of the seconds that a run takes, after one that is thrown away.
+
+    With 0 repeats, that is all there is.
+    """
     with tempfile.TemporaryDirectory() as folder:
         run = series.prepare(folder, count)
-        run()
         times = []
-        for _ in range(repeats):
+        for repeat in range(repeats + 1):
             began = time.perf_counter()
             run()
-            times.append(time.perf_counter() - began)
+            if repeat or not repeats:
+                times.append(time.perf_counter() - began)
     return median(times)
 
 

@@ -1,9 +1,9 @@
 """Fair timing: interleaved repeats, medians, ratios within a repeat, and where it ran.
 
 Every repeat runs each contender once, one after the other, in an order that turns from repeat to
-repeat; the first round is thrown away. A ratio is taken within each repeat, so that a slow moment
-of the machine weighs on both sides, and the median of these is reported, with the smallest and the
-largest beside it.
+repeat; the first round is thrown away (with --quick, it is all there is). A ratio is taken within
+each repeat, so that a slow moment of the machine weighs on both sides, and the median of these is
+reported, with the smallest and the largest beside it.
 
 `Worker` is a fresh process to measure in, held to one core or free to use all. Contenders that are
 to run there, and to have their peak memory taken in a process of their own, are given as partials
@@ -127,7 +127,8 @@ def compare(
     """Run the contenders in turn; each returns its seconds (`timed` makes it so).
 
     A slow contender may do but a share of the work; ``shares`` names it, and its seconds are scaled
-    to the whole. ``more`` are further fields of `Comparison`.
+    to the whole. ``more`` are further fields of `Comparison`. With 0 repeats, the first round, that
+    which warms up, is all there is.
     """
     names = list(contenders)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -135,7 +136,7 @@ def compare(
         turn = repeat % len(names)
         for name in names[turn:] + names[:turn]:
             seconds = contenders[name]()
-            if repeat:
+            if repeat or not repeats:
                 times[name].append(seconds / (shares or {}).get(name, 1))
     comparison = Comparison(task, unit, units, times, **more)
     for row in comparison.rows():
@@ -219,13 +220,13 @@ def parse_options(
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="tiny workloads: does it run at all")
-    parser.add_argument("--repeats", type=int, help=f"default {repeats}, 1 with --quick")
+    parser.add_argument("--repeats", type=int, help=f"default {repeats}, 0 with --quick")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write into")
     if only is not None:
         parser.add_argument("--only", choices=only, help="one part alone; the others stay")
     options = parser.parse_args()
     if options.repeats is None:
-        options.repeats = 1 if options.quick else repeats
+        options.repeats = 0 if options.quick else repeats
     return options
 
 
