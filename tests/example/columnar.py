@@ -43,19 +43,27 @@ def decode_rows(records: list[bytes]) -> list[dict[str, Any]]:
     except ExampleError as error:
         raise ExampleError(error.reason) from None
     rows: list[dict[str, Any]] = [dict.fromkeys(found) for found in names]
+    # Features are decoded together that have one kind each in the same records; where one has
+    # several kinds, those of another kind are left out. Records without it are no matter.
+    together: dict[bytes, dict[str, int]] = {}
     for name, span in zip(every, spans, strict=True):
-        for kind in np.unique(span.kind).tolist():
-            index = np.flatnonzero(span.kind == kind)
-            some = RecordBlock(block.buffer, block.starts[index], block.lengths[index])
-            try:
-                feature = RaggedFeature(DTYPES[kind])
-                column = decode_block(some, {name: feature}, strict=False)[name]
-            except ExampleError as error:
-                raise ExampleError(error.reason) from None
+        for kind in set(span.kind.tolist()) - {MISSING} or {MISSING}:
+            fits = (span.kind == kind) | (span.kind == MISSING)
+            together.setdefault(np.flatnonzero(fits).tobytes(), {})[name] = kind
+    kinds = {name: span.kind.tolist() for name, span in zip(every, spans, strict=True)}
+    for places, some_kinds in together.items():
+        index = np.frombuffer(places, np.intp)
+        some = RecordBlock(block.buffer, block.starts[index], block.lengths[index])
+        features = {name: RaggedFeature(DTYPES[kind]) for name, kind in some_kinds.items()}
+        try:
+            columns = decode_block(some, features, strict=False)
+        except ExampleError as error:
+            raise ExampleError(error.reason) from None
+        for name, column in columns.items():
             for row, values in zip(index.tolist(), column, strict=True):
-                if kind == MISSING:
+                if kinds[name][row] == MISSING:
                     assert not len(values)
-                elif DTYPES[kind] is bytes:
+                elif DTYPES[kinds[name][row]] is bytes:
                     rows[row][name] = values.tolist()
                 else:
                     rows[row][name] = values.copy()
