@@ -28,7 +28,7 @@ from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.storage import is_partial
 
 OLD = [b"old %d" % index for index in range(9)]
-NEW = [b"new %d" % index * (index % 50) for index in range(400)]
+NEW = [b"new %d" % index * (index % 50) for index in range(200)]
 CHANGES = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "fcntl.flock"}
 PARTS = 2
 
@@ -36,7 +36,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "plain": {"records_per_shard": 50},
     "gzip": {"bytes_per_shard": 5000, "compression": "GZIP", "block_bytes": 300},
     "round_robin": {"num_shards": 5},
-    "fsync": {"records_per_shard": 200, "fsync": True},
+    "fsync": {"records_per_shard": 100, "fsync": True},
     "overwrite": {"records_per_shard": 100, "overwrite": True},
     "overwrite_gzip": {"num_shards": 3, "compression": "GZIP", "overwrite": True},
     "parts": {"records_per_shard": 60},
