@@ -71,30 +71,6 @@ def test_messages_are_made_when_they_are_asked_for() -> None:
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("order", ["tensorflow first", "tensorflow last"])
-def test_beside_tensorflow(order: str) -> None:
-    pytest.importorskip("tensorflow")
-    imports = ["import tensorflow as tf", "from tfrecord_lite.example import Example, TensorProto"]
-    imports[1] = "from tfrecord_lite.example.messages import Example, TensorProto"
-    if order == "tensorflow last":
-        imports.reverse()
-    code = "\n".join(
-        [
-            *imports,
-            "ours = Example()",
-            "ours.features.feature['a'].int64_list.value.append(3)",
-            "data = ours.SerializeToString()",
-            "theirs = tf.train.Example.FromString(data)",
-            "assert theirs.features.feature['a'].int64_list.value == [3]",
-            "assert theirs.SerializeToString() == data",
-            "assert type(theirs) is not type(ours)",
-            "print(theirs.DESCRIPTOR.full_name)",
-        ]
-    )
-    assert run(code) == "tensorflow.Example\n"
-
-
-@pytest.mark.tensorflow
 def test_sources_are_a_part_of_tensorflows() -> None:
     pytest.importorskip("tensorflow")
     from tensorflow.core.example import example_pb2, feature_pb2
