@@ -106,7 +106,7 @@ def test_combinations(tmp_path):
                 assert orders == orders[:1] * EPOCHS, case
 
         # One rank again, interrupted and with workers.
-        rank, workers = draw.randrange(ranks), draw.choice([*[0] * 9, 1, 2, 3])
+        rank, workers = draw.randrange(ranks), draw.choice([*[0] * 15, 1, 2, 3])
         started[workers] += 1
         every = joined(found[rank])
         done = draw.randint(0, len(every))

@@ -549,16 +549,16 @@ def test_rows_01_to_04_every_byte_of_a_blocked_file(tmp_path) -> None:
     data, begins, raw = members(records, tmp_path)
     for at in range(len(data)):
         number = max(index for index in range(4) if begins[index] <= at)
-        # In a pipe one cannot go back.
-        for source in sources(flipped(data, at, at % 8), tmp_path)[:2]:
-            got, damage = read(source, compression="GZIP")
-            lost = [record for record in records if record not in got]
-            assert lost in ([], [records[number]]), at
-            if lost:
-                assert (damage[0][0], damage[0][2]) == (raw[number], number)
-                if at - begins[number] >= 44 and at < begins[number + 1] - 4:
-                    # What the header states agrees with the trailer, and is counted on.
-                    assert damage[-1][1] == raw[number + 1]
+        # In a pipe one cannot go back. Files and what is open already take turns.
+        source = sources(flipped(data, at, at % 8), tmp_path)[at // 8 % 2]
+        got, damage = read(source, compression="GZIP")
+        lost = [record for record in records if record not in got]
+        assert lost in ([], [records[number]]), at
+        if lost:
+            assert (damage[0][0], damage[0][2]) == (raw[number], number)
+            if at - begins[number] >= 44 and at < begins[number + 1] - 4:
+                # What the header states agrees with the trailer, and is counted on.
+                assert damage[-1][1] == raw[number + 1]
 
 
 @pytest.mark.usefixtures("engine")
@@ -577,16 +577,16 @@ def test_row_15_a_cut_blocked_file(tmp_path) -> None:
 def test_row_16_bytes_lost_from_a_blocked_file(size: int, tmp_path) -> None:
     records = [random.Random(n).randbytes(60) for n in range(8)]
     data, begins, _ = members(records, tmp_path)
-    for begin in range(0, len(data) - size, 5):
-        for source in sources(data[:begin] + data[begin + size :], tmp_path)[:2]:
-            got, _ = read(source, compression="GZIP")
-            spared = [
-                record
-                for index, record in enumerate(records)
-                if begins[index + 1] <= begin or begins[index] >= begin + size
-            ]
-            assert [record for record in got if record in spared] == spared
-            assert set(got) <= set(records)
+    for turn, begin in enumerate(range(0, len(data) - size, 5)):
+        source = sources(data[:begin] + data[begin + size :], tmp_path)[turn % 2]
+        got, _ = read(source, compression="GZIP")
+        spared = [
+            record
+            for index, record in enumerate(records)
+            if begins[index + 1] <= begin or begins[index] >= begin + size
+        ]
+        assert [record for record in got if record in spared] == spared
+        assert set(got) <= set(records)
 
 
 @pytest.mark.usefixtures("engine")
