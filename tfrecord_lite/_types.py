@@ -20,6 +20,8 @@ PathOrFile: TypeAlias = Path | BinaryIO
 NameOrFile: TypeAlias = str | BinaryIO
 # What RecordSet takes, but for a RecordSet itself.
 Paths: TypeAlias = PathOrFile | Iterable[PathOrFile]
+# Both checksums of each record, that of its length alone, or none.
+Verify: TypeAlias = Literal[True, False, "none"]
 OnDamage: TypeAlias = Literal["raise"] | Callable[["Damage"], Any]
 # A feature class of ours or of tf.io, or a plain type, for each name; or names alone.
 FeaturesLike: TypeAlias = Mapping[str, Any] | Sequence[str]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         OnDamage,
         PathOrFile,
         Paths,
+        Verify,
     )
     from tfrecord_lite.example.columns import Column
 
@@ -45,7 +46,7 @@ def read_batches(
     drop_remainder: bool = False,
     strict: bool = True,
     compression: CompressionOrAuto = "auto",
-    verify: bool = True,
+    verify: Verify = True,
     on_damage: OnDamage = "raise",
     max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
 ) -> Iterator[dict[str, Column]]:

@@ -29,7 +29,7 @@ from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
-    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
     from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.dataset.part import Part
     from tfrecord_lite.example.columns import Column
@@ -107,7 +107,7 @@ class Dataset(Closing):
         strict: bool = True,
         check: bool = True,
         compression: CompressionOrAuto = "auto",
-        verify: bool = True,
+        verify: Verify = True,
         on_damage: OnDamage = "raise",
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     ) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
-    from tfrecord_lite._types import CompressionOrAuto, Int64Array, Path, PathOrFile
+    from tfrecord_lite._types import CompressionOrAuto, Int64Array, Path, PathOrFile, Verify
 
     Progress = Callable[[str, int], object]
 
@@ -73,15 +73,15 @@ class RecordIndex:
         path: PathOrFile,
         *,
         compression: CompressionOrAuto = "auto",
-        verify: bool = False,
+        verify: Verify = False,
         progress: Progress | None = None,
     ) -> RecordIndex:
         """Make the index of a file, or of an open binary file that seeks.
 
         Lengths are believed by their checksums; the data is not read where that saves time, and is
         checked when it is accessed. Of blocked gzip the header of each member is read. ``verify``
-        reads everything and checks all of it now. ``progress`` is called with the file's name and
-        how many bytes of it have been dealt with.
+        reads everything and checks all of it now; "none" believes lengths without their checksums.
+        ``progress`` is called with the file's name and how many bytes of it have been dealt with.
 
         Raises what `RecordReader` raises where the file is damaged, with record and offset; and
         `CompressionError` for zlib and for gzip that is not blocked, which can only be read from
@@ -98,7 +98,7 @@ class RecordIndex:
                 places = find_bounds(file, report, verify=verify)
             elif codec == "GZIP":
                 places = find_members(file, report)
-                if verify:
+                if verify is True:
                     check_members(file, report)
             else:
                 raise CompressionError(
@@ -137,7 +137,13 @@ class RecordIndex:
         return cls(file.path, fingerprint, places)
 
     @classmethod
-    def open(cls, path: PathOrFile, *, compression: CompressionOrAuto = "auto") -> RecordIndex:
+    def open(
+        cls,
+        path: PathOrFile,
+        *,
+        compression: CompressionOrAuto = "auto",
+        verify: Verify = False,
+    ) -> RecordIndex:
         """Load the sidecar where it can be read and fits the file, otherwise build the index.
 
         What was built is not saved.
@@ -145,7 +151,7 @@ class RecordIndex:
         if is_path(path):
             with suppress(StaleIndexError, OSError):
                 return cls.load(path)
-        return cls.build(path, compression=compression)
+        return cls.build(path, compression=compression, verify=verify)
 
     @classmethod
     def from_text(cls, path: Path, text: Path) -> RecordIndex:

@@ -15,7 +15,7 @@ from tfrecord_lite.errors import (
 )
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.frames import edges_of, refuse_large
-from tfrecord_lite.records.checksum import first_bad_length
+from tfrecord_lite.records.checksum import first_bad_length, first_other_length
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
     FRAME_OVERHEAD,
@@ -27,11 +27,13 @@ from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite._types import Int64Array, Uint8Array, Verify
     from tfrecord_lite.files.places import Members
     from tfrecord_lite.records.positions import PositionedFile
+
+    FirstBad = Callable[[Uint8Array, Int64Array, Int64Array], int]
 
 __all__ = ["MemberFrames"]
 
@@ -46,10 +48,13 @@ class _Inflated(NamedTuple):
 class MemberFrames:
     """The frames in ``members``, those of a `RecordIndex`."""
 
-    def __init__(self, file: PositionedFile, members: Members, max_record_bytes: int) -> None:
+    def __init__(
+        self, file: PositionedFile, members: Members, max_record_bytes: int, verify: Verify = True
+    ) -> None:
         self._file = file
         self._members = members
         self._most = max_record_bytes
+        self._first_bad = first_other_length if verify == "none" else first_bad_length
         # Replaced as a whole: threads see one state or another, and a fork loses no lock.
         self._kept: tuple[tuple[int, _Inflated], ...] = ()
 
@@ -129,7 +134,7 @@ class MemberFrames:
             if read_member(data) != stated:
                 raise StaleIndexError("it is not the member that was indexed")
             frames = inflate_member(data, stated)
-            bounds = _scan(frames, stated.records)
+            bounds = _scan(frames, stated.records, self._first_bad)
         except TFRecordError as error:
             error.reason = (
                 f"the gzip member at compressed byte {begin}, records {first} to {last - 1}: "
@@ -142,11 +147,11 @@ class MemberFrames:
         return _Inflated(frames, bounds)
 
 
-def _scan(frames: bytes, records: int) -> Int64Array:
+def _scan(frames: bytes, records: int, first_bad: FirstBad) -> Int64Array:
     """Return the bounds of the frames in a member, once all lengths have proved to be intact."""
     buffer = np.frombuffer(frames, np.uint8)
     starts, lengths = scan_frames(buffer, 0, len(buffer), short=len(frames) < 128 * records)
-    intact = first_bad_length(buffer, starts, lengths)
+    intact = first_bad(buffer, starts, lengths)
     bounds = np.zeros(intact + 1, np.int64)
     bounds[1:] = (starts + lengths)[:intact] + FOOTER_SIZE
     if bounds[-1] < len(frames):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite._types import Int64Array, Verify
     from tfrecord_lite.records.positions import PositionedFile
 
     Column = npt.NDArray[np.unsignedinteger[Any]]
@@ -60,17 +60,18 @@ class Members(NamedTuple):
     first_records: Int64Array
 
 
-def find_bounds(file: PositionedFile, report: Report, *, verify: bool) -> Int64Array:
+def find_bounds(file: PositionedFile, report: Report, *, verify: Verify) -> Int64Array:
     """Return where the frames of a plain file begin and the last one ends, int64 ``[records + 1]``.
 
-    What is wrong raises as in `RecordReader`; the data is looked at only with ``verify``.
+    What is wrong raises as in `RecordReader`; the data is looked at only with ``verify``,
+    and with "none" no checksum is.
     """
     with file.from_front() as raw:
         return _scan_bounds(file, Source(raw), report, verify=verify)
 
 
 def _scan_bounds(
-    file: PositionedFile, source: Source, report: Report, *, verify: bool
+    file: PositionedFile, source: Source, report: Report, *, verify: Verify
 ) -> Int64Array:
     size = file.size
     stream = BlockStream(
@@ -79,7 +80,7 @@ def _scan_bounds(
     columns: list[Column] = []
     # A file that grows meanwhile is not followed; whoever asked has to look at it again.
     while stream.offset <= size:
-        while not verify and (lengths := _hop(file, stream.offset, size)):
+        while verify is False and (lengths := _hop(file, stream.offset, size)):
             columns.append(least_column(np.array(lengths)))
             end = stream.offset + sum(lengths) + FRAME_OVERHEAD * len(lengths)
             stream.move_to(end, stream.record + len(lengths))

@@ -15,7 +15,12 @@ from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.member_frames import MemberFrames
 from tfrecord_lite.files.picked_block import PickedBlock
 from tfrecord_lite.files.plain_frames import PlainFrames
-from tfrecord_lite.records.checksum import first_bad_length, first_bad_record, masked_crc32c
+from tfrecord_lite.records.checksum import (
+    first_bad_length,
+    first_bad_record,
+    first_other_length,
+    masked_crc32c,
+)
 from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
@@ -25,9 +30,10 @@ from tfrecord_lite.records.framing import (
     footer_of,
     header_of,
 )
+from tfrecord_lite.records.head import odd_checksum
 from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.positions import PositionedFile
-from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, check_verify
 from tfrecord_lite.records.storage import is_path
 from tfrecord_lite.thresholds import thresholds
 
@@ -36,7 +42,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tfrecord_lite._types import Int64Array, PathOrFile
+    from tfrecord_lite._types import CompressionOrAuto, Int64Array, PathOrFile, Verify
     from tfrecord_lite.errors import TFRecordError
     from tfrecord_lite.files.frames import FramesAt
 
@@ -54,11 +60,11 @@ class RecordFile(Closing):
     the index is built. Reading many at once is cheaper than one by one: they are read in the order
     of the file, near ones together, and each gzip member is inflated once.
 
-    With ``verify`` every record has passed both checksums; without, that of its length. What fails
-    is a `CorruptRecordError` with file, record and offset; a record above ``max_record_bytes`` is a
-    `RecordTooLargeError`, a damaged gzip member a `CompressionError`. A file that is not the one
-    indexed is a `StaleIndexError`, also when it has changed under the open file; one that has
-    become shorter is a `TruncatedRecordError`.
+    The other options are those of `RecordReader`. What fails is a `CorruptRecordError` with file,
+    record and offset; a record above ``max_record_bytes`` is a `RecordTooLargeError`, a damaged
+    gzip member a `CompressionError`. A file that is not the one indexed is a `StaleIndexError`,
+    also when it has changed under the open file; one that has become shorter is a
+    `TruncatedRecordError`.
 
     Threads may share one (but each has iterators of its own), and so may forked processes; pickled
     it takes its index along and opens the file again. Not for pipes, zlib, or gzip in one stream:
@@ -77,13 +83,19 @@ class RecordFile(Closing):
         path: PathOrFile,
         *,
         index: RecordIndex | None = None,
-        verify: bool = True,
+        compression: CompressionOrAuto = "auto",
+        verify: Verify = True,
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     ) -> None:
+        check_verify(verify)
         self._given = path
         self._file = PositionedFile(path)
         try:
-            self.index = RecordIndex.open(path) if index is None else index
+            if index is None:
+                index = RecordIndex.open(
+                    path, compression=compression, verify=verify if verify == "none" else False
+                )
+            self.index = index
             # What was opened is what was indexed.
             self.index.check(self._file)
         except BaseException:
@@ -97,7 +109,7 @@ class RecordFile(Closing):
         if self.index.members is None:
             self._frames = PlainFrames(self._file, self.index.bounds, max_record_bytes)
         else:
-            self._frames = MemberFrames(self._file, self.index.members, max_record_bytes)
+            self._frames = MemberFrames(self._file, self.index.members, max_record_bytes, verify)
 
     def __len__(self) -> int:
         return self._count
@@ -141,8 +153,11 @@ class RecordFile(Closing):
         """Return a block of frames once their checksums have proved to hold."""
         buffer, sizes, offsets = frames
         starts, lengths = np.cumsum(sizes) - sizes + HEADER_SIZE, sizes - FRAME_OVERHEAD
-        check = first_bad_record if self._verify else first_bad_length
-        bad = check(buffer, starts, lengths)
+        if self._verify == "none":
+            bad = first_other_length(buffer, starts, lengths)
+        else:
+            check = first_bad_record if self._verify else first_bad_length
+            bad = check(buffer, starts, lengths)
         if bad < len(starts):
             begin = int(starts[bad]) - HEADER_SIZE
             error = _fault(buffer[begin : begin + int(sizes[bad])].tobytes())
@@ -164,7 +179,11 @@ class RecordFile(Closing):
         if not 0 <= number < self._count:
             raise _no_record(self.path, which, self._count)
         header, data, footer = self._frames.frame(number)
-        if header == header_of(len(data)) and (not self._verify or footer == footer_of(data)):
+        if self._verify == "none":
+            right = int.from_bytes(header[:8], "little") == len(data)
+        else:
+            right = header == header_of(len(data))
+        if right and (self._verify is not True or footer == footer_of(data)):
             return data
         # The same again, slowly, says what is wrong.
         return self.read_block([number])[0]
@@ -291,8 +310,10 @@ def _fault(frame: bytes) -> TFRecordError:
         return StaleIndexError(
             f"the record here has {stated} bytes, in the index it has {len(frame) - FRAME_OVERHEAD}"
         )
+    odd = odd_checksum(expected, data)
     error = CorruptRecordError(
-        f"checksum of the {what} is 0x{actual:08x}, expected 0x{expected:08x} as the file states",
+        f"checksum of the {what} is 0x{actual:08x}, expected 0x{expected:08x} as the file states"
+        f"{'; ' if odd else ''}{odd}",
         expected=expected,
         actual=actual,
     )

@@ -25,14 +25,26 @@ from tfrecord_lite.files.splits import make_splits
 from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.iterating import OneThread, flatten
-from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader, check_on_damage
+from tfrecord_lite.records.reader import (
+    DEFAULT_MAX_RECORD_BYTES,
+    RecordReader,
+    check_on_damage,
+    check_verify,
+)
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tfrecord_lite._types import CompressionOrAuto, Int64Array, NameOrFile, OnDamage, Paths
+    from tfrecord_lite._types import (
+        CompressionOrAuto,
+        Int64Array,
+        NameOrFile,
+        OnDamage,
+        Paths,
+        Verify,
+    )
     from tfrecord_lite.files.manifest import Manifest
     from tfrecord_lite.files.record_file import Numbers
     from tfrecord_lite.files.splits import Split
@@ -80,13 +92,14 @@ class RecordSet(Closing):
         paths: Paths | RecordSet,
         *,
         compression: CompressionOrAuto = "auto",
-        verify: bool = True,
+        verify: Verify = True,
         on_damage: OnDamage = "raise",
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     ) -> None:
         if compression != "auto":
             codec_named(compression)
         check_on_damage(on_damage)
+        check_verify(verify)
         self.options: dict[str, Any] = {
             "compression": compression,
             "verify": verify,
@@ -249,7 +262,9 @@ class RecordSet(Closing):
         if isinstance(file, str):
             with suppress(StaleIndexError, OSError):
                 return RecordIndex.load(file), False
-        return RecordIndex.build(file, compression=self.options["compression"]), True
+        compression, verify = self.options["compression"], self.options["verify"]
+        lengths = verify if verify == "none" else False
+        return RecordIndex.build(file, compression=compression, verify=lengths), True
 
     def wrong_count(self, number: int, known: int | None, found: str) -> TFRecordError:
         """Return the error about a file with other records than are known of it."""
@@ -436,7 +451,7 @@ def read_records(
     paths: Paths | RecordSet,
     *,
     compression: CompressionOrAuto = "auto",
-    verify: bool = True,
+    verify: Verify = True,
     on_damage: OnDamage = "raise",
     max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
 ) -> Iterator[bytes]:

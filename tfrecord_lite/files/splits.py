@@ -322,7 +322,8 @@ class _Cut:
             head = opened.read(HEAD_BYTES)
         compression = self._options["compression"]
         codec = find_codec(head) if compression == "auto" else codec_named(compression)
-        self._plain = codec is None
+        # Without checksums there is no telling a header.
+        self._plain = codec is None and self._options["verify"] != "none"
         with suppress(StaleIndexError, OSError):
             self._index = RecordIndex.load(self._file)
         if self._index is None and codec == "GZIP":

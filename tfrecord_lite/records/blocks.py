@@ -38,7 +38,7 @@ from tfrecord_lite.thresholds import thresholds
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite._types import Int64Array, Verify
     from tfrecord_lite.records.window import ByteSource
 
 __all__ = ["HEAD_BYTES", "BlockStream"]
@@ -62,7 +62,7 @@ class BlockStream:
         self,
         source: ByteSource,
         *,
-        verify: bool,
+        verify: Verify,
         on_damage: Callable[[Damage], Any] | None,
         max_record_bytes: int,
         growing: bool = False,
@@ -201,6 +201,8 @@ class BlockStream:
         if count and lengths.max() > self._max_record_bytes:
             count = int(np.argmax(lengths > self._max_record_bytes))
         buffer, starts, lengths = self._window.buffer, starts[:count], lengths[:count]
+        if self._verify == "none":
+            return count
         if not self._verify:
             return first_bad_length(buffer, starts, lengths)
         return first_bad_record(buffer, starts, lengths, self._undo)
@@ -233,7 +235,7 @@ class BlockStream:
         window = self._window
         have, need = window.have, HEADER_SIZE
         if have >= HEADER_SIZE:
-            length = believed_length(window, self._max_record_bytes)
+            length = believed_length(window, self._max_record_bytes, check=self._verify != "none")
             need = length + FRAME_OVERHEAD
             if not self._affords(need):
                 raise unaffordable()
@@ -243,7 +245,8 @@ class BlockStream:
             if have >= need:
                 frame = window.look(window.offset, need)
                 stated = int.from_bytes(frame[-FOOTER_SIZE:], "little")
-                raise data_damage(stated, masked_crc32c(frame[HEADER_SIZE:-FOOTER_SIZE]))
+                data = frame[HEADER_SIZE:-FOOTER_SIZE]
+                raise data_damage(stated, masked_crc32c(data), data)
         if window.read_more(need):
             return False
         if have == 0:

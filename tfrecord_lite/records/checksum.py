@@ -23,6 +23,7 @@ __all__ = [
     "crc32c",
     "first_bad_length",
     "first_bad_record",
+    "first_other_length",
     "mask_crc",
     "masked_crc32c",
     "unmask_crc",
@@ -187,6 +188,18 @@ def first_bad_length(buffer: Uint8Array, starts: Int64Array, lengths: Int64Array
         if int.from_bytes(stated, "little") != length or stored != masked_crc32c(stated):
             return index
     return len(starts)
+
+
+def first_other_length(buffer: Uint8Array, starts: Int64Array, lengths: Int64Array) -> int:
+    """Return the index of the first record whose header states another length, whatever its CRC.
+
+    ``len(starts)`` where all state these.
+    """
+    if not len(starts):
+        return 0
+    words: Any = np.ndarray((len(buffer) - 7,), "<i8", buffer=buffer, strides=(1,))
+    same = words[starts - 12] == lengths
+    return len(same) if same.all() else int(np.argmin(same))
 
 
 def _first_bad_one_by_one(buffer: Uint8Array, starts: Int64Array, lengths: Int64Array) -> int:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING
 
 from tfrecord_lite.errors import CorruptRecordError, RecordTooLargeError, TruncatedRecordError
-from tfrecord_lite.records.checksum import masked_crc32c
+from tfrecord_lite.records.checksum import mask_crc, masked_crc32c, unmask_crc
 from tfrecord_lite.records.framing import FOOTER_SIZE, HEADER_SIZE
 from tfrecord_lite.records.identify import looks_like
 
 if TYPE_CHECKING:
     from tfrecord_lite.records.window import Window
 
-__all__ = ["HEAD_BYTES", "believed_length", "data_damage", "torn", "unaffordable"]
+__all__ = ["HEAD_BYTES", "believed_length", "data_damage", "odd_checksum", "torn", "unaffordable"]
 
 # How much of the file's front tells what it is.
 HEAD_BYTES = 512
@@ -23,14 +24,15 @@ def stated_length(window: Window) -> int:
     return int.from_bytes(window.buffer[window.begin : window.begin + 8].tobytes(), "little")
 
 
-def believed_length(window: Window, most: int) -> int:
-    """Return the length that the header states, once its own checksum holds; ``most`` at most."""
+def believed_length(window: Window, most: int, *, check: bool = True) -> int:
+    """Return the length that the header states, ``most`` at most.
+
+    With ``check`` its own checksum must hold.
+    """
     header = window.buffer[window.begin : window.begin + HEADER_SIZE].tobytes()
     length = int.from_bytes(header[:8], "little")
-    expected = int.from_bytes(header[8:], "little")
-    actual = masked_crc32c(header[:8])
-    if actual != expected:
-        raise _length_damage(window, expected, actual)
+    if check and masked_crc32c(header[:8]) != int.from_bytes(header[8:], "little"):
+        raise _length_damage(window, header, most)
     if length > most:
         raise RecordTooLargeError(
             f"the record has {length} bytes, more than max_record_bytes={most}; raise the limit "
@@ -41,13 +43,18 @@ def believed_length(window: Window, most: int) -> int:
     return length
 
 
-def _length_damage(window: Window, expected: int, actual: int) -> CorruptRecordError:
+def _length_damage(window: Window, header: bytes, most: int) -> CorruptRecordError:
+    expected, actual = int.from_bytes(header[8:], "little"), masked_crc32c(header[:8])
     reason = (
         f"checksum of the length is 0x{actual:08x}, expected 0x{expected:08x} as the file states"
     )
-    if window.offset == 0:
-        front = window.buffer[window.begin : window.end][:HEAD_BYTES]
-        kind = looks_like(front.tobytes())
+    front = window.buffer[window.begin : window.end][:HEAD_BYTES]
+    kind = looks_like(front.tobytes())
+    length = int.from_bytes(header[:8], "little")
+    odd = odd_checksum(expected, header[:8]) if kind is None and 0 < length <= most else ""
+    if odd:
+        reason += f"; {odd}"
+    elif window.offset == 0:
         looks = "" if kind is None else f" It looks like {kind}."
         reason += f"; this is no TFRecord file, or its first bytes are damaged.{looks}"
     error = CorruptRecordError(reason, expected=expected, actual=actual)
@@ -55,10 +62,33 @@ def _length_damage(window: Window, expected: int, actual: int) -> CorruptRecordE
     return error
 
 
-def data_damage(expected: int, actual: int) -> CorruptRecordError:
-    """Return the error about data whose checksum is another than that behind it."""
+def odd_checksum(stated: int, data: bytes | memoryview) -> str:
+    """Say what a checksum is that is not the masked CRC-32C of its data; "" where that is unknown.
+
+    Some writers leave checksums out, or take another.
+    """
+    crc32 = zlib.crc32(data)
+    kinds = {
+        0: "is zero",
+        unmask_crc(masked_crc32c(data)): "is not masked",
+        crc32: "is a CRC-32",
+        mask_crc(crc32): "is a CRC-32",
+    }
+    kind = kinds.get(stated)
+    if kind is None or not len(data):
+        return ""
+    return (
+        f"the one in the file {kind}, as some writers leave it; read such files with "
+        "verify='none', which checks nothing, and write them again"
+    )
+
+
+def data_damage(expected: int, actual: int, data: bytes | memoryview = b"") -> CorruptRecordError:
+    """Return the error about data whose checksum is another than that in its footer."""
+    odd = odd_checksum(expected, data)
     return CorruptRecordError(
-        f"checksum of the data is 0x{actual:08x}, expected 0x{expected:08x} as the file states",
+        f"checksum of the data is 0x{actual:08x}, expected 0x{expected:08x} as the file states"
+        f"{'; ' if odd else ''}{odd}",
         expected=expected,
         actual=actual,
     )

@@ -27,10 +27,10 @@ from tfrecord_lite.thresholds import thresholds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tfrecord_lite._types import CompressionOrAuto, OnDamage, Path, PathOrFile
+    from tfrecord_lite._types import CompressionOrAuto, OnDamage, Path, PathOrFile, Verify
     from tfrecord_lite.records.compression import Codec
 
-__all__ = ["DEFAULT_MAX_RECORD_BYTES", "RecordReader", "check_on_damage"]
+__all__ = ["DEFAULT_MAX_RECORD_BYTES", "RecordReader", "check_on_damage", "check_verify"]
 
 # TensorFlow has no limit and dies of large ones; protobuf's messages end at 2 GiB.
 DEFAULT_MAX_RECORD_BYTES = 1 << 30
@@ -42,14 +42,20 @@ def check_on_damage(given: OnDamage) -> None:
         raise ValueError(f"on_damage={given!r}; pass 'raise' or a callable that gets a Damage")
 
 
+def check_verify(given: object) -> None:
+    """Raise ``ValueError`` for what is no ``verify``."""
+    if given not in (True, False) and given != "none":
+        raise ValueError(f"verify={given!r}; pass True, False, or 'none'")
+
+
 class RecordReader(Closing):
     """Read the records of a TFRecord file, from its front to its end.
 
     ``path`` is a path, or a binary file object (a pipe, ``sys.stdin.buffer``) that stays open.
     Compression is found from the content; a ``compression`` named (None, "GZIP", "ZLIB") is taken
-    at its word. With ``verify`` every record handed out has passed both checksums; without, the
-    checksums of the lengths alone are checked, since a wrong length would lose the rest of the
-    file.
+    at its word. With ``verify`` every record handed out has passed both checksums; with False those
+    of the lengths alone are checked, since a wrong length would lose the rest of the file; with
+    "none" no checksum is, for files of writers that leave them out or take others.
 
     Damage raises: `CorruptRecordError`, `TruncatedRecordError`, `RecordTooLargeError` (above
     ``max_record_bytes``) or `CompressionError`, after all intact records before it were handed out.
@@ -83,7 +89,7 @@ class RecordReader(Closing):
         path: PathOrFile,
         *,
         compression: CompressionOrAuto = "auto",
-        verify: bool = True,
+        verify: Verify = True,
         on_damage: OnDamage = "raise",
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
         follow: bool = False,
@@ -93,6 +99,7 @@ class RecordReader(Closing):
         if compression != "auto":
             codec_named(compression)
         check_on_damage(on_damage)
+        check_verify(verify)
         if timeout is not None and not follow:
             raise ValueError(f"timeout={timeout} is for follow=True; nothing else waits")
         self._given = path
@@ -265,14 +272,14 @@ class RecordReader(Closing):
         if (
             len(header) < HEADER_SIZE
             or not thresholds.direct_record_bytes <= length <= most
-            or header != header_of(length)
+            or (verify != "none" and header != header_of(length))
         ):
             raise StopIteration
         record = source.read_at(length, offset + HEADER_SIZE)
         beyond = source.read_at(FRAME_OVERHEAD, offset + HEADER_SIZE + length)
         if len(record) < length or len(beyond) < FOOTER_SIZE:
             raise StopIteration
-        if verify and footer_of(record) != beyond[:FOOTER_SIZE]:
+        if verify is True and footer_of(record) != beyond[:FOOTER_SIZE]:
             raise StopIteration
         offset += length + FRAME_OVERHEAD
         self._next_header = offset, beyond[FOOTER_SIZE:]

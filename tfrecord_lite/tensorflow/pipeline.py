@@ -25,7 +25,7 @@ from tfrecord_lite.tensorflow.source import Source
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
 
 __all__ = ["make_dataset"]
 
@@ -47,7 +47,7 @@ def make_dataset(
     engine: Literal["tf.data", "numpy"] = "tf.data",
     check: bool = True,
     compression: CompressionOrAuto = "auto",
-    verify: bool = True,
+    verify: Verify = True,
     on_damage: OnDamage = "raise",
     max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
 ) -> Any:
@@ -124,8 +124,8 @@ def make_dataset(
         raise ValueError(
             "on_damage with a callable needs engine='numpy': TensorFlow's reader stops at damage"
         )
-    if engine == "tf.data" and not found.options["verify"]:
-        raise ValueError("verify=False needs engine='numpy': TensorFlow checks every checksum")
+    if engine == "tf.data" and found.options["verify"] is not True:
+        raise ValueError("verify= needs engine='numpy': TensorFlow checks every checksum")
     if engine == "tf.data" and found.options["max_record_bytes"] != DEFAULT_MAX_RECORD_BYTES:
         raise ValueError("max_record_bytes needs engine='numpy': TensorFlow knows no such limit")
     batch_size = at_least(1, batch_size=batch_size)
