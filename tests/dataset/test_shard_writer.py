@@ -744,3 +744,15 @@ def test_compression_by_the_names_of_the_shards(tmp_path, name, codec):
     with ShardWriter(tmp_path / name, num_shards=2, compression="ZLIB", overwrite=True) as writer:
         writer.write_many([b"a", b"b"])
     assert writer.manifest.compression == "ZLIB"
+
+
+def test_the_process_may_go_to_another_directory(tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with ShardWriter("train", num_shards=2) as writer:
+        writer.write(b"one")
+        os.chdir("other")
+        writer.write(b"two")
+    assert writer.manifest.path == str(tmp_path / "train.manifest.json")
+    assert list(read_records(tmp_path / "train")) == [b"one", b"two"]
+    assert os.listdir(".") == []

@@ -447,3 +447,25 @@ def test_zlib_is_not_appended_to_whoever_names_it(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"a: ZLIB files end where their stream ends"):
         write_records(tmp_path / "a", THREE, mode="a")
     assert codec_of(tmp_path / "a") == "ZLIB"
+
+
+@pytest.mark.parametrize("options", [{}, {"atomic": False}, {"mode": "a"}, {"mode": "x"}])
+def test_a_directory_that_is_missing_is_named(tmp_path, options):
+    """And not the temporary file in it, of which nobody knows."""
+    with pytest.raises(FileNotFoundError, match="No such directory .*create it first") as caught:
+        RecordWriter(tmp_path / "none" / "a", **options)
+    assert caught.value.filename == str(tmp_path / "none")
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("fsync", [False, True])
+@pytest.mark.parametrize("options", [{}, {"atomic": False}, {"mode": "a"}, {"mode": "x"}])
+def test_the_process_may_go_to_another_directory(tmp_path, monkeypatch, options, fsync):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with RecordWriter("a", fsync=fsync, **options) as writer:
+        writer.write(b"one")
+        os.chdir("other")
+        writer.write(b"two")
+    assert list(read_records(tmp_path / "a")) == [b"one", b"two"]
+    assert os.listdir(".") == []

@@ -114,7 +114,8 @@ class ShardWriter(FrameWriter):
             raise ValueError(f"part={part} must be from 0 to {MOST_PARTS - 1}")
         if part is not None and overwrite:
             raise ValueError("a part replaces nothing; pass overwrite to publish_shards")
-        self._names = ShardNames(name)
+        # Stays where it is when the process goes to another directory.
+        self._names = ShardNames(os.path.join(os.getcwd(), os.fsdecode(name)))
         if compression == "infer":
             compression = codec_by_name(self._names.shard(0, 1, None))
         options: dict[str, Any] = {

@@ -291,7 +291,8 @@ class Output:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
             self._open_partial()
         else:
-            self._file = open(self.path, f"{mode}b", buffering=0)  # noqa: SIM115 - close() closes it
+            self._file = _open_for_writing(self.path, f"{mode}b")
+            self._target = os.path.realpath(self.path)
 
     def _is_atomic(self, atomic: bool | None) -> bool:
         """Decide how to write; a device or a pipe can only be written in place."""
@@ -312,7 +313,7 @@ class Output:
         room = _NAME_MAX - len(suffix) - 1
         stem = os.fsdecode(os.fsencode(name)[:room])
         self._partial = os.path.join(folder, f".{stem}{suffix}")
-        self._file = open(self._partial, "xb", buffering=0)  # noqa: SIM115 - close() closes it
+        self._file = _open_for_writing(self._partial, "xb")
         # A replaced file keeps its permissions.
         if hasattr(os, "fchmod"):
             with suppress(OSError):
@@ -339,7 +340,7 @@ class Output:
         if self._fsync:
             os.fsync(self._file.fileno())
             if self._owned and self._partial is None and not self._name_is_synced:
-                fsync_folder(os.path.realpath(self.path))
+                fsync_folder(self._target)
                 self._name_is_synced = True
 
     def close(self) -> None:
@@ -373,6 +374,18 @@ class Output:
         """Close the handle and leave everything as it lies."""
         if self._owned:
             self._file.close()
+
+
+def _open_for_writing(path: str, mode: str) -> Any:
+    try:
+        return open(path, mode, buffering=0)
+    except FileNotFoundError:
+        folder = os.path.dirname(path)
+        if not folder or os.path.isdir(folder):
+            raise
+        # Not the name of a temporary file, of which nobody knows.
+        message = "No such directory to write a file in; create it first"
+        raise FileNotFoundError(errno.ENOENT, message, folder) from None
 
 
 def _link_new(partial: str, target: str) -> None:
