@@ -124,10 +124,10 @@ def train(train_data: Any, validation_data: Any, epochs: int) -> tuple[list[floa
     return losses, float(accuracy.result())
 
 
-def time_step(step: Callable[[Any, Any], Any], images: Any, labels: Any) -> float:
+def time_step(step: Callable[[Any, Any], Any], images: Any, labels: Any, count: int) -> float:
     """Return the median time of a step, in seconds, without the first, which may make a graph."""
     seconds = []
-    for _ in range(TIMED_STEPS + 1):
+    for _ in range(count + 1):
         began = time.perf_counter()
         step(images, labels).numpy()
         seconds.append(time.perf_counter() - began)
@@ -160,6 +160,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train from memory and from TFRecord shards.")
     parser.add_argument("--output", type=Path, default=Path("from-memory-output"))
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--timed-steps", type=int, default=TIMED_STEPS)
     options = parser.parse_args()
     output: Path = options.output
     common.use_device()
@@ -194,8 +195,9 @@ def main() -> None:
     common.draw_curves(output / "losses.png", {"loss of each step": lines}, over="step")
 
     images, labels = next(iter(from_shards(output / "train")))
-    eager = time_step(make_step(make_model()), images, labels)
-    graph = time_step(tf.function(make_step(make_model())), images, labels)
+    count = options.timed_steps
+    eager = time_step(make_step(make_model()), images, labels, count)
+    graph = time_step(tf.function(make_step(make_model())), images, labels, count)
     print(f"a step: eager {eager * 1e3:.2f} ms, tf.function {graph * 1e3:.2f} ms")
     print(f"pictures: model.png and losses.png in {output}")
 

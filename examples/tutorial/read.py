@@ -1,8 +1,9 @@
 """The reading half of TensorFlow's tutorial on TFRecord and tf.train.Example, with TensorFlow.
 
-    python examples/tutorial/read.py [--output tutorial-output]
+    python examples/tutorial/read.py [--output tutorial-output] [--observations 10000]
 
-Reads what write.py wrote, compares it with what went in, and leaves images.png.
+Reads what write.py wrote with the same options, compares it with what went in, and leaves
+images.png.
 """
 
 from __future__ import annotations
@@ -41,19 +42,21 @@ def require(holds: bool, otherwise: str) -> None:
         raise SystemExit(f"FAILED: {otherwise}")
 
 
-def require_observations(records: Any, origin: str) -> None:
+def require_observations(records: Any, observations: dict[str, np.ndarray], origin: str) -> None:
     """Parse a dataset of records, and compare it with the observations that went in."""
-    batches = records.batch(OBSERVATIONS).map(lambda batch: tf.io.parse_example(batch, OBSERVATION))
+    count = len(observations["feature0"])
+    # One more would make another batch.
+    batches = records.batch(count).map(lambda batch: tf.io.parse_example(batch, OBSERVATION))
     (found,) = batches.as_numpy_iterator()
-    for name, column in make_observations().items():
+    for name, column in observations.items():
         # What is neither bytes nor float32 in an Example is int64.
         kinds = {"S": object, "f": np.float32}
         expected = column.astype(kinds.get(column.dtype.kind, np.int64))
         require(np.array_equal(found[name], expected), f"{origin}: {name} differs")
-    print(f"{origin}: {OBSERVATIONS:,} Examples, equal to what went in")
+    print(f"{origin}: {count:,} Examples, equal to what went in")
 
 
-def read_observations(folder: Path) -> None:
+def read_observations(folder: Path, observations: dict[str, np.ndarray]) -> None:
     """Read the files of observations: raw records, then parsed."""
     raw_dataset = tf.data.TFRecordDataset([str(folder / "test.tfrecord")])
     for raw_record in raw_dataset.take(2):
@@ -64,17 +67,16 @@ def read_observations(folder: Path) -> None:
 
     for parsed_record in raw_dataset.map(parse).take(2):
         print({name: value.numpy() for name, value in parsed_record.items()})
-    require_observations(raw_dataset, "test.tfrecord")
+    require_observations(raw_dataset, observations, "test.tfrecord")
     generated = tf.data.TFRecordDataset([str(folder / "generated.tfrecord")])
-    require_observations(generated, "generated.tfrecord")
+    require_observations(generated, observations, "generated.tfrecord")
 
 
-def make_datasets() -> None:
+def make_datasets(observations: dict[str, np.ndarray]) -> None:
     """Make datasets of serialized Examples in tf.data itself: by py_function, and by a generator.
 
     The Examples are made by the functions of write.py, that is, without TensorFlow.
     """
-    observations = make_observations()
     features_dataset = tf.data.Dataset.from_tensor_slices(tuple(observations.values()))
 
     def serialize(*tensors: Any) -> bytes:
@@ -83,11 +85,11 @@ def make_datasets() -> None:
     def tf_serialize_example(*row: Any) -> Any:
         return tf.ensure_shape(tf.py_function(serialize, row, tf.string), ())
 
-    require_observations(features_dataset.map(tf_serialize_example), "py_function")
+    require_observations(features_dataset.map(tf_serialize_example), observations, "py_function")
     generated = tf.data.Dataset.from_generator(
         lambda: generate(observations), output_signature=tf.TensorSpec((), tf.string)
     )
-    require_observations(generated, "from_generator")
+    require_observations(generated, observations, "from_generator")
 
 
 def read_in_python(path: Path) -> None:
@@ -133,10 +135,13 @@ def main() -> None:
     """Run all steps."""
     parser = argparse.ArgumentParser(description="Read the tutorial's files with TensorFlow.")
     parser.add_argument("--output", type=Path, default=Path("tutorial-output"))
-    output: Path = parser.parse_args().output
+    parser.add_argument("--observations", type=int, default=OBSERVATIONS)
+    options = parser.parse_args()
+    output: Path = options.output
+    observations = make_observations(options.observations)
     common.use_device()
-    read_observations(output)
-    make_datasets()
+    read_observations(output, observations)
+    make_datasets(observations)
     read_in_python(output / "test.tfrecord")
     read_tensors(output / "tensors.tfrecord")
     read_images(output)

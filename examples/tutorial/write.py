@@ -1,6 +1,6 @@
 """The writing half of TensorFlow's tutorial on TFRecord and tf.train.Example, without TensorFlow.
 
-    python examples/tutorial/write.py [--output tutorial-output]
+    python examples/tutorial/write.py [--output tutorial-output] [--observations 10000]
 
 The import is what differs. It leaves the files that read.py reads, with TensorFlow.
 """
@@ -83,7 +83,7 @@ def show_scalars() -> None:
 # --- Examples, and files of them --------------------------------------------------------------
 
 
-def make_observations(count: int = OBSERVATIONS) -> dict[str, np.ndarray]:
+def make_observations(count: int) -> dict[str, np.ndarray]:
     """Return features of made-up observations: bool, int64, bytes and float64, ``[count]``."""
     rng = np.random.default_rng(SEED)
     feature1 = rng.integers(0, 5, count)
@@ -113,21 +113,21 @@ def generate(observations: dict[str, np.ndarray]) -> Iterator[bytes]:
         yield serialize_example(*row)
 
 
-def write_observations(folder: Path) -> None:
+def write_observations(folder: Path, count: int) -> None:
     """Write all observations in a loop, and again from a generator."""
-    observations = make_observations()
+    observations = make_observations(count)
     serialized = serialize_example(False, 4, b"goat", 0.9876)
     print(f"an Example of {len(serialized)} bytes: {serialized!r}")
     print(f"and read again:\n{tf.train.Example.FromString(serialized)}")
 
     with tf.io.TFRecordWriter(str(folder / "test.tfrecord")) as writer:
-        for i in range(OBSERVATIONS):
+        for i in range(count):
             row = [column[i] for column in observations.values()]
             writer.write(serialize_example(*row))
     with tf.io.TFRecordWriter(str(folder / "generated.tfrecord")) as writer:
         for record in generate(observations):
             writer.write(record)
-    print(f"wrote {OBSERVATIONS:,} Examples, in a loop and from a generator")
+    print(f"wrote {count:,} Examples, in a loop and from a generator")
 
 
 # --- What is no scalar ------------------------------------------------------------------------
@@ -182,10 +182,12 @@ def main() -> None:
     """Run all steps."""
     parser = argparse.ArgumentParser(description="Write the tutorial's files.")
     parser.add_argument("--output", type=Path, default=Path("tutorial-output"))
-    output: Path = parser.parse_args().output
+    parser.add_argument("--observations", type=int, default=OBSERVATIONS)
+    options = parser.parse_args()
+    output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
     show_scalars()
-    write_observations(output)
+    write_observations(output, options.observations)
     write_tensors(output / "tensors.tfrecord")
     write_images(output)
     print(f"TensorFlow was imported: {'tensorflow' in sys.modules}")

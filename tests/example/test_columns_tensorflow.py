@@ -136,14 +136,15 @@ def theirs(tf: Any, parse: Any, data: Any, *features: dict[str, Any]) -> Any:
 def test_examples(tf, seed: int) -> None:
     random = Random(seed)
     refusals = parsed = 0
-    for _ in range(1000):
+    for turn in range(1000):
         features = random_features(random)
         records = random_examples(random, features)
         expected = theirs(tf, tf.io.parse_example, records, features)
         assert ours(parse_example, records, features) == expected, (features, records)
         refusals += expected == REFUSED
         parsed += expected != REFUSED
-        for data in records[:1]:
+        # Each alone, too: of every third batch, since TensorFlow is slow at that.
+        for data in records[:1] if turn % 3 == 0 else ():
             expected = theirs(tf, tf.io.parse_single_example, data, features)
             assert ours(parse_single_example, data, features) == expected, (features, data)
     assert refusals > 50

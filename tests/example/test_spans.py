@@ -102,7 +102,8 @@ def check(random: Random, records: list[bytes]) -> tuple[int, int]:
         for data, row in zip(part, rows, strict=True):
             assert row == judge_example(data), data.hex()
     for data in bad:
-        size = random.choice(SIZES)
+        # Blocks of all sizes, the large ones less often: what is refused comes one at a time.
+        (size,) = random.choices(SIZES, (4, 4, 4, 4, 1))
         block = random.choices(good or [b""], k=size)
         at = random.randrange(size)
         block[at] = data

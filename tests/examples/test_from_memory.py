@@ -15,7 +15,8 @@ import tfrecord_lite as tfr
 def test_from_memory(tmp_path):
     for package in ("tensorflow", "matplotlib", "sklearn", "PIL"):
         pytest.importorskip(package)
-    stdout, _ = run("from_memory/train.py", "--output", tmp_path, "--epochs", 1)
+    options = "--output", tmp_path, "--epochs", 1, "--timed-steps", 3
+    stdout, _ = run("from_memory/train.py", *options)
     assert " on CPU\n" in stdout or " on GPU " in stdout
     assert "Total params: 9,930" in stdout
     assert tfr.Manifest.load(tmp_path / "train.manifest.json").records == 1437

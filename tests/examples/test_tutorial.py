@@ -9,11 +9,14 @@ import tfrecord_lite as tfr
 
 pytest.importorskip("PIL")
 
+OBSERVATIONS = 1000
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tutorial")
-    return folder, *run("tutorial/write.py", "--output", folder, python=("-X", "importtime"))
+    options = "--output", folder, "--observations", OBSERVATIONS
+    return folder, *run("tutorial/write.py", *options, python=("-X", "importtime"))
 
 
 def test_writing_without_tensorflow(written):
@@ -26,7 +29,7 @@ def test_writing_without_tensorflow(written):
         name: sum(1 for _ in tfr.read_records(folder / f"{name}.tfrecord"))
         for name in ("test", "generated", "tensors", "images")
     }
-    assert counts == {"test": 10_000, "generated": 10_000, "tensors": 1, "images": 2}
+    assert counts == {"test": OBSERVATIONS, "generated": OBSERVATIONS, "tensors": 1, "images": 2}
 
 
 @pytest.mark.slow
@@ -35,10 +38,10 @@ def test_reading_with_tensorflow(written):
     pytest.importorskip("tensorflow")
     pytest.importorskip("matplotlib")
     folder, *_ = written
-    stdout, _ = run("tutorial/read.py", "--output", folder)
+    stdout, _ = run("tutorial/read.py", "--output", folder, "--observations", OBSERVATIONS)
     assert " on CPU\n" in stdout or " on GPU " in stdout
     for origin in ("test.tfrecord", "generated.tfrecord", "py_function", "from_generator"):
-        assert f"{origin}: 10,000 Examples, equal to what went in" in stdout
+        assert f"{origin}: {OBSERVATIONS:,} Examples, equal to what went in" in stdout
     for tensor in ("matrix: float32 (2, 3)", "cube: uint8 (2, 3, 4)", "words: string (2, 2)"):
         assert f"{tensor}, equal to what went in" in stdout
     assert_drawn(folder / "images.png")
