@@ -151,7 +151,12 @@ class Limits:
     text_bytes: int = 1 << 20
     text_rows: int = 1 << 16
 
-    # --- Epochs (dataset/memory.py, dataset/picker.py) ---
+    # --- Epochs (dataset/order.py, dataset/memory.py, dataset/picker.py) ---
+
+    # Below so many records the order of a shuffled epoch is made by sorting random numbers, all at
+    # once; from so many on each number is computed where it is needed. These are different orders,
+    # so this is part of what a state of a Dataset means.
+    sorted_records: int = 1 << 20
 
     # How much is decoded at once of small, middle and large records: at least and at most. Each
     # NumPy call costs the same for few records as for many, so large records take large blocks;

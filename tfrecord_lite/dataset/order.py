@@ -7,20 +7,31 @@ gives is the same on every machine, with every version of NumPy.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfrecord_lite.thresholds import thresholds
+from tfrecord_lite.thresholds import limits, thresholds
 
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
+
+    import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array
 
     Even: TypeAlias = Literal["drop", "pad"] | None
 
-__all__ = ["BufferShuffle", "batch_count", "permutation", "share"]
+__all__ = ["BufferShuffle", "Permutation", "batch_count", "permutation", "share"]
+
+# Rounds of a `Permutation`; the first four make it look random, the others are for good measure.
+_ROUNDS = 8
+# Numbers that go through all rounds at once: what stays in the caches.
+_NUMBERS_AT_ONCE = 1 << 14
+# The odd multipliers of SplitMix64, whose products have well mixed upper halves.
+_MULTIPLIERS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_HALF = np.uint64(32)
 
 
 def share(count: int, rank: int, world_size: int, even: Even = None) -> range:
@@ -51,13 +62,80 @@ def batch_count(records: int, batch_size: int, *, drop_remainder: bool) -> int:
     return records // batch_size if drop_remainder else -(-records // batch_size)
 
 
-def permutation(count: int, seed: int, epoch: int) -> Int64Array:
-    """Return the numbers below ``count`` in an order of this seed and epoch, int64 ``[count]``.
+def permutation(count: int, seed: int, epoch: int) -> Int64Array | Permutation:
+    """Return the numbers below ``count`` in an order of this seed and epoch, to be indexed.
+
+    Few are an array, int64 ``[count]``. From `limits.sorted_records` on, where that would take too
+    much time and memory, they are a `Permutation`, indexed by arrays of int64.
 
     >>> permutation(6, seed=0, epoch=0), permutation(6, seed=0, epoch=1)
     (array([1, 2, 4, 3, 5, 0]), array([0, 2, 4, 3, 5, 1]))
     """
-    return _permutation(count, _random(seed, epoch))
+    random = _random(seed, epoch)
+    if count < limits.sorted_records:
+        return _permutation(count, random)
+    return Permutation(count, random.random_raw(_ROUNDS))
+
+
+class Permutation:
+    """The numbers below ``count`` in an order of these ``keys``, each computed when it is asked.
+
+    It is a Feistel network: a number is a pair (left, right) of one below ``a`` and one below
+    ``b``; in turn a hash of one, with a key, is added to the other, modulo ``a`` or ``b``. That can
+    be undone, so it is a permutation of the numbers below ``a * b``, of which there are at least
+    ``count`` and less than twice as many. Where one of ``count`` or more comes out it is put in
+    again until it is less ("cycle walking").
+
+    Arithmetic is that of uint64, which wraps, and is the same everywhere.
+
+    >>> order = Permutation(5, np.arange(8, dtype=np.uint64))
+    >>> sorted(order[np.arange(5)].tolist())
+    [0, 1, 2, 3, 4]
+    """
+
+    def __init__(self, count: int, keys: npt.NDArray[np.uint64]) -> None:
+        self._count = np.uint64(count)
+        a = max(math.isqrt(max(count - 1, 0)) + 1, 1)
+        self._a, self._b = np.uint64(a), np.uint64(max(-(-count // a), 1))
+        self._keys = keys
+
+    def __getitem__(self, steps: Int64Array) -> Int64Array:
+        """Return which numbers come at these steps, each at least 0 and below ``count``."""
+        found = np.array(steps, np.uint64)
+        for begin in range(0, len(found), _NUMBERS_AT_ONCE):
+            piece = found[begin : begin + _NUMBERS_AT_ONCE]
+            self._move(piece)
+            while len(beyond := np.flatnonzero(piece >= self._count)):
+                again = piece[beyond]
+                self._move(again)
+                piece[beyond] = again
+        return found.view(np.int64)
+
+    def _move(self, numbers: npt.NDArray[np.uint64]) -> None:
+        """Replace numbers by those that the network makes of them, all below ``a * b``."""
+        left = numbers // self._b
+        right = numbers - left * self._b
+        size, other = self._a, self._b
+        mixed, shifted = np.empty_like(left), np.empty_like(left)
+        first, second = _MULTIPLIERS
+        for key in self._keys:
+            np.add(right, key, out=mixed)
+            mixed *= first
+            np.right_shift(mixed, _HALF, out=shifted)
+            mixed ^= shifted
+            mixed *= second
+            # The upper half, as a fraction, of the size.
+            mixed >>= _HALF
+            mixed *= size
+            mixed >>= _HALF
+            left += mixed
+            # Modulo the size: where nothing is to be subtracted the difference wraps.
+            np.subtract(left, size, out=shifted)
+            np.minimum(left, shifted, out=left)
+            left, right, size, other = right, left, other, size
+        # The rounds are even, so left is left again.
+        np.multiply(left, self._b, out=numbers)
+        numbers += right
 
 
 def _random(*numbers: int) -> np.random.Philox:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
     from tfrecord_lite.dataset.chunk import Chunk
     from tfrecord_lite.dataset.epoch_records import EpochRecords
-    from tfrecord_lite.dataset.order import Even
+    from tfrecord_lite.dataset.order import Even, Permutation
 
 __all__ = ["Plan"]
 
@@ -92,7 +92,9 @@ class Plan:
             return steps
         return (self.share.start + steps) % max(self._records.total(), 1)
 
-    def _runs(self, first: int, end: int, order: Int64Array | None = None) -> Iterator[Run]:
+    def _runs(
+        self, first: int, end: int, order: Int64Array | Permutation | None = None
+    ) -> Iterator[Run]:
         rows = self._rows(scattered=order is not None)
         for begin in range(first, end, rows):
             steps = np.arange(begin, min(begin + rows, end))
