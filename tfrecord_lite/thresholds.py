@@ -99,6 +99,10 @@ class Thresholds:
     # Inflated members that are kept for the next call: bytes, and how many.
     kept_member_bytes: int = 1 << 24
     kept_members: int = 16
+    # Rows of an index that are read and checked together; of no more rows than these it is read
+    # whole at once.
+    index_block_rows: int = 1 << 10
+    index_whole_rows: int = 1 << 12
     # Records of this size and more are skipped from header to header while an index is made, so
     # many at a time; smaller ones are read in blocks.
     skipped_record_bytes: int = 1 << 14
@@ -169,8 +173,8 @@ class Limits:
     # blocked gzip file that is open keeps some members, inflated.
     open_files: int = 64
     open_gzip_files: int = 8
-    # Indexes that can be loaded again are kept up to so many records in all, of 8 bytes each.
-    indexed_records: int = 1 << 25
+    # Indexes that can be loaded again are kept up to so many bytes in all, 8 for each record.
+    index_bytes: int = 1 << 28
 
     # --- Checking files (integrity/) ---
 

@@ -13,6 +13,7 @@ import pytest
 
 import tfrecord_lite as tfr
 from tfrecord_lite.files.index import RecordIndex
+from tfrecord_lite.thresholds import thresholds
 
 RECORDS = [b"foo", b"barbaz", b"x" * 300]
 
@@ -28,21 +29,32 @@ def test_writes_a_sidecar(command, path):
     outcome = command("index", path)
     assert outcome.code == 0
     assert outcome.out.splitlines() == [
-        f"ok      {path}.index: 3 records, 58 B",
+        f"ok      {path}.index: 3 records, 82 B",
         "1 file, 0 failed",
     ]
     assert outcome.err == ""
     assert RecordIndex.load(path).lengths.tolist() == [3, 6, 300]
 
 
+def test_sidecar_that_is_damaged_anywhere_is_replaced(command, path, monkeypatch):
+    monkeypatch.setattr(thresholds, "index_block_rows", 1)
+    monkeypatch.setattr(thresholds, "index_whole_rows", 0)
+    command("index", path)
+    sidecar = Path(f"{path}.index")
+    whole = sidecar.read_bytes()
+    sidecar.write_bytes(whole[:-1] + b"x")
+    assert command("index", path).out.startswith("ok ")
+    assert sidecar.read_bytes() == whole
+
+
 def test_sidecar_that_fits_is_left_alone(command, path):
     command("index", path)
     before = os.stat(f"{path}.index")
-    assert command("index", path).out.startswith(f"fresh   {path}.index: 3 records, 58 B\n")
+    assert command("index", path).out.startswith(f"fresh   {path}.index: 3 records, 82 B\n")
     after = os.stat(f"{path}.index")
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     tfr.write_records(path, RECORDS[:2])
-    assert command("index", path).out.startswith(f"ok      {path}.index: 2 records, 54 B\n")
+    assert command("index", path).out.startswith(f"ok      {path}.index: 2 records, 78 B\n")
     assert len(RecordIndex.load(path)) == 2
 
 

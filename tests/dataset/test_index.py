@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 
 from tfrecord_lite.errors import CompressionError, TFRecordError, TruncatedRecordError
 from tfrecord_lite.files import places
+from tfrecord_lite.files.fingerprint import Fingerprint
 from tfrecord_lite.files.index import RecordIndex, StaleIndexError
 from tfrecord_lite.files.paths import is_data_file
 from tfrecord_lite.files.record_file import RecordFile
+from tfrecord_lite.files.sidecar import write_sidecar
 from tfrecord_lite.records import RecordReader, RecordWriter, write_records
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.storage import Source
@@ -372,7 +374,7 @@ def test_sidecar_is_as_small_as_its_largest_number(tmp_path, size):
         file.truncate(size + 16)
     index = RecordIndex.build(path)
     width = 1 if size < 256 else 2 if size < 65536 else 4 if size < 1 << 32 else 8
-    assert os.path.getsize(index.save()) == 48 + width + 4
+    assert os.path.getsize(index.save()) == 52 + 12 + 12 + width
     assert RecordIndex.load(path).lengths.tolist() == [size]
 
 
@@ -505,9 +507,12 @@ def test_sidecar_cut_or_flipped_anywhere(path, options):
 
 
 def forge(path: Path, columns: list[np.ndarray], /, **stated: Any) -> None:
-    """Write a sidecar that lies, with a checksum that holds."""
+    """Write a sidecar that lies, with checksums that hold; of version 1, unless it is stated."""
     sidecar = Path(RecordIndex.build(path).save())
     size, mtime, crc = struct.unpack_from("<QQQ", sidecar.read_bytes(), 16)
+    if stated == {"version": 2}:
+        write_sidecar(str(sidecar), Fingerprint(size, mtime, crc), columns)
+        return
     widths = bytes(column.itemsize for column in columns)
     told = {
         "version": 1,
@@ -535,8 +540,12 @@ def forge(path: Path, columns: list[np.ndarray], /, **stated: Any) -> None:
 U8, U64 = np.uint8, np.uint64
 
 
-def test_forged_sidecar_that_tells_the_truth(path):
-    forge(path, [np.array([3, 6, 21], U64)])
+VERSIONS = [{}, {"version": 2}]
+
+
+@pytest.mark.parametrize("stated", VERSIONS)
+def test_forged_sidecar_that_tells_the_truth(path, stated):
+    forge(path, [np.array([3, 6, 21], U64)], **stated)
     assert RecordIndex.load(path).bounds.tolist() == bounds_of(THREE)
 
 
@@ -550,7 +559,20 @@ def test_forged_sidecar_that_tells_the_truth(path):
         ([np.array([3, 6, 21], U8)], {"rows": 2}),
         ([np.array([3, 6, 21], U8)], {"rows": 1 << 62}),
         ([np.array([3, 6, 21], U8)], {"rows": (1 << 64) - 1}),
-        ([np.array([3, 6, 21], U8)], {"version": 2}),
+        ([np.array([3, 6, 21], U8)], {"version": 0}),
+        ([np.array([3, 6, 21], U8)], {"version": 3}),
+        ([np.array([3, 6, 21], U8)], {"version": 2, "rows": 3}),
+        *(
+            ([np.array(lengths, U64)], {"version": 2})
+            for lengths in (
+                [3, 6, 20],
+                [3, 6, 22],
+                [3, 6],
+                [],
+                [3, (1 << 64) - 16, 27],
+                [(1 << 63) - 16, (1 << 63) - 16, 30 + 16],
+            )
+        ),
         ([np.array([3, 6, 21], U8)], {"columns": 0}),
         ([np.array([3, 6, 21], U8)], {"columns": 2}),
         ([np.array([3, 6, 21], U8)], {"columns": 200}),
@@ -577,11 +599,12 @@ def test_forged_sidecar_of_a_plain_file(path, columns, stated):
 
 def test_sums_that_go_around_and_end_where_they_should():
     size = 1 << 62
-    assert places.places_from([np.array([size - 16], U64)], size).tolist() == [0, size]
+    assert places.places_from([np.array([size - 16], U64)], size).whole().tolist() == [0, size]
     assert places.places_from([np.full(5, size - 16, U64)], size) is None
     assert places.places_from([np.array([(1 << 64) - 32, size], U64)], size) is None
 
 
+@pytest.mark.parametrize("stated", VERSIONS)
 @pytest.mark.parametrize(
     "columns",
     [
@@ -594,14 +617,14 @@ def test_sums_that_go_around_and_end_where_they_should():
         ([51, (1 << 64) - 51], [78, 78], [3, 3]),
     ],
 )
-def test_forged_sidecar_of_blocked_gzip(tmp_path, columns):
+def test_forged_sidecar_of_blocked_gzip(tmp_path, columns, stated):
     path = tmp_path / "a"
     two = member(frames(THREE)) + member(frames(THREE))
     path.write_bytes(two)
     sizes = (
         [size * len(two) // 102 for size in columns[0]] if sum(columns[0]) == 102 else columns[0]
     )
-    forge(path, [np.array(column, U64) for column in (sizes, *columns[1:])])
+    forge(path, [np.array(column, U64) for column in (sizes, *columns[1:])], **stated)
     with pytest.raises(StaleIndexError, match="do not fit"):
         RecordIndex.load(path)
 
@@ -713,23 +736,22 @@ def test_index_of_text_can_be_saved(tmp_path, path):
     assert RecordIndex.load(path).bounds.tolist() == bounds_of(THREE)
 
 
+@pytest.mark.parametrize("stated", VERSIONS)
 @pytest.mark.parametrize(
     "counts", [[9, 10, 10, 10, 11], [10, 11, 9, 10, 10], [11, 10, 10, 10, 9], [10] * 5]
 )
-def test_forged_index(tmp_path, counts):
+def test_forged_index(tmp_path, counts, stated):
     """Its checksum holds, and its file is this one; but members have other numbers of records."""
-    path, sidecar = tmp_path / "f", tmp_path / "f.index"
+    path = tmp_path / "f"
     records = [b"record %d" % i for i in range(50)]
     with RecordWriter(path, compression="GZIP") as writer:
         for i, record in enumerate(records):
             writer.write(record)
             if i % 10 == 9:
                 writer.flush()
-    RecordIndex.build(path).save()
-    true = sidecar.read_bytes()[:-4]
-    assert true.endswith(bytes([10] * 5))
-    forged = true[:-5] + bytes(counts)
-    sidecar.write_bytes(forged + crc32c(forged).to_bytes(4, "little"))
+    members = RecordIndex.build(path).members
+    columns = [np.diff(column).astype(U8) for column in members[:2]]
+    forge(path, [*columns, np.array(counts, U8)], **stated)
     if counts == [10] * 5:
         assert len(RecordIndex.load(path)) == 50
     else:

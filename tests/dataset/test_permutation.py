@@ -114,7 +114,9 @@ def test_seeds_and_epochs_have_nothing_to_do_with_each_other(other):
 
 def of_ranks(sets, ranks, **options):
     for rank in range(ranks):
-        with Dataset(sets["plain"], ID, shuffle=True, shard=(rank, ranks), **options) as dataset:
+        with Dataset(
+            sets["plain"], ID, shuffle=True, rank=rank, world_size=ranks, **options
+        ) as dataset:
             yield flat(dataset)
 
 

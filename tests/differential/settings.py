@@ -28,6 +28,7 @@ BOUNDS: Final[dict[str, tuple[int, int]]] = {
     "walked_records": (1, NEVER),
     "planned_records": (1, NEVER),
     "skipped_records": (1, NEVER),
+    "index_block_rows": (1, 1 << 30),
     "shuffled_at_once": (1, NEVER),
     "kept_members": (1, NEVER),
     "picked_piece_bytes": (1, NEVER),

@@ -8,10 +8,13 @@ import os
 import shutil
 import struct
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 from unittest import mock
 
+import numpy as np
 from frames import crc32c, frames
 from fuzz.choices import Choices
 from fuzz.files import Chopped, changed, compressed, crafted, inflated, walk
@@ -21,6 +24,7 @@ from tfrecord_lite.files.fingerprint import Fingerprint
 from tfrecord_lite.files.index import RecordIndex, StaleIndexError
 from tfrecord_lite.files.manifest import Manifest, find_manifest
 from tfrecord_lite.files.record_file import RecordFile
+from tfrecord_lite.files.sidecar import write_sidecar
 from tfrecord_lite.records import RecordReader, ahead, inflate, write_records
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.thresholds import thresholds
@@ -214,13 +218,23 @@ def sidecar(data: bytes) -> str:
     """Whatever stands in an index, a record that it leads to is one of the file's."""
     choices = Choices(data)
     path, records, fingerprint = indexed(choices.choice((None, "GZIP")))
-    form = choices.randrange(4)
+    form = choices.randrange(5)
     if form == 0:
         content = choices.rest()
-    elif form == 1:
-        whole = RecordIndex.build(path).save(os.path.join(folder(), "whole.index"))
-        with open(whole, "rb") as file:
-            content = changed(file.read(), choices)
+    elif form in (1, 4):
+        whole = os.path.join(folder(), "whole.index")
+        lengths = [len(record) for record in records]
+        with few_rows_in_a_block(choices):
+            if form == 1:
+                RecordIndex.build(path).save(whole)
+            else:
+                for _ in range(choices.randrange(4)):
+                    lengths[choices.randrange(30)] += choices.randrange(200) - 100
+                column = np.array([length % (1 << 64) for length in lengths], np.uint64)
+                write_sidecar(whole, fingerprint, [column])
+            with open(whole, "rb") as file:
+                content = file.read() if form == 4 else changed(file.read(), choices)
+            return led_by(content, path, records)
     else:
         count = choices.choice((1, 3, choices.getrandbits(8)))
         widths = bytes(choices.choice((1, 2, 4, 8, 0, 3)) for _ in range(3))
@@ -231,6 +245,23 @@ def sidecar(data: bytes) -> str:
             size = sum(widths[:count]) * rows
             content = (content + bytes(min(size, 4000)))[: len(head) + min(size, 4000)]
         content += struct.pack("<I", crc32c(content))
+    return led_by(content, path, records)
+
+
+@contextmanager
+def few_rows_in_a_block(choices: Choices) -> Iterator[None]:
+    """Write, and read, indexes by blocks of few rows, or as they are."""
+    before = thresholds.index_block_rows, thresholds.index_whole_rows
+    few = choices.choice((before, (7, 0), (1, 0), (10, 100)))
+    thresholds.index_block_rows, thresholds.index_whole_rows = few
+    try:
+        yield
+    finally:
+        thresholds.index_block_rows, thresholds.index_whole_rows = before
+
+
+def led_by(content: bytes, path: str, records: list[bytes]) -> str:
+    """Follow the index in a sidecar."""
     try:
         index = RecordIndex.load(path, put("fuzzed.index", content))
     except StaleIndexError as error:

@@ -61,6 +61,10 @@ def _index(
 def _fresh(file: str) -> RecordIndex | None:
     """Return what the sidecar holds, where there is one that fits."""
     try:
-        return RecordIndex.load(file)
+        index = RecordIndex.load(file)
+        if index.compression is None:
+            # All of it: what is damaged is to be found now, and not when it is needed.
+            index.frames.whole()
+        return index
     except (StaleIndexError, FileNotFoundError):
         return None

@@ -143,11 +143,7 @@ class EpochRecords:
         """The mean size of a frame, where there are indexes."""
         if self.manifest is not None:
             return self.manifest.raw_bytes / max(self.total(), 1)
-        size = 0
-        for number in range(len(self.files)):
-            index = self.set.index(number)
-            ends = index.bounds if index.members is None else index.members.raw_offsets
-            size += int(ends[-1])
+        size = sum(self.set.index(number).raw_bytes for number in range(len(self.files)))
         return size / max(self.total(), 1)
 
     def first_block(self, number: int) -> RecordBlock | None:

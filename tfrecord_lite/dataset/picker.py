@@ -92,9 +92,9 @@ def _damage(index: RecordIndex, error: TFRecordError) -> Damage:
     assert begin is not None
     members = index.members
     if error.kind == "truncated":
-        end = int((index.bounds if members is None else members.raw_offsets)[-1])
+        end = index.raw_bytes
     elif members is None:
-        end = int(index.bounds[record + 1])
+        end = index.frames.frame(record)[1]
     elif error.kind == "too_large":
         end = begin + (error.actual or 0) + FRAME_OVERHEAD
     elif error.kind == "data":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfrecord_lite.errors import CompressionError
+from tfrecord_lite.files.bounds import Bounds
 from tfrecord_lite.files.fingerprint import Fingerprint, StaleIndexError
 from tfrecord_lite.files.places import (
     Members,
@@ -18,9 +19,16 @@ from tfrecord_lite.files.places import (
     find_bounds,
     find_members,
     places_from,
+    places_in,
     places_to,
 )
-from tfrecord_lite.files.sidecar import MAGIC, read_sidecar, sidecar_of, write_sidecar
+from tfrecord_lite.files.sidecar import (
+    MAGIC,
+    SidecarBlocks,
+    read_sidecar,
+    sidecar_of,
+    write_sidecar,
+)
 from tfrecord_lite.files.text_index import read_text_index, write_text_index
 from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.compression import codec_named, find_codec
@@ -47,8 +55,9 @@ class RecordIndex:
     belongs to the file as it was: where that has changed since, using the index is a
     `StaleIndexError`.
 
-    Of a plain file it knows every record (8 bytes of memory each), of blocked gzip the ``members``:
-    where the records lie in a member is seen when it is inflated.
+    Of a plain file it knows every record (8 bytes of memory each, or read from the sidecar where
+    they are needed), of blocked gzip the ``members``: where the records lie in a member is seen
+    when it is inflated.
 
     >>> import os, tempfile, tfrecord_lite as tfr
     >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
@@ -62,10 +71,12 @@ class RecordIndex:
     [0, 19, 35]
     """
 
-    def __init__(self, path: str, fingerprint: Fingerprint, places: Int64Array | Members) -> None:
+    def __init__(
+        self, path: str, fingerprint: Fingerprint, places: Int64Array | Bounds | Members
+    ) -> None:
         self.path = path
         self._fingerprint = fingerprint
-        self._places = places
+        self._places = Bounds(places) if isinstance(places, np.ndarray) else places
 
     @classmethod
     def build(
@@ -112,19 +123,29 @@ class RecordIndex:
         return index
 
     @classmethod
-    def load(cls, path: Path, sidecar: Path | None = None) -> RecordIndex:
+    def load(
+        cls, path: Path, sidecar: Path | None = None, *, max_kept_bytes: int | None = None
+    ) -> RecordIndex:
         """Read the sidecar of the file at ``path``: ``PATH.index``, or another that is named.
 
+        Of a plain file of many records what is needed is read when it is needed, and checked then;
+        at most ``max_kept_bytes`` of it are kept in memory, 256 MiB if None. The sidecar must stay
+        meanwhile.
+
         Raises `StaleIndexError` where the file is not the one that was indexed (its size, time of
-        modification or first and last 4 KiB differ) or the sidecar is damaged, and
-        ``FileNotFoundError`` where there is none. The members of blocked gzip are compared with
-        their headers in the file; of a plain file nothing but an index tells the numbers of records
-        without reading all of it, so its index is believed (SECURITY.md).
+        modification or first and last 4 KiB differ) or the sidecar is damaged, which may be when it
+        is used, and ``FileNotFoundError`` where there is none. The members of blocked gzip are
+        compared with their headers in the file; of a plain file nothing but an index tells the
+        numbers of records without reading all of it, so its index is believed (SECURITY.md).
         """
         name = sidecar_of(name_of(path)) if sidecar is None else name_of(sidecar)
         with PositionedFile(path) as file:
-            fingerprint, columns = read_sidecar(name, file)
-            places = places_from(columns, fingerprint.size)
+            fingerprint, found = read_sidecar(name, file)
+            places = (
+                places_in(found, fingerprint.size, max_kept_bytes)
+                if isinstance(found, SidecarBlocks)
+                else places_from(found, fingerprint.size)
+            )
             if places is None:
                 raise StaleIndexError(
                     "the numbers in the index do not fit the file's size", path=name
@@ -222,14 +243,33 @@ class RecordIndex:
         return self._places if isinstance(self._places, Members) else None
 
     @property
-    def bounds(self) -> Int64Array:
-        """Where each frame begins and the last one ends: int64 ``[records + 1]``."""
+    def frames(self) -> Bounds:
+        """Where the frames of a plain file lie, to be looked up; `bounds` are all of them."""
         if isinstance(self._places, Members):
             raise ValueError(  # noqa: TRY004 - the index has the right type, its file the wrong form
                 f"{self.path}: where the records of a GZIP file lie is seen when they are read; "
                 "its index has `members`"
             )
         return self._places
+
+    @property
+    def raw_bytes(self) -> int:
+        """How many bytes the frames of all records have, before compression."""
+        if isinstance(self._places, Members):
+            return int(self._places.raw_offsets[-1])
+        return self._places.end
+
+    @property
+    def max_nbytes(self) -> int:
+        """How much memory the index takes, or will take at most as it is used."""
+        if isinstance(self._places, Members):
+            return sum(bounds.nbytes for bounds in self._places)
+        return self._places.max_nbytes
+
+    @property
+    def bounds(self) -> Int64Array:
+        """Where each frame begins and the last one ends: int64 ``[records + 1]``."""
+        return self.frames.whole()
 
     @property
     def offsets(self) -> Int64Array:
@@ -246,7 +286,7 @@ class RecordIndex:
     def __len__(self) -> int:
         if isinstance(self._places, Members):
             return int(self._places.first_records[-1])
-        return len(self._places) - 1
+        return len(self._places)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # As small as a sidecar: it may have to go to many processes.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tfrecord_lite.files.bounds import Bounds, StoredBounds
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.deflate import MEMBER_HEADER, MEMBER_START
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, header_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array, Verify
+    from tfrecord_lite.files.sidecar import SidecarBlocks
     from tfrecord_lite.records.positions import PositionedFile
 
     Column = npt.NDArray[np.unsignedinteger[Any]]
@@ -38,6 +40,7 @@ __all__ = [
     "find_members",
     "least_column",
     "places_from",
+    "places_in",
     "places_to",
 ]
 
@@ -159,23 +162,48 @@ def least_column(numbers: npt.NDArray[Any]) -> Column:
     return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))
 
 
-def places_to(places: Int64Array | Members) -> list[Column]:
+def places_to(places: Bounds | Members) -> list[Column]:
     """Return the columns of which `places_from` makes the same places."""
     if isinstance(places, Members):
         return [least_column(np.diff(bounds)) for bounds in places]
-    lengths = np.diff(places)
+    lengths = np.diff(places.whole())
     lengths -= FRAME_OVERHEAD
     return [least_column(lengths)]
 
 
-def places_from(columns: Sequence[Column], size: int) -> Int64Array | Members | None:
+def places_in(
+    blocks: SidecarBlocks, size: int, max_kept_bytes: int | None = None
+) -> Bounds | Members | None:
+    """Return `places_from` a sidecar; the bounds of many frames are left there until needed.
+
+    Then ``max_kept_bytes`` of them are kept in memory.
+    """
+    sums, edges = blocks.sums, np.arange(len(blocks) + 1) * blocks.block_rows
+    edges[-1] = blocks.rows
+    plain = sums.shape[1] == 1
+    least = FRAME_OVERHEAD if plain else 1
+    if sums[0].any() or (np.diff(sums, axis=0) < np.diff(edges)[:, None] * least).any():
+        return None
+    if plain and blocks.rows > thresholds.index_whole_rows:
+        return StoredBounds(blocks, max_kept_bytes) if sums[-1, 0] == size else None
+    places = places_from(blocks.columns(), size)
+    if places is not None:
+        each = places if isinstance(places, Members) else [places.whole()]
+        for column, bounds in enumerate(each):
+            if (bounds[edges] != sums[:, column]).any():
+                return None
+    return places
+
+
+def places_from(columns: Sequence[Column], size: int) -> Bounds | Members | None:
     """Return the places of a file of ``size`` bytes; None where the columns are of no such file.
 
     One column is the lengths of a plain file's records, three are of gzip members the size, the
     size inflated and the records. Whatever they hold, a place that is returned is in the file.
     """
     if len(columns) == 1:
-        return _bounds_within(columns[0], FRAME_OVERHEAD, size)
+        bounds = _bounds_within(columns[0], FRAME_OVERHEAD, size)
+        return None if bounds is None else Bounds(bounds)
     sizes, raw_sizes, records = (column.astype(np.uint64) for column in columns)
     if not is_plausible(sizes, raw_sizes, records).all():
         return None

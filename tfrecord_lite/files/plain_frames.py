@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.files.bounds import Bounds
     from tfrecord_lite.records.positions import PositionedFile
 
 __all__ = ["PlainFrames"]
@@ -28,14 +29,16 @@ __all__ = ["PlainFrames"]
 class PlainFrames:
     """The frames between ``bounds``, those of a `RecordIndex`."""
 
-    def __init__(self, file: PositionedFile, bounds: Int64Array, max_record_bytes: int) -> None:
+    def __init__(self, file: PositionedFile, bounds: Bounds, max_record_bytes: int) -> None:
         self._file = file
         self._bounds = bounds
         self._most = max_record_bytes
+        # Those last looked up: whoever asks whether records are large asks for these next.
+        self._last: tuple[Int64Array, Int64Array, Int64Array] | None = None
 
     def frame(self, number: int) -> tuple[bytes, bytes, bytes]:
         """Return header, data and footer of one frame; less where the file has become shorter."""
-        begin, end = self._bounds[number : number + 2].tolist()
+        begin, end = self._bounds.frame(number)
         if end - begin > self._most + FRAME_OVERHEAD:
             refuse_large(self._file.path, number, begin, end - begin, self._most)
         if end - begin < thresholds.single_read_bytes:
@@ -47,12 +50,13 @@ class PlainFrames:
 
     def are_large(self, numbers: Int64Array) -> bool:
         """Tell whether each of these records is cheaper to get by itself."""
-        sizes = self._bounds[numbers + 1] - self._bounds[numbers]
-        return bool((sizes >= thresholds.single_read_bytes).all())
+        begins, ends = self._bounds.frames(numbers)
+        self._last = numbers, begins, ends
+        return bool((ends - begins >= thresholds.single_read_bytes).all())
 
     def stretch(self, first: int, end: int) -> Frames:
         """Return all frames from one to before another, read by one call to where they stay."""
-        bounds = self._bounds[first : end + 1]
+        bounds = self._bounds.between(first, end)
         begins, sizes = bounds[:-1], np.diff(bounds)
         refuse_large(self._file.path, np.arange(first, end), begins, sizes, self._most)
         size = int(bounds[-1] - bounds[0])
@@ -63,7 +67,8 @@ class PlainFrames:
 
     def pieces(self, numbers: Int64Array) -> Iterator[tuple[list[bytes], Int64Array]]:
         """Iterate over frames, and where each begins; near ones are read at once."""
-        begins, ends = self._bounds[numbers], self._bounds[numbers + 1]
+        last, self._last = self._last, None
+        begins, ends = last[1:] if last and last[0] is numbers else self._bounds.frames(numbers)
         refuse_large(self._file.path, numbers, begins, ends - begins, self._most)
         short = ends - begins <= thresholds.picked_run_bytes
         near = (begins[1:] - ends[:-1] <= thresholds.picked_gap_bytes) & short[1:] & short[:-1]
@@ -90,12 +95,12 @@ class PlainFrames:
 
     def _shrunk(self) -> TruncatedRecordError:
         size = self._file.size
-        number = int(np.searchsorted(self._bounds, size, "right")) - 1
+        number = max(self._bounds.count_before(size + 1) - 1, 0)
         return TruncatedRecordError(
-            f"the file ends at byte {size}, it had {self._bounds[-1]} bytes when it was opened",
+            f"the file ends at byte {size}, it had {self._bounds.end} bytes when it was opened",
             path=self._file.path,
             record=number,
-            offset=int(self._bounds[number]),
+            offset=self._bounds.frame(number)[0],
         )
 
 

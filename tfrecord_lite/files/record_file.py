@@ -107,7 +107,7 @@ class RecordFile(Closing):
         self._max_record_bytes = max_record_bytes
         self._frames: FramesAt
         if self.index.members is None:
-            self._frames = PlainFrames(self._file, self.index.bounds, max_record_bytes)
+            self._frames = PlainFrames(self._file, self.index.frames, max_record_bytes)
         else:
             self._frames = MemberFrames(self._file, self.index.members, max_record_bytes, verify)
 

@@ -17,6 +17,7 @@ import numpy as np
 from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex
+from tfrecord_lite.files.kept_indexes import KeptIndexes
 from tfrecord_lite.files.manifest import find_manifest
 from tfrecord_lite.files.picked_block import PickedBlock
 from tfrecord_lite.files.record_file import RecordFile, as_numbers
@@ -118,7 +119,7 @@ class RecordSet(Closing):
             if not isinstance(file, str)
         }
         self._read_once: set[int] = set()
-        self._indexes: OrderedDict[int, RecordIndex] = OrderedDict()
+        self._indexes = KeptIndexes()
         # Those that were not read from a sidecar are costly, so they stay.
         self._built: dict[int, RecordIndex] = {}
         self._open: OrderedDict[int, RecordFile] = OrderedDict()
@@ -252,19 +253,30 @@ class RecordSet(Closing):
         if was_built:
             self._built[number] = index
         else:
-            self._indexes[number] = index
-            while sum(map(len, self._indexes.values())) > limits.indexed_records:
-                self._indexes.popitem(last=False)
+            self._indexes.add(number, index)
         return index
 
     def _find_index(self, number: int) -> tuple[RecordIndex, bool]:
         file = self._front(number)
         if isinstance(file, str):
+            max_kept_bytes = self._max_kept_bytes
             with suppress(StaleIndexError, OSError):
-                return RecordIndex.load(file), False
+                return RecordIndex.load(file, max_kept_bytes=max_kept_bytes), False
         compression, verify = self.options["compression"], self.options["verify"]
         lengths = verify if verify == "none" else False
         return RecordIndex.build(file, compression=compression, verify=lengths), True
+
+    @cached_property
+    def _max_kept_bytes(self) -> int:
+        """How much memory the index of one file may take.
+
+        Where not all fit, each has its share: one that is kept whole is of no use if it has to make
+        room before it is needed again.
+        """
+        count = None if self.manifest is None else self.manifest.records
+        if count is not None and 8 * (count + len(self.files)) <= limits.index_bytes:
+            return limits.index_bytes
+        return limits.index_bytes // len(self.files)
 
     def wrong_count(self, number: int, known: int | None, found: str) -> TFRecordError:
         """Return the error about a file with other records than are known of it."""

@@ -1,12 +1,13 @@
 r"""The sidecar of a file: its index as bytes, in one form for plain and for blocked gzip files.
 
-A row is a record (its length) or a gzip member (its size, the size of its frames, its records);
-places are the sums of what comes before. Each column is stored in as few bytes a row as its largest
-number needs::
+A row is a record (its length) or a gzip member (its size, the size of its frames, its records).
+Rows are stored in blocks, each with a checksum of its own, and in as few bytes a number as the
+largest of its column needs. A table has what comes before each block: the sums of the frames, or of
+each column of members. So any block can be read and checked by itself::
 
     offset  size  field, little-endian
     0       8     89 54 46 52 49 44 58 0a  (\x89 "TFRIDX" \n)
-    8       1     version of this form, 1
+    8       1     version of this form, 2
     9       1     columns: 1 for a plain file, 3 for blocked gzip
     10      3     bytes of a number in each column: 1, 2, 4 or 8; 0 where there is no such column
     13      3     zeros
@@ -14,15 +15,24 @@ number needs::
     24      8     its time of modification, ns since 1970 modulo 2^64
     32      8     CRC-32C of its first and last 4 KiB
     40      8     rows
-    48            the columns, one after another
-    end     4     CRC-32C of all that comes before
+    48      4     rows of a block, at least 1; the last block may have fewer
+    52            for each block: 8 bytes for each column, the sum before its first row (frames of
+                  plain files count, not data: 16 bytes more each), and the block's CRC-32C, 4 bytes
+            8     for each column: the sum of all rows
+            4     CRC-32C of all that comes before
+                  the blocks, one after another; in each the columns, one after another
+
+Version 1 is read, too, but not written. It ends at the rows, has no table, and its columns follow
+at byte 48, whole, with the CRC-32C of all that comes before behind them.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from typing import TYPE_CHECKING, Any
+from io import FileIO
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -30,24 +40,27 @@ from tfrecord_lite.files.fingerprint import Fingerprint, StaleIndexError
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.storage import Output
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
+    from tfrecord_lite._types import Int64Array
     from tfrecord_lite.records.positions import PositionedFile
 
     Column = npt.NDArray[np.unsignedinteger[Any]]
 
-__all__ = ["MAGIC", "read_sidecar", "sidecar_of", "write_sidecar"]
+__all__ = ["MAGIC", "SidecarBlocks", "damaged", "read_sidecar", "sidecar_of", "write_sidecar"]
 
 MAGIC = b"\x89TFRIDX\n"
 _SUFFIX = ".index"
-_VERSION = 1
+_VERSION = 2
 _HEADER = struct.Struct("<8sBB3s3xQQQQ")
+_BLOCK_ROWS = struct.Struct("<I")
 _CRC = struct.Struct("<I")
-_MOST_COLUMNS = 3
+_MAX_COLUMNS = 3
 _WIDTHS = (1, 2, 4, 8)
 
 
@@ -62,16 +75,26 @@ def sidecar_of(path: str) -> str:
 
 def write_sidecar(path: str, fingerprint: Fingerprint, columns: Sequence[Column]) -> None:
     """Write a sidecar; a file of that name is replaced by a complete one or not at all."""
-    widths = bytes(column.itemsize for column in columns).ljust(_MOST_COLUMNS, b"\0")
-    header = _HEADER.pack(MAGIC, _VERSION, len(columns), widths, *fingerprint, len(columns[0]))
+    rows, block_rows = len(columns[0]), thresholds.index_block_rows
+    widths = bytes(column.itemsize for column in columns).ljust(_MAX_COLUMNS, b"\0")
+    edges = [*range(0, rows, block_rows), rows]
+    blocks = [
+        b"".join(_little_endian(column[begin:end]) for column in columns)
+        for begin, end in pairwise(edges)
+    ]
+    table = np.zeros(len(edges), _table_row(len(columns)))
+    extra = FRAME_OVERHEAD if len(columns) == 1 else 0
+    for number, column in enumerate(columns):
+        sums = [int(column[begin:end].sum(dtype=np.uint64)) for begin, end in pairwise(edges)]
+        table["sums"][1:, number] = np.cumsum(np.array(sums, np.uint64))
+    table["sums"] += np.array(edges, np.uint64)[:, None] * np.uint64(extra)
+    table["crc"][:-1] = [crc32c(block) for block in blocks]
+    head = _HEADER.pack(MAGIC, _VERSION, len(columns), widths, *fingerprint, rows)
+    head += _BLOCK_ROWS.pack(block_rows) + table.tobytes()[: -_CRC.size]
     output = Output(path, mode="w", atomic=None, fsync=False)
     try:
-        crc = 0
-        parts: list[bytes | memoryview] = [header, *map(_little_endian, columns)]
-        for part in parts:
+        for part in (head, _CRC.pack(crc32c(head)), *blocks):
             output.write(part)
-            crc = crc32c(part, crc)
-        output.write(_CRC.pack(crc))
         output.close()
     except BaseException:
         output.abort()
@@ -83,40 +106,169 @@ def _little_endian(column: Column) -> memoryview:
     return stored.view(np.uint8).data
 
 
-def read_sidecar(path: str, data: PositionedFile) -> tuple[Fingerprint, list[Column]]:
+def _table_row(columns: int) -> np.dtype[Any]:
+    return np.dtype([("sums", "<u8", (columns,)), ("crc", "<u4")])
+
+
+class _Head(NamedTuple):
+    """What the first bytes of a sidecar say, of either version."""
+
+    version: int
+    widths: bytes
+    fingerprint: Fingerprint
+    rows: int
+
+
+class SidecarBlocks:
+    """The blocks of an index, in its sidecar: each is read, and checked, when it is asked for.
+
+    ``rows`` are those of all blocks, ``block_rows`` those of each but the last. ``sums`` are those
+    before each block and, last, of all, int64 ``[blocks + 1, columns]``.
+    """
+
+    def __init__(
+        self, path: str, head: _Head, block_rows: int, table: npt.NDArray[Any], begin: int
+    ) -> None:
+        self.path = path
+        self.rows = head.rows
+        # There may be fewer than one block has.
+        self.block_rows = min(block_rows, max(head.rows, 1))
+        self.widths = head.widths
+        self.sums: Int64Array = table["sums"].astype(np.int64)
+        self._crcs: list[int] = table["crc"].tolist()
+        self._begin = begin
+
+    def __len__(self) -> int:
+        return len(self.sums) - 1
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory this takes."""
+        return 2 * self.sums.nbytes + (1 << 10)
+
+    def read(self, first: int, end: int) -> bytes:
+        """Return the bytes of the blocks from one to before another.
+
+        Raises `StaleIndexError` for what is not as it was written.
+        """
+        with self._opened() as file:
+            return self._read(file, first, end)
+
+    def read_some(self, blocks: Sequence[int]) -> bytes:
+        """Return the bytes of some blocks, as `read`."""
+        with self._opened() as file:
+            return b"".join([self._read(file, block, block + 1) for block in blocks])
+
+    def _opened(self) -> FileIO:
+        # Not kept open: there may be one for each of ten thousand files.
+        try:
+            return FileIO(self.path)
+        except FileNotFoundError as error:
+            raise StaleIndexError("the index is gone", path=self.path) from error
+
+    def _read(self, file: FileIO, first: int, end: int) -> bytes:
+        row_bytes = sum(self.widths)
+        size = self.block_rows * row_bytes
+        begin, last = first * size, min(end * size, self.rows * row_bytes)
+        file.seek(self._begin + begin)
+        data = file.read(last - begin)
+        view = memoryview(data)
+        for block in range(first, end):
+            at = (block - first) * size
+            if len(data) < last - begin or crc32c(view[at : at + size]) != self._crcs[block]:
+                raise damaged(self.path, f"the checksum of its block {block} fails")
+        return data
+
+    def columns(self) -> list[Column]:
+        """Return all rows, by their columns."""
+        parts: list[list[Column]] = [[] for _ in self.widths]
+        data = self.read(0, len(self))
+        at = 0
+        for first in range(0, self.rows, self.block_rows):
+            rows = min(self.block_rows, self.rows - first)
+            for width, part in zip(self.widths, parts, strict=True):
+                part.append(np.frombuffer(data, f"<u{width}", rows, at))
+                at += rows * width
+        return [
+            np.concatenate([np.zeros(0, f"<u{width}"), *part])
+            for width, part in zip(self.widths, parts, strict=True)
+        ]
+
+
+def read_sidecar(
+    path: str, data: PositionedFile
+) -> tuple[Fingerprint, SidecarBlocks | list[Column]]:
     """Read the sidecar of an open file; one that is not whole, or not its, is `StaleIndexError`.
 
-    No more memory is taken than an index of that file can need.
+    Of version 2 that is the table of its blocks. No more memory is taken than an index of that file
+    can need.
     """
     with open(path, "rb") as file:
-        header = file.read(_HEADER.size)
-        if not header.startswith(MAGIC):
-            raise _damaged(path, "it does not begin as an index does")
-        if len(header) < _HEADER.size:
-            raise _damaged(path, f"it has {len(header)} bytes")
-        _, version, count, widths, *stated, rows = _HEADER.unpack(header)
-        if version != _VERSION:
-            raise _damaged(path, f"its form has version {version}, known is {_VERSION}")
-        if count not in (1, _MOST_COLUMNS) or any(width not in _WIDTHS for width in widths[:count]):
-            raise _damaged(path, "its columns are none that an index has")
-        fingerprint = Fingerprint(*stated)
-        fingerprint.require(data, path)
-        size = rows * sum(widths[:count]) + _CRC.size
-        if (
-            rows > fingerprint.size // FRAME_OVERHEAD
-            or size != os.fstat(file.fileno()).st_size - _HEADER.size
-        ):
-            raise _damaged(path, f"it is not as large as one of {rows} rows, or its file is not")
-        body = file.read(size)
-    if len(body) < size or _CRC.pack(crc32c(body[: -_CRC.size], crc32c(header))) != body[-4:]:
-        raise _damaged(path, "its checksum fails")
+        head = _read_head(path, file, data)
+        size = os.fstat(file.fileno()).st_size
+        if head.version == 1:
+            return head.fingerprint, _read_columns(path, file, head, size)
+        return head.fingerprint, _read_table(path, file, head, size)
+
+
+def _read_head(path: str, file: BinaryIO, data: PositionedFile) -> _Head:
+    header = file.read(_HEADER.size)
+    if not header.startswith(MAGIC):
+        raise damaged(path, "it does not begin as an index does")
+    if len(header) < _HEADER.size:
+        raise damaged(path, f"it has {len(header)} bytes")
+    _, version, count, widths, *stated, rows = _HEADER.unpack(header)
+    if not 1 <= version <= _VERSION:
+        raise damaged(path, f"it has version {version}, this package supports 1 to {_VERSION}")
+    widths = widths[:count]
+    if count not in (1, _MAX_COLUMNS) or any(width not in _WIDTHS for width in widths):
+        raise damaged(path, "its columns are none that an index has")
+    fingerprint = Fingerprint(*stated)
+    fingerprint.require(data, path)
+    if rows > fingerprint.size // FRAME_OVERHEAD:
+        raise _of_another_size(path, rows)
+    return _Head(version, widths, fingerprint, rows)
+
+
+def _of_another_size(path: str, rows: int) -> StaleIndexError:
+    return damaged(path, f"it is not as large as one of {rows} rows, or its file is not")
+
+
+def _read_columns(path: str, file: BinaryIO, head: _Head, size: int) -> list[Column]:
+    """Read the rest of a sidecar of version 1."""
+    rest = head.rows * sum(head.widths) + _CRC.size
+    if size != _HEADER.size + rest:
+        raise _of_another_size(path, head.rows)
+    file.seek(0)
+    data = file.read(size)
+    if len(data) < size or _CRC.pack(crc32c(data[: -_CRC.size])) != data[-_CRC.size :]:
+        raise damaged(path, "its checksum fails")
     columns = []
-    at = 0
-    for width in widths[:count]:
-        columns.append(np.frombuffer(body, f"<u{width}", rows, at))
-        at += rows * width
-    return fingerprint, columns
+    at = _HEADER.size
+    for width in head.widths:
+        columns.append(np.frombuffer(data, f"<u{width}", head.rows, at))
+        at += head.rows * width
+    return columns
 
 
-def _damaged(path: str, reason: str) -> StaleIndexError:
+def _read_table(path: str, file: BinaryIO, head: _Head, size: int) -> SidecarBlocks:
+    block_rows = int.from_bytes(file.read(_BLOCK_ROWS.size), "little")
+    if not block_rows:
+        raise damaged(path, "its blocks have no rows")
+    blocks = -(-head.rows // block_rows)
+    row = _table_row(len(head.widths))
+    # What stands in the table's last row for a checksum is that of all that comes before.
+    begin = _HEADER.size + _BLOCK_ROWS.size + (blocks + 1) * row.itemsize
+    if size != begin + head.rows * sum(head.widths):
+        raise _of_another_size(path, head.rows)
+    file.seek(0)
+    data = file.read(begin)
+    if len(data) < begin or _CRC.pack(crc32c(data[: -_CRC.size])) != data[-_CRC.size :]:
+        raise damaged(path, "the checksum of its table fails")
+    table = np.frombuffer(data, row, blocks + 1, _HEADER.size + _BLOCK_ROWS.size)
+    return SidecarBlocks(path, head, block_rows, table, begin)
+
+
+def damaged(path: str, reason: str) -> StaleIndexError:
+    """Return the error about a sidecar that is not as it was written."""
     return StaleIndexError(f"the index is damaged, or was not written here: {reason}", path=path)

@@ -343,15 +343,22 @@ class _Cut:
                 return None
             begin, raw, record = (int(bounds[member]) for bounds in members)
             return _Piece(self._file, begin, self._size, "GZIP", raw, record)
-        if self._index is not None:
-            record = int(np.searchsorted(self._index.bounds, offset))
-            begin = int(self._index.bounds[record])
-            known: int | None = record
-        elif self._plain and offset < self._size:
-            begin, known = self._find(offset), None
-        else:
+        if offset >= self._size or not self._plain:
             return None
+        begin, known = self._frame_at_or_behind(offset)
         return _Piece(self._file, begin, None, None, begin, known) if begin < self._size else None
+
+    def _frame_at_or_behind(self, offset: int) -> tuple[int, int | None]:
+        """Return where a frame of a plain file begins, and its number if an index tells it."""
+        if self._index is not None:
+            try:
+                record = self._index.frames.count_before(offset)
+                if record == len(self._index):
+                    return self._size, record
+                return self._index.frames.frame(record)[0], record
+            except StaleIndexError:
+                self._index = None
+        return self._find(offset), None
 
     def _find(self, offset: int) -> int:
         """Return where the first true record of a plain file begins, at ``offset`` or behind."""

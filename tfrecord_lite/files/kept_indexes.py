@@ -1,0 +1,44 @@
+"""The indexes of a set that were loaded from sidecars, kept within a bound of memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from tfrecord_lite.thresholds import limits
+
+if TYPE_CHECKING:
+    from tfrecord_lite.files.index import RecordIndex
+
+__all__ = ["KeptIndexes"]
+
+
+class KeptIndexes:
+    """Indexes by the numbers of their files; the oldest make room for others.
+
+    Threads may share it. The last one is kept, however large it is.
+    """
+
+    def __init__(self) -> None:
+        self._indexes: OrderedDict[int, RecordIndex] = OrderedDict()
+        self._nbytes = 0
+
+    def __len__(self) -> int:
+        return len(self._indexes)
+
+    def get(self, number: int) -> RecordIndex | None:
+        """Return the index of a file, if it is kept."""
+        return self._indexes.get(number)
+
+    def add(self, number: int, index: RecordIndex) -> None:
+        """Keep the index of a file."""
+        self._indexes[number] = index
+        self._nbytes += index.max_nbytes
+        while len(self._indexes) > 1 and self._nbytes > limits.index_bytes:
+            with suppress(KeyError):
+                self._nbytes -= self._indexes.popitem(last=False)[1].max_nbytes
+
+    def __reduce__(self) -> tuple[type[KeptIndexes], tuple[()]]:
+        # They can be loaded again.
+        return KeptIndexes, ()
