@@ -94,6 +94,8 @@ class Thresholds:
     # Records no further apart than this are read together, up to so much at once.
     picked_gap_bytes: int = 1 << 12
     picked_run_bytes: int = 1 << 18
+    # With fewer records of each file than this, those of all files are checked together.
+    block_records: int = 256
     # How many records of a slice are planned at once.
     planned_records: int = 1 << 14
     # Inflated members that are kept for the next call: bytes, and how many.
@@ -114,6 +116,9 @@ class Thresholds:
     shuffled_at_once: int = 1 << 16
     # A batch that is larger is read in pieces, and put together.
     picked_batch_bytes: int = 1 << 24
+    # Of many files so many records each are read at once, in all up to so many bytes.
+    picked_rows_per_file: int = 16
+    picked_scattered_bytes: int = 1 << 26
     # Records from all over a blocked gzip file that are read at once: the more, the fewer times it
     # is inflated.
     picked_gzip_batch_bytes: int = 1 << 25
@@ -173,6 +178,8 @@ class Limits:
     # blocked gzip file that is open keeps some members, inflated.
     open_files: int = 64
     open_gzip_files: int = 8
+    # Of the files of a set that has a manifest so many are looked at when a Dataset is made.
+    checked_files: int = 16
     # Indexes that can be loaded again are kept up to so many bytes in all, 8 for each record.
     index_bytes: int = 1 << 28
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dataset.sets import ID, RECORDS, flat, order_of
 
 import tfrecord_lite as tfr
 from tfrecord_lite.dataset import epoch_records
@@ -29,12 +30,34 @@ def test_pieces_are_whole_batches_of_about_a_block(tmp_path: Path, monkeypatch, 
     tfr.write_records(tmp_path / "a", [bytes(84)] * 100)
     # Four batches at least, and a block: here 1000 bytes, ten records of 100 bytes.
     monkeypatch.setattr(limits, "small_block_bytes", (1000, 1000))
+    monkeypatch.setattr(thresholds, "picked_rows_per_file", 0)
     assert rows(tmp_path / "a", 1, shuffle=shuffle) == [10] * 10
     assert rows(tmp_path / "a", 3, shuffle=shuffle) == [9] * 11 + [1]
     assert rows(tmp_path / "a", 30, shuffle=shuffle) == [30, 30, 30, 10]
     # A batch that is too large to be read at once.
     monkeypatch.setattr(thresholds, "picked_batch_bytes", 700)
     assert rows(tmp_path / "a", 30, shuffle=shuffle) == [7] * 14 + [2]
+
+
+def test_of_many_files_more_and_more_is_read_at_once(tmp_path: Path, monkeypatch) -> None:
+    """A batch, so that it comes soon; then so much that coming to each file pays."""
+    for number in range(10):
+        tfr.write_records(tmp_path / f"{number}", [bytes(84)] * 1000)
+    monkeypatch.setattr(limits, "small_block_bytes", (1000, 1000))
+    monkeypatch.setattr(thresholds, "picked_rows_per_file", 300)
+    assert rows(tmp_path, 4, shuffle=True) == [4, 64, 3000, 3000, 3000, 932]
+    assert rows(tmp_path, 4, shuffle=False) == [8] * 1250
+    monkeypatch.setattr(thresholds, "picked_scattered_bytes", 200_000)
+    assert rows(tmp_path, 4, shuffle=True)[:4] == [4, 64, 2000, 2000]
+
+
+@pytest.mark.parametrize("per_file", [0, 1, 5, 1000])
+def test_the_order_does_not_depend_on_what_is_read_at_once(sets, small, monkeypatch, per_file):
+    monkeypatch.setattr(thresholds, "picked_rows_per_file", per_file)
+    with tfr.Dataset(sets["plain"], ID, batch_size=3, shuffle=True) as dataset:
+        for done in (0, 1, 7):
+            dataset.load_state_dict({**dataset.state_dict(), "epoch": 2, "position": 3 * done})
+            assert flat(dataset) == order_of(len(RECORDS), True, epoch=2)[3 * done :]
 
 
 def test_reading_ends_with_the_share(tmp_path: Path, monkeypatch) -> None:

@@ -269,9 +269,9 @@ def test_long_lists_are_read_a_piece_at_a_time(tmp_path, monkeypatch, form):
     most = 3000 if form == {"compression": "GZIP"} else 1 + (10_000 + 4096) // 116
     with RecordFile(write(tmp_path / "a", records, form)) as file:
         pieces = []
-        joined = record_file._joined
+        joined = record_file.join_frames
         monkeypatch.setattr(
-            record_file, "_joined", lambda *args: pieces.append(len(args[0])) or joined(*args)
+            record_file, "join_frames", lambda *args: pieces.append(len(args[0])) or joined(*args)
         )
         order = random.Random(0).sample(range(3000), 3000)
         assert file[order] == [records[number] for number in order]

@@ -41,13 +41,13 @@ def path(tmp_path: Path) -> Path:
 def read_blocks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list of the blocks that are read."""
     found: list[int] = []
-    read = SidecarBlocks._read
+    check = SidecarBlocks._check
 
-    def noted(self: SidecarBlocks, file: object, first: int, end: int) -> bytes:
-        found.extend(range(first, end))
-        return read(self, file, first, end)
+    def noted(self: SidecarBlocks, block: int, data: memoryview) -> None:
+        found.append(block)
+        check(self, block, data)
 
-    monkeypatch.setattr(SidecarBlocks, "_read", noted)
+    monkeypatch.setattr(SidecarBlocks, "_check", noted)
     return found
 
 

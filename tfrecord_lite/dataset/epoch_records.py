@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["EpochRecords"]
 
+# How much is read of a file for its first record, which may be larger.
+_ONE_BLOCK_BYTES = 1 << 14
+
 
 class EpochRecords:
     """The records of a `RecordSet` as epochs read them: again and again, from any of them on.
@@ -150,6 +153,7 @@ class EpochRecords:
         """Return the first records of a file; None where it has none."""
         with self._reader(number, []) as reader:
             self.compressed |= reader.compression is not None
+            reader.block_bytes = _ONE_BLOCK_BYTES
             return next(reader.blocks(), None)
 
     def block_of(self, number: int) -> RecordBlock:

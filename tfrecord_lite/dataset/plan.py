@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan"]
 
+# Each run of records from all over many files is so many times as long as the one before: few short
+# ones, as they cost almost as much as long ones.
+_GROWTH = 16
+
 
 class Plan:
     """Which records of a `RecordSet` a rank reads, epoch by epoch.
@@ -95,11 +99,29 @@ class Plan:
     def _runs(
         self, first: int, end: int, order: Int64Array | Permutation | None = None
     ) -> Iterator[Run]:
-        rows = self._rows(scattered=order is not None)
-        for begin in range(first, end, rows):
-            steps = np.arange(begin, min(begin + rows, end))
+        rows = max_rows = self._rows(scattered=order is not None)
+        if order is not None and not self._records.compressed:
+            max_rows = max(rows, self._scattered_rows())
+        if max_rows > rows:
+            rows = self._batch_size
+        while first < end:
+            steps = np.arange(first, min(first + rows, end))
             numbers = self._numbers(steps)
             yield Run(numbers if order is None else order[numbers], steps)
+            first, rows = first + rows, min(rows * _GROWTH, max_rows)
+            if rows > max_rows // 4:
+                rows = max_rows
+
+    def _scattered_rows(self) -> int:
+        """Return how many records from all over many files should be read at once.
+
+        Coming to a file costs as much as many records of it. Who waits for the first batch should
+        not wait for so many; so runs begin with a batch, and grow to this.
+        """
+        mean = max(self._records.mean_bytes, 1)
+        per_file = thresholds.picked_rows_per_file * len(self._records.files)
+        batches = min(thresholds.picked_scattered_bytes // mean, per_file) // self._batch_size
+        return int(batches) * self._batch_size
 
     def _rows(self, *, scattered: bool) -> int:
         """Return how many records are read at once: whole batches, if they are not too large."""

@@ -22,6 +22,7 @@ __all__ = ["Bounds", "StoredBounds"]
 
 # About so many bytes of bounds are made at once of a sidecar's blocks: what stays in the caches.
 _BYTES_AT_ONCE = 1 << 21
+_LARGEST = b"\x08"
 
 
 class Bounds:
@@ -82,9 +83,12 @@ class StoredBounds(Bounds):
         self._max_kept_bytes = limits.index_bytes if max_kept_bytes is None else max_kept_bytes
         self._max_kept = max(self._max_kept_bytes // (8 * self._rows + 8), 1)
         self._kept: dict[int, Int64Array] = {}
-        self._steps = np.arange(self._rows + 1, dtype=np.int64) * FRAME_OVERHEAD
         self._seen = np.zeros(len(blocks), np.bool_)
         self._seen_again = 0
+        self._fits = 8 * len(self) + 8 <= self._max_kept_bytes
+        # What the lengths in each block have to add up to.
+        self._totals = np.diff(self._sums) - self._rows * FRAME_OVERHEAD
+        self._totals[-1:] += (self._rows * len(blocks) - blocks.rows) * FRAME_OVERHEAD
         self._whole: Bounds | None = None
 
     def __len__(self) -> int:
@@ -137,26 +141,37 @@ class StoredBounds(Bounds):
 
     def frames(self, numbers: Int64Array) -> tuple[Int64Array, Int64Array]:
         """Return where these frames begin, and where they end; the numbers ascend."""
-        if self._whole is not None:
-            return self._whole.frames(numbers)
+        if self._whole is not None or not len(numbers):
+            return (self._whole or Bounds(np.zeros(1, np.int64))).frames(numbers)
         which = numbers // self._rows
         rows = numbers - which * self._rows
         # Ascending, so those of one block are together.
-        blocks = which[np.flatnonzero(np.diff(which, prepend=-1))]
+        is_first = np.ones(len(numbers), np.bool_)
+        np.not_equal(which[1:], which[:-1], out=is_first[1:])
+        blocks = which[is_first]
         if self._pays_whole(blocks):
             return Bounds(self.whole()).frames(numbers)
-        begins, ends = np.empty((2, len(numbers)), np.int64)
+        at = np.cumsum(is_first) - 1
         at_once = max(_BYTES_AT_ONCE // (8 * self._rows), 1)
-        done = 0
-        for first in range(0, len(blocks), at_once):
-            some = blocks[first : first + at_once]
-            last = int(np.searchsorted(which, some[-1], "right"))
-            table = self._read(some)
-            at = np.searchsorted(some, which[done:last])
-            begins[done:last] = table[at, rows[done:last]]
-            ends[done:last] = table[at, rows[done:last] + 1]
-            done = last
-        return begins, ends
+        if len(blocks) <= at_once:
+            lengths, ends = self._picked(blocks, at, rows)
+        else:
+            parts = []
+            for first in range(0, len(blocks), at_once):
+                low, high = np.searchsorted(at, [first, first + at_once]).tolist()
+                some = blocks[first : first + at_once]
+                parts.append(self._picked(some, at[low:high] - first, rows[low:high]))
+            lengths, ends = map(np.concatenate, zip(*parts, strict=True))
+        ends += self._sums[which]
+        return ends - lengths, ends
+
+    def _picked(
+        self, blocks: Int64Array, at: Int64Array, rows: Int64Array
+    ) -> tuple[Int64Array, Int64Array]:
+        """Return the lengths of frames, and where they end in their blocks: rows of ``at``."""
+        lengths, sums = self._sums_in(blocks)
+        sizes = lengths[at, rows].astype(np.int64) + FRAME_OVERHEAD
+        return sizes, sums[at, rows] + (rows + 1) * FRAME_OVERHEAD
 
     def between(self, first: int, end: int) -> Int64Array:
         """Return the bounds of all frames from one to before another, one more than frames."""
@@ -187,43 +202,49 @@ class StoredBounds(Bounds):
 
     def _pays_whole(self, blocks: Int64Array) -> bool:
         """Tell whether so many blocks are needed that all should be read and kept, and may be."""
+        if not self._fits:
+            return False
         self._seen_again += int(np.count_nonzero(self._seen[blocks]))
         self._seen[blocks] = True
         needed = max(4 * len(blocks), 2 * self._seen_again, 2 * len(self._kept))
-        return needed > len(self._seen) and 8 * len(self) + 8 <= self._max_kept_bytes
+        return needed > len(self._seen)
 
     def _read(self, blocks: Int64Array) -> Int64Array:
         """Return the bounds in some blocks, int64 ``[blocks, rows + 1]``.
 
         Behind the last row of a block that has fewer stands what is of no use.
         """
-        one_by_one = len(blocks) <= blocks[-1] - blocks[0]
-        if one_by_one:
-            data = self._blocks.read_some(blocks.tolist())
-        else:
-            data = self._blocks.read(int(blocks[0]), int(blocks[-1]) + 1)
-        found = self._lengths(data)
-        lengths = np.zeros((len(blocks), self._rows), found.dtype)
-        lengths.reshape(-1)[: len(found)] = found
-        bounds = np.zeros((len(blocks), self._rows + 1), np.int64)
-        np.cumsum(lengths, axis=1, dtype=np.int64, out=bounds[:, 1:])
-        bounds += self._steps
-        bounds += self._sums[blocks][:, None]
-        counts = np.minimum(len(self) - blocks * self._rows, self._rows)
-        self._require(bounds[np.arange(len(blocks)), counts] == self._sums[blocks + 1], bounds)
+        bounds = np.arange(self._rows + 1) * FRAME_OVERHEAD + self._sums[blocks][:, None]
+        bounds[:, 1:] += self._sums_in(blocks)[1]
         return bounds
 
-    def _lengths(self, data: bytes) -> npt.NDArray[Any]:
+    def _sums_in(self, blocks: Int64Array) -> tuple[npt.NDArray[Any], Int64Array]:
+        """Return the lengths in some blocks, and the sums up to and with each, ``[blocks, rows]``.
+
+        Behind the last row of a block that has fewer the lengths are zeros.
+        """
+        found = self._lengths(self._blocks.read_some(blocks.tolist()))
+        if len(found) == len(blocks) * self._rows:
+            lengths = found.reshape(-1, self._rows)
+        else:
+            lengths = np.zeros((len(blocks), self._rows), found.dtype)
+            lengths.reshape(-1)[: len(found)] = found
+        sums = np.cumsum(lengths, axis=1, dtype=np.int64)
+        self._require(sums[:, -1] == self._totals[blocks], sums)
+        return lengths, sums
+
+    def _lengths(self, data: bytes | memoryview) -> npt.NDArray[Any]:
         """Return the lengths of records that are stored in some bytes."""
         (width,) = self._blocks.widths
         lengths = np.frombuffer(data, f"<u{width}")
-        if width == 8 and int(lengths.max(initial=0)) > self.end:
+        if self._blocks.widths == _LARGEST and int(lengths.max(initial=0)) > self.end:
             raise self._misfit()
         return lengths
 
-    def _require(self, fit: npt.NDArray[np.bool_], bounds: Int64Array) -> None:
-        # A sum that overflows passes through negative numbers, as each length is less than 2^63.
-        if not fit.all() or bounds.min() < 0:
+    def _require(self, fit: npt.NDArray[np.bool_], sums: Int64Array) -> None:
+        # Sums of fewer bytes do not overflow. One that does passes through negative numbers, as
+        # each length is less than 2^63.
+        if not fit.all() or (self._blocks.widths == _LARGEST and sums.min() < 0):
             raise self._misfit()
 
     def _misfit(self) -> StaleIndexError:

@@ -178,14 +178,13 @@ def places_in(
 
     Then ``max_kept_bytes`` of them are kept in memory.
     """
-    sums, edges = blocks.sums, np.arange(len(blocks) + 1) * blocks.block_rows
-    edges[-1] = blocks.rows
+    sums = blocks.sums
     plain = sums.shape[1] == 1
-    least = FRAME_OVERHEAD if plain else 1
-    if sums[0].any() or (np.diff(sums, axis=0) < np.diff(edges)[:, None] * least).any():
+    if sums[0].any() or (sums[1:] < sums[:-1]).any():
         return None
     if plain and blocks.rows > thresholds.index_whole_rows:
         return StoredBounds(blocks, max_kept_bytes) if sums[-1, 0] == size else None
+    edges = np.minimum(np.arange(len(blocks) + 1) * blocks.block_rows, blocks.rows)
     places = places_from(blocks.columns(), size)
     if places is not None:
         each = places if isinstance(places, Members) else [places.whole()]

@@ -69,7 +69,18 @@ class PlainFrames:
         """Iterate over frames, and where each begins; near ones are read at once."""
         last, self._last = self._last, None
         begins, ends = last[1:] if last and last[0] is numbers else self._bounds.frames(numbers)
-        refuse_large(self._file.path, numbers, begins, ends - begins, self._most)
+        if not len(numbers) or int((ends - begins).max()) > self._most + FRAME_OVERHEAD:
+            refuse_large(self._file.path, numbers, begins, ends - begins, self._most)
+        if (begins[1:] - ends[:-1] > thresholds.picked_gap_bytes).all():
+            at, stop = begins.tolist(), ends.tolist()
+            size = sum(stop) - sum(at)
+            if size <= thresholds.picked_piece_bytes:
+                # Each by itself, and all at once.
+                frames = self._file.read_spans(at, stop)
+                if sum(map(len, frames)) < size:
+                    raise self._shrunk()
+                yield frames, begins
+                return
         short = ends - begins <= thresholds.picked_run_bytes
         near = (begins[1:] - ends[:-1] <= thresholds.picked_gap_bytes) & short[1:] & short[:-1]
         near &= (

@@ -8,29 +8,17 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from tfrecord_lite.errors import CorruptRecordError
-from tfrecord_lite.files.fingerprint import StaleIndexError
-from tfrecord_lite.files.frames import Frames
+from tfrecord_lite.files.checked_block import checked_block, in_order, join_frames
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.member_frames import MemberFrames
-from tfrecord_lite.files.picked_block import PickedBlock
 from tfrecord_lite.files.plain_frames import PlainFrames
-from tfrecord_lite.records.checksum import (
-    first_bad_length,
-    first_bad_record,
-    first_other_length,
-    masked_crc32c,
-)
 from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
-    FRAME_OVERHEAD,
     HEADER_SIZE,
-    SLACK_BYTES,
     footer_of,
     header_of,
 )
-from tfrecord_lite.records.head import odd_checksum
 from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, check_verify
@@ -43,8 +31,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import CompressionOrAuto, Int64Array, PathOrFile, Verify
-    from tfrecord_lite.errors import TFRecordError
-    from tfrecord_lite.files.frames import FramesAt
+    from tfrecord_lite.files.frames import Frames, FramesAt
+    from tfrecord_lite.files.picked_block import PickedBlock
 
     Numbers = Sequence[int] | npt.NDArray[np.integer[Any]]
 
@@ -141,38 +129,27 @@ class RecordFile(Closing):
             found = self._frames.stretch(int(numbers[0]), int(numbers[-1]) + 1)
         if found is None:
             order = np.argsort(numbers, kind="stable")
-            frames: list[bytes] = []
-            offsets = np.empty(len(numbers), np.int64)
-            for piece, begins in self._frames.pieces(numbers[order]):
-                offsets[order[len(frames) : len(frames) + len(piece)]] = begins
-                frames += piece
-            found = _joined(_in_order(frames, order), offsets)
+            frames, begins = self.read_frames(numbers[order])
+            offsets = np.empty_like(begins)
+            offsets[order] = begins
+            found = join_frames(in_order(frames, order), offsets)
         return self._checked(found, numbers)
 
+    def read_frames(self, numbers: Int64Array) -> tuple[list[bytes], Int64Array]:
+        """Return frames, of which no checksum of data was looked at, and where each begins.
+
+        The numbers ascend, and are those of records that there are.
+        """
+        frames: list[bytes] = []
+        offsets = np.empty(len(numbers), np.int64)
+        for piece, begins in self._frames.pieces(numbers):
+            offsets[len(frames) : len(frames) + len(piece)] = begins
+            frames += piece
+        return frames, offsets
+
     def _checked(self, frames: Frames, numbers: Int64Array) -> PickedBlock:
-        """Return a block of frames once their checksums have proved to hold."""
-        buffer, sizes, offsets = frames
-        starts, lengths = np.cumsum(sizes) - sizes + HEADER_SIZE, sizes - FRAME_OVERHEAD
-        if self._verify == "none":
-            bad = first_other_length(buffer, starts, lengths)
-        else:
-            check = first_bad_record if self._verify else first_bad_length
-            bad = check(buffer, starts, lengths)
-        if bad < len(starts):
-            begin = int(starts[bad]) - HEADER_SIZE
-            error = _fault(buffer[begin : begin + int(sizes[bad])].tobytes())
-            error.path, error.record, error.offset = self.path, int(numbers[bad]), int(offsets[bad])
-            raise error
         which = np.zeros(len(numbers), np.int64)
-        return PickedBlock(
-            buffer,
-            starts,
-            lengths,
-            numbers=numbers,
-            offsets=offsets,
-            paths=[self.path],
-            which=which,
-        )
+        return checked_block(frames, numbers, which, [self.path], verify=self._verify)
 
     def _record(self, which: int) -> bytes:
         number = which + self._count if which < 0 else which
@@ -191,7 +168,7 @@ class RecordFile(Closing):
     def _records(self, numbers: Int64Array) -> list[bytes]:
         """Return records, read in the order of the file, a piece at a time."""
         order = np.argsort(numbers, kind="stable")
-        return _in_order([*chain.from_iterable(self._ascending(numbers[order]))], order)
+        return in_order([*chain.from_iterable(self._ascending(numbers[order]))], order)
 
     def _ascending(self, numbers: Int64Array) -> Iterator[list[bytes]]:
         """Iterate over records by the piece."""
@@ -201,7 +178,7 @@ class RecordFile(Closing):
             return
         done = 0
         for frames, offsets in self._frames.pieces(numbers):
-            self._checked(_joined(frames, offsets), numbers[done : done + len(frames)])
+            self._checked(join_frames(frames, offsets), numbers[done : done + len(frames)])
             yield [frame[HEADER_SIZE:-FOOTER_SIZE] for frame in frames]
             done += len(frames)
 
@@ -283,39 +260,3 @@ def _no_record(what: str, number: int, count: int) -> IndexError:
 
 def _reopen(path: str, options: dict[str, Any]) -> RecordFile:
     return RecordFile(path, **options)
-
-
-def _joined(frames: list[bytes], offsets: Int64Array) -> Frames:
-    """Lay frames out one after another, as in a file."""
-    buffer = np.frombuffer(bytearray().join([*frames, bytes(SLACK_BYTES)]), np.uint8)
-    return Frames(buffer, np.fromiter(map(len, frames), np.int64, len(frames)), offsets)
-
-
-def _in_order(items: list[bytes], order: Int64Array) -> list[bytes]:
-    """Put items, of which ``order`` tells where each belongs, into their places."""
-    ranks = np.empty_like(order)
-    ranks[order] = np.arange(len(order))
-    return list(map(items.__getitem__, ranks.tolist()))
-
-
-def _fault(frame: bytes) -> TFRecordError:
-    """Say what is wrong with a frame of which a checksum, or the length indexed, does not hold."""
-    header, what = frame[:HEADER_SIZE], "data"
-    data, footer = frame[HEADER_SIZE:-FOOTER_SIZE], frame[-FOOTER_SIZE:]
-    if header != header_of(len(data)):
-        what, data, footer = "length", header[:8], header[8:]
-    expected, actual = int.from_bytes(footer, "little"), masked_crc32c(data)
-    if actual == expected:
-        stated = int.from_bytes(header[:8], "little")
-        return StaleIndexError(
-            f"the record here has {stated} bytes, in the index it has {len(frame) - FRAME_OVERHEAD}"
-        )
-    odd = odd_checksum(expected, data)
-    error = CorruptRecordError(
-        f"checksum of the {what} is 0x{actual:08x}, expected 0x{expected:08x} as the file states"
-        f"{'; ' if odd else ''}{odd}",
-        expected=expected,
-        actual=actual,
-    )
-    error.kind = what
-    return error

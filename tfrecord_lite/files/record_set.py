@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
+from tfrecord_lite.files.checked_block import checked_block, in_order, join_frames
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.kept_indexes import KeptIndexes
@@ -33,7 +34,7 @@ from tfrecord_lite.records.reader import (
     check_verify,
 )
 from tfrecord_lite.records.storage import name_of
-from tfrecord_lite.thresholds import limits
+from tfrecord_lite.thresholds import limits, thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,6 +235,8 @@ class RecordSet(Closing):
         """How many records each file has; None where nobody has counted yet."""
         if self.manifest is None:
             return [None] * len(self.files)
+        if self._named is not None:
+            return [entry.records for entry in self.manifest.entries]
         records = {entry.name: entry.records for entry in self.manifest.entries}
         return [records[os.path.basename(name)] for name in self.names]
 
@@ -270,13 +273,13 @@ class RecordSet(Closing):
     def _max_kept_bytes(self) -> int:
         """How much memory the index of one file may take.
 
-        Where not all fit, each has its share: one that is kept whole is of no use if it has to make
-        room before it is needed again.
+        Where not all fit, each has its share, half of that for what else an index has:
+        one that is kept whole is of no use if it has to make room before it is needed again.
         """
         count = None if self.manifest is None else self.manifest.records
         if count is not None and 8 * (count + len(self.files)) <= limits.index_bytes:
             return limits.index_bytes
-        return limits.index_bytes // len(self.files)
+        return limits.index_bytes // (2 * len(self.files))
 
     def wrong_count(self, number: int, known: int | None, found: str) -> TFRecordError:
         """Return the error about a file with other records than are known of it."""
@@ -343,11 +346,35 @@ class RecordSet(Closing):
         The block knows file, number and offset of each, for errors about what is in it.
         """
         wanted = as_numbers(numbers, len(self), repr(self))
+        which = np.searchsorted(self.bases, wanted, "right") - 1
+        count = len(np.unique(which))
+        if count > 1 and len(wanted) < thresholds.block_records * count:
+            return self._read_few_of_each(wanted, which)
         parts = [
             (rows, self._opened(file).read_block(wanted[rows] - self.bases[file]))
             for file, rows in self._by_file(wanted)
         ]
         return PickedBlock.joined(parts)
+
+    def _read_few_of_each(self, numbers: Int64Array, files: Int64Array) -> PickedBlock:
+        """Return `read_block` of some records of each of many files: checked together."""
+        order = np.argsort(numbers, kind="stable")
+        local, sorted_files = (numbers - self.bases[files])[order], files[order]
+        edges = np.flatnonzero(np.diff(sorted_files, prepend=-1, append=len(self.bases)))
+        frames: list[bytes] = []
+        begins, positions = np.empty((2, len(numbers)), np.int64)
+        paths: list[str] = []
+        for begin, end in pairwise(edges.tolist()):
+            opened = self._opened(int(sorted_files[begin]))
+            found, begins[begin:end] = opened.read_frames(local[begin:end])
+            frames += found
+            positions[begin:end] = len(paths)
+            paths.append(opened.path)
+        offsets, which = np.empty((2, len(numbers)), np.int64)
+        offsets[order], which[order] = begins, positions
+        joined = join_frames(in_order(frames, order), offsets)
+        verify = self.options["verify"]
+        return checked_block(joined, numbers - self.bases[files], which, paths, verify=verify)
 
     def _by_file(self, numbers: Int64Array) -> Iterator[tuple[int, Int64Array]]:
         """Yield each file that holds some of these records, with where they stand in ``numbers``.

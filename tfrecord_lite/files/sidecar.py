@@ -61,6 +61,8 @@ _HEADER = struct.Struct("<8sBB3s3xQQQQ")
 _BLOCK_ROWS = struct.Struct("<I")
 _CRC = struct.Struct("<I")
 _MAX_COLUMNS = 3
+_READ_THROUGH_BYTES = 1 << 17
+_HEAD_BYTES = 1 << 14
 _WIDTHS = (1, 2, 4, 8)
 
 
@@ -146,7 +148,7 @@ class SidecarBlocks:
         """About how much memory this takes."""
         return 2 * self.sums.nbytes + (1 << 10)
 
-    def read(self, first: int, end: int) -> bytes:
+    def read(self, first: int, end: int) -> memoryview:
         """Return the bytes of the blocks from one to before another.
 
         Raises `StaleIndexError` for what is not as it was written.
@@ -155,9 +157,18 @@ class SidecarBlocks:
             return self._read(file, first, end)
 
     def read_some(self, blocks: Sequence[int]) -> bytes:
-        """Return the bytes of some blocks, as `read`."""
+        """Return the bytes of some blocks, which ascend, as `read`."""
+        size = self.block_rows * sum(self.widths)
+        first, last = blocks[0], blocks[-1]
         with self._opened() as file:
-            return b"".join([self._read(file, block, block + 1) for block in blocks])
+            if (last - first) * size > _READ_THROUGH_BYTES:
+                return b"".join([self._read(file, block, block + 1) for block in blocks])
+            # One call costs more than what is between.
+            data = self._read_bytes(file, first, last + 1)
+        parts = [data[(block - first) * size :][:size] for block in blocks]
+        for block, part in zip(blocks, parts, strict=True):
+            self._check(block, part)
+        return b"".join(parts)
 
     def _opened(self) -> FileIO:
         # Not kept open: there may be one for each of ten thousand files.
@@ -166,18 +177,26 @@ class SidecarBlocks:
         except FileNotFoundError as error:
             raise StaleIndexError("the index is gone", path=self.path) from error
 
-    def _read(self, file: FileIO, first: int, end: int) -> bytes:
-        row_bytes = sum(self.widths)
-        size = self.block_rows * row_bytes
-        begin, last = first * size, min(end * size, self.rows * row_bytes)
-        file.seek(self._begin + begin)
-        data = file.read(last - begin)
-        view = memoryview(data)
+    def _read(self, file: FileIO, first: int, end: int) -> memoryview:
+        data = self._read_bytes(file, first, end)
+        size = self.block_rows * sum(self.widths)
         for block in range(first, end):
-            at = (block - first) * size
-            if len(data) < last - begin or crc32c(view[at : at + size]) != self._crcs[block]:
-                raise damaged(self.path, f"the checksum of its block {block} fails")
+            self._check(block, data[(block - first) * size :][:size])
         return data
+
+    def _read_bytes(self, file: FileIO, first: int, end: int) -> memoryview:
+        row_bytes = sum(self.widths)
+        begin = first * self.block_rows * row_bytes
+        size = min(end * self.block_rows, self.rows) * row_bytes - begin
+        file.seek(self._begin + begin)
+        data = file.read(size)
+        if len(data) < size:
+            raise damaged(self.path, "it was cut")
+        return memoryview(data)
+
+    def _check(self, block: int, data: memoryview) -> None:
+        if crc32c(data) != self._crcs[block]:
+            raise damaged(self.path, f"the checksum of its block {block} fails")
 
     def columns(self) -> list[Column]:
         """Return all rows, by their columns."""
@@ -203,7 +222,7 @@ def read_sidecar(
     Of version 2 that is the table of its blocks. No more memory is taken than an index of that file
     can need.
     """
-    with open(path, "rb") as file:
+    with open(path, "rb", buffering=_HEAD_BYTES) as file:
         head = _read_head(path, file, data)
         size = os.fstat(file.fileno()).st_size
         if head.version == 1:

@@ -1,0 +1,95 @@
+"""Frames of any files as a block of records, once their checksums have proved to hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfrecord_lite.errors import CorruptRecordError
+from tfrecord_lite.files.fingerprint import StaleIndexError
+from tfrecord_lite.files.frames import Frames
+from tfrecord_lite.files.picked_block import PickedBlock
+from tfrecord_lite.records.checksum import (
+    first_bad_length,
+    first_bad_record,
+    first_other_length,
+    masked_crc32c,
+)
+from tfrecord_lite.records.framing import (
+    FOOTER_SIZE,
+    FRAME_OVERHEAD,
+    HEADER_SIZE,
+    SLACK_BYTES,
+    header_of,
+)
+from tfrecord_lite.records.head import odd_checksum
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tfrecord_lite._types import Int64Array, Verify
+    from tfrecord_lite.errors import TFRecordError
+
+__all__ = ["checked_block", "in_order", "join_frames"]
+
+
+def join_frames(frames: list[bytes], offsets: Int64Array) -> Frames:
+    """Lay frames out one after another, as in a file."""
+    buffer = np.frombuffer(bytearray().join([*frames, bytes(SLACK_BYTES)]), np.uint8)
+    return Frames(buffer, np.fromiter(map(len, frames), np.int64, len(frames)), offsets)
+
+
+def in_order(items: list[bytes], order: Int64Array) -> list[bytes]:
+    """Put items, of which ``order`` tells where each belongs, into their places."""
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(len(order))
+    return list(map(items.__getitem__, ranks.tolist()))
+
+
+def checked_block(
+    frames: Frames, numbers: Int64Array, which: Int64Array, paths: Sequence[str], *, verify: Verify
+) -> PickedBlock:
+    """Return a block of frames, whose numbers and files are given as in `PickedBlock`.
+
+    Raises what is wrong with the first of which a checksum does not hold.
+    """
+    buffer, sizes, offsets = frames
+    starts, lengths = np.cumsum(sizes) - sizes + HEADER_SIZE, sizes - FRAME_OVERHEAD
+    if verify == "none":
+        bad = first_other_length(buffer, starts, lengths)
+    else:
+        check = first_bad_record if verify else first_bad_length
+        bad = check(buffer, starts, lengths)
+    if bad < len(starts):
+        begin = int(starts[bad]) - HEADER_SIZE
+        error = _fault(buffer[begin : begin + int(sizes[bad])].tobytes())
+        error.path = paths[int(which[bad])]
+        error.record, error.offset = int(numbers[bad]), int(offsets[bad])
+        raise error
+    return PickedBlock(
+        buffer, starts, lengths, numbers=numbers, offsets=offsets, paths=paths, which=which
+    )
+
+
+def _fault(frame: bytes) -> TFRecordError:
+    """Say what is wrong with a frame of which a checksum, or the length indexed, does not hold."""
+    header, what = frame[:HEADER_SIZE], "data"
+    data, footer = frame[HEADER_SIZE:-FOOTER_SIZE], frame[-FOOTER_SIZE:]
+    if header != header_of(len(data)):
+        what, data, footer = "length", header[:8], header[8:]
+    expected, actual = int.from_bytes(footer, "little"), masked_crc32c(data)
+    if actual == expected:
+        stated = int.from_bytes(header[:8], "little")
+        return StaleIndexError(
+            f"the record here has {stated} bytes, in the index it has {len(frame) - FRAME_OVERHEAD}"
+        )
+    odd = odd_checksum(expected, data)
+    error = CorruptRecordError(
+        f"checksum of the {what} is 0x{actual:08x}, expected 0x{expected:08x} as the file states"
+        f"{'; ' if odd else ''}{odd}",
+        expected=expected,
+        actual=actual,
+    )
+    error.kind = what
+    return error
