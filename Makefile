@@ -12,7 +12,7 @@ export PYTHONNOUSERSITE = 1
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := tfrecord_lite tests examples benchmarks
+SOURCES := tfrecord_lite tests examples benchmarks hatch_build.py
 
 # Each alone: bench-columns, ...; the picture is drawn from what columns and encoding wrote.
 BENCHMARKS := columns encoding verifying scaling records writing importing memory growth random_access shards
@@ -84,7 +84,7 @@ $(VENV)/.venv:
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.venv pyproject.toml Makefile
-	$(PIP) install --quiet --editable '.[fast,image]' --group examples '$(TENSORFLOW)'
+	$(PIP) install --quiet --editable '.[cli,fast,image]' --group examples '$(TENSORFLOW)'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfrecord_lite.cli.app import main
+from tfrecord_lite.cli import main
 
 if __name__ == "__main__":
     main()

@@ -60,6 +60,8 @@ class Folders:
 
     def matching(self, pattern: str) -> list[str]:
         """Return the files that a glob matches, in the order of their names."""
+        if os.altsep:
+            pattern = pattern.replace(os.altsep, os.sep)
         folder, name = os.path.split(pattern)
         if _EVERY in pattern.split(os.sep):
             return sorted(dict.fromkeys(self._below(pattern)))

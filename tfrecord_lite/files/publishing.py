@@ -69,7 +69,7 @@ def publish(
         (staging.write_manifest(manifest, fsync=fsync), os.path.basename(names.manifest)),
     ]
     try:
-        journal.publish(renames, manifest.check, fsync=fsync)
+        journal.publish(renames, staging, manifest.check, fsync=fsync)
     except BaseException:
         if not journal.settled:
             # Whoever comes next needs what is in there to settle it.

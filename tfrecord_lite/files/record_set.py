@@ -518,7 +518,8 @@ def _most_open_files() -> int:
     """Return how many files may stay open: some systems let a process open 64 or 256 in all."""
     try:
         import resource
-    except ImportError:  # pragma: no cover - Windows, which has no such limit
+    except ImportError:
+        # Windows, which has no such limit.
         return limits.open_files
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit == resource.RLIM_INFINITY:

@@ -30,15 +30,18 @@ import json
 import os
 import re
 import shutil
-import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, is_plain_name
 from tfrecord_lite.records.storage import PARTIAL_SUFFIX, Output, fsync_folder, is_partial
 
-if sys.platform != "win32":
+fcntl: Any
+try:
     import fcntl
+except ImportError:
+    # Windows.
+    fcntl = None
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +64,7 @@ _PUBLISHING = f".publishing{PARTIAL_SUFFIX}"
 
 def _lock(handle: int, *, wait: bool) -> bool:
     """Lock an open file until it is closed or the process ends; tell whether that succeeded."""
-    if sys.platform == "win32":
+    if fcntl is None:
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -185,8 +188,8 @@ class Journal:
         traceback: TracebackType | None,
     ) -> None:
         # An empty journal that stays is of no renames, so it is no failure that it stays.
-        if sys.platform == "win32":
-            # An open file cannot be removed there.
+        if fcntl is None:
+            # Nobody waits for it, and an open file cannot be removed on Windows.
             os.close(self._handle)
             if self.settled:
                 with suppress(OSError):
@@ -214,11 +217,17 @@ class Journal:
                     shutil.rmtree(path, ignore_errors=True)
 
     def publish(
-        self, renames: list[tuple[str, str]], check: Callable[[], None], *, fsync: bool
+        self,
+        renames: list[tuple[str, str]],
+        staging: Staging,
+        check: Callable[[], None],
+        *,
+        fsync: bool,
     ) -> None:
         """Make all renames, or none where anything fails, ``check`` before the last one included.
 
-        The last one is the commit; behind it the folders that files came from are removed.
+        The last one is the commit; behind it the folders that files came from are removed, that of
+        ``staging`` among them.
         """
         data = json.dumps(renames).encode()
         while data:
@@ -239,6 +248,8 @@ class Journal:
         except BaseException:
             self._undo(renames)
             raise
+        # Windows removes no folder with an open file in it, such as the lock.
+        staging.release()
         self._clear_up(renames)
 
     def _rename(self, source: str, target: str) -> None:

@@ -406,10 +406,10 @@ def _link_new(partial: str, target: str) -> None:
 
 
 def fsync_folder(path: str) -> None:
-    """Have a directory entry on the disk; Windows has no such call and needs none."""
-    if os.name == "nt":  # pragma: no cover - not on Linux
+    """Have a directory entry on the disk; Windows opens no directories and needs no such call."""
+    if not hasattr(os, "O_DIRECTORY"):
         return
-    handle = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+    handle = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     finally:
