@@ -19,7 +19,7 @@ PAGE = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 # What makes code, or objects of any class, out of data.
 RUNS = {"eval", "exec", "compile", "__import__", "marshal", "shelve", "pickle", "yaml", "dill"}
 # Worker processes get their work, and send their results, pickled: all of it our own.
-EXCUSED = {("parallel/workers.py", "pickle"), ("parallel/segment.py", "pickle")}
+EXCUSED = {("parallel/workers.py", "pickle"), ("parallel/shared_memory.py", "pickle")}
 
 
 def names_used(path: Path) -> set[str]:
@@ -51,7 +51,7 @@ def test_nothing_in_a_file_is_run() -> None:
 
 def test_what_is_read_is_not_mapped() -> None:
     # The memory that workers share has no file that others could cut.
-    assert users_of({"mmap", "memmap", "mmap_mode"}) == {("parallel/segment.py", "mmap")}
+    assert users_of({"mmap", "memmap", "mmap_mode"}) == {("parallel/shared_memory.py", "mmap")}
 
 
 def test_the_tests_named_are_there() -> None:

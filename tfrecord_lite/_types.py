@@ -1,4 +1,4 @@
-"""Names for types that several rooms share; for annotations alone."""
+"""Names for types that several modules share; for annotations alone."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ class Limits:
     # So much is checked in vain in any case, which takes no time worth saving: a small damaged
     # stream may inflate to the same few damaged records a thousand times over.
     free_search_bytes: int = 1 << 24
-    # How much of a stream is kept for a record that will not be handed out.
+    # How much of a stream is kept for a record that will not be returned.
     kept_record_bytes: int = 1 << 26
     # Members of more bytes are not searched for others.
     searched_member_bytes: int = 1 << 24

@@ -26,7 +26,7 @@ from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.files.sidecar import write_sidecar
 from tfrecord_lite.records import RecordReader, RecordWriter, write_records
 from tfrecord_lite.records.positions import PositionedFile
-from tfrecord_lite.records.storage import Source
+from tfrecord_lite.records.storage import ByteSource
 from tfrecord_lite.thresholds import limits, thresholds
 
 DAMAGED = frames([*THREE, b"x" * 40, b""])
@@ -122,7 +122,7 @@ def test_gzip_of_nothing_whoever_wrote_it(tmp_path):
 def test_stream_that_has_only_a_front(tmp_path, compress):
     path = tmp_path / "a"
     path.write_bytes(COMPRESS[compress](THREE))
-    with pytest.raises(CompressionError, match=r"only be read from its front.*anew") as raised:
+    with pytest.raises(CompressionError, match=r"only be read from its front.*again") as raised:
         RecordIndex.build(path)
     assert raised.value.path == str(path)
 
@@ -132,7 +132,7 @@ def test_gzip_to_which_another_program_appended(tmp_path):
     write_records(path, THREE, compression="GZIP")
     size = path.stat().st_size
     path.write_bytes(path.read_bytes() + gzip.compress(frames(THREE)))
-    with pytest.raises(CompressionError, match=f"compressed byte {size}: 1f 8b 08 00; .* anew"):
+    with pytest.raises(CompressionError, match=f"compressed byte {size}: 1f 8b 08 00; .* again"):
         RecordIndex.build(path)
     # What our own writer appends is a member as any other.
     write_records(path, THREE, compression="GZIP")
@@ -170,9 +170,9 @@ def test_large_records_are_hopped_over(tmp_path, monkeypatch):
     reads = Reads(monkeypatch)
     monkeypatch.setattr(thresholds, "skipped_records", 20)
     stream = []
-    original = Source.readinto
+    original = ByteSource.readinto
     monkeypatch.setattr(
-        Source, "readinto", lambda *args: stream.append(original(*args)) or stream[-1]
+        ByteSource, "readinto", lambda *args: stream.append(original(*args)) or stream[-1]
     )
     index = RecordIndex.build(path, progress=lambda _, done: seen.append(done))
     assert sum(stream) == 0
@@ -216,7 +216,7 @@ def test_file_that_changes_while_it_is_indexed(path):
     def append(name: str, done: int) -> None:
         write_records(name, [b"more"], mode="a")
 
-    with pytest.raises(StaleIndexError, match=r"has 118 bytes, not 78.*make it anew"):
+    with pytest.raises(StaleIndexError, match=r"has 118 bytes, not 78.*build it again"):
         RecordIndex.build(path, progress=append)
 
 
@@ -463,7 +463,7 @@ def test_stale_sidecar_is_refused(path, change):
     RecordIndex.build(path).save()
     assert len(RecordIndex.load(path)) == 3
     CHANGES[change](path)
-    with pytest.raises(StaleIndexError, match=r"make it anew: RecordIndex.build") as raised:
+    with pytest.raises(StaleIndexError, match=r"build it again: RecordIndex.build") as raised:
         RecordIndex.load(path)
     assert isinstance(raised.value, ValueError)
     assert str(path) in str(raised.value)

@@ -192,7 +192,7 @@ def test_real_files(file):
         records = list(reader)
         compressed = reader.compression
     if compressed and records:
-        with pytest.raises(CompressionError, match="anew"):
+        with pytest.raises(CompressionError, match="again"):
             RecordFile(REAL / file)
         return
     with RecordFile(REAL / file) as opened:

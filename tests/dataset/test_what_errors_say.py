@@ -23,7 +23,7 @@ def test_a_file_that_has_no_random_access(tmp_path: Path) -> None:
     path = tmp_path / "a"
     tfr.write_records(path, [b"x"], compression="ZLIB")
     assert said(tfr.RecordIndex.build, path) == (
-        f"{path}: a ZLIB stream can only be read from its front; for random access write it anew "
+        f"{path}: a ZLIB stream can only be read from its front; for random access write it again "
         "without compression, or as GZIP"
     )
 

@@ -37,7 +37,7 @@ NAMES = ["flag", "name", "vector", "missing"]
 class NoLayouts(Layouts):
     """Leave every record to the walk."""
 
-    def place(self, buffer: Any, starts: Any, lengths: Any, found: Any) -> Any:
+    def locate(self, buffer: Any, starts: Any, lengths: Any, found: Any) -> Any:
         return np.arange(len(starts))
 
 
@@ -80,7 +80,7 @@ def placed(records: list[bytes], layouts: Layouts) -> int:
     block = RecordBlock.from_records(records)
     buffer = np.concatenate([block.buffer, np.zeros(16, np.uint8)])
     found = np.zeros((len(NAMES), 3, len(block)), np.int64)
-    return len(block) - len(layouts.place(buffer, block.starts, block.lengths, found))
+    return len(block) - len(layouts.locate(buffer, block.starts, block.lengths, found))
 
 
 def test_records_of_few_layouts_are_recognised() -> None:

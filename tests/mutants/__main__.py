@@ -40,7 +40,7 @@ from mutants.changes import Change, changed, changes
 from mutants.harmless import HARMLESS
 from mutants.reach import ROOT, TESTS, Reach, arguments, function_of, record
 
-WINGS = ["records", "example", "dataset", "integrity"]
+WINGS = ["parallel", "records", "files", "example", "dataset", "integrity"]
 HANG_SECONDS = 20
 
 

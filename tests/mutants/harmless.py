@@ -18,7 +18,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "buffer, at = window.give(end, int(lengths[-1]) + FRAME_OVERHEAD)": (
             "how large the next buffer is to begin with; it grows"
         ),
-        "self._recovery.charge(end - begin)": (
+        "self._recovery.spend(end - begin)": (
             "how soon the work on files that were made to cost much comes to its bound"
         ),
     },
@@ -69,7 +69,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         ),
         "if end - begin < thresholds.trial_frames * size or any(": ("the last of one is the first"),
     },
-    "tfrecord_lite/records/head.py": {
+    "tfrecord_lite/records/frame_errors.py": {
         "HEAD_BYTES = 512": ("more than any kind of file needs to be told"),
     },
     "tfrecord_lite/records/inflate.py": {
@@ -130,7 +130,7 @@ HARMLESS: dict[str, dict[str, str]] = {
             "of one value the first is the last"
         ),
     },
-    "tfrecord_lite/example/heads.py": {
+    "tfrecord_lite/example/value_headers.py": {
         "plain = (wrong == 0) & (run >= 1 << 14) & (value < 1 << 21) & _IS_KIND.take(kind)": (
             "read one by one instead; and three bytes never look like a length of four"
         ),
@@ -165,7 +165,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "cuts = np.flatnonzero(np.diff(used) > thresholds.layout_gap_bytes)": (
             "in how many pieces a record is compared"
         ),
-        "nowhere = _Place(MISSING, 0, 0)": ("what is missing has no place that is used"),
+        "nowhere = _ValueSpan(MISSING, 0, 0)": ("what is missing has no place that is used"),
         "longest = int(lengths.max(initial=0))": (
             "of no records and of empty ones, none has a layout"
         ),
@@ -204,7 +204,7 @@ HARMLESS: dict[str, dict[str, str]] = {
             "how many records are picked before the rest is read from the front: the same"
         ),
     },
-    "tfrecord_lite/parallel/segment.py": {
+    "tfrecord_lite/parallel/shared_memory.py": {
         "sizes[1:][pickler.are_bytes] *= -1": ("to divide by -1 is to multiply by it"),
     },
     "tfrecord_lite/parallel/workers.py": {

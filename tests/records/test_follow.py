@@ -199,14 +199,14 @@ def test_row_33_written_anew_in_place(path: Path) -> None:
     with RecordReader(path, follow=True, timeout=0) as reader:
         assert all_there(reader) == THREE
         path.write_bytes(frames([b"new", b"records", b"and more of them than there were before"]))
-        with pytest.warns(UserWarning, match="events.tfrecord: the file has been written anew"):
+        with pytest.warns(UserWarning, match="events.tfrecord: the file has been written again"):
             assert all_there(reader) == [
                 b"new",
                 b"records",
                 b"and more of them than there were before",
             ]
         path.write_bytes(b"")
-        with pytest.warns(UserWarning, match="written anew, or cut"):
+        with pytest.warns(UserWarning, match="written again, or cut"):
             assert all_there(reader) == []
         append(path, frame(b"once more"))
         assert all_there(reader) == [b"once more"]
@@ -219,7 +219,7 @@ def test_row_33_written_anew_between_two_blocks(path: Path) -> None:
     with RecordReader(path, follow=True, timeout=0) as reader:
         got = [next(reader) for _ in range(10)]
         path.write_bytes(frames([b"%08d" % index for index in range(200_000)]))
-        with pytest.warns(UserWarning, match="anew"):
+        with pytest.warns(UserWarning, match="again"):
             got += reader
     old = sum(len(record) == 7 for record in got)
     assert got[:old] == records[:old]
@@ -384,7 +384,7 @@ def test_block_bytes_outlast_a_replacement(path: Path) -> None:
         reader.block_bytes = 100
         assert all_there(reader) == THREE
         path.write_bytes(b"")
-        with pytest.warns(UserWarning, match="anew"):
+        with pytest.warns(UserWarning, match="again"):
             assert all_there(reader) == []
         assert reader.block_bytes == 100
 
@@ -437,7 +437,7 @@ def test_a_file_that_cannot_be_opened_again(path: Path, monkeypatch: pytest.Monk
         with monkeypatch.context() as patch:
             patch.setattr(reader_module, "Source", fail)
             for _ in range(2):
-                with pytest.warns(UserWarning, match="anew"), pytest.raises(PermissionError):
+                with pytest.warns(UserWarning, match="again"), pytest.raises(PermissionError):
                     list(reader)
-        with pytest.warns(UserWarning, match="anew"):
+        with pytest.warns(UserWarning, match="again"):
             assert list(reader) == []

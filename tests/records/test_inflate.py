@@ -20,7 +20,7 @@ from tfrecord_lite import (
     write_records,
 )
 from tfrecord_lite.records.inflate import InflatedSource
-from tfrecord_lite.records.storage import Source
+from tfrecord_lite.records.storage import ByteSource
 from tfrecord_lite.thresholds import limits
 
 pytestmark = pytest.mark.usefixtures("without_isal")
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("without_isal")
 
 def inflated(data: bytes, limit: int) -> tuple[bytes, str]:
     """Return what comes of a damaged zlib stream, ``limit`` bytes at a time, and its error."""
-    source = InflatedSource(Source(io.BytesIO(data)), "ZLIB")
+    source = InflatedSource(ByteSource(io.BytesIO(data)), "ZLIB")
     buffer, output = bytearray(limit), b""
     try:
         while count := source.readinto(memoryview(buffer)):

@@ -140,7 +140,7 @@ def our_readings(
 ) -> list[Reading]:
     """Return the ways of reading that need nothing but this package.
 
-    Worker processes are started anew each time, and read all files once before the clock starts:
+    Worker processes are started again each time, and read all files once before the clock starts:
     otherwise what they have read while others were measured would be counted as read in no time.
     """
     alone = Dataset(paths, features, batch_size=batch_size, repeat=repeat)
@@ -171,7 +171,7 @@ def tensorflow_readings(
     """Return `make_dataset` with both engines, and what TensorFlow's users write by hand.
 
     The latter takes files of one codec: of several, it is left out. It gets all files as often as
-    they are to be read, so that it need not begin anew.
+    they are to be read, so that it need not begin again.
     """
     from tfrecord_lite.tensorflow import make_dataset
     from tfrecord_lite.tensorflow.handwritten import handwritten

@@ -63,7 +63,7 @@ def run(file: str, *, records: int, follow: bool, as_json: bool) -> None:
 
 def _read(reader: RecordReader, last: int | None = None) -> Iterator[Record]:
     """Iterate over the records that there are now, of each block no more than the ``last``."""
-    # A record that is torn in a file that is followed is still being written.
+    # A record that is truncated in a file that is followed is still being written.
     with suppress(TruncatedRecordError):
         for block in reader.blocks():
             skip = 0 if last is None else max(len(block) - last, 0)

@@ -136,7 +136,7 @@ class GFile(Closing):
                 self._writing.flush()
 
     def close(self) -> None:
-        """Close the file. A later read or write opens it anew."""
+        """Close the file. A later read or write opens it again."""
         for file in (self._reading, self._writing):
             if file is not None:
                 with renamed():

@@ -3,8 +3,8 @@
 The rules of tf.io hold: a file is written in place, ``flush`` makes visible what was written, text
 is taken as UTF-8, a writer that is forgotten is closed. Two things are stricter: an option that
 could not be read back is refused (TensorFlow writes the file, or ends the process), and a file that
-ends in a torn header or inside its compressed stream is a `DataLossError`, after its records, where
-TensorFlow says nothing.
+ends in a truncated header or inside its compressed stream is a `DataLossError`, after its records,
+where TensorFlow says nothing.
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ class _RecordIterator:
             self._reader = None
 
     def reopen(self) -> None:
-        """Open the file anew after `close`, and go on behind the last record handed out."""
+        """Open the file again after `close`, and go on behind the last record returned."""
         if self._reader is not None:
             raise FailedPreconditionError(None, None, "Reader is not closed.")
         with renamed():

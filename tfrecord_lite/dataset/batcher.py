@@ -23,10 +23,10 @@ T = TypeVar("T")
 
 
 class Position(NamedTuple):
-    """So many steps of an epoch have been handed out.
+    """So many steps of an epoch have been returned.
 
     Where it has not ``begun``, it is where the next iterator will begin. A ``fresh`` one is where
-    an iterator began that has handed out nothing yet.
+    an iterator began that has returned nothing yet.
     """
 
     epoch: int
@@ -43,7 +43,7 @@ class Cursor:
 
     @property
     def position(self) -> Position:
-        """Up to where batches have been handed out."""
+        """Up to where batches have been returned."""
         return self._position
 
     def move_to(self, position: Position) -> None:
@@ -144,7 +144,7 @@ class Batches(Generic[T]):
     """An iterator over what ``finish`` makes of tables.
 
     The cursor alone says how far the iterator is: after an exception, whatever it is and wherever
-    it comes from, all that reads is made anew, and begins there.
+    it comes from, all that reads is made again, and begins there.
 
     Not for two threads at once, nor for a forked child: both raise ``RuntimeError``.
     """

@@ -240,8 +240,8 @@ class Dataset(Closing):
     def state_dict(self) -> dict[str, Any]:
         """Return where the newest iterator stands, as a small dict that JSON can hold.
 
-        It tells of the batches handed out, not of those read ahead. The state of one rank is also
-        that of every other which has been handed out as many batches.
+        It tells of the batches returned, not of those read ahead. The state of one rank is also
+        that of every other which has been returned as many batches.
         """
         return {
             "version": _STATE_VERSION,

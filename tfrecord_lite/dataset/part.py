@@ -42,7 +42,7 @@ class Part(NamedTuple):
 
 
 class PartReader:
-    """Makes parts of tasks. A pickled one opens the files anew.
+    """Makes parts of tasks. A pickled one opens the files again.
 
     `read` and `decode` may run in two threads.
     """

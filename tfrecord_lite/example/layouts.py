@@ -3,7 +3,7 @@
 Examples that one program wrote fall into few byte layouts: the same keys in the same order, the
 same lengths. Which bytes of a record are structure (tags, lengths, keys, and in an integer the bits
 that say whether it goes on) and which are values is learned from one record. Another of the same
-length, all of whose structure is the same, parses alike, with its values at the same places; a few
+length, all of whose structure is the same, parses alike, with its values at the same offsets; a few
 words compared tell such records.
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Layouts"]
 
 
-class _Place(NamedTuple):
+class _ValueSpan(NamedTuple):
     """Where a feature's values lie in a record, as in `Spans`."""
 
     kind: int
@@ -53,14 +53,14 @@ class _Layout:
     def __init__(self, record: bytes, names: Sequence[bytes]) -> None:
         """Learn the layout of a record; ExampleError where it is not of the plain form."""
         mask = np.full(len(record), 0xFF, np.uint8)
-        places = {}
+        value_spans = {}
         for key, place in _entries(record):
-            places[key] = place
+            value_spans[key] = place
             mask[place.begin : place.end] = 0x80 if place.kind == INT64_LIST else 0
-        nowhere = _Place(MISSING, 0, 0)
-        self.places = [places.get(name, nowhere) for name in names]
-        others = places.keys() - set(names)
-        self.others = [key.decode() for key in others if places[key].kind != MISSING]
+        nowhere = _ValueSpan(MISSING, 0, 0)
+        self.value_spans = [value_spans.get(name, nowhere) for name in names]
+        others = value_spans.keys() - set(names)
+        self.others = [key.decode() for key in others if value_spans[key].kind != MISSING]
         self._segments = list(_segments(np.frombuffer(record, np.uint8), mask))
 
     def has(self, buffer: Uint8Array, starts: Int64Array) -> npt.NDArray[np.bool_]:
@@ -79,7 +79,7 @@ class _Layout:
         return right
 
 
-def _entries(data: bytes) -> Iterator[tuple[bytes, _Place]]:
+def _entries(data: bytes) -> Iterator[tuple[bytes, _ValueSpan]]:
     """Yield key and place of each feature of a record in plain form, no list of several strings."""
     position = _inside(data, 0, 0x0A, len(data))
     while position < len(data):
@@ -88,18 +88,18 @@ def _entries(data: bytes) -> Iterator[tuple[bytes, _Place]]:
         key, value = read_length(data, entry + 1, end)
         _expect(data[key:value].isascii())
         feature = _inside(data, value, 0x12, end)
-        yield data[key:value], _place(data, feature, end)
+        yield data[key:value], _value_span(data, feature, end)
         position = end
 
 
-def _place(data: bytes, feature: int, end: int) -> _Place:
+def _value_span(data: bytes, feature: int, end: int) -> _ValueSpan:
     if feature == end:
-        return _Place(MISSING, end, end)
+        return _ValueSpan(MISSING, end, end)
     kind = data[feature]
     _expect(kind in (BYTES_LIST, FLOAT_LIST, INT64_LIST))
     begin = _inside(data, feature, kind, end)
     if begin == end:
-        return _Place(kind, end, end)
+        return _ValueSpan(kind, end, end)
     begin = _inside(data, begin, 0x0A, end)
     size = end - begin
     if kind == FLOAT_LIST:
@@ -107,7 +107,7 @@ def _place(data: bytes, feature: int, end: int) -> _Place:
     elif kind == INT64_LIST:
         _expect(size <= thresholds.layout_integer_bytes)
         decode_varints(np.frombuffer(data, np.uint8, size, begin))
-    return _Place(STRING if kind == BYTES_LIST else kind, begin, end)
+    return _ValueSpan(STRING if kind == BYTES_LIST else kind, begin, end)
 
 
 def _inside(data: bytes, position: int, tag: int, end: int) -> int:
@@ -146,7 +146,7 @@ class Layouts:
         """Where features are noted that have none of the names."""
         self._known: dict[int, _OfLength] = {}
 
-    def place(
+    def locate(
         self,
         buffer: Uint8Array,
         starts: Int64Array,
@@ -167,7 +167,9 @@ class Layouts:
             ):
                 self._known[length] = _OfLength(length, self._names)
             known = self._known.get(length)
-            others.append(known.place(buffer, starts, rows, found, self.unknown) if known else rows)
+            others.append(
+                known.locate(buffer, starts, rows, found, self.unknown) if known else rows
+            )
         return np.concatenate(others)
 
 
@@ -180,7 +182,7 @@ class _OfLength:
         self._layouts: list[_Layout] = []
         self._gave_up = False
 
-    def place(
+    def locate(
         self,
         buffer: Uint8Array,
         starts: Int64Array,
@@ -199,7 +201,7 @@ class _OfLength:
             if index >= fresh and thresholds.layout_share * np.count_nonzero(right) < len(left):
                 # Hardly another record is like it: the next one would teach as little.
                 self._gave_up = True
-            _fill(found, layout.places, left[right], starts)
+            _fill(found, layout.value_spans, left[right], starts)
             if unknown is not None and right.any():
                 for name in layout.others:
                     unknown.add(name, int(left[right].min()))
@@ -240,11 +242,14 @@ def _by_length(lengths: Int64Array) -> Iterator[tuple[int, Int64Array]]:
 
 
 def _fill(
-    found: npt.NDArray[np.int64], places: Sequence[_Place], rows: Int64Array, starts: Int64Array
+    found: npt.NDArray[np.int64],
+    value_spans: Sequence[_ValueSpan],
+    rows: Int64Array,
+    starts: Int64Array,
 ) -> None:
     where: Any = rows if len(rows) < len(starts) else slice(None)
     begins = starts[where]
-    for columns, (kind, begin, end) in zip(found, places, strict=True):
+    for columns, (kind, begin, end) in zip(found, value_spans, strict=True):
         if kind != MISSING:
             columns[0][where] = kind
             columns[1][where] = begins + begin

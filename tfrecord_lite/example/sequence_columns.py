@@ -1,6 +1,6 @@
 """Columns of a batch of SequenceExamples: a context as of Examples, and feature lists step by step.
 
-Each record is decoded by `decode_sequence_example`; what it gives is laid down as `find_spans` lays
+Each record is decoded by `decode_sequence_example`; what it gives is stored as `find_spans` lays
 down the values of an Example, and read from there by the same `Decoder`: a context feature as a
 column of n Examples, a feature list as a column of all steps of all records. TensorFlow's rules
 (``FastParseSequenceExample`` in ``tensorflow/core/util/example_proto_fast_parsing.cc``) differ from

@@ -8,7 +8,7 @@ each, each list of numbers one packed run::
 `find_spans` walks all records of a block at once, an entry of each at a time: a column of
 positions, a gather of the eight bytes there, arithmetic on whole columns. A record that is not of
 the plain form, or in which a length does not end where it must, leaves the walk. It is read by
-`decode_example`, which holds for all bytes, and what it gives is laid down behind the block in
+`decode_example`, which holds for all bytes, and what it gives is stored behind the block in
 plain form, so that nobody downstream need know.
 """
 
@@ -20,13 +20,13 @@ import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.decode import decode_example
-from tfrecord_lite.example.heads import LARGEST_ROOM, read_heads, read_large_heads
 from tfrecord_lite.example.keys import KEY_HEAD, Keys, are_plain_keys
 from tfrecord_lite.example.kinds import BYTES_LIST as BYTES
 from tfrecord_lite.example.kinds import FLOAT_LIST as FLOAT
 from tfrecord_lite.example.kinds import INT64_LIST as INT64
 from tfrecord_lite.example.kinds import MISSING, STRING
 from tfrecord_lite.example.layouts import Layouts
+from tfrecord_lite.example.value_headers import LARGEST_VALUE_SIZE, read_headers, read_large_headers
 from tfrecord_lite.example.varints import encode_varints
 from tfrecord_lite.example.wire import MAX_VARINT_BYTES, varint
 from tfrecord_lite.example.words import BYTE, Words, as_words, varints_in
@@ -95,7 +95,7 @@ def find_spans(
         buffer = np.concatenate([buffer, np.zeros(SLACK_BYTES, np.uint8)])
     found = np.zeros((len(names), 3, len(starts)), np.int64)
     layouts = layouts or Layouts(names)
-    rest = layouts.place(buffer, starts, lengths, found)
+    rest = layouts.locate(buffer, starts, lengths, found)
     irregular = _walk(buffer, block, names, found, rest, layouts.unknown)
     spans = [Spans(*columns) for columns in found]
     if len(irregular):
@@ -197,18 +197,18 @@ class _Walk:
             return
         first = self._words[entry]
         value = entry + KEY_HEAD + 1 + (first >> _8 & BYTE).astype(np.int64)
-        room = end - value
-        good = room > 0
+        value_size = end - value
+        good = value_size > 0
         if not good.all():
             self.leave(~good)
             return
-        heads = read_heads(self._words[value], room)
-        if room.max() > LARGEST_ROOM:
-            rows = np.flatnonzero(room > LARGEST_ROOM)
-            large = read_large_heads(self._buffer, self._words, value[rows], room[rows])
-            for column, of_large in zip(heads, large, strict=True):
+        headers = read_headers(self._words[value], value_size)
+        if value_size.max() > LARGEST_VALUE_SIZE:
+            rows = np.flatnonzero(value_size > LARGEST_VALUE_SIZE)
+            large = read_large_headers(self._buffer, self._words, value[rows], value_size[rows])
+            for column, of_large in zip(headers, large, strict=True):
                 column[rows] = of_large
-        kind, size, good, single = heads
+        kind, size, good, single = headers
         begin = value + size
         is_bytes = kind == BYTES
         good &= self._contents_hold(kind, begin, end, several=is_bytes & ~single)

@@ -16,12 +16,12 @@ _SAMPLE_BYTES = 4096
 
 
 class StaleIndexError(TFRecordError, ValueError):
-    """An index that does not fit its file: stale, damaged, or of another file. Build it anew."""
+    """An index that does not fit its file: stale, damaged, or of another file. Build it again."""
 
     kind = "index"
 
     def __str__(self) -> str:
-        return f"{super().__str__()}; make it anew: RecordIndex.build(path).save()"
+        return f"{super().__str__()}; build it again: RecordIndex.build(path).save()"
 
 
 class Fingerprint(NamedTuple):

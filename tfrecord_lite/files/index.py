@@ -96,7 +96,7 @@ class RecordIndex:
 
         Raises what `RecordReader` raises where the file is damaged, with record and offset; and
         `CompressionError` for zlib and for gzip that is not blocked, which can only be read from
-        the front: the message says how to write it anew.
+        the front: the message says how to write it again.
         """
         codec = None if compression == "auto" else codec_named(compression)
         with PositionedFile(path) as file:
@@ -114,7 +114,7 @@ class RecordIndex:
             else:
                 raise CompressionError(
                     "a ZLIB stream can only be read from its front; for random access write it "
-                    "anew without compression, or as GZIP",
+                    "again without compression, or as GZIP",
                     path=file.path,
                 )
             index = cls(file.path, fingerprint, places)

@@ -133,7 +133,7 @@ class Manifest:
             if size != entry.size:
                 raise TFRecordError(
                     f"{size} bytes, but {self.path} says {entry.size}: this shard was cut, "
-                    "replaced or written to; restore it, or write the set anew",
+                    "replaced or written to; restore it, or write the set again",
                     path=file,
                 )
         if missing:
@@ -219,7 +219,7 @@ def _read(path: str) -> bytes:
 
 def _refuse(path: str, found: str) -> NoReturn:
     raise TFRecordError(
-        f"not the manifest of a set of shards ({found}); write the set anew, or delete the "
+        f"not the manifest of a set of shards ({found}); write the set again, or delete the "
         "manifest and name the shards themselves",
         path=path,
     )

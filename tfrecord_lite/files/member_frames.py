@@ -126,7 +126,7 @@ class MemberFrames:
             if stated.raw_bytes > max(self._most, DEFAULT_MAX_RECORD_BYTES) + FRAME_OVERHEAD:
                 raise CompressionError(
                     f"it holds {stated.raw_bytes} bytes and would have to be inflated at once; "
-                    "write the file anew with a smaller block_bytes, or raise max_record_bytes"
+                    "write the file again with a smaller block_bytes, or raise max_record_bytes"
                 )
             data = self._file.read_at(stated.size, begin)
             if len(data) < stated.size:

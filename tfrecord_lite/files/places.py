@@ -17,7 +17,7 @@ from tfrecord_lite.records.deflate import MEMBER_HEADER, MEMBER_START
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, header_of
 from tfrecord_lite.records.members import EMPTY_SIZE, hop_members, is_plausible
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader
-from tfrecord_lite.records.storage import Source
+from tfrecord_lite.records.storage import ByteSource
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ def find_bounds(file: PositionedFile, report: Report, *, verify: Verify) -> Int6
     and with "none" no checksum is.
     """
     with file.from_front() as raw:
-        return _scan_bounds(file, Source(raw), report, verify=verify)
+        return _scan_bounds(file, ByteSource(raw), report, verify=verify)
 
 
 def _scan_bounds(
-    file: PositionedFile, source: Source, report: Report, *, verify: Verify
+    file: PositionedFile, source: ByteSource, report: Report, *, verify: Verify
 ) -> Int64Array:
     size = file.size
     stream = BlockStream(

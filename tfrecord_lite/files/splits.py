@@ -18,7 +18,7 @@ from tfrecord_lite.records.compression import codec_named, find_codec
 from tfrecord_lite.records.framing import HEADER_SIZE
 from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.reader import RecordReader
-from tfrecord_lite.records.storage import Source, name_of
+from tfrecord_lite.records.storage import ByteSource, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -362,7 +362,7 @@ class _Cut:
 
     def _find(self, offset: int) -> int:
         """Return where the first true record of a plain file begins, at ``offset`` or behind."""
-        source = Source(self._file)
+        source = ByteSource(self._file)
         try:
             stream = BlockStream(
                 source,

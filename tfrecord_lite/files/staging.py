@@ -204,7 +204,7 @@ class Journal:
     def remove_leftovers(self, part: int | None = None) -> None:
         """Remove the folders of writers that live no more: of this part, or of no part.
 
-        Complete parts wait to be published: they go when the same part is written anew.
+        Complete parts wait to be published: they go when the same part is written again.
         """
         for found, path in _folders(self._folder, self._stem):
             if found != part:
@@ -278,7 +278,7 @@ class Journal:
         self._forget()
 
     def _forget(self) -> None:
-        """Empty the journal: folders may be removed and filled anew from here on."""
+        """Empty the journal: folders may be removed and filled again from here on."""
         os.ftruncate(self._handle, 0)
         self.settled = True
 

@@ -13,7 +13,7 @@ from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader
-from tfrecord_lite.records.storage import Source, name_of
+from tfrecord_lite.records.storage import ByteSource, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import CompressionOrAuto, PathOrFile
     from tfrecord_lite.integrity.payloads import Payloads
 
-__all__ = ["Checker", "Checksum", "Part", "PartReport"]
+__all__ = ["ByteRange", "Checker", "Checksum", "RangeReport"]
 
 # Fewer and larger blocks than in reading, which wants what it has read to stay in the caches.
 _BLOCK_BYTES = 1 << 22
 # Larger records are checked piece by piece, and never held.
-_HOLD_BYTES = 1 << 22
+_MAX_BUFFERED_BYTES = 1 << 22
 # No file has more, so no length is too large to be believed.
 _MOST_BYTES = 1 << 62
 _PIECE_BYTES = 1 << 20
 
 
-class Part(NamedTuple):
+class ByteRange(NamedTuple):
     """The records of a plain file that begin at byte ``begin`` or behind, and before ``end``."""
 
     path: str
@@ -40,8 +40,8 @@ class Part(NamedTuple):
     end: int
 
 
-class PartReport(NamedTuple):
-    """What an intact `Part` holds: from where and up to where, and how many records; or none."""
+class RangeReport(NamedTuple):
+    """What an intact `ByteRange` holds: from where, up to where, and how many records; or none."""
 
     begin: int
     end: int
@@ -63,14 +63,14 @@ class Checker:
     progress: Callable[[str, int], object] | None = None
     """Called with a file's name and how far in it the check is."""
 
-    def __call__(self, task: Part | Checksum | PathOrFile) -> Any:
-        """Make a `PartReport` of a part, a `FileReport` of a whole file, or take its checksum.
+    def __call__(self, task: ByteRange | Checksum | PathOrFile) -> Any:
+        """Make a `RangeReport` of a part, a `FileReport` of a whole file, or take its checksum.
 
         Where anything is wrong with a part it is None, and the file is to be checked as a whole.
         Where a file cannot be read the report says so; instead of a checksum there is an error.
         """
-        if isinstance(task, Part):
-            return _check_part(task)
+        if isinstance(task, ByteRange):
+            return _check_range(task)
         if isinstance(task, Checksum):
             return _checksum_of(task.path)
         return self._check_file(task)
@@ -78,16 +78,16 @@ class Checker:
     def _check_file(self, file: PathOrFile) -> FileReport:
         report = FileReport(name_of(file))
         # Whoever looks at records needs them whole.
-        hold, most = _HOLD_BYTES, _MOST_BYTES
+        max_buffered, most = _MAX_BUFFERED_BYTES, _MOST_BYTES
         if self.payloads is not None:
-            hold = most = DEFAULT_MAX_RECORD_BYTES
+            max_buffered = most = DEFAULT_MAX_RECORD_BYTES
         try:
             with RecordReader(
                 file,
                 compression=self.compression,
                 on_damage=report.add_damage,
                 max_record_bytes=most,
-                _hold=hold,
+                _max_buffered=max_buffered,
             ) as reader:
                 reader.block_bytes = _BLOCK_BYTES
                 for block in reader.blocks():
@@ -103,9 +103,9 @@ class Checker:
         return report
 
 
-def _check_part(part: Part) -> PartReport | None:
+def _check_range(part: ByteRange) -> RangeReport | None:
     try:
-        source = Source(part.path)
+        source = ByteSource(part.path)
     except OSError:
         return None
     stream = BlockStream(
@@ -113,7 +113,7 @@ def _check_part(part: Part) -> PartReport | None:
         verify=True,
         on_damage=None,
         max_record_bytes=_MOST_BYTES,
-        hold=_HOLD_BYTES,
+        max_buffered=_MAX_BUFFERED_BYTES,
     )
     stream.block_bytes = _BLOCK_BYTES
     records = 0
@@ -132,7 +132,7 @@ def _check_part(part: Part) -> PartReport | None:
         return None
     finally:
         source.close()
-    return PartReport(begin, end, records)
+    return RangeReport(begin, end, records)
 
 
 def _checksum_of(path: str) -> int | OSError:

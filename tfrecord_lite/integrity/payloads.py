@@ -224,7 +224,7 @@ def _irregular(block: RecordBlock, expected: _Expected) -> Int64Array:
     if end > len(buffer):
         buffer = np.concatenate([buffer, np.zeros(SLACK_BYTES, np.uint8)])
     found = np.zeros((len(names), 3, len(starts)), np.int64)
-    lane = expected.layouts.place(buffer, starts, lengths, found)
+    lane = expected.layouts.locate(buffer, starts, lengths, found)
     odd = _walk(buffer, block, names, found, lane, expected.unknown)
     # A feature of no kind is plain, unless its name comes twice.
     begin = int(starts[0])

@@ -7,13 +7,13 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tfrecord_lite.integrity.check import Part
+from tfrecord_lite.integrity.check import ByteRange
 from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.threads import Threads
 from tfrecord_lite.parallel.workers import Workers
 from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.frame_errors import HEAD_BYTES
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
-from tfrecord_lite.records.head import HEAD_BYTES
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Schedule:
         decode: bool,
     ) -> None:
         self.processes = self.threads = 1
-        self._parts: dict[str, list[Part]] = {}
+        self._parts: dict[str, list[ByteRange]] = {}
         named = [file for file in files if isinstance(file, str)]
         cores = usable_cores() if workers is None else workers
         if cores < 2 or len(named) < len(files):
@@ -68,7 +68,7 @@ class Schedule:
         if self.processes == self.threads == 1:
             self._parts.clear()
 
-    def tasks_of(self, file: PathOrFile) -> Sequence[Part | PathOrFile]:
+    def tasks_of(self, file: PathOrFile) -> Sequence[ByteRange | PathOrFile]:
         """Return what is to be done about a file: parts of it, or all of it at once."""
         parts = self._parts.get(file) if isinstance(file, str) else None
         return parts or [file]
@@ -112,9 +112,9 @@ def _first_length(file: str, compression: CompressionOrAuto) -> int | None:
     return int.from_bytes(head[:8], "little") if plain else None
 
 
-def _cut(file: str, size: int, cores: int) -> list[Part]:
+def _cut(file: str, size: int, cores: int) -> list[ByteRange]:
     """Cut a file into parts of one size, as many for each core."""
     rounds = -(-size // (limits.checked_part_bytes * cores))
     count = rounds * cores
     bounds = [size * index // count for index in range(count + 1)]
-    return [Part(file, begin, end) for begin, end in pairwise(bounds)]
+    return [ByteRange(file, begin, end) for begin, end in pairwise(bounds)]

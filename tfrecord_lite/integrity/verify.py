@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.integrity.check import Checker, Checksum, Part, PartReport
+from tfrecord_lite.integrity.check import ByteRange, Checker, Checksum, RangeReport
 from tfrecord_lite.integrity.inventory import Inventory
 from tfrecord_lite.integrity.payloads import Payloads
 from tfrecord_lite.integrity.report import Fault, FileReport, Report
@@ -105,7 +105,7 @@ def _outcomes(
         for task in schedule.tasks_of(file):
             done.append((task, next(outcomes)))
             if checker.progress is not None and isinstance(file, str):
-                at = task.end if isinstance(task, Part) else _size_of(file)
+                at = task.end if isinstance(task, ByteRange) else _size_of(file)
                 checker.progress(file, at)
         yield done
 
@@ -115,7 +115,7 @@ def _joined(outcomes: list[tuple[Any, Any]]) -> FileReport | None:
     if isinstance(outcomes[0][1], FileReport):
         return outcomes[0][1]
     report = FileReport(outcomes[0][0].path)
-    part: PartReport | None
+    part: RangeReport | None
     for _, part in outcomes:
         # A part begins with the first true record in it. If that lies inside another record, the
         # part before ends elsewhere.

@@ -86,9 +86,9 @@ class Threads:
     The process that made it uses it, one thread at a time.
     """
 
-    def __init__(self, most: int, name: str) -> None:
+    def __init__(self, max_threads: int, name: str) -> None:
         self._calls: SimpleQueue[Call[Any] | None] = SimpleQueue()
-        self._most = most
+        self._max_threads = max_threads
         self._name = name
         self._owner = os.getpid()
         self._closed = False
@@ -103,7 +103,7 @@ class Threads:
             raise RuntimeError("no more calls are made in these threads: they are to end")
         while self._pending and self._pending[0].done:
             self._pending.popleft()
-        if len(self._begun) < self._most:
+        if len(self._begun) < self._max_threads:
             thread = Call(_begin, (self._name, self._calls))
             start_new_thread(thread.make, ())
             # Only now: one too many is none too few.

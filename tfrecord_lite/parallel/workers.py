@@ -24,7 +24,7 @@ from itertools import cycle
 from typing import IO, TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
 
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.parallel.segment import Extent, Segment
+from tfrecord_lite.parallel.shared_memory import SharedMemory, StoredValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -39,7 +39,7 @@ _TASKS_AHEAD = 2
 # How long a process may take to end by itself: it has a task or two to finish.
 _SECONDS_TO_END = 0.5
 _SIGKILL = 9
-_EXTENT = struct.Struct("<QQ")
+_STORED = struct.Struct("<QQ")
 # NumPy's linear algebra would start a thread for each core, and is not used.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # Ctrl-C goes to all processes of a terminal; the parent will tell. The folder where the parent runs
@@ -58,22 +58,22 @@ work()
 class _Channel:
     """Values to and from another process: through pipes and, where there is any, shared memory.
 
-    The k-th value received is answered by the k-th value sent, in the same segment.
+    The k-th value received is answered by the k-th value sent, in the same memory.
     """
 
     def __init__(
-        self, incoming: IO[bytes], outgoing: IO[bytes], segments: Sequence[Segment]
+        self, incoming: IO[bytes], outgoing: IO[bytes], memories: Sequence[SharedMemory]
     ) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
-        self._shared = bool(segments)
-        self._to_write = cycle(segments)
-        self._to_read = cycle(segments)
+        self._shared = bool(memories)
+        self._to_write = cycle(memories)
+        self._to_read = cycle(memories)
 
     def send(self, value: Any) -> None:
         """Send a value; ``BrokenPipeError`` where the other process has ended."""
         if self._shared:
-            self._outgoing.write(_EXTENT.pack(*next(self._to_write).write(value)))
+            self._outgoing.write(_STORED.pack(*next(self._to_write).write(value)))
         else:
             pickle.dump(value, self._outgoing, protocol=5)
         self._outgoing.flush()
@@ -85,10 +85,10 @@ class _Channel:
                 return pickle.load(self._incoming)  # noqa: S301 - our own process wrote it
             except pickle.UnpicklingError as error:
                 raise EOFError from error
-        head = self._incoming.read(_EXTENT.size)
-        if len(head) < _EXTENT.size:
+        head = self._incoming.read(_STORED.size)
+        if len(head) < _STORED.size:
             raise EOFError
-        return next(self._to_read).read(Extent(*_EXTENT.unpack(head)))
+        return next(self._to_read).read(StoredValue(*_STORED.unpack(head)))
 
 
 class _Worker(NamedTuple):
@@ -122,11 +122,11 @@ class Workers(Generic[Task, Result]):
         self._shared = hasattr(os, "memfd_create")
         self._ahead = _TASKS_AHEAD if self._shared else 1
         self._owner = os.getpid()
-        self._segments: list[Segment] = []
+        self._memories: list[SharedMemory] = []
         self._workers: list[_Worker] = []
-        self._finalizer = weakref.finalize(self, _end, self._owner, self._workers, self._segments)
+        self._finalizer = weakref.finalize(self, _end, self._owner, self._workers, self._memories)
         try:
-            place = self._new_segment().write(job) if self._shared else None
+            place = self._new_memory().write(job) if self._shared else None
             for _ in range(count):
                 self._start(None if self._shared else job, place)
         except BaseException:
@@ -138,13 +138,13 @@ class Workers(Generic[Task, Result]):
         """Whether the processes have ended, or are someone else's since a fork."""
         return not self._finalizer.alive or self._owner != os.getpid()
 
-    def _new_segment(self) -> Segment:
-        self._segments.append(Segment.create())
-        return self._segments[-1]
+    def _new_memory(self) -> SharedMemory:
+        self._memories.append(SharedMemory.create())
+        return self._memories[-1]
 
-    def _start(self, job: Any, place: Extent | None) -> None:
-        own = [self._new_segment() for _ in range(self._ahead)] if self._shared else []
-        handles = [segment.handle for segment in (*self._segments[:1], *own)]
+    def _start(self, job: Any, place: StoredValue | None) -> None:
+        own = [self._new_memory() for _ in range(self._ahead)] if self._shared else []
+        handles = [memory.handle for memory in (*self._memories[:1], *own)]
         process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-c", _PROGRAM],
             stdin=subprocess.PIPE,
@@ -228,7 +228,7 @@ def _has_stderr() -> bool:
         return False
 
 
-def _end(owner: int, workers: list[_Worker], segments: list[Segment]) -> None:
+def _end(owner: int, workers: list[_Worker], memories: list[SharedMemory]) -> None:
     if os.getpid() != owner:
         # In a fork these are another's to end.
         return
@@ -244,8 +244,8 @@ def _end(owner: int, workers: list[_Worker], segments: list[Segment]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    for segment in segments:
-        segment.close()
+    for memory in memories:
+        memory.close()
 
 
 def work() -> None:
@@ -254,10 +254,10 @@ def work() -> None:
     # What is printed is no result.
     os.dup2(2, 1)
     job, place, handles = pickle.load(incoming)  # noqa: S301 - our own process wrote it
-    segments = list(map(Segment, handles))
+    memories = list(map(SharedMemory, handles))
     if place is not None:
-        job = segments[0].read(place, copy=False)
-    channel = _Channel(incoming, outgoing, segments[1:])
+        job = memories[0].read(place, copy=False)
+    channel = _Channel(incoming, outgoing, memories[1:])
     with suppress(EOFError, BrokenPipeError):
         while True:
             channel.send(_answer(job, channel.receive()))

@@ -1,4 +1,4 @@
-"""Bytes: frames, files and streams. Nothing in this wing knows what a record means."""
+"""Bytes: frames, files and streams. Nothing in this package knows what a record means."""
 
 from tfrecord_lite.records.checksum import mask_crc, masked_crc32c, unmask_crc
 from tfrecord_lite.records.framing import RecordBlock

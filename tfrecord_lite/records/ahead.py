@@ -14,7 +14,7 @@ from tfrecord_lite.records.members import Member, inflate_member, read_member
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
-    from tfrecord_lite.records.storage import Source
+    from tfrecord_lite.records.storage import ByteSource
 
 __all__ = ["InflatedMember", "MembersAhead"]
 
@@ -38,13 +38,13 @@ class _Ahead(NamedTuple):
 
 
 class MembersAhead:
-    """Inflates members of a file that `Source.read_at` reads, in threads; it never raises.
+    """Inflates members of a file that `ByteSource.read_at` reads, in threads; it never raises.
 
     Threads read and inflate without the interpreter, so as many are at work as there are cores. The
     pool is made when there is something to do.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ByteSource) -> None:
         self._source = source
         self._threads = min(usable_cores(), _MOST_THREADS)
         self._pool: Threads | None = None

@@ -13,6 +13,14 @@ import numpy as np
 
 from tfrecord_lite.errors import Damage, RecordTooLargeError, TFRecordError
 from tfrecord_lite.records.checksum import first_bad_length, first_bad_record, masked_crc32c
+from tfrecord_lite.records.frame_errors import (
+    HEAD_BYTES,
+    believed_length,
+    data_damage,
+    not_checked,
+    stated_length,
+    truncated,
+)
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
     FRAME_OVERHEAD,
@@ -21,14 +29,6 @@ from tfrecord_lite.records.framing import (
     scan_frames,
 )
 from tfrecord_lite.records.gap import Gap
-from tfrecord_lite.records.head import (
-    HEAD_BYTES,
-    believed_length,
-    data_damage,
-    stated_length,
-    torn,
-    unaffordable,
-)
 from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.large import LargeRecord
 from tfrecord_lite.records.recovery import Recovery
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tfrecord_lite._types import Int64Array, Verify
-    from tfrecord_lite.records.window import ByteSource
+    from tfrecord_lite.records.window import AnySource
 
 __all__ = ["HEAD_BYTES", "BlockStream"]
 
@@ -54,19 +54,19 @@ class BlockStream:
     goes on at the next true record (`Recovery` tells which that is).
 
     ``growing`` says that the end is not the end: a record that is cut off there is no damage, but
-    one that is still being written. Records of more than ``hold`` bytes are checked piece by piece
-    and never held: each is a block of its own, whose buffer is empty.
+    one that is still being written. Records of more than ``max_buffered`` bytes are checked piece
+    by piece and never held: each is a block of its own, whose buffer is empty.
     """
 
     def __init__(
         self,
-        source: ByteSource,
+        source: AnySource,
         *,
         verify: Verify,
         on_damage: Callable[[Damage], Any] | None,
         max_record_bytes: int,
         growing: bool = False,
-        hold: int | None = None,
+        max_buffered: int | None = None,
     ) -> None:
         self.source = source
         self.path = source.path
@@ -74,7 +74,7 @@ class BlockStream:
         self._on_damage = on_damage
         self._max_record_bytes = max_record_bytes
         self._growing = growing
-        self._hold = max_record_bytes if hold is None else hold
+        self._max_buffered = max_record_bytes if max_buffered is None else max_buffered
         self._window = Window(source)
         # Of gzip, what the headers of its members state.
         self._counts = source.counts if isinstance(source, InflatedSource) else None
@@ -111,7 +111,7 @@ class BlockStream:
         self._scan_bytes = max(size, DEFAULT_BLOCK_BYTES)
 
     def move_to(self, offset: int, record: int) -> None:
-        """Go on at another boundary of a `Source` that seeks, once there is something to read."""
+        """Go on at another boundary of a source that seeks, once there is something to read."""
         self._window.move_to(offset)
         self._gap = self._large = None
         self._finished = False
@@ -156,7 +156,7 @@ class BlockStream:
             self._reported = {damage for damage in self._reported if damage.end >= self.offset}
         while not self._finished:
             if self._gap is not None:
-                if not self._cross(self._gap):
+                if not self._skip_gap(self._gap):
                     return None
                 continue
             try:
@@ -167,7 +167,7 @@ class BlockStream:
                 if self._look_at_head():
                     return None
             except TFRecordError as error:
-                self._meet(error)
+                self._begin_gap(error)
         return None
 
     def _scan(self) -> RecordBlock | None:
@@ -178,12 +178,12 @@ class BlockStream:
         if not len(starts) and end < window.end:
             # A record larger than that is looked at alone.
             end = begin + stated_length(window) + FRAME_OVERHEAD
-            if end > window.end or not self._affords(end - begin):
+            if end > window.end or not self._within_budget(end - begin):
                 return None
             starts, lengths = scan_frames(window.buffer, begin, end)
         count = self._intact(starts, lengths)
         if count < len(starts):
-            self._recovery.charge(end - begin)
+            self._recovery.spend(end - begin)
         if count and self._counts is not None:
             begins = starts[:count] + (window.base - HEADER_SIZE)
             last = int(begins[-1] + lengths[count - 1]) + FRAME_OVERHEAD
@@ -196,7 +196,7 @@ class BlockStream:
             self._counts.compare(self.record, _NONE, self.offset)
 
     def _intact(self, starts: Int64Array, lengths: Int64Array) -> int:
-        """Count the records that may be handed out, up to the first that may not."""
+        """Count the records that may be returned, up to the first that may not."""
         count = len(starts)
         if count and lengths.max() > self._max_record_bytes:
             count = int(np.argmax(lengths > self._max_record_bytes))
@@ -237,9 +237,9 @@ class BlockStream:
         if have >= HEADER_SIZE:
             length = believed_length(window, self._max_record_bytes, check=self._verify != "none")
             need = length + FRAME_OVERHEAD
-            if not self._affords(need):
-                raise unaffordable()
-            if length > self._hold:
+            if not self._within_budget(need):
+                raise not_checked()
+            if length > self._max_buffered:
                 self._large = LargeRecord(window, length)
                 return False
             if have >= need:
@@ -252,10 +252,10 @@ class BlockStream:
         if have == 0:
             self._compare_counts()
             return True
-        raise torn(have, need)
+        raise truncated(have, need)
 
-    def _affords(self, size: int) -> bool:
-        return self._on_damage is None or self._recovery.affords(self._window.offset, size)
+    def _within_budget(self, size: int) -> bool:
+        return self._on_damage is None or self._recovery.within_budget(self._window.offset, size)
 
     def _pass(self, large: LargeRecord) -> RecordBlock:
         """Check a record that is too large to be held."""
@@ -264,13 +264,13 @@ class BlockStream:
         self.record += 1
         return large.block(self.record - 1)
 
-    def _meet(self, error: TFRecordError) -> None:
+    def _begin_gap(self, error: TFRecordError) -> None:
         """Raise an error, or begin to leave out what it is about."""
         window, begin = self._window, self.offset
         if self._growing and isinstance(error, RecordTooLargeError):
             need = stated_length(window) + FRAME_OVERHEAD
             if need > (window.limit or 0) - begin:
-                error = torn(window.have, need)
+                error = truncated(window.have, need)
         error.path, error.record, error.offset = self.path, self.record, begin
         if self._on_damage is None or (self._growing and error.kind == "truncated"):
             # A wrong length at the front says most often that this is another kind of file.
@@ -289,16 +289,16 @@ class BlockStream:
             self._counts.forget_first()
             return
         if error.kind == "truncated":
-            self._recovery.charge(window.have)
+            self._recovery.spend(window.have)
         self._gap = Gap(window, self._recovery, error, begin, self.record)
         if self._large is not None and not self._large.go_back():
             self._gap.end = window.offset
         self._large = None
         self._scan_bytes = thresholds.first_scan_bytes
 
-    def _cross(self, gap: Gap) -> bool:
+    def _skip_gap(self, gap: Gap) -> bool:
         """Step over a damaged region and report it; False where there is no more for now."""
-        if not gap.cross(growing=self._growing):
+        if not gap.skip(growing=self._growing):
             return False
         self._gap = None
         self._finished = gap.finished

@@ -1,7 +1,7 @@
-"""A file that grows, read as it grows: whole records, and patience at a torn end.
+"""A file that grows, read as it grows: whole records, and patience at a truncated end.
 
 The file is followed by its name, as ``tail -F`` does. What is there may be another file after a
-while, or the same one written anew. As long as what was read of it still stands at its place,
+while, or the same one written again. As long as what was read of it still stands at its place,
 reading goes on there: so it is when a log is appended to, or copied again by rsync or an object
 store. Otherwise it is another content, and it is read from its front, with a ``UserWarning``.
 """
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tfrecord_lite.records.blocks import BlockStream
     from tfrecord_lite.records.compression import Codec
     from tfrecord_lite.records.framing import RecordBlock
-    from tfrecord_lite.records.storage import Source
-    from tfrecord_lite.records.window import ByteSource
+    from tfrecord_lite.records.storage import ByteSource
+    from tfrecord_lite.records.window import AnySource
 
 __all__ = ["FollowedStream", "OpenedFile"]
 
@@ -39,7 +39,7 @@ _MARK_BYTES = 4096
 class OpenedFile(NamedTuple):
     """A file that is being read: its bytes, its compression, and its blocks."""
 
-    source: Source
+    source: ByteSource
     codec: Codec
     stream: BlockStream
 
@@ -89,7 +89,7 @@ class FollowedStream:
             os.close(handle)
 
     @property
-    def source(self) -> ByteSource:
+    def source(self) -> AnySource:
         """What is read now."""
         return self.file.stream.source
 
@@ -131,16 +131,16 @@ class FollowedStream:
                 raise ValueError(f"{self._path}: read of a closed file")
             while True:
                 self._look(at_end=False)
-                block, torn = None, None
+                block, truncated = None, None
                 try:
                     block = self.file.stream.read_block()
                 except TruncatedRecordError as error:
-                    torn = error
+                    truncated = error
                 self._remember()
                 if block is None and self._wait(deadline):
                     continue
-                if torn is not None and not self._closed:
-                    raise torn
+                if truncated is not None and not self._closed:
+                    raise truncated
                 return block
 
     def _wait(self, deadline: float | None) -> bool:
@@ -187,7 +187,7 @@ class FollowedStream:
         # What is gone while it is opened may come back, too.
         with suppress(FileNotFoundError):
             if (now := _state(self._handle)) != self._seen:
-                self._meet_change()
+                self._begin_again()
                 self._seen = now
                 return True
             if at_end and replaced:
@@ -195,15 +195,15 @@ class FollowedStream:
                 return True
         return False
 
-    def _meet_change(self) -> None:
+    def _begin_again(self) -> None:
         if not self._is_same(self._handle):
-            self._tell("has been written anew, or cut")
+            self._tell("has been written again, or cut")
             self._take(*self._open())
         elif self._position == 0:
             # What was there may not have told its compression.
             self._take(*self._open())
         elif self.file.codec is None:
-            # A torn end may have been cut off, and something else written there.
+            # A truncated end may have been removed, and something else written there.
             self.file.stream.move_to(self.offset, self.file.stream.record)
 
     def _change_over(self) -> None:

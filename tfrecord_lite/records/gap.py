@@ -40,7 +40,7 @@ class Gap:
         # The number of the record behind the region, where the source tells.
         self._next_record: int | None = None
 
-    def cross(self, *, growing: bool) -> bool:
+    def skip(self, *, growing: bool) -> bool:
         """Go on at the region's end; False where that has not come yet, in a file that grows."""
         window = self._window
         try:

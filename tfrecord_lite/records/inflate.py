@@ -24,7 +24,7 @@ from tfrecord_lite.records.rewinding import MemberStart, MemberStarts
 if TYPE_CHECKING:
     from typing import Literal
 
-    from tfrecord_lite.records.storage import Source
+    from tfrecord_lite.records.storage import ByteSource
 
 __all__ = ["InflatedSource"]
 
@@ -38,11 +38,11 @@ class InflatedSource:
     """The bytes inside a gzip or zlib source, front to back.
 
     ``max_length`` bounds each call's output, so that a bomb inflates no further than the reader's
-    buffer. What was inflated before a damaged place is handed out before the error is raised;
+    buffer. What was inflated before a damaged place is returned before the error is raised;
     `failure` is the last one. `tfrecord_lite.records.resume` knows how to go on behind it.
     """
 
-    def __init__(self, source: Source, codec: Literal["GZIP", "ZLIB"]) -> None:
+    def __init__(self, source: ByteSource, codec: Literal["GZIP", "ZLIB"]) -> None:
         self.path = source.path
         self._source = source
         self._ahead = MembersAhead(source) if codec == "GZIP" and source.positional else None

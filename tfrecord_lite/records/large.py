@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfrecord_lite.records.checksum import crc32c, mask_crc
+from tfrecord_lite.records.frame_errors import data_damage, truncated
 from tfrecord_lite.records.framing import FOOTER_SIZE, FRAME_OVERHEAD, HEADER_SIZE, RecordBlock
-from tfrecord_lite.records.head import data_damage, torn
 
 if TYPE_CHECKING:
     from tfrecord_lite.records.window import Window
@@ -34,7 +34,7 @@ class LargeRecord:
             if not window.have or not self._left:
                 have = HEADER_SIZE + self._length - self._left + window.have
                 if not window.read_more(FOOTER_SIZE):
-                    raise torn(have, self._length + FRAME_OVERHEAD)
+                    raise truncated(have, self._length + FRAME_OVERHEAD)
             piece = window.look(window.offset, min(window.have, self._left))
             self._crc = crc32c(piece, self._crc)
             self._left -= len(piece)

@@ -37,7 +37,7 @@ _LEAST_BYTES = MEMBER_HEADER.size + MEMBER_TRAILER.size
 _MOST_RATIO = 1032
 
 _REWRITE = (
-    "write it anew, in blocks: write_records(new, read_records(old), compression='GZIP'), or "
+    "write it again, in blocks: write_records(new, read_records(old), compression='GZIP'), or "
     "without compression"
 )
 

@@ -21,7 +21,7 @@ from tfrecord_lite.records.framing import (
 from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.resume import find_damaged_codec
-from tfrecord_lite.records.storage import Source, is_path, name_of
+from tfrecord_lite.records.storage import ByteSource, is_path, name_of
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
@@ -53,20 +53,20 @@ class RecordReader(Closing):
 
     ``path`` is a path, or a binary file object (a pipe, ``sys.stdin.buffer``) that stays open.
     Compression is found from the content; a ``compression`` named (None, "GZIP", "ZLIB") is taken
-    at its word. With ``verify`` every record handed out has passed both checksums; with False those
+    at its word. With ``verify`` every record returned has passed both checksums; with False those
     of the lengths alone are checked, since a wrong length would lose the rest of the file; with
     "none" no checksum is, for files of writers that leave them out or take others.
 
     Damage raises: `CorruptRecordError`, `TruncatedRecordError`, `RecordTooLargeError` (above
-    ``max_record_bytes``) or `CompressionError`, after all intact records before it were handed out.
+    ``max_record_bytes``) or `CompressionError`, after all intact records before it were returned.
     With a callable as ``on_damage``, it gets a `Damage` for each region that is left out, and
     reading goes on; what it raises goes through. ``OSError`` goes through as it is.
 
-    With ``follow`` the end of the file, and a record that is torn there, are waited at: records are
-    handed out as they are written, until the process is interrupted, the reader is closed by
-    another thread, or nothing came for ``timeout`` seconds. The file is followed by its name: where
-    a file of other content takes its place, or it is written anew, reading begins anew, with a
-    ``UserWarning``; a copy that goes on where the old file ended is gone on with.
+    With ``follow`` the end of the file, and a record that is truncated there, are waited at:
+    records are returned as they are written, until the process is interrupted, the reader is closed
+    by another thread, or nothing came for ``timeout`` seconds. The file is followed by its name:
+    where a file of other content takes its place, or it is written again, reading begins again,
+    with a ``UserWarning``; a copy that goes on where the old file ended is gone on with.
 
     After any error the reader stands where it stood: a further call tries again, so a file that has
     grown in the meantime loses nothing. That holds for exceptions from signal handlers too, at
@@ -94,7 +94,7 @@ class RecordReader(Closing):
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
         follow: bool = False,
         timeout: float | None = None,
-        _hold: int | None = None,
+        _max_buffered: int | None = None,
     ) -> None:
         if compression != "auto":
             codec_named(compression)
@@ -111,7 +111,7 @@ class RecordReader(Closing):
             "follow": follow,
             "timeout": timeout,
         }
-        self._hold = _hold
+        self._max_buffered = _max_buffered
         self.path = name_of(path)
         self._follower: FollowedStream | None = None
         if follow:
@@ -133,7 +133,7 @@ class RecordReader(Closing):
 
     def _open(self) -> OpenedFile:
         options = self._options
-        source = Source(self._given)
+        source = ByteSource(self._given)
         try:
             if options["compression"] == "auto":
                 head = source.peek(HEAD_BYTES)
@@ -151,7 +151,7 @@ class RecordReader(Closing):
             on_damage=None if options["on_damage"] == "raise" else options["on_damage"],
             max_record_bytes=options["max_record_bytes"],
             growing=options["follow"],
-            hold=self._hold,
+            max_buffered=self._max_buffered,
         )
         return OpenedFile(source, codec, stream)
 
@@ -162,7 +162,7 @@ class RecordReader(Closing):
 
     @property
     def offset(self) -> int:
-        """The end of the last record handed out (or region reported), in uncompressed bytes."""
+        """The end of the last record returned (or region reported), in uncompressed bytes."""
         _, offset, _, block, pending = self._position
         left = operator.length_hint(pending)
         return block.offset(len(block) - left) if left and block is not None else offset
@@ -199,7 +199,7 @@ class RecordReader(Closing):
     def take_pending(self) -> Iterator[bytes] | None:
         """Return an iterator over the next records, the same until it has no more; None at the end.
 
-        What it gives is handed out.
+        What it gives is returned.
         """
         if not operator.length_hint(self._position.pending):
             with self._one_thread:
@@ -208,7 +208,7 @@ class RecordReader(Closing):
         return self._position.pending
 
     def _next_records(self) -> bool:
-        """Set out more records to hand out (none yet, perhaps); False at the end of the file."""
+        """Set out more records to return (none yet, perhaps); False at the end of the file."""
         before = self._position
         if self._large:
             self._large = False
@@ -343,9 +343,9 @@ class RecordReader(Closing):
 
 
 class _Position(NamedTuple):
-    """Up to where a reader has handed out, or set out to hand out, what its stream read.
+    """Up to where a reader has returned, or set out to return, what its stream read.
 
-    Replaced as a whole, by the last statement of what hands out: whatever exception comes before
+    Replaced as a whole, by the last statement of what returns: whatever exception comes before
     it, the same is read again. ``pending`` are the records of ``block`` that are yet to be taken.
     """
 

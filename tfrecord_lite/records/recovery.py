@@ -58,7 +58,7 @@ class Recovery:
 
     def __init__(self, window: Window, max_record_bytes: int) -> None:
         self._window = window
-        self._most = max_record_bytes
+        self._max_record_bytes = max_record_bytes
         self._spent = 0
         # How much there was at most: behind damage a compressed stream goes on at smaller offsets.
         self._known = 0
@@ -77,11 +77,11 @@ class Recovery:
         room = (starts + lengths)[around] - found
         self._holds_frames = bool((_lengths_at(buffer, found) + FRAME_OVERHEAD <= room).any())
 
-    def charge(self, size: int) -> None:
+    def spend(self, size: int) -> None:
         """Note that ``size`` bytes were checked in vain."""
         self._spent += size
 
-    def affords(self, offset: int, size: int) -> bool:
+    def within_budget(self, offset: int, size: int) -> bool:
         """Tell whether the ``size`` bytes from ``offset`` on may be checked, in vain perhaps.
 
         Of a stream, the bytes that are yet to come are no matter: they come but once.
@@ -101,7 +101,7 @@ class Recovery:
         """Tell whether the damaged record at the window's front ends where its length says.
 
         The length itself is intact. ``checked`` says that the data is at hand, and damaged;
-        otherwise it is too large to be handed out.
+        otherwise it is too large to be returned.
         """
         window = self._window
         begin = window.offset
@@ -113,7 +113,7 @@ class Recovery:
         behind = window.look(stop, HEADER_SIZE)
         if not behind or (len(behind) == HEADER_SIZE and self._is_header(behind)):
             return not checked or not self._is_reached_over(begin + 1, stop)
-        if not checked and self.affords(begin, length) and self._is_true(begin, length):
+        if not checked and self.within_budget(begin, length) and self._is_true(begin, length):
             return True
         return self.holds_frames(length)
 
@@ -127,7 +127,10 @@ class Recovery:
         )
 
     def _is_header(self, header: memoryview) -> bool:
-        return length_is_intact(header) and int.from_bytes(header[:8], "little") <= self._most
+        return (
+            length_is_intact(header)
+            and int.from_bytes(header[:8], "little") <= self._max_record_bytes
+        )
 
     def search(self, before: int | None = None) -> bool:
         """Move the window to the next true record; False where there is none before its end.
@@ -157,7 +160,7 @@ class Recovery:
     def _headers(self, end: int) -> list[int]:
         """Return the offsets of the headers in the buffer up to ``end``, of what may be whole."""
         window = self._window
-        most, limit = self._most, window.limit
+        most, limit = self._max_record_bytes, window.limit
         if limit is not None:
             most = min(most, limit - window.offset - FRAME_OVERHEAD)
         if most < 0:
@@ -168,11 +171,11 @@ class Recovery:
     def _is_worth_it(self, offset: int) -> bool:
         """Tell whether the record at ``offset`` is true, if that can be told at a fair price."""
         length = int.from_bytes(self._window.look(offset, 8), "little")
-        if not self.affords(offset, length):
+        if not self.within_budget(offset, length):
             return False
         if self._is_true(offset, length):
             return True
-        self.charge(length + FRAME_OVERHEAD)
+        self.spend(length + FRAME_OVERHEAD)
         return False
 
     def _is_true(self, offset: int, length: int) -> bool:
@@ -198,14 +201,14 @@ class Recovery:
 
         One that reaches over it must be true; that one ends right there is no accident either way.
         """
-        if not self.affords(begin, stop - begin):
+        if not self.within_budget(begin, stop - begin):
             return False
-        self.charge(stop - begin)
+        self.spend(stop - begin)
         window = self._window
         for at in range(begin, stop, _PIECE_BYTES):
             size = min(_PIECE_BYTES + HEADER_SIZE - 1, stop - at)
             piece = np.frombuffer(window.look(at, size), np.uint8)
-            found = find_headers(piece, 0, len(piece), self._most)
+            found = find_headers(piece, 0, len(piece), self._max_record_bytes)
             ends = at + found + _lengths_at(piece, found) + FRAME_OVERHEAD
             if (ends == stop).any():
                 return True

@@ -23,7 +23,7 @@ from tfrecord_lite.records.window import Window
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
-    from tfrecord_lite.records.storage import Source
+    from tfrecord_lite.records.storage import ByteSource
 
 __all__ = ["Resumption", "find_damaged_codec", "resume"]
 
@@ -100,7 +100,7 @@ def _find_reaching(source: InflatedSource, end: int) -> int | None:
     """Return where a member begins behind the failure that ends at ``end`` or further on.
 
     What is in a member cannot reach over its trailer; and nothing of what is behind the failure has
-    been handed out.
+    been returned.
     """
     begin = max(source.failed_at, source.offset)
     if begin > end or end - source.offset > limits.searched_member_bytes:
@@ -148,7 +148,7 @@ def _begins_with_record(data: bytes) -> bool:
     return len(front) == HEADER_SIZE and length_is_intact(front)
 
 
-def find_damaged_codec(source: Source, head: bytes) -> Literal["GZIP"] | None:
+def find_damaged_codec(source: ByteSource, head: bytes) -> Literal["GZIP"] | None:
     """Find the codec of a file of which the front, ``head``, does not tell it, being damaged.
 
     What is left of a blocked file's first bytes tells it, or else the first whole thing in the

@@ -1,8 +1,8 @@
 """Opening things: where bytes come from, and where they go.
 
-The only room that calls the operating system. A `Source` is a path, or any binary file object, a
-pipe or standard input among them, read front to back. An `Output` is written front to back, and
-either grows in place or takes its name only when it is complete.
+The only module that calls the operating system. A `ByteSource` is a path, or any binary file
+object, a pipe or standard input among them, read front to back. An `Output` is written front to
+back, and either grows in place or takes its name only when it is complete.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PARTIAL_SUFFIX",
+    "ByteSource",
     "Output",
-    "Source",
     "fsync_folder",
     "is_partial",
     "is_path",
@@ -86,7 +86,7 @@ def _read_once(file: Any, size: int, offset: int) -> bytes:
         file.seek(position)
 
 
-class Source:
+class ByteSource:
     """Bytes from a path or a binary file object, unbuffered, front to back.
 
     ``offset`` counts the bytes taken since it was opened. A file object is the caller's: it is read

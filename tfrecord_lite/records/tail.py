@@ -10,7 +10,7 @@ from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.compression import codec_by_name, codec_named, find_codec
 from tfrecord_lite.records.framing import HEADER_SIZE
 from tfrecord_lite.records.reader import RecordReader
-from tfrecord_lite.records.storage import Source, is_path, name_of
+from tfrecord_lite.records.storage import ByteSource, is_path, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,7 @@ def _head(path: str) -> bytes:
     """Return the first bytes of a file; none of one that does not exist."""
     if not os.path.exists(path) or os.path.getsize(path) == 0:
         return b""
-    source = Source(path)
+    source = ByteSource(path)
     try:
         return source.peek(HEAD_BYTES)
     finally:

@@ -13,7 +13,7 @@ import numpy as np
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.framing import SLACK_BYTES
-from tfrecord_lite.records.storage import Source
+from tfrecord_lite.records.storage import ByteSource
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _MOST_SPARE = 3
 _MORE_BYTES = 1 << 6
 
 
-class ByteSource(Protocol):
-    """What is read: a `Source`, or what is inflated from one."""
+class AnySource(Protocol):
+    """What is read: a `ByteSource`, or what is inflated from one."""
 
     path: str
 
@@ -55,10 +55,10 @@ class Window:
     What lies before ``begin`` in the buffer has been dealt with.
     """
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: AnySource) -> None:
         self.source = source
         # Where it can be read without moving there.
-        self._file = source if isinstance(source, Source) and source.positional else None
+        self._file = source if isinstance(source, ByteSource) and source.positional else None
         self.block_bytes = DEFAULT_BLOCK_BYTES
         self._spare: deque[Uint8Array] = deque(maxlen=_MOST_SPARE)
         self.buffer = self._new_buffer(DEFAULT_BLOCK_BYTES)

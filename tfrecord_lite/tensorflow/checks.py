@@ -96,7 +96,7 @@ def check_files(
         if manifest is not None and entry is not None and count != entry.records:
             raise TFRecordError(
                 f"found {count} records, but {manifest.path} says {entry.records}: this is another "
-                "file, or it was written to since; write the set anew",
+                "file, or it was written to since; write the set again",
                 path=file,
             )
         if first_time and strict and index.members is None:
@@ -165,7 +165,7 @@ def _compare_content(file: str, entry: ManifestEntry) -> None:
     if crc != entry.crc32c:
         raise TFRecordError(
             f"the checksum of this file is 0x{crc:08x}, its manifest says 0x{entry.crc32c:08x}: it "
-            "is damaged, or another; restore it, or write the set anew",
+            "is damaged, or another; restore it, or write the set again",
             path=file,
             expected=entry.crc32c,
             actual=crc,

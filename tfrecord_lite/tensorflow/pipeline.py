@@ -20,7 +20,7 @@ from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.tensorflow.checks import check_files, find_codecs, find_fronts, look_again
 from tfrecord_lite.tensorflow.devices import ahead
 from tfrecord_lite.tensorflow.features import require_parsable
-from tfrecord_lite.tensorflow.source import Source
+from tfrecord_lite.tensorflow.tensor_source import TensorSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,12 +66,12 @@ def make_dataset(
     record. ``shuffle``, ``seed``, ``rank``, ``world_size`` and ``repeat`` mean what they mean for
     `Dataset`, each epoch in another order; the order of a shuffle is each engine's own. With
     ``deterministic``, batches without a shuffle have the order of the files, and a shuffle the
-    order of its seed; otherwise TensorFlow may hand out what comes first. That is faster for large
+    order of its seed; otherwise TensorFlow may return what comes first. That is faster for large
     compressed files: in order several of these are read at once only while what waits for its turn
     has some 512 MB.
 
     ``cache`` keeps in memory, or in the file that it names, what was read in the first epoch:
-    batches, or records where they are to be shuffled anew. ``map`` is called with each dict, in a
+    batches, or records where they are to be shuffled again. ``map`` is called with each dict, in a
     graph, after that. The number of batches is asserted where it is known: from a manifest, or
     through ``check``. Behind all comes a prefetch: where TensorFlow has one GPU, and no batch has
     strings, to that; then nothing can be done to the dataset but to iterate over it. Under
@@ -148,7 +148,7 @@ def make_dataset(
     if check and engine == "tf.data":
         # Of the other, `Dataset` does the same.
         check_features(records, schema)
-    source = Source(
+    source = TensorSource(
         records,
         codecs,
         landmarks,

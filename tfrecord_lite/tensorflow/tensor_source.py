@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.records.compression import Codec
     from tfrecord_lite.tensorflow.stretches import Landmarks
 
-__all__ = ["Source"]
+__all__ = ["TensorSource"]
 
 _FIXED = (FixedLenFeature, RawFeature)
 # So many records of a file come one behind the other into a shuffle.
@@ -41,7 +41,7 @@ _SHUFFLED_CHUNK = 64
 
 
 @dataclass
-class Source:
+class TensorSource:
     """What is to be read; the parameters are those of `make_dataset`.
 
     ``cache`` is the name of the file, "" for memory, or None. ``look`` sees that the files are
@@ -181,7 +181,7 @@ class Source:
             if expected is not None and 0 <= batches < expected:
                 raise TFRecordError(
                     f"fewer than the {expected} batches that there were when the files were looked "
-                    "at: they have been written to since; make the dataset anew"
+                    "at: they have been written to since; make the dataset again"
                 )
 
         data = feed(arrays, columns.nothing, columns.tensors)

@@ -13,7 +13,14 @@ from tfrecord_lite.records.identify import looks_like
 if TYPE_CHECKING:
     from tfrecord_lite.records.window import Window
 
-__all__ = ["HEAD_BYTES", "believed_length", "data_damage", "odd_checksum", "torn", "unaffordable"]
+__all__ = [
+    "HEAD_BYTES",
+    "believed_length",
+    "data_damage",
+    "not_checked",
+    "odd_checksum",
+    "truncated",
+]
 
 # How much of the file's front tells what it is.
 HEAD_BYTES = 512
@@ -24,26 +31,26 @@ def stated_length(window: Window) -> int:
     return int.from_bytes(window.buffer[window.begin : window.begin + 8].tobytes(), "little")
 
 
-def believed_length(window: Window, most: int, *, check: bool = True) -> int:
-    """Return the length that the header states, ``most`` at most.
+def believed_length(window: Window, max_record_bytes: int, *, check: bool = True) -> int:
+    """Return the length that the header states, ``max_record_bytes`` at max_record_bytes.
 
     With ``check`` its own checksum must hold.
     """
     header = window.buffer[window.begin : window.begin + HEADER_SIZE].tobytes()
     length = int.from_bytes(header[:8], "little")
     if check and masked_crc32c(header[:8]) != int.from_bytes(header[8:], "little"):
-        raise _length_damage(window, header, most)
-    if length > most:
+        raise _length_damage(window, header, max_record_bytes)
+    if length > max_record_bytes:
         raise RecordTooLargeError(
-            f"the record has {length} bytes, more than max_record_bytes={most}; raise the limit "
-            "to read it",
-            expected=most,
+            f"the record has {length} bytes, more than max_record_bytes={max_record_bytes}; raise "
+            "the limit to read it",
+            expected=max_record_bytes,
             actual=length,
         )
     return length
 
 
-def _length_damage(window: Window, header: bytes, most: int) -> CorruptRecordError:
+def _length_damage(window: Window, header: bytes, max_record_bytes: int) -> CorruptRecordError:
     expected, actual = int.from_bytes(header[8:], "little"), masked_crc32c(header[:8])
     reason = (
         f"checksum of the length is 0x{actual:08x}, expected 0x{expected:08x} as the file states"
@@ -51,7 +58,11 @@ def _length_damage(window: Window, header: bytes, most: int) -> CorruptRecordErr
     front = window.buffer[window.begin : window.end][:HEAD_BYTES]
     kind = looks_like(front.tobytes())
     length = int.from_bytes(header[:8], "little")
-    odd = odd_checksum(expected, header[:8]) if kind is None and 0 < length <= most else ""
+    odd = (
+        odd_checksum(expected, header[:8])
+        if kind is None and 0 < length <= max_record_bytes
+        else ""
+    )
     if odd:
         reason += f"; {odd}"
     elif window.offset == 0:
@@ -94,7 +105,7 @@ def data_damage(expected: int, actual: int, data: bytes | memoryview = b"") -> C
     )
 
 
-def unaffordable() -> CorruptRecordError:
+def not_checked() -> CorruptRecordError:
     """Return the error about a record that is not looked at, to keep the work in bounds."""
     return CorruptRecordError(
         "not checked: damaged records that overlap have had the file checked several times over; "
@@ -102,7 +113,7 @@ def unaffordable() -> CorruptRecordError:
     )
 
 
-def torn(have: int, need: int) -> TruncatedRecordError:
+def truncated(have: int, need: int) -> TruncatedRecordError:
     """Return the error about a file that ends ``have`` bytes into a record of ``need``."""
     if have < HEADER_SIZE:
         return TruncatedRecordError(

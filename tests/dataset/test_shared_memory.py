@@ -1,4 +1,4 @@
-"""Segment: memory that two processes share."""
+"""SharedMemory: memory that two processes share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from tfrecord_lite.parallel.segment import Segment
+from tfrecord_lite.parallel.shared_memory import SharedMemory
 from tfrecord_lite.thresholds import thresholds
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux alone has it")
@@ -33,8 +33,8 @@ VALUES = {
 
 @pytest.fixture
 def pair():
-    ours = Segment.create()
-    theirs = Segment(os.dup(ours.handle))
+    ours = SharedMemory.create()
+    theirs = SharedMemory(os.dup(ours.handle))
     yield ours, theirs
     ours.close()
     theirs.close()
@@ -81,8 +81,8 @@ def test_a_copy_stays_and_may_be_changed(pair):
 
 def test_without_a_copy_it_is_the_memory_itself(pair):
     ours, theirs = pair
-    extent = ours.write(np.arange(100))
-    first = theirs.read(extent, copy=False)
+    stored = ours.write(np.arange(100))
+    first = theirs.read(stored, copy=False)
     ours.write(np.zeros(100, np.int64))
     assert not first.any()
 
@@ -94,7 +94,7 @@ def test_arrays_are_aligned(pair):
 
 
 def test_arrays_keep_the_memory_when_it_is_closed():
-    ours = Segment.create()
+    ours = SharedMemory.create()
     found = ours.read(ours.write(np.arange(1000)), copy=False)
     ours.close()
     assert found.sum() == 999 * 500
@@ -102,16 +102,16 @@ def test_arrays_keep_the_memory_when_it_is_closed():
 
 def test_a_child_inherits_the_handle(pair):
     ours, _ = pair
-    extent = ours.write({"a": np.arange(5)})
+    stored = ours.write({"a": np.arange(5)})
     program = f"""
-from tfrecord_lite.parallel.segment import Extent, Segment
-segment = Segment({ours.handle})
-value = segment.read(Extent{tuple(extent)})
+from tfrecord_lite.parallel.shared_memory import StoredValue, SharedMemory
+memory = SharedMemory({ours.handle})
+value = memory.read(StoredValue{tuple(stored)})
 value["a"] *= 2
-print(*segment.write(value))
+print(*memory.write(value))
 """
     found = subprocess.check_output([sys.executable, "-c", program], pass_fds=[ours.handle])
-    answer = type(extent)(*map(int, found.split()))
+    answer = type(stored)(*map(int, found.split()))
     assert ours.read(answer)["a"].tolist() == [0, 2, 4, 6, 8]
 
 

@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array, Uint8Array
     from tfrecord_lite.example.words import Words
 
-__all__ = ["LARGEST_ROOM", "Heads", "read_heads", "read_large_heads"]
+__all__ = ["LARGEST_VALUE_SIZE", "ValueHeaders", "read_headers", "read_large_headers"]
 
 # The head of a value of up to so many bytes has at most eight: no length takes more than two.
-LARGEST_ROOM: Final = 2 + 0x3FFF
+LARGEST_VALUE_SIZE: Final = 2 + 0x3FFF
 _IS_KIND: Final = np.isin(np.arange(256), [BYTES_LIST, FLOAT_LIST, INT64_LIST])
 
 
 class _Form(NamedTuple):
-    """What heads have in common: the sizes of their lengths, 0 for those that are not there."""
+    """What headers have in common: the sizes of their lengths, 0 for those that are not there."""
 
     first: int = 0
     second: int = 0
@@ -72,7 +72,7 @@ class _Tables:
     def __init__(self) -> None:
         # For each size of a list's content, the lengths around it; and the one inside, if there is
         # one that fills it: one that takes a byte, or one that takes two.
-        content = np.arange(LARGEST_ROOM)
+        content = np.arange(LARGEST_VALUE_SIZE)
         second = _sizes(content)
         value = 1 + second + content
         first = _sizes(value)
@@ -85,9 +85,9 @@ class _Tables:
         # No kind has the form 1, and all that is impossible the form 0.
         forms, which = np.unique(rows, axis=0, return_inverse=True)
         self.forms = [_Form(), _Form(1, plain=1), *(_Form(*form) for form in forms.tolist())]
-        fits = first + value <= LARGEST_ROOM
-        self.form_of = np.zeros(LARGEST_ROOM + 2, np.uint8)
-        self.head_of = np.zeros(LARGEST_ROOM + 2, np.uint64)
+        fits = first + value <= LARGEST_VALUE_SIZE
+        self.form_of = np.zeros(LARGEST_VALUE_SIZE + 2, np.uint8)
+        self.head_of = np.zeros(LARGEST_VALUE_SIZE + 2, np.uint64)
         self.form_of[1] = 1
         self.form_of[(first + value)[fits]] = which.reshape(-1)[fits] + 2
         self.head_of[(first + value)[fits]] = head[fits]
@@ -124,8 +124,8 @@ _KIND_BYTE: Final = np.uint64(0xFF << 24)
 _THREE_BYTES: Final = np.uint64(0xFFFFFF)
 
 
-class Heads(NamedTuple):
-    """What heads say, by columns ``[values]``.
+class ValueHeaders(NamedTuple):
+    """What headers say, by columns ``[values]``.
 
     ``kind`` is the tag of the list, 0 for none; ``size`` the bytes before the payload; ``plain``
     tells which are of one of the forms above. ``single`` tells which have the form of a run; of
@@ -139,16 +139,16 @@ class Heads(NamedTuple):
     single: npt.NDArray[np.bool_]
 
 
-def read_heads(words: Words, room: Int64Array) -> Heads:
-    """Read the heads of values of ``room`` bytes from the words behind their tag.
+def read_headers(words: Words, value_size: Int64Array) -> ValueHeaders:
+    """Read the headers of values of ``value_size`` bytes from the words behind their tag.
 
-    Larger ones than `LARGEST_ROOM` are not found plain.
+    Larger ones than `LARGEST_VALUE_SIZE` are not found plain.
     """
-    if room.min() == room.max() <= LARGEST_ROOM:
-        room = room[:1]  # one head for all
+    if value_size.min() == value_size.max() <= LARGEST_VALUE_SIZE:
+        value_size = value_size[:1]  # one head for all
     tables = _tables()
-    form = tables.form_of.take(room, mode="clip")
-    wrong = words ^ tables.head_of.take(room, mode="clip")
+    form = tables.form_of.take(value_size, mode="clip")
+    wrong = words ^ tables.head_of.take(value_size, mode="clip")
     kind = (words >> tables.kind_shift.take(form) & tables.kind_mask.take(form)).astype(np.int64)
     plain = wrong & tables.mask.take(form) == 0
     plain &= tables.is_plain.take(tables.first_kind.take(form) + kind)
@@ -159,16 +159,18 @@ def read_heads(words: Words, room: Int64Array) -> Heads:
         size = np.where(several, tables.list_size.take(form), size)
         plain |= several
         single = single & ~several
-    return Heads(kind, size, plain, single)
+    return ValueHeaders(kind, size, plain, single)
 
 
-def read_large_heads(buffer: Uint8Array, words: Words, at: Int64Array, room: Int64Array) -> Heads:
-    """Read heads at these places, of values of more than `LARGEST_ROOM` bytes, as `Heads`.
+def read_large_headers(
+    buffer: Uint8Array, words: Words, at: Int64Array, value_size: Int64Array
+) -> ValueHeaders:
+    """Read headers of values of more than `LARGEST_VALUE_SIZE` bytes, from where they begin.
 
     Mostly each of the three lengths takes three bytes, ``<3> kind <3> 0a | <3>``, and is compared
     with what it must be. Others are read one by one.
     """
-    value, content, run = room - 3, room - 7, room - 11
+    value, content, run = value_size - 3, value_size - 7, value_size - 11
     front = words[at]
     wrong = front ^ (_in_three_bytes(value) | _in_three_bytes(content) << np.uint64(32) | _RUN)
     wrong &= ~_KIND_BYTE
@@ -178,12 +180,12 @@ def read_large_heads(buffer: Uint8Array, words: Words, at: Int64Array, room: Int
     size = np.full(len(at), 11)
     single = np.ones(len(at), np.bool_)
     for index in np.flatnonzero(~plain).tolist():
-        head = _read_head(buffer.data, int(at[index]), int(at[index] + room[index]))
+        head = _read_head(buffer.data, int(at[index]), int(at[index] + value_size[index]))
         if head is not None:
             kind[index], begin, single[index] = head
             size[index] = begin - at[index]
             plain[index] = True
-    return Heads(kind, size, plain, single)
+    return ValueHeaders(kind, size, plain, single)
 
 
 def _in_three_bytes(values: Int64Array) -> Words:

@@ -9,7 +9,7 @@ from example.odd_bytes import varint
 from example.odd_examples import example
 
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example import RaggedFeature, decode_example, heads, parse_example
+from tfrecord_lite.example import RaggedFeature, decode_example, parse_example, value_headers
 from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST
 from tfrecord_lite.example.words import as_words
 
@@ -27,15 +27,15 @@ def plain_value(kind: int, size: int) -> bytes:
 @pytest.mark.parametrize("kind", [BYTES_LIST, FLOAT_LIST, INT64_LIST])
 def test_heads_of_every_size_are_read(kind: int) -> None:
     values = [plain_value(kind, size) for size in SIZES]
-    data = b"".join(values) + bytes(heads.LARGEST_ROOM + 20)
+    data = b"".join(values) + bytes(value_headers.LARGEST_VALUE_SIZE + 20)
     room = np.array([len(value) for value in values])
     at = np.cumsum(room) - room
     buffer = np.frombuffer(data, np.uint8)
     words = as_words(buffer)
-    small = room <= heads.LARGEST_ROOM
+    small = room <= value_headers.LARGEST_VALUE_SIZE
     parts = [
-        (small, heads.read_heads(words[at[small]], room[small])),
-        (~small, heads.read_large_heads(buffer, words, at[~small], room[~small])),
+        (small, value_headers.read_headers(words[at[small]], room[small])),
+        (~small, value_headers.read_large_headers(buffer, words, at[~small], room[~small])),
     ]
     for rows, found in parts:
         assert len(found.kind) > 10
@@ -55,10 +55,10 @@ def test_every_bit_of_a_head_counts(size: int) -> None:
         data[bit // 8] ^= 1 << bit % 8
         buffer = np.frombuffer(data, np.uint8)
         words, at, room = as_words(buffer), np.array([0]), np.array([len(value)])
-        if len(value) <= heads.LARGEST_ROOM:
-            found = heads.read_heads(words[at], room)
+        if len(value) <= value_headers.LARGEST_VALUE_SIZE:
+            found = value_headers.read_headers(words[at], room)
         else:
-            found = heads.read_large_heads(buffer, words, at, room)
+            found = value_headers.read_large_headers(buffer, words, at, room)
         if found.plain[0]:
             # Another kind, perhaps with a list of byte strings: as it says.
             assert found.kind[0] != FLOAT_LIST
@@ -74,17 +74,17 @@ def test_no_kind_is_not_a_kind_of_0(size: int | None) -> None:
     value = b"\x02\x00\x00" if size is None else plain_value(0, size)
     buffer = np.frombuffer(value + bytes(20), np.uint8)
     words, at, room = as_words(buffer), np.array([0]), np.array([len(value)])
-    large = len(value) > heads.LARGEST_ROOM
+    large = len(value) > value_headers.LARGEST_VALUE_SIZE
     found = (
-        heads.read_large_heads(buffer, words, at, room)
+        value_headers.read_large_headers(buffer, words, at, room)
         if large
-        else heads.read_heads(words[at], room)
+        else value_headers.read_headers(words[at], room)
     )
     assert not found.plain[0]
 
 
 def test_no_kind_is_plain() -> None:
-    found = heads.read_heads(np.zeros(2, np.uint64), np.array([1, 1]))
+    found = value_headers.read_headers(np.zeros(2, np.uint64), np.array([1, 1]))
     assert found.plain.all()
     assert found.kind.tolist() == [0] * len(found.kind)
     assert found.size.tolist() == [1] * len(found.size)

@@ -24,30 +24,30 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array, Uint8Array
 
-__all__ = ["Extent", "Segment"]
+__all__ = ["SharedMemory", "StoredValue"]
 
 # Arrays begin at the start of a cache line.
 _ALIGNMENT = 64
 _LAST_STANDARD_HANDLE = 2
 
 
-class Extent(NamedTuple):
-    """What a process must be told of a value that another has laid down: its bytes and parts."""
+class StoredValue(NamedTuple):
+    """What a process must be told of a value that another has stored: its bytes and parts."""
 
     size: int
     parts: int
 
 
-class Segment:
+class SharedMemory:
     """Shared memory, known by the handle of a file that lies in memory alone.
 
     A value is pickled; arrays in it, those of byte strings too, are copied as they are. The memory
     grows to what it must hold, and never shrinks. Linux alone has such files.
 
-    >>> ours = Segment.create()
-    >>> theirs = Segment(os.dup(ours.handle))
-    >>> extent = ours.write({"label": np.arange(3)})
-    >>> theirs.read(extent)
+    >>> ours = SharedMemory.create()
+    >>> theirs = SharedMemory(os.dup(ours.handle))
+    >>> stored = ours.write({"label": np.arange(3)})
+    >>> theirs.read(stored)
     {'label': array([0, 1, 2])}
     >>> ours.close(), theirs.close()
     (None, None)
@@ -58,7 +58,7 @@ class Segment:
         self._memory: Uint8Array = np.empty(0, np.uint8)
 
     @classmethod
-    def create(cls) -> Segment:
+    def create(cls) -> SharedMemory:
         """Make a new one, empty."""
         import fcntl
 
@@ -79,8 +79,8 @@ class Segment:
             self._memory = np.frombuffer(mmap.mmap(self.handle, size), np.uint8)
         return self._memory
 
-    def write(self, value: Any) -> Extent:
-        """Lay down a value in place of the last one."""
+    def write(self, value: Any) -> StoredValue:
+        """Store a value in place of the last one."""
         stream = io.BytesIO()
         pickler = _Pickler(stream)
         pickler.dump(value)
@@ -93,16 +93,16 @@ class Segment:
             memory[begin : begin + len(part)] = part
         sizes[1:][pickler.are_bytes] *= -1
         memory[: sizes.nbytes] = sizes.view(np.uint8)
-        return Extent(int(begins[-1]), len(parts))
+        return StoredValue(int(begins[-1]), len(parts))
 
-    def read(self, extent: Extent, *, copy: bool = True) -> Any:
-        """Return the value that was laid down.
+    def read(self, stored: StoredValue, *, copy: bool = True) -> Any:
+        """Return the value that was stored.
 
         Its arrays are copies that the next `write` does not change. Without ``copy`` they are the
         shared memory itself: for a value that stays.
         """
-        memory = self._at_least(extent.size)
-        sizes = memory[: 8 * extent.parts].view(np.int64)
+        memory = self._at_least(stored.size)
+        sizes = memory[: 8 * stored.parts].view(np.int64)
         begins = _begins(np.abs(sizes)).tolist()
         parts = []
         for begin, size in zip(begins, sizes.tolist(), strict=False):
