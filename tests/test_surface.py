@@ -88,7 +88,25 @@ def folder(tmp_path_factory):
     return folder
 
 
+def in_memory(folder):
+    """Copy the set into fsspec's memory; return the URL of its folder."""
+    fsspec = pytest.importorskip("fsspec")
+    for file in folder.iterdir():
+        fsspec.filesystem("memory").pipe(f"/{folder.name}/{file.name}", file.read_bytes())
+    return f"memory://{folder.name}"
+
+
 FORMS = {
+    "file://": lambda folder: f"file://{folder}/train",
+    "a URL of a directory": in_memory,
+    "a URL of a directory and all below": lambda folder: f"{in_memory(folder)}/**",
+    "a URL of a NAME": lambda folder: f"{in_memory(folder)}/train",
+    "a URL of NAME@N": lambda folder: f"{in_memory(folder)}/train@3",
+    "a URL of a manifest": lambda folder: f"{in_memory(folder)}/train.manifest.json",
+    "a URL with a glob": lambda folder: f"{in_memory(folder)}/tr*-of-*",
+    "URLs": lambda folder: [
+        f"{in_memory(folder)}/{file.name}" for file in sorted(folder.glob("*d"))
+    ],
     "a list of files": lambda folder: sorted(folder.glob("*.tfrecord")),
     "an iterator over files": lambda folder: iter(sorted(map(str, folder.glob("*.tfrecord")))),
     "str": lambda folder: str(folder / "train"),
@@ -108,6 +126,10 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_forms_of_paths(folder, name, form):
+    if name == "make_dataset tf.data" and form.startswith(("a URL", "URL")):
+        with pytest.raises(ValueError, match="URLs need engine='numpy'"):
+            FUNCTIONS[name](FORMS[form](folder))
+        return
     assert FUNCTIONS[name](FORMS[form](folder)) == LABELS
 
 

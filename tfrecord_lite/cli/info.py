@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from tfrecord_lite.cli.inputs import expand_files
 from tfrecord_lite.cli.payload import kind_of, read_payload
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.cli.text import json_text, name_text, plural, printable, size_text, unicode_text
+from tfrecord_lite.records.file_system import is_file, size_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.reader import RecordReader
 
@@ -97,8 +97,8 @@ def run(files: list[str], *, as_json: bool, sample: int) -> None:
 def _summarize(file: PathOrFile, sample: int) -> _Summary:
     damage: list[Damage] = []
     with RecordReader(file, on_damage=damage.append) as reader:
-        regular = isinstance(file, str) and os.path.isfile(file)
-        size = os.path.getsize(reader.path) if regular else None
+        regular = isinstance(file, str) and is_file(file)
+        size = size_of(reader.path) if regular else None
         summary = _Summary(reader.path, reader.compression, size, damage=damage)
         for block in reader.blocks():
             summary.add_sizes(block.lengths)

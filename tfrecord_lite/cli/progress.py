@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tfrecord_lite.cli.text import printable
+from tfrecord_lite.records.file_system import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -64,6 +65,6 @@ def progress_bar(files: Sequence[PathOrFile]) -> Iterator[Callable[[str, int], o
 
 def _size_of(file: str) -> int:
     try:
-        return os.path.getsize(file)
+        return size_of(file)
     except OSError:
         return 0

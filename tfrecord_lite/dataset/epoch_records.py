@@ -16,6 +16,7 @@ from tfrecord_lite.dataset.chunk import Chunk
 from tfrecord_lite.dataset.memory import FIRST_BLOCK_BYTES, block_bytes
 from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
 from tfrecord_lite.files.fingerprint import StaleIndexError
+from tfrecord_lite.records.file_system import is_url, size_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.storage import name_of
@@ -286,6 +287,8 @@ def _regular(file: NameOrFile) -> str:
 
 
 def _state_of(file: str) -> _State:
+    if is_url(file):
+        return _State(size_of(file), 0, (0, 0))
     status = os.stat(file)
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(

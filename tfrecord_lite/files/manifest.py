@@ -6,6 +6,7 @@ set is whole. Its names are taken as names in its own folder, never as paths.
 
 from __future__ import annotations
 
+import io
 import json
 import ntpath
 import os
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.compression import codec_named
+from tfrecord_lite.records.file_system import is_file, list_directory, open_file, size_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ class Manifest:
         missing = []
         for file, entry in zip(self.files, self.entries, strict=True):
             try:
-                size = os.stat(file).st_size
+                size = size_of(file)
             except FileNotFoundError:
                 missing.append(file)
                 continue
@@ -213,7 +215,7 @@ class Manifest:
 
 
 def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
+    with io.BufferedReader(open_file(path)) as file:
         return file.read(_MOST_BYTES + 1)
 
 
@@ -277,9 +279,9 @@ def manifests_naming(files: Iterable[str]) -> Iterator[Manifest]:
         folder, name = os.path.split(file)
         folders.setdefault(folder, set()).add(json.dumps(name))
     for folder, names in folders.items():
-        for found in sorted(os.listdir(folder or ".")):
+        for found, is_folder in list_directory(folder):
             path = os.path.join(folder, found)
-            if found.endswith(MANIFEST_SUFFIX) and os.path.isfile(path):
+            if found.endswith(MANIFEST_SUFFIX) and not is_folder and is_file(path):
                 # What does not mention them is no matter, and need not even be ours.
                 text = _read(path).decode(errors="replace")
                 if _FORMAT in text and not names.isdisjoint(_NAMES.findall(text)):

@@ -10,6 +10,13 @@ from bisect import bisect_left
 from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
+from tfrecord_lite.records.file_system import (
+    exists,
+    glob_paths,
+    is_directory,
+    is_url,
+    list_directory,
+)
 from tfrecord_lite.records.storage import is_partial
 
 if TYPE_CHECKING:
@@ -51,11 +58,10 @@ class Folders:
         """Return the names of all in a folder that is no directory, in their order."""
         if folder not in self._files:
             try:
-                with os.scandir(folder or ".") as entries:
-                    names = sorted(entry.name for entry in entries if not entry.is_dir())
+                found = list_directory(folder)
             except OSError:
-                names = []
-            self._files[folder] = names
+                found = []
+            self._files[folder] = [name for name, is_folder in found if not is_folder]
         return self._files[folder]
 
     def matching(self, pattern: str) -> list[str]:
@@ -66,7 +72,7 @@ class Folders:
         if _EVERY in pattern.split(os.sep):
             return sorted(dict.fromkeys(self._below(pattern)))
         if glob.has_magic(folder) or not glob.has_magic(name):
-            return sorted(file for file in glob.glob(pattern) if not os.path.isdir(file))
+            return [file for file in glob_paths(pattern) if not is_directory(file)]
         names = self.files(folder)
         begin = re.split(r"[*?[]", name)[0]
         low = bisect_left(names, begin)
@@ -84,7 +90,7 @@ class Folders:
         at = parts.index(_EVERY)
         top = os.sep.join(parts[:at]) or (os.sep if at else "")
         rest = os.sep.join(parts[at + 1 :])
-        tops = [top] if not glob.has_magic(top) else sorted(glob.glob(top))
+        tops = glob_paths(top) if glob.has_magic(top) else [top]
         for folder in chain.from_iterable(map(_folders_below, tops)):
             if rest:
                 yield from self.matching(os.path.join(folder, rest))
@@ -100,18 +106,17 @@ def _folders_below(top: str) -> Iterator[str]:
     while folders:
         folder = folders.pop()
         try:
-            status = os.stat(folder or ".")
-            with os.scandir(folder or ".") as entries:
-                inside = sorted(entry.name for entry in entries if entry.is_dir())
+            inside = list_directory(folder)
         except OSError:
             continue
         # Links may lead back.
-        if (status.st_dev, status.st_ino) in seen:
+        place = os.path.realpath(folder) if not is_url(folder) else folder
+        if place in seen:
             continue
-        seen.add((status.st_dev, status.st_ino))
+        seen.add(place)
         yield folder
-        below = (os.path.join(folder, name) for name in inside if name[0] not in "._")
-        folders += reversed(list(below))
+        below = [name for name, is_folder in inside if is_folder and name[0] not in "._"]
+        folders += [os.path.join(folder, name) for name in reversed(below)]
 
 
 class NameAtCount(NamedTuple):
@@ -143,10 +148,10 @@ def expand_path(path: str, folders: Folders) -> list[str]:
     ``FileNotFoundError`` for what matches nothing, and ``ValueError`` where shards with several
     suffixes are there.
     """
-    if os.path.isdir(path):
+    if is_directory(path):
         files = [os.path.join(path, name) for name in folders.files(path)]
         return _data_files(files, f"{path}: no data files in this directory{_what_else_in(path)}")
-    if os.path.lexists(path):
+    if exists(path):
         return [path]
     if named := name_and_count(path):
         return _shards(named, folders)
@@ -156,8 +161,7 @@ def expand_path(path: str, folders: Folders) -> list[str]:
 
 
 def _what_else_in(path: str) -> str:
-    with os.scandir(path) as entries:
-        inside = sum(entry.is_dir() for entry in entries)
+    inside = sum(is_folder for _, is_folder in list_directory(path))
     if not inside:
         return ""
     return (

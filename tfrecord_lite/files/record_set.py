@@ -26,6 +26,7 @@ from tfrecord_lite.files.resolve import resolve
 from tfrecord_lite.files.splits import make_splits
 from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.compression import codec_named
+from tfrecord_lite.records.file_system import is_file
 from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.reader import (
     DEFAULT_MAX_RECORD_BYTES,
@@ -191,7 +192,7 @@ class RecordSet(Closing):
                 "before; begin with a new one"
             )
         reader = RecordReader(file, **{**self.options, **options})
-        seeks = os.path.isfile(file) if isinstance(file, str) else self._origins[key] is not None
+        seeks = is_file(file) if isinstance(file, str) else self._origins[key] is not None
         if not seeks:
             self._read_once.add(key)
         return reader

@@ -5,15 +5,17 @@ from __future__ import annotations
 import glob
 import os
 import re
+import urllib.request
 import warnings
 from contextlib import suppress
 from itertools import count, islice
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
 from tfrecord_lite.files.names import ShardNames, manifest_of
 from tfrecord_lite.files.paths import Folders, expand_path, name_and_count
 from tfrecord_lite.files.staging import names_in_flux
+from tfrecord_lite.records.file_system import exists, is_url, list_directory
 from tfrecord_lite.records.storage import is_path, name_of
 
 if TYPE_CHECKING:
@@ -60,19 +62,26 @@ def resolve(paths: Paths) -> Meaning:
     return Meaning(files, whole[0] if whole else None)
 
 
+def _local(path: str) -> str:
+    """Return the path that a file:// URL means; any other as it is."""
+    if not path.lower().startswith("file://") or os.path.lexists(path):
+        return path
+    return urllib.request.url2pathname(path[len("file://") :])
+
+
 def each_path(paths: Paths) -> list[PathOrFile]:
     """Return each path and open file of what a caller passes; TypeError for anything else."""
     # An open file can be iterated over, too: its lines are no paths.
-    if is_path(paths) or hasattr(paths, "read"):
-        return [cast("PathOrFile", paths)]
+    single = is_path(paths) or hasattr(paths, "read")
     # What can be iterated over for its records has no paths in it.
-    if not hasattr(paths, "__iter__") or hasattr(paths, "blocks") or hasattr(paths, "read_block"):
+    has_records = hasattr(paths, "blocks") or hasattr(paths, "read_block")
+    if not single and (has_records or not hasattr(paths, "__iter__")):
         _refuse(paths)
-    each = [*paths]
+    each = cast("list[PathOrFile]", [paths] if single else [*cast("Iterable[Any]", paths)])
     for path in each:
         if not (is_path(path) or hasattr(path, "read")):
             _refuse(path)
-    return each
+    return [_local(name_of(path)) if is_path(path) else path for path in each]
 
 
 def _refuse(given: object) -> NoReturn:
@@ -140,7 +149,7 @@ def _expand(path: str, folders: Folders, found: _Found) -> list[str]:
 
 def files_of(path: str, folders: Folders) -> list[str]:
     """Return the files that a path means that names no set, as `expand_path`."""
-    if not (os.path.lexists(path) or glob.has_magic(path) or name_and_count(path)):
+    if not (exists(path) or glob.has_magic(path) or name_and_count(path)):
         raise FileNotFoundError(_what_is_missing(path))
     return expand_path(path, folders)
 
@@ -155,11 +164,11 @@ class NamedSet(NamedTuple):
 
 def set_named(path: str) -> NamedSet | None:
     """Return the set that a path names, by its manifest, ``NAME`` or ``NAME@N``; or None."""
-    if os.path.lexists(path):
+    if exists(path):
         return NamedSet(path) if path.endswith(MANIFEST_SUFFIX) else None
     name, total, suffix = name_and_count(path) or (path, None, None)
     manifest = manifest_of(name)
-    return NamedSet(manifest, total, suffix) if os.path.lexists(manifest) else None
+    return NamedSet(manifest, total, suffix) if exists(manifest) else None
 
 
 def _load_whole(path: str, total: int | None, suffix: str | None) -> Manifest:
@@ -177,7 +186,7 @@ def _what_is_missing(path: str) -> str:
         f"{path}: no such file or directory, and no manifest {manifest_of(path)} of a set of shards"
     )
     with suppress(ValueError):
-        if ShardNames(path).present():
+        if not is_url(path) and ShardNames(path).present():
             text += (
                 "; there are shards of that name, which another program wrote, or ours has not "
                 "published: pass a glob to read them as they are"
@@ -195,6 +204,9 @@ def _by_folder(files: Iterable[str]) -> dict[str, list[str]]:
 
 def _check_published(files: Iterable[str]) -> None:
     for folder, names in _by_folder(files).items():
+        # Writers here stage and rename; elsewhere a file is there when it is whole.
+        if is_url(folder):
+            continue
         if in_flux := names_in_flux(folder).intersection(names):
             raise FileNotFoundError(
                 f"{os.path.join(folder, min(in_flux))}: its set is being published, or the writer "
@@ -213,7 +225,7 @@ def _check_manifests(files: Iterable[str]) -> set[str]:
 
 def _warn_of_missing(files: list[str]) -> None:
     for folder, names in _by_folder(files).items():
-        there = _numbered(os.listdir(folder or "."))
+        there = _numbered([name for name, _ in list_directory(folder)])
         for key in _numbered(names):
             prefix, total, suffix = key
             missing = int(total) - len(there[key])

@@ -15,6 +15,7 @@ from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.records.blocks import HEAD_BYTES, BlockStream
 from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.file_system import is_file, open_file, size_of
 from tfrecord_lite.records.framing import HEADER_SIZE
 from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.reader import RecordReader
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tfrecord_lite._types import NameOrFile
-    from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["Split", "make_splits"]
 
@@ -205,7 +206,7 @@ class _Slice(io.RawIOBase):
 
     def __init__(self, piece: _Piece) -> None:
         self.name = name_of(piece.file)
-        self._file = open(self.name, "rb", buffering=0)  # noqa: SIM115 - close() closes it
+        self._file = open_file(self.name)
         self._begin, self._at = piece.begin, 0
         self._size = (piece.end or 0) - piece.begin
 
@@ -223,7 +224,7 @@ class _Slice(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)[: max(self._size - self._at, 0)]
         self._file.seek(self._begin + self._at)
-        count = self._file.readinto(view)
+        count: int = self._file.readinto(view)
         self._at += count
         return count
 
@@ -293,7 +294,7 @@ def _complete(
 
 def _size_of(file: NameOrFile) -> int:
     if isinstance(file, str):
-        return os.stat(file).st_size
+        return size_of(file)
     if not file.seekable():
         return 0
     position = file.tell()
@@ -316,9 +317,9 @@ class _Cut:
     def _look(self) -> None:
         """See what the file is: a look at its front, and at its sidecar."""
         self._looked = True
-        if not isinstance(self._file, str) or not os.path.isfile(self._file):
+        if not isinstance(self._file, str) or not is_file(self._file):
             return
-        with open(self._file, "rb", buffering=0) as opened:
+        with open_file(self._file) as opened:
             head = opened.read(HEAD_BYTES)
         compression = self._options["compression"]
         codec = find_codec(head) if compression == "auto" else codec_named(compression)

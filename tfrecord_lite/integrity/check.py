@@ -11,6 +11,7 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.integrity.report import FileReport
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.checksum import crc32c
+from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader
 from tfrecord_lite.records.storage import ByteSource, name_of
@@ -138,7 +139,7 @@ def _check_range(part: ByteRange) -> RangeReport | None:
 def _checksum_of(path: str) -> int | OSError:
     crc, piece = 0, memoryview(bytearray(_PIECE_BYTES))
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open_file(path) as file:
             while count := file.readinto(piece):
                 crc = crc32c(piece[:count], crc)
     except OSError as error:

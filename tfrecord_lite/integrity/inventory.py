@@ -15,6 +15,7 @@ from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, manifests_na
 from tfrecord_lite.files.paths import Folders, is_data_file
 from tfrecord_lite.files.resolve import each_path, files_of, set_named
 from tfrecord_lite.integrity.report import Fault
+from tfrecord_lite.records.file_system import exists, is_directory, list_directory
 from tfrecord_lite.records.storage import is_partial, is_path
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class _Survey:
         if automatic and (found := set_named(path)):
             self._add_set(found)
             return
-        if os.path.isdir(path) and is_partial(os.path.normpath(path)):
+        if is_directory(path) and is_partial(os.path.normpath(path)):
             files += leftover_files(path)
             return
         expanded = files_of(path, Folders())
@@ -110,7 +111,7 @@ class _Survey:
         for file in expanded:
             inside = self._beside.setdefault(os.path.dirname(file), {})
             inside[file] = whole or inside.get(file, False)
-        if os.path.isdir(path):
+        if is_directory(path):
             self._whole_folders.add(path)
         elif whole:
             self._whole_folders.update(map(os.path.dirname, expanded))
@@ -136,7 +137,7 @@ class _Survey:
                 raise FileNotFoundError(
                     f"{path}: this set has {len(manifest.entries)} shards, not {total}"
                 )
-            files += [file for file in manifest.files if os.path.lexists(file)]
+            files += [file for file in manifest.files if exists(file)]
             self.sets.append(manifest)
         self._add_leftovers_of(stem)
 
@@ -171,7 +172,7 @@ class _Survey:
         """Return the names in a folder, in their order."""
         names = self._listings.get(folder)
         if names is None:
-            names = self._listings[folder] = sorted(os.listdir(folder or "."))
+            names = self._listings[folder] = [name for name, _ in list_directory(folder)]
         return names
 
     def _is_meant(self, folder: str, partial: str) -> bool:
@@ -189,7 +190,7 @@ class _Survey:
                 known = self._inventory.entries.setdefault(file, [])
                 if (manifest, entry) not in known:
                     known.append((manifest, entry))
-            if whole and not os.path.lexists(shard):
+            if whole and not exists(shard):
                 reason = f"missing, though {manifest.path} has it"
                 self._inventory.add_fault(Fault(shard, "missing", reason))
         for file in self._extra_shards(manifest) if whole else ():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
@@ -22,6 +21,7 @@ from tfrecord_lite.example.spans import _walk
 from tfrecord_lite.example.unknown import UnknownFeatures
 from tfrecord_lite.integrity.oddities import tensorflow_difference
 from tfrecord_lite.integrity.report import Fault
+from tfrecord_lite.records.file_system import is_file
 from tfrecord_lite.records.framing import SLACK_BYTES
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.thresholds import limits
@@ -109,7 +109,7 @@ class Payloads:
         rest = [
             file
             for file in inventory.files
-            if isinstance(file, str) and file not in expected and os.path.isfile(file)
+            if isinstance(file, str) and file not in expected and is_file(file)
         ]
         if rest:
             inferred = _inferred(_first_records(rest, compression), names)

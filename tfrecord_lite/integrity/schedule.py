@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.threads import Threads
 from tfrecord_lite.parallel.workers import Workers
 from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.file_system import is_file, open_file, size_of
 from tfrecord_lite.records.frame_errors import HEAD_BYTES
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 from tfrecord_lite.thresholds import limits
@@ -95,7 +95,7 @@ class Schedule:
 
 def _size_of(file: str) -> int:
     try:
-        return os.path.getsize(file) if os.path.isfile(file) else 0
+        return size_of(file) if is_file(file) else 0
     except OSError:
         return 0
 
@@ -103,7 +103,7 @@ def _size_of(file: str) -> int:
 def _first_length(file: str, compression: CompressionOrAuto) -> int | None:
     """Return the length of a plain file's first record; None where the file is not that."""
     try:
-        with open(file, "rb", buffering=0) as opened:
+        with open_file(file) as opened:
             head = opened.read(HEAD_BYTES)
     except OSError:
         return None

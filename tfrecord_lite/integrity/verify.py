@@ -12,6 +12,7 @@ from tfrecord_lite.integrity.payloads import Payloads
 from tfrecord_lite.integrity.report import Fault, FileReport, Report
 from tfrecord_lite.integrity.schedule import Schedule
 from tfrecord_lite.records.compression import codec_named
+from tfrecord_lite.records.file_system import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,7 +130,7 @@ def _joined(outcomes: list[tuple[Any, Any]]) -> FileReport | None:
 
 def _size_of(file: str) -> int:
     try:
-        return os.stat(file).st_size
+        return size_of(file)
     except OSError:
         return 0
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.records.closing import Closing
+from tfrecord_lite.records.file_system import is_url, open_file
 from tfrecord_lite.records.storage import is_path, name_of, read_at
 
 if TYPE_CHECKING:
@@ -29,14 +30,16 @@ class PositionedFile(Closing):
     are counted from where it stands.
     """
 
-    _handle = -1
+    _handle, _owned = -1, False
+    raw: Any = None
 
     def __init__(self, file: PathOrFile) -> None:
         self.path = name_of(file)
         self._owned = is_path(file)
         self._origin = 0
-        self.raw: Any
-        if is_path(file):
+        if isinstance(file, str) and is_url(file):
+            self.raw = open_file(file)
+        elif is_path(file):
             mode = os.stat(file).st_mode
             if stat.S_ISDIR(mode):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
@@ -59,7 +62,7 @@ class PositionedFile(Closing):
                 )
             self._origin = file.tell()
         # Where nobody can read at an offset, one reader at a time moves the position.
-        self._positional = self._owned and hasattr(os, "pread")
+        self._positional = self._handle >= 0 and hasattr(os, "pread")
         self._lock = threading.Lock()
 
     @contextmanager
@@ -74,8 +77,8 @@ class PositionedFile(Closing):
     @property
     def size(self) -> int:
         """How many bytes the file has now."""
-        if self._owned:
-            return os.fstat(self.raw.fileno()).st_size
+        if self._handle >= 0:
+            return os.fstat(self._handle).st_size
         with self._lock:
             position = self.raw.tell()
             try:
@@ -86,7 +89,7 @@ class PositionedFile(Closing):
     @property
     def mtime_ns(self) -> int:
         """When the file was modified, in ns since 1970; 0 of an open file, which has no such."""
-        return os.fstat(self.raw.fileno()).st_mtime_ns if self._owned else 0
+        return os.fstat(self._handle).st_mtime_ns if self._handle >= 0 else 0
 
     def read_at(self, size: int, offset: int) -> bytes:
         """Return ``size`` bytes from ``offset`` on, fewer where the file ends.
@@ -125,8 +128,9 @@ class PositionedFile(Closing):
     def close(self) -> None:
         """Close the file, where it was opened here. Closing twice is harmless."""
         handle, self._handle = self._handle, -1
-        if handle >= 0:
+        if self._owned and self.raw is not None:
             self.raw.close()
+        if handle >= 0:
             os.close(handle)
 
     def __del__(self) -> None:

@@ -15,6 +15,8 @@ from contextlib import suppress
 from io import FileIO
 from typing import TYPE_CHECKING, Any, Literal
 
+from tfrecord_lite.records.file_system import open_file
+
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
@@ -100,7 +102,7 @@ class ByteSource:
         self._owned = is_path(file)
         self._file: Any
         if self._owned:
-            self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - close() closes it
+            self._file = open_file(self.path)
         elif not hasattr(file, "read") or isinstance(file, io.TextIOBase):
             raise TypeError(
                 f"expected a path or a binary file object, not {type(file).__name__}; "

@@ -16,6 +16,7 @@ from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.tensorflow.calls import ends_with_python
 from tfrecord_lite.tensorflow.stretches import front, landmarks_of
@@ -44,7 +45,7 @@ def find_codecs(records: EpochRecords) -> list[Codec]:
 
 
 def _head(file: str) -> bytes:
-    with open(file, "rb") as head:
+    with open_file(file) as head:
         return head.read(HEAD_BYTES)
 
 
@@ -159,7 +160,7 @@ def _entries(records: EpochRecords) -> dict[str, ManifestEntry]:
 
 def _compare_content(file: str, entry: ManifestEntry) -> None:
     crc = 0
-    with open(file, "rb", buffering=0) as content:
+    with open_file(file) as content:
         while piece := content.read(_PIECE_BYTES):
             crc = crc32c(piece, crc)
     if crc != entry.crc32c:

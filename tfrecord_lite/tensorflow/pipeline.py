@@ -16,6 +16,7 @@ from tfrecord_lite.dataset.order import share
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.example.normalize import check_given, normalize_features
 from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.records.file_system import is_url
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.tensorflow.checks import check_files, find_codecs, find_fronts, look_again
 from tfrecord_lite.tensorflow.devices import ahead
@@ -124,6 +125,8 @@ def make_dataset(
         raise ValueError(
             "on_damage with a callable needs engine='numpy': TensorFlow's reader stops at damage"
         )
+    if engine == "tf.data" and any(is_url(name) for name in found.names):
+        raise ValueError("URLs need engine='numpy'")
     if engine == "tf.data" and found.options["verify"] is not True:
         raise ValueError("verify= needs engine='numpy': TensorFlow checks every checksum")
     if engine == "tf.data" and found.options["max_record_bytes"] != DEFAULT_MAX_RECORD_BYTES:
