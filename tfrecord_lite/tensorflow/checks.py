@@ -46,7 +46,7 @@ def find_codecs(records: EpochRecords) -> list[Codec]:
 
 def _head(file: str) -> bytes:
     with open_file(file) as head:
-        return head.read(HEAD_BYTES)
+        return bytes(head.read(HEAD_BYTES))
 
 
 def find_fronts(records: EpochRecords, codecs: list[Codec]) -> list[Landmarks]:
