@@ -9,6 +9,7 @@ import pkgutil
 import pytest
 
 import tfrecord_lite
+from tfrecord_lite.example import messages
 
 MODULES = [
     "tfrecord_lite",
@@ -25,3 +26,21 @@ def test_there_are_examples():
     modules = map(importlib.import_module, MODULES)
     tests = [test for module in modules for test in doctest.DocTestFinder().find(module)]
     assert sum(len(test.examples) for test in tests) > 50
+
+
+@pytest.mark.parametrize("name", tfrecord_lite.__all__)
+def test_public_names_have_examples(name):
+    found = getattr(tfrecord_lite, name)
+    if isinstance(found, str) or (isinstance(found, type) and issubclass(found, Exception)):
+        pytest.skip("nothing to call")
+    assert ">>> " in found.__doc__
+
+
+@pytest.mark.parametrize("name", messages.__all__)
+def test_examples_of_messages(name):
+    """Those of classes that protobuf makes are not found by themselves."""
+    found = doctest.DocTestParser().get_doctest(
+        getattr(messages, name).__doc__, vars(messages), name, None, 0
+    )
+    assert found.examples
+    assert doctest.DocTestRunner().run(found).failed == 0

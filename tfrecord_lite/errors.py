@@ -120,6 +120,15 @@ class Damage(NamedTuple):
     ``"data"``, ``"truncated"``, ``"too_large"`` and ``"compression"``; ``reason`` is the error's
     text. With ``"count"`` nothing was left out, and ``end`` is ``begin``: a gzip member ends there
     whose header states what is not in it, so records were counted wrong.
+
+    >>> import io, tfrecord_lite as tfr
+    >>> file = io.BytesIO()
+    >>> with tfr.RecordWriter(file) as writer:
+    ...     writer.write_many([b"foo", b"bar"])
+    >>> damaged = io.BytesIO(file.getvalue()[:-1])
+    >>> list(tfr.read_records(damaged, on_damage=lambda damage: print(damage[1:5])))
+    (19, 37, 1, 'truncated')
+    [b'foo']
     """
 
     path: str | None

@@ -65,6 +65,14 @@ def read_batches(
     exception, of a signal handler too, ``next()`` goes on or raises again: the batch that is on its
     way is lost at most. Two threads that use the iterator at once, and a forked child that goes on
     with its parent's, get a ``RuntimeError``.
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
+    >>> _ = write_examples(path, {"label": range(5), "name": list("abcde")})
+    >>> for batch in read_batches(path, {"label": int}, batch_size=3):
+    ...     print(batch)
+    {'label': array([0, 1, 2])}
+    {'label': array([3, 4])}
     """
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size} must be at least 1")

@@ -130,7 +130,13 @@ def parse_single_example(
 
     As `parse_example`, without the first dimension: arrays ``[*shape]`` (a scalar for the shape
     ``()``), ``[length, *shape]`` for sequences, and ``[values]`` for `VarLenFeature` and
-    `RaggedFeature`.
+    `RaggedFeature`. Raises what `parse_example` raises.
+
+    >>> from tfrecord_lite import FixedLenFeature, encode_example
+    >>> data = encode_example({"label": 3, "name": "cat"})
+    >>> parsed = parse_single_example(data, {"label": FixedLenFeature([], np.int64), "name": str})
+    >>> print(parsed["label"], parsed["name"])
+    3 b'cat'
     """
     columns = parse_example(RecordBlock.from_records([as_bytes(data)]), features, strict=strict)
     return {name: column[0] for name, column in columns.items()}

@@ -57,7 +57,13 @@ _NOT_FEATURES: Final = (
 
 
 def features_from_json(text: str) -> dict[str, FeatureSpec]:
-    """Read features that ``features_to_json`` wrote. Raises ValueError for anything else."""
+    """Read features that `features_to_json` wrote; ``ValueError`` for anything else.
+
+    >>> from tfrecord_lite import FixedLenFeature
+    >>> text = features_to_json({"label": FixedLenFeature([], "int64")})
+    >>> features_from_json(text)["label"].shape
+    ()
+    """
     features: dict[str, FeatureSpec] = {}
     try:
         for name, fields in json.loads(text).items():

@@ -44,10 +44,29 @@ def _make_pool() -> DescriptorPool:
 _POOL: Final = _make_pool()
 
 
+_DOC = """The protobuf message ``tensorflow.{0}``, as ``tf.train.{0}``, for what takes messages.
+
+{1}
+"""
+_EXAMPLES = {
+    "BytesList": ("BytesList(value=[b'a']).value[0]", "b'a'"),
+    "FloatList": ("FloatList(value=[0.5]).value[0]", "0.5"),
+    "Int64List": ("Int64List(value=[3]).value[0]", "3"),
+    "Feature": ("Feature(int64_list=Int64List(value=[3])).WhichOneof('kind')", "'int64_list'"),
+    "Features": ("len(Features(feature={'a': Feature()}).feature)", "1"),
+    "FeatureList": ("len(FeatureList(feature=[Feature()]).feature)", "1"),
+    "FeatureLists": ("len(FeatureLists(feature_list={'a': FeatureList()}).feature_list)", "1"),
+    "Example": ("Example(features=Features(feature={})).SerializeToString()", "b'\\n\\x00'"),
+    "SequenceExample": ("SequenceExample().SerializeToString()", "b''"),
+    "TensorProto": ("TensorProto(dtype=1).SerializeToString()", "b'\\x08\\x01'"),
+}
+
+
 def _message_class(name: str) -> Any:
     message_class = GetMessageClass(_POOL.FindMessageTypeByName(f"tensorflow.{name}"))
     # Pickle finds a class by the module it says it comes from.
     message_class.__module__ = __name__
+    message_class.__doc__ = _DOC.format(name, ">>> {}\n{}".format(*_EXAMPLES[name]))
     return message_class
 
 

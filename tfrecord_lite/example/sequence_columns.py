@@ -102,7 +102,15 @@ def parse_single_sequence_example(
     """Parse one serialized SequenceExample, as ``tf.io.parse_single_sequence_example``.
 
     Returns the context and the feature lists of `parse_sequence_example`, without the first
-    dimension: for a feature list an array ``[steps, *shape]`` or a `Ragged` of steps.
+    dimension: for a feature list an array ``[steps, *shape]`` or a `Ragged` of steps. Raises what
+    `parse_sequence_example` raises.
+
+    >>> from tfrecord_lite import FixedLenSequenceFeature, encode_sequence_example
+    >>> data = encode_sequence_example({"id": 7}, {"tokens": [[1], [2], [3]]})
+    >>> tokens = {"tokens": FixedLenSequenceFeature([], np.int64)}
+    >>> context, lists = parse_single_sequence_example(data, {"id": int}, tokens)
+    >>> print(context["id"], lists["tokens"])
+    7 [1 2 3]
     """
     context, lists, _ = parse_sequence_example(
         [as_bytes(data)], context_features, sequence_features

@@ -261,6 +261,14 @@ def find_manifest(files: Sequence[str]) -> Manifest | None:
 
     Its folder is searched. What is returned has been checked against the sizes of the files: raises
     as `Manifest.check` does, and as `Manifest.load` for a broken manifest that names one of them.
+
+    >>> import tempfile
+    >>> from tfrecord_lite import ShardWriter
+    >>> with ShardWriter(tempfile.mkdtemp() + "/train", num_shards=2) as writer:
+    ...     writer.write_many([b"one", b"two", b"three"])
+    >>> find_manifest(writer.manifest.files).records
+    3
+    >>> find_manifest(writer.manifest.files[:1])
     """
     names = {os.path.basename(file) for file in files}
     folders = {os.path.dirname(file) for file in files}

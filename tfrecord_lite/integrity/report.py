@@ -90,6 +90,13 @@ class Report:
 
     ``leftovers`` are the temporary files and folders beside them of writers that were killed, or
     are still at work; they are no fault. `tfrecord_lite.salvage` takes what is in them.
+
+    >>> import tempfile, tfrecord_lite as tfr
+    >>> path = tempfile.mkdtemp() + "/a.tfrecord"
+    >>> _ = tfr.write_records(path, [b"foo"])
+    >>> report = tfr.verify(path)
+    >>> report, report.ok, report.files[0].damage
+    (<Report of 1 files: ok, 1 records>, True, [])
     """
 
     files: list[FileReport]
