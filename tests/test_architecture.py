@@ -32,11 +32,12 @@ FLOOR = {wing: floor for floor, wings in enumerate(WINGS) for wing in wings}
 # The package itself offers the public names of the wings below the outside worlds.
 FLOOR[""] = FLOOR["integrity"]
 FLOOR["__main__"] = FLOOR["cli"]
-OUTSIDE = {"tensorflow", "torch", "pyarrow", "ray", "typer", "rich", "PIL"}
+OUTSIDE = {"tensorflow", "torch", "pyarrow", "ray", "typer", "rich", "PIL", "fsspec"}
 AT_HOME = {
     "typer": {"cli"},
     "rich": {"cli"},
     "PIL": {"compat"},
+    "fsspec": {"records"},
     "tensorflow": {"tensorflow"},
     "torch": {"torch"},
     "pyarrow": {"arrow"},
