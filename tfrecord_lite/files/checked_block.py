@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfrecord_lite.errors import CorruptRecordError
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.frames import Frames
 from tfrecord_lite.files.picked_block import PickedBlock
@@ -16,14 +15,14 @@ from tfrecord_lite.records.checksum import (
     first_other_length,
     masked_crc32c,
 )
+from tfrecord_lite.records.frame_errors import data_damage, length_damage
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
     FRAME_OVERHEAD,
     HEADER_SIZE,
     SLACK_BYTES,
-    header_of,
+    length_is_intact,
 )
-from tfrecord_lite.records.head import odd_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +62,8 @@ def checked_block(
         bad = check(buffer, starts, lengths)
     if bad < len(starts):
         begin = int(starts[bad]) - HEADER_SIZE
-        error = _fault(buffer[begin : begin + int(sizes[bad])].tobytes())
+        frame = buffer[begin : begin + int(sizes[bad])].tobytes()
+        error = _fault(frame, check_length=verify != "none")
         error.path = paths[int(which[bad])]
         error.record, error.offset = int(numbers[bad]), int(offsets[bad])
         raise error
@@ -72,24 +72,14 @@ def checked_block(
     )
 
 
-def _fault(frame: bytes) -> TFRecordError:
+def _fault(frame: bytes, *, check_length: bool) -> TFRecordError:
     """Say what is wrong with a frame of which a checksum, or the length indexed, does not hold."""
-    header, what = frame[:HEADER_SIZE], "data"
-    data, footer = frame[HEADER_SIZE:-FOOTER_SIZE], frame[-FOOTER_SIZE:]
-    if header != header_of(len(data)):
-        what, data, footer = "length", header[:8], header[8:]
-    expected, actual = int.from_bytes(footer, "little"), masked_crc32c(data)
-    if actual == expected:
-        stated = int.from_bytes(header[:8], "little")
+    header, data = frame[:HEADER_SIZE], frame[HEADER_SIZE:-FOOTER_SIZE]
+    stated = int.from_bytes(header[:8], "little")
+    if check_length and not length_is_intact(header):
+        return length_damage(header)
+    if stated != len(data):
         return StaleIndexError(
-            f"the record here has {stated} bytes, in the index it has {len(frame) - FRAME_OVERHEAD}"
+            f"the record here has {stated} bytes, in the index it has {len(data)}"
         )
-    odd = odd_checksum(expected, data)
-    error = CorruptRecordError(
-        f"checksum of the {what} is 0x{actual:08x}, expected 0x{expected:08x} as the file states"
-        f"{'; ' if odd else ''}{odd}",
-        expected=expected,
-        actual=actual,
-    )
-    error.kind = what
-    return error
+    return data_damage(frame[-FOOTER_SIZE:], masked_crc32c(data), data)

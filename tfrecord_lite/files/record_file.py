@@ -13,7 +13,6 @@ from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.member_frames import MemberFrames
 from tfrecord_lite.files.plain_frames import PlainFrames
 from tfrecord_lite.records.closing import Closing
-from tfrecord_lite.records.frame_errors import odd_checksum
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
     HEADER_SIZE,

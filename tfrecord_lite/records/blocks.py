@@ -244,9 +244,8 @@ class BlockStream:
                 return False
             if have >= need:
                 frame = window.look(window.offset, need)
-                stated = int.from_bytes(frame[-FOOTER_SIZE:], "little")
                 data = frame[HEADER_SIZE:-FOOTER_SIZE]
-                raise data_damage(stated, masked_crc32c(data), data)
+                raise data_damage(bytes(frame[-FOOTER_SIZE:]), masked_crc32c(data), data)
         if window.read_more(need):
             return False
         if have == 0:

@@ -17,8 +17,8 @@ __all__ = [
     "HEAD_BYTES",
     "believed_length",
     "data_damage",
+    "length_damage",
     "not_checked",
-    "odd_checksum",
     "truncated",
 ]
 
@@ -32,10 +32,7 @@ def stated_length(window: Window) -> int:
 
 
 def believed_length(window: Window, max_record_bytes: int, *, check: bool = True) -> int:
-    """Return the length that the header states, ``max_record_bytes`` at max_record_bytes.
-
-    With ``check`` its own checksum must hold.
-    """
+    """Return the length that the header states; with ``check`` its own checksum must hold."""
     header = window.buffer[window.begin : window.begin + HEADER_SIZE].tobytes()
     length = int.from_bytes(header[:8], "little")
     if check and masked_crc32c(header[:8]) != int.from_bytes(header[8:], "little"):
@@ -51,29 +48,39 @@ def believed_length(window: Window, max_record_bytes: int, *, check: bool = True
 
 
 def _length_damage(window: Window, header: bytes, max_record_bytes: int) -> CorruptRecordError:
-    expected, actual = int.from_bytes(header[8:], "little"), masked_crc32c(header[:8])
-    reason = (
-        f"checksum of the length is 0x{actual:08x}, expected 0x{expected:08x} as the file states"
-    )
-    front = window.buffer[window.begin : window.end][:HEAD_BYTES]
-    kind = looks_like(front.tobytes())
-    length = int.from_bytes(header[:8], "little")
-    odd = (
-        odd_checksum(expected, header[:8])
-        if kind is None and 0 < length <= max_record_bytes
-        else ""
-    )
-    if odd:
-        reason += f"; {odd}"
-    elif window.offset == 0:
+    kind = looks_like(window.buffer[window.begin : window.end][:HEAD_BYTES].tobytes())
+    # A length that may be right, and has another checksum.
+    may_be_right = kind is None and 0 < int.from_bytes(header[:8], "little") <= max_record_bytes
+    odd = _odd_checksum(header[8:], header[:8]) if may_be_right else ""
+    if not odd and window.offset == 0:
         looks = "" if kind is None else f" It looks like {kind}."
-        reason += f"; this is no TFRecord file, or its first bytes are damaged.{looks}"
-    error = CorruptRecordError(reason, expected=expected, actual=actual)
+        odd = f"; this is no TFRecord file, or its first bytes are damaged.{looks}"
+    return length_damage(header, odd)
+
+
+def length_damage(header: bytes, more: str = "") -> CorruptRecordError:
+    """Return the error about a header whose checksum is not that of its length."""
+    error = _damage("length", header[8:], masked_crc32c(header[:8]), more)
     error.kind = "length"
     return error
 
 
-def odd_checksum(stated: int, data: bytes | memoryview) -> str:
+def data_damage(footer: bytes, actual: int, data: bytes | memoryview = b"") -> CorruptRecordError:
+    """Return the error about data whose masked CRC is another than that in its footer."""
+    return _damage("data", footer, actual, _odd_checksum(footer, data))
+
+
+def _damage(what: str, stated: bytes, actual: int, more: str) -> CorruptRecordError:
+    expected = int.from_bytes(stated, "little")
+    return CorruptRecordError(
+        f"checksum of the {what} is 0x{actual:08x}, expected 0x{expected:08x} as the file states"
+        f"{more}",
+        expected=expected,
+        actual=actual,
+    )
+
+
+def _odd_checksum(stated: bytes, data: bytes | memoryview) -> str:
     """Say what a checksum is that is not the masked CRC-32C of its data; "" where that is unknown.
 
     Some writers leave checksums out, or take another.
@@ -85,23 +92,12 @@ def odd_checksum(stated: int, data: bytes | memoryview) -> str:
         crc32: "is a CRC-32",
         mask_crc(crc32): "is a CRC-32",
     }
-    kind = kinds.get(stated)
+    kind = kinds.get(int.from_bytes(stated, "little"))
     if kind is None or not len(data):
         return ""
     return (
-        f"the one in the file {kind}, as some writers leave it; read such files with "
+        f"; the one in the file {kind}, as some writers leave it; read such files with "
         "verify='none', which checks nothing, and write them again"
-    )
-
-
-def data_damage(expected: int, actual: int, data: bytes | memoryview = b"") -> CorruptRecordError:
-    """Return the error about data whose checksum is another than that in its footer."""
-    odd = odd_checksum(expected, data)
-    return CorruptRecordError(
-        f"checksum of the data is 0x{actual:08x}, expected 0x{expected:08x} as the file states"
-        f"{'; ' if odd else ''}{odd}",
-        expected=expected,
-        actual=actual,
     )
 
 

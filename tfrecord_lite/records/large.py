@@ -39,10 +39,10 @@ class LargeRecord:
             self._crc = crc32c(piece, self._crc)
             self._left -= len(piece)
             window.begin += len(piece)
-        stated = int.from_bytes(window.look(window.offset, FOOTER_SIZE), "little")
+        footer = bytes(window.look(window.offset, FOOTER_SIZE))
         window.begin += FOOTER_SIZE
-        if mask_crc(self._crc) != stated:
-            raise data_damage(stated, mask_crc(self._crc))
+        if mask_crc(self._crc) != int.from_bytes(footer, "little"):
+            raise data_damage(footer, mask_crc(self._crc))
 
     def go_back(self) -> bool:
         """Have the window at the record's front again; False where it cannot go back."""
