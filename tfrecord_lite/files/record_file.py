@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Numbers = Sequence[int] | npt.NDArray[np.integer[Any]]
 
-__all__ = ["RecordFile", "as_numbers"]
+__all__ = ["RecordFile", "as_numbers", "no_record"]
 
 
 class RecordFile(Closing):
@@ -154,7 +154,7 @@ class RecordFile(Closing):
     def _record(self, which: int) -> bytes:
         number = which + self._count if which < 0 else which
         if not 0 <= number < self._count:
-            raise _no_record(self.path, which, self._count)
+            raise no_record(self.path, which, self._count)
         header, data, footer = self._frames.frame(number)
         if self._verify == "none":
             right = int.from_bytes(header[:8], "little") == len(data)
@@ -234,7 +234,7 @@ class _Rest:
             return pending if operator.length_hint(pending) else None
 
 
-def as_numbers(given: Numbers, count: int, what: str) -> Int64Array:
+def as_numbers(given: Numbers, count: int, what: object) -> Int64Array:
     """Return what a caller asks for as numbers of ``count`` records, none negative.
 
     ``what`` is what errors are about: TypeError for what are no numbers, IndexError for those of no
@@ -248,13 +248,14 @@ def as_numbers(given: Numbers, count: int, what: str) -> Int64Array:
         )
     beyond = (numbers >= count) | (numbers < -count)
     if beyond.any():
-        raise _no_record(what, int(numbers[np.argmax(beyond)]), count)
+        raise no_record(what, int(numbers[np.argmax(beyond)]), count)
     found = numbers.astype(np.int64)
     found[found < 0] += count
     return found
 
 
-def _no_record(what: str, number: int, count: int) -> IndexError:
+def no_record(what: object, number: int, count: int) -> IndexError:
+    """Return the error about the number of no record."""
     return IndexError(f"{what}: no record {number}, there are {count}")
 
 

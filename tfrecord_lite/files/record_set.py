@@ -21,7 +21,7 @@ from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.kept_indexes import KeptIndexes
 from tfrecord_lite.files.manifest import find_manifest
 from tfrecord_lite.files.picked_block import PickedBlock
-from tfrecord_lite.files.record_file import RecordFile, as_numbers
+from tfrecord_lite.files.record_file import RecordFile, as_numbers, no_record
 from tfrecord_lite.files.resolve import resolve
 from tfrecord_lite.files.splits import make_splits
 from tfrecord_lite.records.closing import Closing
@@ -74,8 +74,8 @@ class RecordSet(Closing):
     where there is neither. Damage raises there; iterating, and `blocks`, read the files from
     their front and do with damage what ``on_damage`` says.
 
-    It can be pickled, but with open files in it. Files that stay open are closed with `close`, or
-    when nobody uses it any more.
+    Where all files are named by paths it can be pickled. Files that stay open are closed with
+    `close`, or when nobody uses it any more.
 
     Raises as `expand_shards` does here and now, later what `RecordReader` and `RecordFile` raise.
 
@@ -247,7 +247,9 @@ class RecordSet(Closing):
         Raises as `RecordIndex.build`, and `TFRecordError` where the manifest says that there are
         more records, or fewer.
         """
-        index = self._built.get(number) or self._indexes.get(number)
+        index = self._built.get(number)
+        if index is None:
+            index = self._indexes.get(number)
         if index is not None:
             return index
         index, was_built = self._find_index(number)
@@ -331,8 +333,10 @@ class RecordSet(Closing):
         try:
             number = operator.index(which)
         except TypeError:
-            return self._records(as_numbers(which, len(self), repr(self)))
-        file, record = self.place(int(as_numbers([number], len(self), repr(self))[0]))
+            return self._records(as_numbers(which, len(self), self))
+        if not -len(self) <= number < len(self):
+            raise no_record(self, number, len(self))
+        file, record = self.place(number + len(self) if number < 0 else number)
         return self._opened(file)[record]
 
     def _records(self, numbers: Int64Array) -> list[bytes]:
@@ -346,7 +350,7 @@ class RecordSet(Closing):
 
         The block knows file, number and offset of each, for errors about what is in it.
         """
-        wanted = as_numbers(numbers, len(self), repr(self))
+        wanted = as_numbers(numbers, len(self), self)
         which = np.searchsorted(self.bases, wanted, "right") - 1
         count = len(np.unique(which))
         if count > 1 and len(wanted) < thresholds.block_records * count:
@@ -425,7 +429,7 @@ class RecordSet(Closing):
         files = "1 file" if len(self.files) == 1 else f"{len(self.files)} files"
         known = None not in self.__dict__.get("counts", [None])
         records = f", {len(self)} records" if known else ""
-        return f"<RecordSet of {files}{records}: {', '.join(self.names[:1])}>"
+        return f"<RecordSet of {files}{records}: {name_of(self.files[0])}>"
 
     def __getstate__(self) -> dict[str, Any]:
         if self._origins:
