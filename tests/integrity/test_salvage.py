@@ -191,7 +191,7 @@ def test_file_objects(damaged):
 
 @pytest.mark.parametrize("call", ["readinto", "write", "close"])
 def test_rows_24_and_25_a_disk_that_fails_publishes_nothing(damaged, tmp_path, monkeypatch, call):
-    room = storage.Source if call == "readinto" else storage.Output
+    room = storage.ByteSource if call == "readinto" else storage.Output
     original = getattr(room, call)
     for nth in range(1, 4):
         calls = []

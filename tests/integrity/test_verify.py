@@ -141,7 +141,7 @@ def test_row_24_a_disk_that_fails_in_the_middle(path, monkeypatch):
     def fail(source, view):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(storage.Source, "readinto", fail)
+    monkeypatch.setattr(storage.ByteSource, "readinto", fail)
     (file,) = verify(path).files
     assert file.error.errno == 5
     assert not file.ok
@@ -669,7 +669,8 @@ def test_a_list_of_shards_costs_each_folder_and_manifest_once(tmp_path, monkeypa
     def counting(function):
         return lambda path, *rest: calls.append(str(path)) or function(path, *rest)
 
-    monkeypatch.setattr(os, "listdir", counting(os.listdir))
+    for call in ("listdir", "scandir"):
+        monkeypatch.setattr(os, call, counting(getattr(os, call)))
     monkeypatch.setattr(tfr.Manifest, "load", counting(tfr.Manifest.load))
     report = tfr.verify(files)
     assert report.ok

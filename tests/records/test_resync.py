@@ -385,8 +385,8 @@ def test_row_14_the_work_is_linear_whatever_headers_there_are(
     patch(recovery, "find_headers", lambda result, buffer, begin, end, most: end - begin)
     patch(checksum, "crc32c", lambda result, data, crc=0: memoryview(data).nbytes)
     patch(blocks, "masked_crc32c", lambda result, data: len(data))
-    patch(storage.Source, "readinto", lambda count, source, view: count)
-    patch(storage.Source, "read_at", lambda result, source, size, offset: len(result))
+    patch(storage.ByteSource, "readinto", lambda count, source, view: count)
+    patch(storage.ByteSource, "read_at", lambda result, source, size, offset: len(result))
     patch(Window, "_refit", lambda result, window, size: window.have)
     for size in (1 << 13, 1 << 15):
         data = hostile_files(size)[name]
@@ -478,13 +478,13 @@ def test_a_file_that_shrinks_in_the_search(tmp_path, monkeypatch) -> None:
     path = tmp_path / "a"
     record = random.Random(1).randbytes(3 << 20)
     path.write_bytes(flipped(frame(b"x"), 1) + frame(record) + PLAIN)
-    original = storage.Source.read_at
+    original = storage.ByteSource.read_at
 
     def shrinking(source, size, offset):
         os.truncate(path, 2 << 20)
         return original(source, size, offset)
 
-    monkeypatch.setattr(storage.Source, "read_at", shrinking)
+    monkeypatch.setattr(storage.ByteSource, "read_at", shrinking)
     got, damage = read(path)
     assert got == []
     assert damage[-1][1] <= 2 << 20

@@ -84,9 +84,9 @@ def list_directory(path: str) -> list[tuple[str, bool]]:
     return sorted((os.path.basename(one["name"].rstrip("/")), _is_dir(one)) for one in found)
 
 
-def _leads_to_directory(entry: os.DirEntry[str]) -> bool:
+def _leads_to_directory(entry: Any) -> bool:
     try:
-        return entry.is_dir()
+        return bool(entry.is_dir())
     except OSError:
         # Links in a circle lead nowhere.
         return False
