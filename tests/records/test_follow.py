@@ -435,7 +435,7 @@ def test_a_file_that_cannot_be_opened_again(path: Path, monkeypatch: pytest.Monk
             raise PermissionError(13, "Permission denied")
 
         with monkeypatch.context() as patch:
-            patch.setattr(reader_module, "Source", fail)
+            patch.setattr(reader_module, "ByteSource", fail)
             for _ in range(2):
                 with pytest.warns(UserWarning, match="again"), pytest.raises(PermissionError):
                     list(reader)
