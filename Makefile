@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := tfrecord_lite tests examples benchmarks hatch_build.py
 
 # Each alone: bench-columns, ...; the picture is drawn from what columns and encoding wrote.
-BENCHMARKS := columns encoding verifying scaling records writing importing memory growth random_access shards
+BENCHMARKS := columns encoding verifying scaling records writing importing memory growth scale random_access shards
 
 .PHONY: quickstart test lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean
 # Nothing may run beside a benchmark.

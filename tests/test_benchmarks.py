@@ -133,6 +133,12 @@ def test_quick_run_of_random_access(tmp_path, run):
     assert "index" in measured["tasks"][1]["task"]
 
 
+def test_quick_run_of_scale(tmp_path):
+    run("scale.py", "--quick", "--results", str(tmp_path))
+    figures = json.loads((tmp_path / "scale.json").read_text(encoding="utf-8"))["figures"]
+    assert figures["shuffled"]["first"] > 0
+
+
 @pytest.mark.slow
 def test_quick_run_of_shards_and_its_picture(tmp_path, run):
     """One kind of files after the other gives what all at once would."""
