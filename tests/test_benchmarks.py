@@ -134,7 +134,7 @@ def test_quick_run_of_random_access(tmp_path, run):
 
 
 def test_quick_run_of_scale(tmp_path):
-    run("scale.py", "--quick", "--results", str(tmp_path))
+    run_script("scale", "--quick", "--results", str(tmp_path))
     figures = json.loads((tmp_path / "scale.json").read_text(encoding="utf-8"))["figures"]
     assert figures["shuffled"]["first"] > 0
 
