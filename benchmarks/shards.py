@@ -28,7 +28,7 @@ from workloads import RAW_IMAGE, WORKLOADS
 from tfrecord_lite.cli.bench import our_readings, seconds_of_check, tensorflow_readings
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.files.manifest import Manifest
-from tfrecord_lite.files.record_set import read_records
+from tfrecord_lite.files.reading import read_records
 
 if TYPE_CHECKING:
     from argparse import Namespace

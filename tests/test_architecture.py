@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -96,6 +97,16 @@ def test_optional_packages_stay_where_they_belong(path):
         package = name.split(".")[0]
         if package in OUTSIDE:
             assert wing in AT_HOME[package], f"{module_name(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_no_module_is_long_or_uses_private_names_of_another(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tfrecord_lite"):
+            private = [alias.name for alias in node.names if re.match("_[a-z]", alias.name)]
+            assert not private, f"{path}: {private} of {node.module}"
 
 
 def test_records_do_not_load_what_lies_above():

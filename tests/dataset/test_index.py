@@ -25,8 +25,8 @@ from tfrecord_lite.files.paths import is_data_file
 from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.files.sidecar import write_sidecar
 from tfrecord_lite.records import RecordReader, RecordWriter, write_records
+from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.positions import PositionedFile
-from tfrecord_lite.records.storage import ByteSource
 from tfrecord_lite.thresholds import limits, thresholds
 
 DAMAGED = frames([*THREE, b"x" * 40, b""])

@@ -19,7 +19,7 @@ from frames import THREE, frame, frames
 import tfrecord_lite as tfr
 from tfrecord_lite.integrity.salvage import salvage
 from tfrecord_lite.integrity.verify import verify
-from tfrecord_lite.records import storage
+from tfrecord_lite.records import byte_source, storage
 
 RECORDS = [random.Random(n).randbytes(n * 13 % 400) for n in range(60)]
 BOUNDS = [0, *itertools.accumulate(16 + len(record) for record in RECORDS)]
@@ -191,7 +191,7 @@ def test_file_objects(damaged):
 
 @pytest.mark.parametrize("call", ["readinto", "write", "close"])
 def test_rows_24_and_25_a_disk_that_fails_publishes_nothing(damaged, tmp_path, monkeypatch, call):
-    room = storage.ByteSource if call == "readinto" else storage.Output
+    room = byte_source.ByteSource if call == "readinto" else storage.Output
     original = getattr(room, call)
     for nth in range(1, 4):
         calls = []

@@ -25,7 +25,7 @@ from tfrecord_lite.integrity import check as check_module
 from tfrecord_lite.integrity import schedule as schedule_module
 from tfrecord_lite.integrity import verify
 from tfrecord_lite.integrity.inventory import _shard_pattern
-from tfrecord_lite.records import storage
+from tfrecord_lite.records import byte_source
 from tfrecord_lite.records.checksum import crc32c, mask_crc
 from tfrecord_lite.thresholds import limits
 
@@ -141,7 +141,7 @@ def test_row_24_a_disk_that_fails_in_the_middle(path, monkeypatch):
     def fail(source, view):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(storage.ByteSource, "readinto", fail)
+    monkeypatch.setattr(byte_source.ByteSource, "readinto", fail)
     (file,) = verify(path).files
     assert file.error.errno == 5
     assert not file.ok

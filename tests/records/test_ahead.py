@@ -152,7 +152,7 @@ def test_a_file_that_fails_to_be_read_says_so(path: Path, monkeypatch) -> None:
         next(reader)
         monkeypatch.setattr(os, "pread", lambda *_: (_ for _ in ()).throw(OSError(5, "broken")))
         monkeypatch.setattr(
-            "tfrecord_lite.records.storage.ByteSource.readinto",
+            "tfrecord_lite.records.byte_source.ByteSource.readinto",
             lambda *_: (_ for _ in ()).throw(OSError(5, "broken")),
         )
         with pytest.raises(OSError, match="broken"):

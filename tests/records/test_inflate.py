@@ -19,8 +19,8 @@ from tfrecord_lite import (
     TruncatedRecordError,
     write_records,
 )
+from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.inflate import InflatedSource
-from tfrecord_lite.records.storage import ByteSource
 from tfrecord_lite.thresholds import limits
 
 pytestmark = pytest.mark.usefixtures("without_isal")

@@ -24,7 +24,7 @@ from tfrecord_lite import (
     read_records,
     write_records,
 )
-from tfrecord_lite.records import storage
+from tfrecord_lite.records import byte_source
 
 
 class Dribble(io.RawIOBase):
@@ -369,15 +369,15 @@ def test_row_24_a_system_error_inside_a_file_comes_behind_its_records(
     path = tmp_path / "large.gz"
     path.write_bytes(gzip.compress(frames(records), 0))
     reads = []
-    readinto = storage.ByteSource.readinto
+    readinto = byte_source.ByteSource.readinto
 
-    def fail_once(source: storage.ByteSource, view: memoryview) -> int:
+    def fail_once(source: byte_source.ByteSource, view: memoryview) -> int:
         reads.append(len(view))
         if len(reads) == 6:
             raise OSError(5, "Input/output error")
         return readinto(source, view)
 
-    monkeypatch.setattr(storage.ByteSource, "readinto", fail_once)
+    monkeypatch.setattr(byte_source.ByteSource, "readinto", fail_once)
     got: list[bytes] = []
     with RecordReader(path) as reader:
         with pytest.raises(OSError, match="Input/output"):

@@ -20,7 +20,7 @@ from integrity.corrupting import Pipe
 from peak import growth
 
 from tfrecord_lite import CorruptRecordError, Damage, RecordReader, read_records, write_records
-from tfrecord_lite.records import blocks, checksum, inflate, recovery, storage
+from tfrecord_lite.records import blocks, byte_source, checksum, inflate, recovery
 from tfrecord_lite.records.resync import find_headers
 from tfrecord_lite.records.window import Window
 from tfrecord_lite.thresholds import limits
@@ -385,8 +385,8 @@ def test_row_14_the_work_is_linear_whatever_headers_there_are(
     patch(recovery, "find_headers", lambda result, buffer, begin, end, most: end - begin)
     patch(checksum, "crc32c", lambda result, data, crc=0: memoryview(data).nbytes)
     patch(blocks, "masked_crc32c", lambda result, data: len(data))
-    patch(storage.ByteSource, "readinto", lambda count, source, view: count)
-    patch(storage.ByteSource, "read_at", lambda result, source, size, offset: len(result))
+    patch(byte_source.ByteSource, "readinto", lambda count, source, view: count)
+    patch(byte_source.ByteSource, "read_at", lambda result, source, size, offset: len(result))
     patch(Window, "_refit", lambda result, window, size: window.have)
     for size in (1 << 13, 1 << 15):
         data = hostile_files(size)[name]
@@ -478,13 +478,13 @@ def test_a_file_that_shrinks_in_the_search(tmp_path, monkeypatch) -> None:
     path = tmp_path / "a"
     record = random.Random(1).randbytes(3 << 20)
     path.write_bytes(flipped(frame(b"x"), 1) + frame(record) + PLAIN)
-    original = storage.ByteSource.read_at
+    original = byte_source.ByteSource.read_at
 
     def shrinking(source, size, offset):
         os.truncate(path, 2 << 20)
         return original(source, size, offset)
 
-    monkeypatch.setattr(storage.ByteSource, "read_at", shrinking)
+    monkeypatch.setattr(byte_source.ByteSource, "read_at", shrinking)
     got, damage = read(path)
     assert got == []
     assert damage[-1][1] <= 2 << 20

@@ -96,7 +96,7 @@ def find_spans(
     found = np.zeros((len(names), 3, len(starts)), np.int64)
     layouts = layouts or Layouts(names)
     rest = layouts.locate(buffer, starts, lengths, found)
-    irregular = _walk(buffer, block, names, found, rest, layouts.unknown)
+    irregular = walk(buffer, block, names, found, rest, layouts.unknown)
     spans = [Spans(*columns) for columns in found]
     if len(irregular):
         buffer = _read_one_by_one(
@@ -105,7 +105,7 @@ def find_spans(
     return buffer, spans
 
 
-def _walk(
+def walk(
     buffer: Uint8Array,
     block: RecordBlock,
     names: Sequence[str],

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from tfrecord_lite.files.index import RecordIndex
     from tfrecord_lite.files.manifest import Manifest, find_manifest
     from tfrecord_lite.files.publishing import publish_shards
+    from tfrecord_lite.files.reading import read_records
     from tfrecord_lite.files.record_file import RecordFile
-    from tfrecord_lite.files.record_set import RecordSet, read_records
+    from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.files.resolve import expand_shards
     from tfrecord_lite.files.splits import Split
 
@@ -39,7 +40,7 @@ _MODULES = {
     "expand_shards": "resolve",
     "find_manifest": "manifest",
     "publish_shards": "publishing",
-    "read_records": "record_set",
+    "read_records": "reading",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,12 +26,13 @@ from tfrecord_lite.records.framing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tfrecord_lite._types import Int64Array, Verify
     from tfrecord_lite.errors import TFRecordError
+    from tfrecord_lite.files.record_file import RecordFile
 
-__all__ = ["checked_block", "in_order", "join_frames"]
+__all__ = ["checked_block", "in_order", "join_frames", "read_few_of_each"]
 
 
 def join_frames(frames: list[bytes], offsets: Int64Array) -> Frames:
@@ -70,6 +72,31 @@ def checked_block(
     return PickedBlock(
         buffer, starts, lengths, numbers=numbers, offsets=offsets, paths=paths, which=which
     )
+
+
+def read_few_of_each(
+    files: Int64Array, numbers: Int64Array, opened: Callable[[int], RecordFile], *, verify: Verify
+) -> PickedBlock:
+    """Return records by file and number in it, a few of each of many files: checked together.
+
+    ``opened`` gives the files by their numbers.
+    """
+    order = np.lexsort((numbers, files))
+    in_file, sorted_files = numbers[order], files[order]
+    edges = np.flatnonzero(np.diff(sorted_files, prepend=-1, append=-1))
+    frames: list[bytes] = []
+    begins, positions = np.empty((2, len(numbers)), np.int64)
+    paths: list[str] = []
+    for begin, end in pairwise(edges.tolist()):
+        file = opened(int(sorted_files[begin]))
+        found, begins[begin:end] = file.read_frames(in_file[begin:end])
+        frames += found
+        positions[begin:end] = len(paths)
+        paths.append(file.path)
+    offsets, which = np.empty((2, len(numbers)), np.int64)
+    offsets[order], which[order] = begins, positions
+    joined = join_frames(in_order(frames, order), offsets)
+    return checked_block(joined, numbers, which, paths, verify=verify)
 
 
 def _fault(frame: bytes, *, check_length: bool) -> TFRecordError:

@@ -11,7 +11,7 @@ from tfrecord_lite.thresholds import limits
 if TYPE_CHECKING:
     from tfrecord_lite.files.index import RecordIndex
 
-__all__ = ["KeptIndexes"]
+__all__ = ["KeptIndexes", "max_bytes_of_each"]
 
 
 class KeptIndexes:
@@ -42,3 +42,14 @@ class KeptIndexes:
     def __reduce__(self) -> tuple[type[KeptIndexes], tuple[()]]:
         # They can be loaded again.
         return KeptIndexes, ()
+
+
+def max_bytes_of_each(files: int, records: int | None) -> int:
+    """Return how much memory the index of one of so many files may take.
+
+    Where not all fit, each has its share: one that is kept whole is of no use if it has to make
+    room before it is needed again.
+    """
+    if records is not None and 8 * (records + files) <= limits.index_bytes:
+        return limits.index_bytes
+    return limits.index_bytes // files

@@ -13,11 +13,11 @@ import numpy as np
 
 from tfrecord_lite.files.bounds import Bounds, StoredBounds
 from tfrecord_lite.records.blocks import BlockStream
+from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.deflate import MEMBER_HEADER, MEMBER_START
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, header_of
 from tfrecord_lite.records.members import EMPTY_SIZE, hop_members, is_plausible
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader
-from tfrecord_lite.records.storage import ByteSource
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:

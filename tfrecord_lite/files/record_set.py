@@ -6,7 +6,6 @@ import copy
 import io
 import operator
 import os
-from collections import OrderedDict, deque
 from contextlib import suppress
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -15,11 +14,13 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
-from tfrecord_lite.files.checked_block import checked_block, in_order, join_frames
+from tfrecord_lite.files.checked_block import read_few_of_each
 from tfrecord_lite.files.fingerprint import StaleIndexError
+from tfrecord_lite.files.from_front import FromFront
 from tfrecord_lite.files.index import RecordIndex
-from tfrecord_lite.files.kept_indexes import KeptIndexes
+from tfrecord_lite.files.kept_indexes import KeptIndexes, max_bytes_of_each
 from tfrecord_lite.files.manifest import find_manifest
+from tfrecord_lite.files.open_files import OpenFiles
 from tfrecord_lite.files.picked_block import PickedBlock
 from tfrecord_lite.files.record_file import RecordFile, as_numbers, no_record
 from tfrecord_lite.files.resolve import resolve
@@ -27,7 +28,7 @@ from tfrecord_lite.files.splits import make_splits
 from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_file
-from tfrecord_lite.records.iterating import OneThread, flatten
+from tfrecord_lite.records.iterating import flatten
 from tfrecord_lite.records.reader import (
     DEFAULT_MAX_RECORD_BYTES,
     RecordReader,
@@ -35,7 +36,7 @@ from tfrecord_lite.records.reader import (
     check_verify,
 )
 from tfrecord_lite.records.storage import name_of
-from tfrecord_lite.thresholds import limits, thresholds
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,10 +54,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.files.splits import Split
     from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["RecordSet", "read_records"]
-
-# Files that stay open are no more than a part of what the system lets a process open.
-_PART_OF_LIMIT = 4
+__all__ = ["RecordSet"]
 
 
 class RecordSet(Closing):
@@ -111,7 +109,8 @@ class RecordSet(Closing):
         }
         """What all that reads these files is called with."""
         if isinstance(paths, RecordSet):
-            self.__dict__.update(RecordSet.of(paths, **self.options).replace().__dict__)
+            self.__dict__.update(RecordSet.of(paths, **self.options).__dict__)
+            self._open = OpenFiles()
             return
         self.files, self._named = resolve(paths)
         # Where open files stood; a pipe, which stands nowhere, is read once.
@@ -124,7 +123,7 @@ class RecordSet(Closing):
         self._indexes = KeptIndexes()
         # Those that were not read from a sidecar are costly, so they stay.
         self._built: dict[int, RecordIndex] = {}
-        self._open: OrderedDict[int, RecordFile] = OrderedDict()
+        self._open = OpenFiles()
 
     @classmethod
     def of(cls, paths: Paths | RecordSet, **options: Any) -> RecordSet:
@@ -151,7 +150,7 @@ class RecordSet(Closing):
         """Return the same set with other options."""
         other = copy.copy(self)
         other.options = {**self.options, **options}
-        other._open = OrderedDict()  # noqa: SLF001 - of this class
+        other._open = OpenFiles()  # noqa: SLF001 - of this class
         return other
 
     @property
@@ -207,14 +206,14 @@ class RecordSet(Closing):
         return file
 
     def __iter__(self) -> Iterator[bytes]:
-        source = _FromFront(self)
+        source = FromFront(self)
         records = flatten(source.take_pending)
         records.close = source.close
         return records
 
     def blocks(self) -> Iterator[RecordBlock]:
         """Iterate over all records by `RecordBlock`, file after file."""
-        return iter(_FromFront(self).next_block, None)
+        return iter(FromFront(self).next_block, None)
 
     def splits(
         self, count: int | None = None, *, bytes_per_split: int | None = None
@@ -265,24 +264,13 @@ class RecordSet(Closing):
     def _find_index(self, number: int) -> tuple[RecordIndex, bool]:
         file = self._front(number)
         if isinstance(file, str):
-            max_kept_bytes = self._max_kept_bytes
+            known = None if self.manifest is None else self.manifest.records
+            max_kept_bytes = max_bytes_of_each(len(self.files), known)
             with suppress(StaleIndexError, OSError):
                 return RecordIndex.load(file, max_kept_bytes=max_kept_bytes), False
         compression, verify = self.options["compression"], self.options["verify"]
         lengths = verify if verify == "none" else False
         return RecordIndex.build(file, compression=compression, verify=lengths), True
-
-    @cached_property
-    def _max_kept_bytes(self) -> int:
-        """How much memory the index of one file may take.
-
-        Where not all fit, each has its share, half of that for what else an index has:
-        one that is kept whole is of no use if it has to make room before it is needed again.
-        """
-        count = None if self.manifest is None else self.manifest.records
-        if count is not None and 8 * (count + len(self.files)) <= limits.index_bytes:
-            return limits.index_bytes
-        return limits.index_bytes // (2 * len(self.files))
 
     def wrong_count(self, number: int, known: int | None, found: str) -> TFRecordError:
         """Return the error about a file with other records than are known of it."""
@@ -354,32 +342,13 @@ class RecordSet(Closing):
         which = np.searchsorted(self.bases, wanted, "right") - 1
         count = len(np.unique(which))
         if count > 1 and len(wanted) < thresholds.block_records * count:
-            return self._read_few_of_each(wanted, which)
+            local, verify = wanted - self.bases[which], self.options["verify"]
+            return read_few_of_each(which, local, self._opened, verify=verify)
         parts = [
             (rows, self._opened(file).read_block(wanted[rows] - self.bases[file]))
             for file, rows in self._by_file(wanted)
         ]
         return PickedBlock.joined(parts)
-
-    def _read_few_of_each(self, numbers: Int64Array, files: Int64Array) -> PickedBlock:
-        """Return `read_block` of some records of each of many files: checked together."""
-        order = np.argsort(numbers, kind="stable")
-        local, sorted_files = (numbers - self.bases[files])[order], files[order]
-        edges = np.flatnonzero(np.diff(sorted_files, prepend=-1, append=len(self.bases)))
-        frames: list[bytes] = []
-        begins, positions = np.empty((2, len(numbers)), np.int64)
-        paths: list[str] = []
-        for begin, end in pairwise(edges.tolist()):
-            opened = self._opened(int(sorted_files[begin]))
-            found, begins[begin:end] = opened.read_frames(local[begin:end])
-            frames += found
-            positions[begin:end] = len(paths)
-            paths.append(opened.path)
-        offsets, which = np.empty((2, len(numbers)), np.int64)
-        offsets[order], which[order] = begins, positions
-        joined = join_frames(in_order(frames, order), offsets)
-        verify = self.options["verify"]
-        return checked_block(joined, numbers - self.bases[files], which, paths, verify=verify)
 
     def _by_file(self, numbers: Int64Array) -> Iterator[tuple[int, Int64Array]]:
         """Yield each file that holds some of these records, with where they stand in ``numbers``.
@@ -393,37 +362,25 @@ class RecordSet(Closing):
             yield int(which[order[begin]]), order[begin:end]
 
     def _opened(self, number: int) -> RecordFile:
-        """Return one of the files, open: one that still is, or one that is opened now.
+        return self._open.get(number, self._open_file)
 
-        No lock is held, so that a fork finds none held for ever. What gives way to another file is
-        closed when nobody reads it any more.
-        """
-        opened = self._open.pop(number, None)
-        if opened is None:
-            index = self.index(number)
-            most = limits.open_gzip_files if index.members is not None else limits.open_files
-            while len(self._open) >= min(most, _most_open_files()):
-                with suppress(KeyError):
-                    self._open.popitem(last=False)
-            opened = RecordFile(
-                self._front(number),
-                index=index,
-                verify=self.options["verify"],
-                max_record_bytes=self.options["max_record_bytes"],
-            )
-        self._open[number] = opened
-        return opened
+    def _open_file(self, number: int) -> RecordFile:
+        return RecordFile(
+            self._front(number),
+            index=self.index(number),
+            verify=self.options["verify"],
+            max_record_bytes=self.options["max_record_bytes"],
+        )
 
     # Ending.
 
     def close(self) -> None:
         """Close the files that are open; they are opened again when they are needed."""
-        while self._open:
-            self._open.popitem()[1].close()
+        self._open.close()
 
     def release(self) -> None:
         """Let the files that are open be closed as soon as nobody reads them."""
-        self._open.clear()
+        self._open.release()
 
     def __repr__(self) -> str:
         files = "1 file" if len(self.files) == 1 else f"{len(self.files)} files"
@@ -434,99 +391,8 @@ class RecordSet(Closing):
     def __getstate__(self) -> dict[str, Any]:
         if self._origins:
             raise TypeError("a RecordSet of open files cannot be pickled; give it paths")
-        return {**self.__dict__, "_open": OrderedDict()}
+        return {name: value for name, value in self.__dict__.items() if name != "_open"}
 
-
-class _FromFront:
-    """The records of files, one file after another, as two threads cannot take them at once."""
-
-    def __init__(self, records: RecordSet) -> None:
-        self._records = records
-        self._number = 0
-        self._reader: RecordReader | None = None
-        self._pending: Iterator[bytes] | None = None
-        self._one_thread = OneThread(f"this iterator over {records!r}")
-
-    def take_pending(self) -> Iterator[bytes] | None:
-        """Return an iterator over the next records, as `RecordReader.take_pending`."""
-        with self._one_thread:
-            while (reader := self._current()) is not None:
-                pending = reader.take_pending()
-                if pending is not None:
-                    self._pending = pending
-                    return pending
-                self._finish(reader)
-            return None
-
-    def next_block(self) -> RecordBlock | None:
-        """Return the next block, as `RecordReader.next_block`."""
-        with self._one_thread:
-            while (reader := self._current()) is not None:
-                block = reader.next_block()
-                if block is not None:
-                    return block
-                self._finish(reader)
-            return None
-
-    def _current(self) -> RecordReader | None:
-        if self._reader is None and self._number < len(self._records.files):
-            self._reader = self._records.reader(self._number)
-        return self._reader
-
-    def _finish(self, reader: RecordReader) -> None:
-        self._reader, self._number = None, self._number + 1
-        reader.close()
-
-    def close(self) -> None:
-        """Close the file that is open; there are no more records."""
-        self._number = len(self._records.files)
-        if self._reader is not None:
-            self._finish(self._reader)
-        # Nothing is left in the iterator that was taken.
-        deque(self._pending or (), maxlen=0)
-
-    def __del__(self) -> None:
-        # Whoever leaves a loop early closes nothing.
-        if self._reader is not None:
-            self._reader.close()
-
-
-def read_records(
-    paths: Paths | RecordSet,
-    *,
-    compression: CompressionOrAuto = "auto",
-    verify: Verify = True,
-    on_damage: OnDamage = "raise",
-    max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
-) -> Iterator[bytes]:
-    """Iterate over the records of one or many files; all parameters are those of `RecordSet`.
-
-    What matches no file raises ``FileNotFoundError`` here and now, a set that is not whole
-    `TFRecordError`; reading raises what `RecordReader` does.
-
-    >>> import io
-    >>> list(read_records(io.BytesIO()))
-    []
-    """
-    return iter(
-        RecordSet.of(
-            paths,
-            compression=compression,
-            verify=verify,
-            on_damage=on_damage,
-            max_record_bytes=max_record_bytes,
-        )
-    )
-
-
-def _most_open_files() -> int:
-    """Return how many files may stay open: some systems let a process open 64 or 256 in all."""
-    try:
-        import resource
-    except ImportError:
-        # Windows, which has no such limit.
-        return limits.open_files
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if limit == resource.RLIM_INFINITY:
-        return limits.open_files
-    return max(min(limits.open_files, limit // _PART_OF_LIMIT), 1)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._open = OpenFiles()

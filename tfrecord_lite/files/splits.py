@@ -14,12 +14,13 @@ from tfrecord_lite.errors import CorruptRecordError, Damage, TFRecordError
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.records.blocks import HEAD_BYTES, BlockStream
+from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.compression import codec_named, find_codec
 from tfrecord_lite.records.file_system import is_file, open_file, size_of
 from tfrecord_lite.records.framing import HEADER_SIZE
 from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.reader import RecordReader
-from tfrecord_lite.records.storage import ByteSource, name_of
+from tfrecord_lite.records.storage import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

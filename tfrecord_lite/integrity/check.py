@@ -10,11 +10,12 @@ import numpy as np
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.integrity.report import FileReport
 from tfrecord_lite.records.blocks import BlockStream
+from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader
-from tfrecord_lite.records.storage import ByteSource, name_of
+from tfrecord_lite.records.storage import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.normalize import check_given, normalize_features, select_features
-from tfrecord_lite.example.spans import _walk
+from tfrecord_lite.example.spans import walk
 from tfrecord_lite.example.unknown import UnknownFeatures
 from tfrecord_lite.integrity.oddities import tensorflow_difference
 from tfrecord_lite.integrity.report import Fault
@@ -225,7 +225,7 @@ def _irregular(block: RecordBlock, expected: _Expected) -> Int64Array:
         buffer = np.concatenate([buffer, np.zeros(SLACK_BYTES, np.uint8)])
     found = np.zeros((len(names), 3, len(starts)), np.int64)
     lane = expected.layouts.locate(buffer, starts, lengths, found)
-    odd = _walk(buffer, block, names, found, lane, expected.unknown)
+    odd = walk(buffer, block, names, found, lane, expected.unknown)
     # A feature of no kind is plain, unless its name comes twice.
     begin = int(starts[0])
     data = buffer[begin:end]

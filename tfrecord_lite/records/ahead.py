@@ -14,7 +14,7 @@ from tfrecord_lite.records.members import Member, inflate_member, read_member
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
-    from tfrecord_lite.records.storage import ByteSource
+    from tfrecord_lite.records.byte_source import ByteSource
 
 __all__ = ["InflatedMember", "MembersAhead"]
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tfrecord_lite.records.blocks import BlockStream
+    from tfrecord_lite.records.byte_source import ByteSource
     from tfrecord_lite.records.compression import Codec
     from tfrecord_lite.records.framing import RecordBlock
-    from tfrecord_lite.records.storage import ByteSource
     from tfrecord_lite.records.window import AnySource
 
 __all__ = ["FollowedStream", "OpenedFile"]

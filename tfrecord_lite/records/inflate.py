@@ -24,7 +24,7 @@ from tfrecord_lite.records.rewinding import MemberStart, MemberStarts
 if TYPE_CHECKING:
     from typing import Literal
 
-    from tfrecord_lite.records.storage import ByteSource
+    from tfrecord_lite.records.byte_source import ByteSource
 
 __all__ = ["InflatedSource"]
 

@@ -10,9 +10,10 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from tfrecord_lite.records.byte_source import read_at
 from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.file_system import is_url, open_file
-from tfrecord_lite.records.storage import is_path, name_of, read_at
+from tfrecord_lite.records.storage import is_path, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

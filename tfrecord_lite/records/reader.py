@@ -7,6 +7,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfrecord_lite.records.blocks import HEAD_BYTES, BlockStream
+from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.compression import codec_named, find_codec
 from tfrecord_lite.records.follow import FollowedStream, OpenedFile
@@ -21,7 +22,7 @@ from tfrecord_lite.records.framing import (
 from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.resume import find_damaged_codec
-from tfrecord_lite.records.storage import ByteSource, is_path, name_of
+from tfrecord_lite.records.storage import is_path, name_of
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from tfrecord_lite.records.window import Window
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
-    from tfrecord_lite.records.storage import ByteSource
+    from tfrecord_lite.records.byte_source import ByteSource
 
 __all__ = ["Resumption", "find_damaged_codec", "resume"]
 

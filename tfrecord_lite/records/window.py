@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.framing import SLACK_BYTES
-from tfrecord_lite.records.storage import ByteSource
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:

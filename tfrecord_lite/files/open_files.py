@@ -1,0 +1,65 @@
+"""Files of a set that stay open for the next record, and not too many of them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from tfrecord_lite.thresholds import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tfrecord_lite.files.record_file import RecordFile
+
+__all__ = ["OpenFiles"]
+
+# Files that stay open are no more than a part of what the system lets a process open.
+_PART_OF_LIMIT = 4
+
+
+class OpenFiles:
+    """Files by their numbers.
+
+    Threads may share it. No lock is held, so that a fork finds none held for ever. What gives way
+    to another file is closed when nobody reads it any more.
+    """
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[int, RecordFile] = OrderedDict()
+
+    def get(self, number: int, open_file: Callable[[int], RecordFile]) -> RecordFile:
+        """Return a file: one that is still open, or one that is opened now."""
+        file = self._files.pop(number, None)
+        if file is None:
+            file = open_file(number)
+            is_gzip = file.index.members is not None
+            most = limits.open_gzip_files if is_gzip else limits.open_files
+            while len(self._files) >= min(most, _most_open_files()):
+                with suppress(KeyError):
+                    self._files.popitem(last=False)
+        self._files[number] = file
+        return file
+
+    def close(self) -> None:
+        """Close all of them, also those that are being read."""
+        while self._files:
+            self._files.popitem()[1].close()
+
+    def release(self) -> None:
+        """Let them be closed as soon as nobody reads them."""
+        self._files.clear()
+
+
+def _most_open_files() -> int:
+    """Return how many files may stay open: some systems let a process open 64 or 256 in all."""
+    try:
+        import resource
+    except ImportError:
+        # Windows, which has no such limit.
+        return limits.open_files
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return limits.open_files
+    return max(min(limits.open_files, limit // _PART_OF_LIMIT), 1)

@@ -1,0 +1,201 @@
+"""Where bytes come from: a path, or any binary file object, read front to back."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from io import FileIO
+from typing import TYPE_CHECKING, Any
+
+from tfrecord_lite.records.file_system import open_file
+from tfrecord_lite.records.storage import is_path, name_of
+
+if TYPE_CHECKING:
+    from tfrecord_lite._types import PathOrFile
+
+__all__ = ["ByteSource", "read_at"]
+
+
+def read_at(file: Any, size: int, offset: int) -> bytes:
+    """Return ``size`` bytes of an open file from ``offset`` on, fewer at the end.
+
+    Its position stays, though not for other threads where the system cannot read at an offset, or
+    the file is none of the system's. The memory is taken at once: ``size`` must be of this file,
+    not of what someone says.
+    """
+    data = _read_once(file, size, offset)
+    if not 0 < len(data) < size:
+        return data
+    # The end, or a system that gives in several calls what was asked for in one.
+    parts, have = [data], len(data)
+    while have < size and (data := _read_once(file, size - have, offset + have)):
+        parts.append(data)
+        have += len(data)
+    return b"".join(parts)
+
+
+def _read_once(file: Any, size: int, offset: int) -> bytes:
+    if isinstance(file, FileIO) and hasattr(os, "pread"):
+        return os.pread(file.fileno(), size, offset)
+    position = file.tell()
+    try:
+        file.seek(offset)
+        return file.read(size) or b""
+    finally:
+        file.seek(position)
+
+
+class ByteSource:
+    """Bytes from a path or a binary file object, unbuffered, front to back.
+
+    ``offset`` counts the bytes taken since it was opened. A file object is the caller's: it is read
+    from where it stands and never closed here.
+    """
+
+    def __init__(self, file: PathOrFile) -> None:
+        self.path = name_of(file)
+        self.offset = 0
+        self._pushed_back = b""
+        self._owned = is_path(file)
+        self._file: Any
+        if self._owned:
+            self._file = open_file(self.path)
+        elif not hasattr(file, "read") or isinstance(file, io.TextIOBase):
+            raise TypeError(
+                f"expected a path or a binary file object, not {type(file).__name__}; "
+                "open text files with mode 'rb', use sys.stdin.buffer for standard input"
+            )
+        else:
+            self._file = file
+        self._origin = self._tell()
+        self._ready = self._owned and self.remaining() is not None
+        # The read of a file with a position that has not been accounted for.
+        self._last: tuple[int, memoryview, list[int | None]] | None = None
+        # The position of an open file is shared by forks; how far each has read is not.
+        self._at_own_offset = self._ready and hasattr(os, "preadv")
+
+    def _tell(self) -> int | None:
+        try:
+            return int(self._file.tell()) if self._file.seekable() else None
+        except (AttributeError, OSError):
+            return None
+
+    @property
+    def seekable(self) -> bool:
+        """Whether `seek` works."""
+        return self._origin is not None
+
+    def peek(self, size: int) -> bytes:
+        """Return up to ``size`` first bytes, fewer where the file ends, without taking them."""
+        head = bytearray(size)
+        view = memoryview(head)
+        count = self.readinto(view)
+        while 0 < count < size:
+            more = self.readinto(view[count:])
+            if not more:
+                break
+            count += more
+        self._pushed_back = bytes(head[:count]) + self._pushed_back
+        self.offset -= count
+        return self._pushed_back[:size]
+
+    def readinto(self, view: memoryview) -> int:
+        """Fill the front of ``view`` with the next bytes and return how many; 0 at the end."""
+        count: int | None
+        if self._last is not None:
+            self._settle(*self._last)
+        if self._pushed_back:
+            count = min(len(view), len(self._pushed_back))
+            view[:count] = self._pushed_back[:count]
+            self.offset, self._pushed_back = self.offset + count, self._pushed_back[count:]
+            return count
+        if self._at_own_offset:
+            count = os.preadv(self._file.fileno(), [view], self.offset)
+        else:
+            count = self._read_and_move(view)
+        if count is None:
+            raise BlockingIOError(
+                f"{self.path}: no data ready on a non-blocking file; make it blocking first"
+            )
+        self.offset += count
+        self._last = None
+        return count
+
+    def _read_and_move(self, view: memoryview) -> int | None:
+        """Read where the file's own position is, which only a file that seeks can take back."""
+        if not hasattr(self._file, "readinto"):
+            data = self._file.read(len(view))
+            count = None if data is None else len(data)
+            view[: count or 0] = data or b""
+            return count
+        # All in C: what a signal handler raises finds the count in the list, or nothing read.
+        counts: list[int | None] = []
+        self._last = self.offset, view, counts
+        counts.extend(map(self._file.readinto, (view,)))
+        return counts[0]
+
+    def _settle(self, offset: int, view: memoryview, counts: list[int | None]) -> None:
+        """Undo, or keep for the next call, a read that an exception followed."""
+        if self._origin is not None:
+            self._file.seek(self._origin + self.offset)
+        elif counts and self.offset == offset:
+            self._pushed_back = view[: counts[0]].tobytes()
+        self._last = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether reading never waits: the source is a regular file, opened here."""
+        return self._ready
+
+    @property
+    def positional(self) -> bool:
+        """Whether `read_at` works."""
+        return self._ready
+
+    def read_at(self, size: int, offset: int) -> bytes:
+        """Return ``size`` bytes from ``offset``, fewer at the end, without moving there."""
+        return read_at(self._file, size, offset)
+
+    def seek(self, offset: int) -> None:
+        """Go to ``offset`` bytes behind where the source was opened."""
+        if self._origin is None:
+            raise io.UnsupportedOperation(
+                f"{self.path}: reading was interrupted at byte {offset}, and this file does not "
+                "seek back there; open it again"
+            )
+        self._file.seek(self._origin + offset)
+        self._pushed_back = b""
+        self.offset = offset
+        self._last = None
+
+    @property
+    def taken(self) -> int | None:
+        """How many bytes have come; None where `rewind` had better be asked."""
+        return None if self.seekable else self.offset
+
+    def rewind(self, offset: int) -> int:
+        """Stand at ``offset`` again, after an exception that may have come between any two steps.
+
+        Returns where it stands: there, or before.
+        """
+        self.seek(offset)
+        return offset
+
+    def forget(self, offset: int) -> None:
+        """Nothing is kept for going back."""
+
+    def remaining(self) -> int | None:
+        """Return how many bytes a regular file still holds; None for everything else."""
+        try:
+            status = os.fstat(self._file.fileno())
+        except (AttributeError, OSError):
+            return None
+        if self._origin is None or not stat.S_ISREG(status.st_mode):
+            return None
+        return max(status.st_size - self._origin - self.offset, 0)
+
+    def close(self) -> None:
+        """Close the file where it was opened here."""
+        if self._owned:
+            self._file.close()
