@@ -17,7 +17,7 @@ SOURCES := tfrecord_lite tests examples benchmarks hatch_build.py
 # Each alone: bench-columns, ...; the picture is drawn from what columns and encoding wrote.
 BENCHMARKS := columns encoding verifying scaling records writing importing memory growth scale random_access shards
 
-.PHONY: quickstart test lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean
+.PHONY: quickstart test lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean
 # Nothing may run beside a benchmark.
 .NOTPARALLEL:
 
@@ -26,6 +26,10 @@ quickstart: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+# The core without TensorFlow: with the lowest versions of what it needs, and with each Python at hand.
+lowest pythons:
+	VENV='$(VENV)' .ci/core $@
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check $(SOURCES)
@@ -67,7 +71,7 @@ proto: $(VENV)/.dev
 	$(BIN)/python proto/regenerate.py
 
 clean:
-	rm -rf $(VENV) *-output build dist .coverage .coverage.* \
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-3.1? *-output build dist .coverage .coverage.* \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 

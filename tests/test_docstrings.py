@@ -19,11 +19,13 @@ MODULES = [
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name):
+    if name.startswith("tfrecord_lite.tensorflow"):
+        pytest.importorskip("tensorflow")
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
 def test_there_are_examples():
-    modules = map(importlib.import_module, MODULES)
+    modules = [importlib.import_module(name) for name in MODULES if ".tensorflow" not in name]
     tests = [test for module in modules for test in doctest.DocTestFinder().find(module)]
     assert sum(len(test.examples) for test in tests) > 50
 

@@ -10,6 +10,7 @@ import typer
 
 import tfrecord_lite as tfr
 from tfrecord_lite.cli.exits import clean_exit
+from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.cli.text import size_text
 
 
@@ -53,3 +54,15 @@ def test_sizes_for_people():
         "931.3 GiB",
         "909.5 TiB",
     ]
+
+
+def test_tables_are_aligned_and_cut_to_the_terminal(capsys, monkeypatch):
+    rows = [["a", "first", "x" * 40], ["\u540d\u524d", "2", "y"]]
+    print_table(rows)
+    assert capsys.readouterr().out == f"a     first  {'x' * 40}\n\u540d\u524d  2      y\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "20")
+    print_table(rows)
+    assert capsys.readouterr().out == "a     first  xxxxxx\u2026\n\u540d\u524d  2      y\n"
+    print_table([])
+    assert capsys.readouterr().out == ""
