@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tfrecord_lite import read_records
-from tfrecord_lite.dataset import file_parts, read_batches, write_examples
+from tfrecord_lite.dataset import file_chunks, read_batches, write_examples
 from tfrecord_lite.errors import CorruptRecordError, ExampleError, TruncatedRecordError
 from tfrecord_lite.example import (
     FixedLenFeature,
@@ -77,7 +77,7 @@ def expected(records: list[bytes], size: int, features: Any = FEATURES) -> list[
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Make blocks so small that most batches lie across several."""
-    monkeypatch.setattr(file_parts, "FIRST_BLOCK_BYTES", 2000)
+    monkeypatch.setattr(file_chunks, "FIRST_BLOCK_BYTES", 2000)
     for size in ("small", "middle", "large"):
         monkeypatch.setattr(limits, f"{size}_block_bytes", (2000, 2000))
 

@@ -10,7 +10,7 @@ from dataset.sets import COUNTS, INDEXED, RECORDS
 from dataset.test_batches import write
 
 from tfrecord_lite.dataset import picker
-from tfrecord_lite.dataset.chunk import Run
+from tfrecord_lite.dataset.chunk import Request
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.picker import Picker
 from tfrecord_lite.errors import (
@@ -38,7 +38,7 @@ ORDERS = {
 def pick(records, numbers):
     source = Picker(records)
     numbers = np.asarray(numbers, np.int64)
-    chunk = source.pick(Run(numbers, np.arange(len(numbers))))
+    chunk = source.pick(Request(numbers, np.arange(len(numbers))))
     source.close()
     return chunk
 

@@ -1,4 +1,4 @@
-"""Parts of epochs in, batches out; and where the last batch ended."""
+"""Chunks of epochs in, batches out; and where the last batch ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from tfrecord_lite.dataset.part import Part
+    from tfrecord_lite.dataset.chunk_reader import DecodedChunk
     from tfrecord_lite.errors import Damage
 
 __all__ = ["Batches", "Cursor", "Position", "Tables"]
@@ -54,16 +54,16 @@ class Cursor:
 class Tables:
     """Makes a table for each batch, from any position on.
 
-    ``parts`` reads epochs: from a step of an epoch on, to before the first step of another. ``end``
-    tells from an epoch which that is. Damage is told once an epoch, before what lies behind it. No
-    table has rows of two epochs. With ``together`` one may have the rows of several batches, those
-    that one part is enough for.
+    ``chunks`` reads epochs: from a step of an epoch on, to before the first step of another.
+    ``end`` tells from an epoch which that is. Damage is told once an epoch, before what lies behind
+    it. No table has rows of two epochs. With ``together`` one may have the rows of several batches,
+    those that one chunk is enough for.
     """
 
     def __init__(
         self,
         cursor: Cursor,
-        parts: Callable[[int, int, int], Generator[Part, None, None]],
+        chunks: Callable[[int, int, int], Generator[DecodedChunk, None, None]],
         end: Callable[[int], int],
         size: int,
         *,
@@ -74,7 +74,7 @@ class Tables:
         self.cursor = cursor
         self.finished = False
         """Whether there will be no more tables."""
-        self._parts = parts
+        self._chunks = chunks
         self._end = end
         self._size = size
         self._drop_remainder = drop_remainder
@@ -101,9 +101,9 @@ class Tables:
         rows = 0
         empty = step == 0
         size = self._size
-        with closing(self._parts(epoch, step, self._end(epoch))) as parts:
-            for part in parts:
-                if part.epoch != epoch:
+        with closing(self._chunks(epoch, step, self._end(epoch))) as chunks:
+            for chunk in chunks:
+                if chunk.epoch != epoch:
                     if waiting and not self._drop_remainder:
                         yield Table.joined(waiting), Position(epoch, step, begun=True)
                         empty = False
@@ -111,24 +111,24 @@ class Tables:
                         return
                     waiting, rows, empty = [], 0, True
                     self._told = {told for told in self._told if told[0] >= epoch}
-                    epoch = part.epoch
-                for damage in part.damages:
+                    epoch = chunk.epoch
+                for damage in chunk.damages:
                     self._tell(epoch, damage)
-                if part.table is not None:
+                if chunk.table is not None:
                     begin = 0
-                    while (there := part.table.rows - begin) >= size - rows:
+                    while (there := chunk.table.rows - begin) >= size - rows:
                         several = self._together and not rows
                         end = begin + (there // size * size if several else size - rows)
-                        waiting.append(part.table.part(begin, end))
-                        step = int(part.steps[end - 1]) + 1
+                        waiting.append(chunk.table.part(begin, end))
+                        step = int(chunk.steps[end - 1]) + 1
                         yield Table.joined(waiting), Position(epoch, step, begun=True)
                         waiting, rows, begin, empty = [], 0, end, False
                     if there:
-                        waiting.append(part.table.part(begin, part.table.rows))
+                        waiting.append(chunk.table.part(begin, chunk.table.rows))
                         rows += there
-                        step = int(part.steps[-1]) + 1
-                if part.error is not None:
-                    raise part.error
+                        step = int(chunk.steps[-1]) + 1
+                if chunk.error is not None:
+                    raise chunk.error
         if waiting and not self._drop_remainder:
             yield Table.joined(waiting), Position(epoch, step, begun=True)
 

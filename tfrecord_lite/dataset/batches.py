@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfrecord_lite.dataset.batcher import Batches, Cursor, Position, Tables
-from tfrecord_lite.dataset.file_parts import FileParts
+from tfrecord_lite.dataset.file_chunks import FileChunks
 from tfrecord_lite.dataset.memory import keep_freed_memory
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.dataset.table import Table
@@ -90,7 +90,7 @@ def read_batches(
     given = records.options["on_damage"]
     tables = Tables(
         cursor,
-        FileParts(records, schema, cursor, batch_size=batch_size),
+        FileChunks(records, schema, cursor, batch_size=batch_size),
         lambda epoch: epoch + 1,
         batch_size,
         drop_remainder=drop_remainder,

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["Chunk", "Run"]
+__all__ = ["Chunk", "Request"]
 
 
-class Run(NamedTuple):
+class Request(NamedTuple):
     """Records to be read, at least one.
 
     ``numbers`` tells which of a `RecordSet`, ``steps`` when each comes, counted from 0 in each
@@ -24,7 +24,7 @@ class Run(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Records that were read, with numbers and steps as in a `Run`.
+    """Records that were read, with numbers and steps as in a `Request`.
 
     ``damages`` were left out on the way. An ``error`` is what stands behind these records.
     """

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfrecord_lite.dataset.batcher import Batches, Cursor, Position, Tables
 from tfrecord_lite.dataset.chunk import Chunk
+from tfrecord_lite.dataset.chunk_reader import ChunkReader, Task
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.fitting import check_features
 from tfrecord_lite.dataset.numbers import at_least, rank_of
 from tfrecord_lite.dataset.order import batch_count
-from tfrecord_lite.dataset.part import PartReader, Task
 from tfrecord_lite.dataset.plan import Plan
 from tfrecord_lite.dataset.schema import LateFeatures, Schema
 from tfrecord_lite.dataset.table import Table
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
+    from tfrecord_lite.dataset.chunk_reader import DecodedChunk
     from tfrecord_lite.dataset.order import Even
-    from tfrecord_lite.dataset.part import Part
     from tfrecord_lite.example.columns import Column
 
 __all__ = ["Dataset"]
@@ -158,7 +158,7 @@ class Dataset(Closing):
             "even": even,
         }
         self._cursor = Cursor(Position(0, 0))
-        self._idle: Workers[Task, Part] | None = None
+        self._idle: Workers[Task, DecodedChunk] | None = None
 
     def __len__(self) -> int:
         if self._repeat is None:
@@ -180,7 +180,7 @@ class Dataset(Closing):
         self._cursor = Cursor(Position(epoch, step, begun=True, fresh=True))
         tables = Tables(
             self._cursor,
-            self._parts,
+            self._decoded_chunks,
             self._end,
             self._batch_size,
             drop_remainder=self._drop_remainder,
@@ -194,8 +194,10 @@ class Dataset(Closing):
         repeat = self._repeat or 1
         return (epoch // repeat + 1) * repeat
 
-    def _parts(self, epoch: int, step: int, end: int) -> Generator[Part, None, None]:
-        reader = PartReader(self._records, self._schema)
+    def _decoded_chunks(
+        self, epoch: int, step: int, end: int
+    ) -> Generator[DecodedChunk, None, None]:
+        reader = ChunkReader(self._records, self._schema)
         tasks = self._tasks(epoch, step, end)
         if not self._workers:
             # Only inflating leaves the interpreter free for long enough.
@@ -207,17 +209,17 @@ class Dataset(Closing):
         if workers is None or workers.closed:
             workers = Workers(reader, self._workers)
         ahead = read_ahead(tasks, lambda task: isinstance(task.records, Chunk))
-        with closing_idle(tasks), closing(ahead), closing(workers.map(ahead)) as parts:
-            yield from self._warned(parts)
+        with closing_idle(tasks), closing(ahead), closing(workers.map(ahead)) as chunks:
+            yield from self._warned(chunks)
         if self._idle is None:
             self._idle = workers
         else:
             workers.close()
 
-    def _warned(self, parts: Iterable[Part]) -> Iterator[Part]:
-        for part in parts:
-            self._late.warn(part.late)
-            yield part
+    def _warned(self, chunks: Iterable[DecodedChunk]) -> Iterator[DecodedChunk]:
+        for chunk in chunks:
+            self._late.warn(chunk.late)
+            yield chunk
 
     def _tasks(self, epoch: int, step: int, end: int) -> Generator[Task, None, None]:
         while self._repeat is None or epoch < end:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfrecord_lite.dataset.chunk import Chunk, Run
+from tfrecord_lite.dataset.chunk import Chunk, Request
 from tfrecord_lite.errors import (
     CompressionError,
     CorruptRecordError,
@@ -36,7 +36,7 @@ class Picker:
     def __init__(self, records: EpochRecords) -> None:
         self._records = records
 
-    def pick(self, run: Run) -> Chunk:
+    def pick(self, run: Request) -> Chunk:
         """Read the records of a run, up to the first that cannot be read."""
         try:
             return Chunk(self._block(run.numbers), *run, [])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfrecord_lite.dataset.buffer import RecordBuffer
-from tfrecord_lite.dataset.chunk import Run
+from tfrecord_lite.dataset.chunk import Request
 from tfrecord_lite.dataset.memory import block_bytes
 from tfrecord_lite.dataset.order import BufferShuffle, permutation, share
 from tfrecord_lite.dataset.picker import Picker
@@ -77,16 +77,16 @@ class Plan:
         """How many steps an epoch has; None where that is not known yet."""
         return len(self.share) if self._records.counted else None
 
-    def chunks(self, epoch: int, first: int) -> Generator[Run | Chunk, None, None]:
+    def chunks(self, epoch: int, first: int) -> Generator[Request | Chunk, None, None]:
         """Yield an epoch from the step ``first`` on: as runs to be read, or as it is read."""
         self._records.look_again()
         if self._shuffle is True:
             order = permutation(self._records.total(), self._seed, epoch)
-            yield from self._runs(first, self.steps, order)
+            yield from self._requests(first, self.steps, order)
         elif self._shuffle:
             yield from self._buffered(epoch, first)
         elif self._parallel and self._records.indexed:
-            yield from self._runs(first, self.steps)
+            yield from self._requests(first, self.steps)
         else:
             yield from self._in_order(first)
 
@@ -96,9 +96,9 @@ class Plan:
             return steps
         return (self.share.start + steps) % max(self._records.total(), 1)
 
-    def _runs(
+    def _requests(
         self, first: int, end: int, order: Int64Array | Permutation | None = None
-    ) -> Iterator[Run]:
+    ) -> Iterator[Request]:
         rows = max_rows = self._rows(scattered=order is not None)
         if order is not None and not self._records.compressed:
             max_rows = max(rows, self._scattered_rows())
@@ -107,7 +107,7 @@ class Plan:
         while first < end:
             steps = np.arange(first, min(first + rows, end))
             numbers = self._numbers(steps)
-            yield Run(numbers if order is None else order[numbers], steps)
+            yield Request(numbers if order is None else order[numbers], steps)
             first, rows = first + rows, min(rows * _GROWTH, max_rows)
             if rows > max_rows // 4:
                 rows = max_rows
@@ -173,6 +173,6 @@ class Plan:
                 left = int(self._records.bases[file + 1] - self._records.bases[file]) - record
                 end = min(first + left, end) if record else first
             with closing(Picker(self._records)) as picker:
-                yield from map(picker.pick, self._runs(first, end))
+                yield from map(picker.pick, self._requests(first, end))
             first = end
         yield from self._stream(first)

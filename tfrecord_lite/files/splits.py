@@ -32,7 +32,7 @@ __all__ = ["Split", "make_splits"]
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _FileRange:
     """The bytes of a file from ``begin`` to before ``end``, as it lies; None is its end.
 
     An open file begins at ``origin``, where it seeks.
@@ -68,21 +68,21 @@ class Split:
     ([b'zero', b'one'], [b'two'], 39, 19)
     """
 
-    pieces: tuple[_Piece, ...]
+    ranges: tuple[_FileRange, ...]
     _options: dict[str, Any] = field(repr=False)
     size_bytes: int
 
     @property
     def files(self) -> list[NameOrFile]:
         """The files of which there are records in it."""
-        return [piece.file for piece in self.pieces]
+        return [file_range.file for file_range in self.ranges]
 
     def blocks(self) -> Iterator[RecordBlock]:
         """Iterate over the records by `RecordBlock`; raises what `RecordReader` does."""
-        return iter(_Reading(self.pieces, self._options).next_block, None)
+        return iter(_Reading(self.ranges, self._options).next_block, None)
 
     def __iter__(self) -> Iterator[bytes]:
-        reading = _Reading(self.pieces, self._options)
+        reading = _Reading(self.ranges, self._options)
 
         def refill() -> Iterator[bytes] | None:
             block = reading.next_block()
@@ -92,19 +92,19 @@ class Split:
 
 
 class _Reading:
-    """The blocks of pieces, one piece after another; an exception costs none."""
+    """The blocks of ranges, one range after another; an exception costs none."""
 
-    def __init__(self, pieces: Sequence[_Piece], options: dict[str, Any]) -> None:
-        self._left = list(reversed(pieces))
+    def __init__(self, ranges: Sequence[_FileRange], options: dict[str, Any]) -> None:
+        self._left = list(reversed(ranges))
         self._options = options
-        self._reader: _PieceReader | None = None
+        self._reader: _RangeReader | None = None
         self._one_thread = OneThread("this iterator over a split")
 
     def next_block(self) -> RecordBlock | None:
         with self._one_thread:
             while self._left:
                 if self._reader is None:
-                    self._reader = _PieceReader(self._left[-1], self._options)
+                    self._reader = _RangeReader(self._left[-1], self._options)
                 block = self._reader.next_block()
                 if block is not None:
                     return block
@@ -118,33 +118,33 @@ class _Reading:
             self._reader.close()
 
 
-class _PieceReader:
-    """Reads one piece, block by block."""
+class _RangeReader:
+    """Reads one range, block by block."""
 
-    def __init__(self, piece: _Piece, options: dict[str, Any]) -> None:
-        self._piece = piece
-        self._path = name_of(piece.file)
+    def __init__(self, file_range: _FileRange, options: dict[str, Any]) -> None:
+        self._range = file_range
+        self._path = name_of(file_range.file)
         self._on_damage = options["on_damage"]
         self._damaged = False
         if self._on_damage != "raise":
             options = {**options, "on_damage": self._report}
         self._slice: _Slice | None = None
-        if piece.codec is not None:
-            self._slice = _Slice(piece)
+        if file_range.codec is not None:
+            self._slice = _Slice(file_range)
             self._reader = RecordReader(
-                cast("BinaryIO", self._slice), **{**options, "compression": piece.codec}
+                cast("BinaryIO", self._slice), **{**options, "compression": file_range.codec}
             )
         else:
-            if piece.origin is not None:
-                cast("BinaryIO", piece.file).seek(piece.origin)
-            self._reader = RecordReader(piece.file, **options)
-            if piece.begin:
-                self._reader.go_to(piece.begin, piece.record or 0)
+            if file_range.origin is not None:
+                cast("BinaryIO", file_range.file).seek(file_range.origin)
+            self._reader = RecordReader(file_range.file, **options)
+            if file_range.begin:
+                self._reader.go_to(file_range.begin, file_range.record or 0)
 
     def next_block(self) -> RecordBlock | None:
         if self._slice is not None:
             return self._next_of_slice()
-        end = self._piece.end
+        end = self._range.end
         if end is not None and self._reader.offset >= end:
             if self._reader.offset > end and not self._damaged:
                 raise self._error_of_cut(end)
@@ -175,25 +175,25 @@ class _PieceReader:
         if self._slice is not None:
             damage = damage._replace(
                 path=self._path,
-                begin=damage.begin + self._piece.raw_begin,
-                end=damage.end + self._piece.raw_begin,
-                record=damage.record + (self._piece.record or 0),
+                begin=damage.begin + self._range.raw_begin,
+                end=damage.end + self._range.raw_begin,
+                record=damage.record + (self._range.record or 0),
             )
         self._on_damage(damage)
 
     def _next_of_slice(self) -> RecordBlock | None:
-        piece = self._piece
+        file_range = self._range
         try:
             block = self._reader.next_block()
         except TFRecordError as error:
             error.path = self._path
-            error.record = (error.record or 0) + (piece.record or 0)
-            error.offset = (error.offset or 0) + piece.raw_begin
+            error.record = (error.record or 0) + (file_range.record or 0)
+            error.offset = (error.offset or 0) + file_range.raw_begin
             raise
         if block is not None:
             block.path = self._path
-            block.first_record += piece.record or 0
-            block.base += piece.raw_begin
+            block.first_record += file_range.record or 0
+            block.base += file_range.raw_begin
         return block
 
     def close(self) -> None:
@@ -203,13 +203,13 @@ class _PieceReader:
 
 
 class _Slice(io.RawIOBase):
-    """The bytes of a piece, as a file of their own."""
+    """The bytes of a range, as a file of their own."""
 
-    def __init__(self, piece: _Piece) -> None:
-        self.name = name_of(piece.file)
+    def __init__(self, file_range: _FileRange) -> None:
+        self.name = name_of(file_range.file)
         self._file = open_file(self.name)
-        self._begin, self._at = piece.begin, 0
-        self._size = (piece.end or 0) - piece.begin
+        self._begin, self._at = file_range.begin, 0
+        self._size = (file_range.end or 0) - file_range.begin
 
     def readable(self) -> bool:
         return True
@@ -253,43 +253,43 @@ def make_splits(
         ]
     target = max(-(-sum(sizes) // count) if count is not None else bytes_per_split or 1, 1)
     splits: list[Split] = []
-    pieces: list[_Piece] = []
+    ranges: list[_FileRange] = []
     # Bytes before the file, and up to which the splits that are complete reach.
     before = done = 0
     for file, size in zip(files, sizes, strict=True):
         cut = _Cut(file, size, options)
-        rest: _Piece | None = _whole(file)
+        rest: _FileRange | None = _whole(file)
         while rest is not None and done + target < before + size:
             at = cut.at_or_behind(done + target - before, rest)
             if at is None:
                 break
-            pieces.append(cut.part(rest, at))
-            done = _complete(splits, pieces, options, done, before + at.begin)
+            ranges.append(cut.part(rest, at))
+            done = _complete(splits, ranges, options, done, before + at.begin)
             rest = at
         if rest is not None:
-            pieces.append(rest)
+            ranges.append(rest)
         before += size
-        if pieces and before - done >= target:
-            done = _complete(splits, pieces, options, done, before)
-    if pieces and before == done and splits:
+        if ranges and before - done >= target:
+            done = _complete(splits, ranges, options, done, before)
+    if ranges and before == done and splits:
         # Files of no bytes.
         last = splits.pop()
-        pieces, done = [*last.pieces, *pieces], done - last.size_bytes
-    if pieces:
-        _complete(splits, pieces, options, done, before)
+        ranges, done = [*last.ranges, *ranges], done - last.size_bytes
+    if ranges:
+        _complete(splits, ranges, options, done, before)
     return splits
 
 
-def _whole(file: NameOrFile) -> _Piece:
+def _whole(file: NameOrFile) -> _FileRange:
     seeks = not isinstance(file, str) and file.seekable()
-    return _Piece(file, origin=cast("BinaryIO", file).tell() if seeks else None)
+    return _FileRange(file, origin=cast("BinaryIO", file).tell() if seeks else None)
 
 
 def _complete(
-    splits: list[Split], pieces: list[_Piece], options: dict[str, Any], begin: int, end: int
+    splits: list[Split], ranges: list[_FileRange], options: dict[str, Any], begin: int, end: int
 ) -> int:
-    splits.append(Split(tuple(pieces), options, end - begin))
-    pieces.clear()
+    splits.append(Split(tuple(ranges), options, end - begin))
+    ranges.clear()
     return end
 
 
@@ -333,7 +333,7 @@ class _Cut:
             with suppress(TFRecordError):
                 self._index = RecordIndex.build(self._file, compression="GZIP")
 
-    def at_or_behind(self, offset: int, rest: _Piece) -> _Piece | None:
+    def at_or_behind(self, offset: int, rest: _FileRange) -> _FileRange | None:
         """Return the rest of the file from the first cut at ``offset`` or behind; None: no such."""
         if not self._looked:
             self._look()
@@ -344,11 +344,13 @@ class _Cut:
             if member == len(members.offsets) - 1:
                 return None
             begin, raw, record = (int(bounds[member]) for bounds in members)
-            return _Piece(self._file, begin, self._size, "GZIP", raw, record)
+            return _FileRange(self._file, begin, self._size, "GZIP", raw, record)
         if offset >= self._size or not self._plain:
             return None
         begin, known = self._frame_at_or_behind(offset)
-        return _Piece(self._file, begin, None, None, begin, known) if begin < self._size else None
+        return (
+            _FileRange(self._file, begin, None, None, begin, known) if begin < self._size else None
+        )
 
     def _frame_at_or_behind(self, offset: int) -> tuple[int, int | None]:
         """Return where a frame of a plain file begins, and its number if an index tells it."""
@@ -376,9 +378,9 @@ class _Cut:
         finally:
             source.close()
 
-    def part(self, rest: _Piece, following: _Piece) -> _Piece:
+    def part(self, rest: _FileRange, following: _FileRange) -> _FileRange:
         """Return what is before a cut."""
-        return _Piece(
+        return _FileRange(
             rest.file,
             rest.begin,
             following.begin,

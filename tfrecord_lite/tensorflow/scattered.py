@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecord_lite.dataset.chunk import Chunk
-from tfrecord_lite.dataset.part import PartReader, Task
+from tfrecord_lite.dataset.chunk_reader import ChunkReader, Task
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.tensorflow.calls import ends_with_python
 from tfrecord_lite.tensorflow.fed import dtypes_of, feed
@@ -38,7 +38,7 @@ class ScatteredRecords:
     ) -> None:
         self._records = records
         self._on_damage = on_damage
-        self._reader = PartReader(records, schema)
+        self._reader = ChunkReader(records, schema)
 
     def read(self, share: range | None) -> Any:
         """Return a dataset of chunks: serialized records, string ``[n]``, and numbers ``[n]``."""

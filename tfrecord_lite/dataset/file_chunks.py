@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tfrecord_lite.dataset.chunk_reader import DecodedChunk
 from tfrecord_lite.dataset.memory import FIRST_BLOCK_BYTES, block_bytes
-from tfrecord_lite.dataset.part import Part
 from tfrecord_lite.dataset.schema import LateFeatures
 from tfrecord_lite.dataset.table import BlockDecoder
 from tfrecord_lite.errors import TFRecordError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.records.framing import RecordBlock
     from tfrecord_lite.records.reader import RecordReader
 
-__all__ = ["FileParts"]
+__all__ = ["FileChunks"]
 
 _NO_ROWS = np.empty(0, np.int64)
 
@@ -41,7 +41,7 @@ class _Mark(NamedTuple):
     record: int
 
 
-class _Piece(NamedTuple):
+class _ReadBlock(NamedTuple):
     """A block, its reader, how many rows come before it, and the damage before it."""
 
     block: RecordBlock
@@ -50,7 +50,7 @@ class _Piece(NamedTuple):
     damages: list[Damage]
 
 
-class FileParts:
+class FileChunks:
     """The rows of files as one epoch; a step is a row.
 
     What it is called with may be any step from that of the ``cursor`` on: where to begin reading
@@ -72,7 +72,7 @@ class FileParts:
         self._batch_size = batch_size
         self._marks = deque([_Mark(0, 0, 0, 0)])
 
-    def __call__(self, epoch: int, step: int, _: int) -> Generator[Part, None, None]:
+    def __call__(self, epoch: int, step: int, _: int) -> Generator[DecodedChunk, None, None]:
         """Read and decode from a row on, compressed files ahead.
 
         Inflating leaves the interpreter free for long enough. Reading and checksums do not: with
@@ -80,9 +80,9 @@ class FileParts:
         """
         damages: list[Damage] = []
         decoder = BlockDecoder(self._schema)
-        pieces = self._pieces(step, damages)
-        ahead = read_ahead(pieces, lambda piece: piece.reader.compression is not None)
-        with closing_idle(pieces), closing(ahead):
+        blocks = self._blocks(step, damages)
+        ahead = read_ahead(blocks, lambda read: read.reader.compression is not None)
+        with closing_idle(blocks), closing(ahead):
             try:
                 for block, reader, row, before in ahead:
                     if not self._schema.features:
@@ -93,15 +93,15 @@ class FileParts:
                         {name: (block.path, block.number(at)) for name, at in late.items()}
                     )
                     rows = 0 if table is None else table.rows
-                    yield Part(epoch, table, np.arange(row, row + rows), before, error, {})
+                    yield DecodedChunk(epoch, table, np.arange(row, row + rows), before, error, {})
                     reader.recycle(block)
             except (OSError, TFRecordError) as error:
-                yield Part(epoch, None, _NO_ROWS, damages, error, {})
+                yield DecodedChunk(epoch, None, _NO_ROWS, damages, error, {})
             else:
-                yield Part(epoch, None, _NO_ROWS, damages, None, {})
+                yield DecodedChunk(epoch, None, _NO_ROWS, damages, None, {})
 
-    def _pieces(self, step: int, damages: list[Damage]) -> Generator[_Piece, None, None]:
-        """Read from a row on; damage behind the last piece is left in the list."""
+    def _blocks(self, step: int, damages: list[Damage]) -> Generator[_ReadBlock, None, None]:
+        """Read from a row on; damage behind the last read is left in the list."""
         # Damage before a row is met again, in case that nobody heard of it yet.
         begin = [mark for mark in self._marks if mark.rows < step or mark is self._marks[0]][-1]
         on_damage: OnDamage = damages.append if self._records.tolerant else "raise"
@@ -120,7 +120,9 @@ class FileParts:
                     if late < len(block):
                         before = damages.copy()
                         damages.clear()
-                        yield _Piece(block[late:] if late else block, reader, row + late, before)
+                        yield _ReadBlock(
+                            block[late:] if late else block, reader, row + late, before
+                        )
                     row += len(block)
             self._note(_Mark(row, number + 1, 0, 0))
 

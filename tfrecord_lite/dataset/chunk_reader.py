@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tfrecord_lite.dataset.chunk import Chunk, Run
+from tfrecord_lite.dataset.chunk import Chunk, Request
 from tfrecord_lite.dataset.memory import keep_freed_memory
 from tfrecord_lite.dataset.picker import Picker
 from tfrecord_lite.dataset.table import BlockDecoder, Table
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
 
-__all__ = ["Part", "PartReader", "Task"]
+__all__ = ["ChunkReader", "DecodedChunk", "Task"]
 
 
 class Task(NamedTuple):
     """A piece of an epoch to be done: to be read and decoded, or to be decoded."""
 
     epoch: int
-    records: Run | Chunk
+    records: Request | Chunk
 
 
-class Part(NamedTuple):
+class DecodedChunk(NamedTuple):
     """A piece of an epoch as a table; row i comes at step ``steps[i]``, int64 ``[rows]``.
 
     ``damages`` were left out before and between. An ``error`` is what stands behind the rows.
@@ -41,7 +41,7 @@ class Part(NamedTuple):
     late: dict[str, tuple[str | None, int]]
 
 
-class PartReader:
+class ChunkReader:
     """Makes parts of tasks. A pickled one opens the files again.
 
     `read` and `decode` may run in two threads.
@@ -54,29 +54,29 @@ class PartReader:
         self._decoder = BlockDecoder(schema)
         keep_freed_memory()
 
-    def __call__(self, task: Task) -> Part:
+    def __call__(self, task: Task) -> DecodedChunk:
         """Read and decode."""
         return self.decode(self.read(task))
 
     def read(self, task: Task) -> Task:
         """Read the records, where that is not done."""
-        if isinstance(task.records, Run):
+        if isinstance(task.records, Request):
             return task._replace(records=self._picker.pick(task.records))
         return task
 
-    def decode(self, task: Task) -> Part:
+    def decode(self, task: Task) -> DecodedChunk:
         """Decode records that were read, up to the first that does not fit the features."""
         epoch, chunk = task
         assert isinstance(chunk, Chunk)
         table, unfit, rows = self._decoder.decode(chunk.block)
         late = {name: self._place(chunk, row) for name, row in rows.items()}
         if unfit is None:
-            return Part(epoch, table, chunk.steps, chunk.damages, chunk.error, late)
+            return DecodedChunk(epoch, table, chunk.steps, chunk.damages, chunk.error, late)
         # The block may be of many files, in any order.
         row = (unfit.record or 0) - chunk.block.first_record
         place = self._records.block_of(int(chunk.numbers[row]))
         error = error_at(place, 0, unfit.reason)
-        return Part(epoch, table, chunk.steps[:row], chunk.damages, error, late)
+        return DecodedChunk(epoch, table, chunk.steps[:row], chunk.damages, error, late)
 
     def _place(self, chunk: Chunk, row: int) -> tuple[str | None, int]:
         """Return the file and the number in it of a record of a chunk."""
@@ -90,5 +90,5 @@ class PartReader:
         """Close the files that are open."""
         self._picker.close()
 
-    def __reduce__(self) -> tuple[type[PartReader], tuple[object, ...]]:
-        return PartReader, (self._records, self._schema)
+    def __reduce__(self) -> tuple[type[ChunkReader], tuple[object, ...]]:
+        return ChunkReader, (self._records, self._schema)
