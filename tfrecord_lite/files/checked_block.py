@@ -104,7 +104,7 @@ def _fault(frame: bytes, *, check_length: bool) -> TFRecordError:
     header, data = frame[:HEADER_SIZE], frame[HEADER_SIZE:-FOOTER_SIZE]
     stated = int.from_bytes(header[:8], "little")
     if check_length and not length_is_intact(header):
-        return length_damage(header)
+        return length_damage(header, masked_crc32c(header[:8]))
     if stated != len(data):
         return StaleIndexError(
             f"the record here has {stated} bytes, in the index it has {len(data)}"

@@ -24,6 +24,7 @@ __all__ = [
 
 # How much of the file's front tells what it is.
 HEAD_BYTES = 512
+_SMALL_BYTES = 1 << 12
 
 
 def stated_length(window: Window) -> int:
@@ -35,8 +36,8 @@ def believed_length(window: Window, max_record_bytes: int, *, check: bool = True
     """Return the length that the header states; with ``check`` its own checksum must hold."""
     header = window.buffer[window.begin : window.begin + HEADER_SIZE].tobytes()
     length = int.from_bytes(header[:8], "little")
-    if check and masked_crc32c(header[:8]) != int.from_bytes(header[8:], "little"):
-        raise _length_damage(window, header, max_record_bytes)
+    if check and (actual := masked_crc32c(header[:8])) != int.from_bytes(header[8:], "little"):
+        raise _length_damage(window, header, actual, max_record_bytes)
     if length > max_record_bytes:
         raise RecordTooLargeError(
             f"the record has {length} bytes, more than max_record_bytes={max_record_bytes}; raise "
@@ -47,27 +48,29 @@ def believed_length(window: Window, max_record_bytes: int, *, check: bool = True
     return length
 
 
-def _length_damage(window: Window, header: bytes, max_record_bytes: int) -> CorruptRecordError:
+def _length_damage(
+    window: Window, header: bytes, actual: int, max_record_bytes: int
+) -> CorruptRecordError:
     kind = looks_like(window.buffer[window.begin : window.end][:HEAD_BYTES].tobytes())
     # A length that may be right, and has another checksum.
     may_be_right = kind is None and 0 < int.from_bytes(header[:8], "little") <= max_record_bytes
-    odd = _odd_checksum(header[8:], header[:8]) if may_be_right else ""
+    odd = _odd_checksum(header[8:], actual, header[:8]) if may_be_right else ""
     if not odd and window.offset == 0:
         looks = "" if kind is None else f" It looks like {kind}."
         odd = f"; this is no TFRecord file, or its first bytes are damaged.{looks}"
-    return length_damage(header, odd)
+    return length_damage(header, actual, odd)
 
 
-def length_damage(header: bytes, more: str = "") -> CorruptRecordError:
-    """Return the error about a header whose checksum is not that of its length."""
-    error = _damage("length", header[8:], masked_crc32c(header[:8]), more)
+def length_damage(header: bytes, actual: int, more: str = "") -> CorruptRecordError:
+    """Return the error about a header that has another checksum than its length, ``actual``."""
+    error = _damage("length", header[8:], actual, more)
     error.kind = "length"
     return error
 
 
 def data_damage(footer: bytes, actual: int, data: bytes | memoryview = b"") -> CorruptRecordError:
     """Return the error about data whose masked CRC is another than that in its footer."""
-    return _damage("data", footer, actual, _odd_checksum(footer, data))
+    return _damage("data", footer, actual, _odd_checksum(footer, actual, data))
 
 
 def _damage(what: str, stated: bytes, actual: int, more: str) -> CorruptRecordError:
@@ -80,20 +83,22 @@ def _damage(what: str, stated: bytes, actual: int, more: str) -> CorruptRecordEr
     )
 
 
-def _odd_checksum(stated: bytes, data: bytes | memoryview) -> str:
+def _odd_checksum(footer: bytes, actual: int, data: bytes | memoryview) -> str:
     """Say what a checksum is that is not the masked CRC-32C of its data; "" where that is unknown.
 
-    Some writers leave checksums out, or take another.
+    Some writers leave checksums out, or take another. Whether it is a CRC-32 is not worth another
+    look at much data: its length, checked before, has one, too.
     """
-    crc32 = zlib.crc32(data)
-    kinds = {
-        0: "is zero",
-        unmask_crc(masked_crc32c(data)): "is not masked",
-        crc32: "is a CRC-32",
-        mask_crc(crc32): "is a CRC-32",
-    }
-    kind = kinds.get(int.from_bytes(stated, "little"))
-    if kind is None or not len(data):
+    stated = int.from_bytes(footer, "little")
+    if not len(data):
+        return ""
+    if stated == 0:
+        kind = "is zero"
+    elif stated == unmask_crc(actual):
+        kind = "is not masked"
+    elif len(data) <= _SMALL_BYTES and stated in (crc := zlib.crc32(data), mask_crc(crc)):
+        kind = "is a CRC-32"
+    else:
         return ""
     return (
         f"; the one in the file {kind}, as some writers leave it; read such files with "
