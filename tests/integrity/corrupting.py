@@ -38,7 +38,7 @@ if __name__ == "__main__":
 from frames import frame
 
 from tfrecord_lite import Damage, RecordReader, masked_crc32c, salvage, write_records
-from tfrecord_lite.integrity.check import Checker, Part
+from tfrecord_lite.integrity.check import ByteRange, Checker
 from tfrecord_lite.integrity.verify import _joined
 from tfrecord_lite.records import ahead
 from tfrecord_lite.thresholds import thresholds
@@ -347,7 +347,7 @@ def check_ways(path: str, codec: str, found: Found, rng: random.Random) -> None:
     if codec != "plain" or not size:
         return
     cuts = sorted(rng.randrange(size) for _ in range(rng.randrange(1, 4)))
-    parts = [Part(path, *bounds) for bounds in itertools.pairwise([0, *cuts, size])]
+    parts = [ByteRange(path, *bounds) for bounds in itertools.pairwise([0, *cuts, size])]
     joined = _joined([(part, Checker()(part)) for part in parts])
     if joined is None:
         # To be read as a whole, as it must be where anything is wrong. Where a record with frames

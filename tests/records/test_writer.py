@@ -452,9 +452,10 @@ def test_zlib_is_not_appended_to_whoever_names_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [{}, {"atomic": False}, {"mode": "a"}, {"mode": "x"}])
 def test_a_directory_that_is_missing_is_named(tmp_path, options):
     """And not the temporary file in it, of which nobody knows."""
-    with pytest.raises(FileNotFoundError, match="No such directory .*create it first") as caught:
+    told = f"No such file or directory; create the directory {tmp_path / 'none'} first"
+    with pytest.raises(FileNotFoundError, match=told) as caught:
         RecordWriter(tmp_path / "none" / "a", **options)
-    assert caught.value.filename == str(tmp_path / "none")
+    assert caught.value.filename == str(tmp_path / "none" / "a")
     assert not os.listdir(tmp_path)
 
 

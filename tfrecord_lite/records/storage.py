@@ -103,7 +103,7 @@ class Output:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
             self._open_partial()
         else:
-            self._file = _open_for_writing(self.path, f"{mode}b")
+            self._file = _open_for_writing(self.path, f"{mode}b", self.path)
             self._target = os.path.realpath(self.path)
 
     def _is_atomic(self, atomic: bool | None) -> bool:
@@ -125,7 +125,7 @@ class Output:
         room = _NAME_MAX - len(suffix) - 1
         stem = os.fsdecode(os.fsencode(name)[:room])
         self._partial = os.path.join(folder, f".{stem}{suffix}")
-        self._file = _open_for_writing(self._partial, "xb")
+        self._file = _open_for_writing(self._partial, "xb", self.path)
         # A replaced file keeps its permissions.
         if hasattr(os, "fchmod"):
             with suppress(OSError):
@@ -188,7 +188,7 @@ class Output:
             self._file.close()
 
 
-def _open_for_writing(path: str, mode: str) -> Any:
+def _open_for_writing(path: str, mode: str, target: str) -> Any:
     try:
         return open(path, mode, buffering=0)
     except FileNotFoundError:
@@ -196,8 +196,8 @@ def _open_for_writing(path: str, mode: str) -> Any:
         if not folder or os.path.isdir(folder):
             raise
         # Not the name of a temporary file, of which nobody knows.
-        message = "No such directory to write a file in; create it first"
-        raise FileNotFoundError(errno.ENOENT, message, folder) from None
+        message = f"{os.strerror(errno.ENOENT)}; create the directory {folder} first"
+        raise FileNotFoundError(errno.ENOENT, message, target) from None
 
 
 def _link_new(partial: str, target: str) -> None:
