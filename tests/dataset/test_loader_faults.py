@@ -492,3 +492,22 @@ def test_a_file_that_goes_under_the_dataset(sets):
         with pytest.raises(FileNotFoundError, match=r"5\.tfrecord"):
             list(iter(dataset))
         os.rename(sets["plain"][5] + ".gone", sets["plain"][5])
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": 20}, {"rank": 1, "world_size": 2}])
+def test_a_damaged_length_in_a_set_with_a_manifest_is_left_out_by_workers(tmp_path, options):
+    """A file that has no index is read from its front, by workers as without them."""
+    name = tmp_path / "train"
+    with ShardWriter(name, records_per_shard=50) as writer:
+        writer.write_many(RECORDS * 2)
+    damaged_length(writer.manifest.files[2])
+    batches, told = [], []
+    for workers in (0, 2):
+        found = []
+        with Dataset(
+            name, ID, batch_size=16, workers=workers, on_damage=found.append, **options
+        ) as dataset:
+            batches.append(ids(dataset))
+        told.append(found)
+    assert batches[0] == batches[1]
+    assert told[0] == told[1] != []

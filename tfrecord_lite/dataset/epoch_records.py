@@ -16,6 +16,7 @@ from tfrecord_lite.dataset.chunk import Chunk
 from tfrecord_lite.dataset.memory import FIRST_BLOCK_BYTES, block_bytes
 from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
 from tfrecord_lite.files.fingerprint import StaleIndexError
+from tfrecord_lite.files.record_set import locate
 from tfrecord_lite.records.file_system import is_url, size_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.positions import PositionedFile
@@ -97,9 +98,11 @@ class EpochRecords:
         """Index all files. One that has none, being a stream, is an error where that is ``needed``.
 
         So is damage, unless it can be left out later. Of a set with a manifest the first file alone
-        is indexed now, and each other where it is first read.
+        is indexed now, and each other where it is first read; but where damage is to be left out,
+        a file without an index has to be read from its front, so this must be known of all.
         """
-        count = len(self.files) if self.manifest is None else min(len(self.files), 1)
+        every = self.manifest is None or self.tolerant
+        count = len(self.files) if every else min(len(self.files), 1)
         indexed = True
         for number in range(count):
             try:
@@ -139,8 +142,7 @@ class EpochRecords:
 
     def place(self, number: int) -> tuple[int, int]:
         """Return which file holds a record, and its number there."""
-        file = int(np.searchsorted(self.bases, number, "right")) - 1
-        return file, number - int(self.bases[file])
+        return locate(self.bases, number)
 
     @cached_property
     def mean_bytes(self) -> float:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import operator
 from itertools import chain
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfrecord_lite.files.by_number import ByNumber, as_numbers, no_record
 from tfrecord_lite.files.checked_block import checked_block, in_order, join_frames
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.member_frames import MemberFrames
 from tfrecord_lite.files.plain_frames import PlainFrames
-from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
     HEADER_SIZE,
@@ -26,20 +26,17 @@ from tfrecord_lite.records.storage import is_path
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    import numpy.typing as npt
+    from collections.abc import Callable, Iterator
 
     from tfrecord_lite._types import CompressionOrAuto, Int64Array, PathOrFile, Verify
+    from tfrecord_lite.files.by_number import Numbers
     from tfrecord_lite.files.frames import Frames, FramesAt
     from tfrecord_lite.files.picked_block import PickedBlock
 
-    Numbers = Sequence[int] | npt.NDArray[np.integer[Any]]
-
-__all__ = ["RecordFile", "as_numbers", "no_record"]
+__all__ = ["RecordFile"]
 
 
-class RecordFile(Closing):
+class RecordFile(ByNumber):
     """The records of a plain or a blocked gzip file as a sequence of ``bytes``.
 
     ``file[i]`` is a record, counted from the end where i is negative; ``file[a:b]`` and
@@ -102,19 +99,6 @@ class RecordFile(Closing):
     def __len__(self) -> int:
         return self._count
 
-    @overload
-    def __getitem__(self, which: int | np.integer[Any]) -> bytes: ...
-    @overload
-    def __getitem__(self, which: slice | Numbers) -> list[bytes]: ...
-    def __getitem__(self, which: Any) -> bytes | list[bytes]:
-        if isinstance(which, slice):
-            return self._records(np.arange(*which.indices(len(self)), dtype=np.int64))
-        try:
-            number = operator.index(which)
-        except TypeError:
-            return self._records(as_numbers(which, self._count, self.path))
-        return self._record(number)
-
     def __iter__(self) -> Iterator[bytes]:
         return flatten(_Rest(self._ascending, len(self), self.path).take_pending)
 
@@ -164,6 +148,10 @@ class RecordFile(Closing):
             return data
         # The same again, slowly, says what is wrong.
         return self.read_block([number])[0]
+
+    @property
+    def _label(self) -> str:
+        return self.path
 
     def _records(self, numbers: Int64Array) -> list[bytes]:
         """Return records, read in the order of the file, a piece at a time."""
@@ -232,31 +220,6 @@ class _Rest:
                     self._reading = reading[0], number
                     self._position = number, pending
             return pending if operator.length_hint(pending) else None
-
-
-def as_numbers(given: Numbers, count: int, what: object) -> Int64Array:
-    """Return what a caller asks for as numbers of ``count`` records, none negative.
-
-    ``what`` is what errors are about: TypeError for what are no numbers, IndexError for those of no
-    record.
-    """
-    numbers = np.asarray(given)
-    if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and len(numbers)):
-        raise TypeError(
-            f"{what}: records are asked for by an integer, a slice, or a list or array of "
-            f"integers, not {numbers.dtype}{list(numbers.shape)}"
-        )
-    beyond = (numbers >= count) | (numbers < -count)
-    if beyond.any():
-        raise no_record(what, int(numbers[np.argmax(beyond)]), count)
-    found = numbers.astype(np.int64)
-    found[found < 0] += count
-    return found
-
-
-def no_record(what: object, number: int, count: int) -> IndexError:
-    """Return the error about the number of no record."""
-    return IndexError(f"{what}: no record {number}, there are {count}")
 
 
 def _reopen(path: str, options: dict[str, Any]) -> RecordFile:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 import io
-import operator
 import os
 from contextlib import suppress
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
+from tfrecord_lite.files.by_number import ByNumber, as_numbers, no_record
 from tfrecord_lite.files.checked_block import read_few_of_each
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.from_front import FromFront
@@ -22,10 +22,9 @@ from tfrecord_lite.files.kept_indexes import KeptIndexes, max_bytes_of_each
 from tfrecord_lite.files.manifest import find_manifest
 from tfrecord_lite.files.open_files import OpenFiles
 from tfrecord_lite.files.picked_block import PickedBlock
-from tfrecord_lite.files.record_file import RecordFile, as_numbers, no_record
+from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.files.resolve import resolve
 from tfrecord_lite.files.splits import make_splits
-from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_file
 from tfrecord_lite.records.iterating import flatten
@@ -49,15 +48,15 @@ if TYPE_CHECKING:
         Paths,
         Verify,
     )
+    from tfrecord_lite.files.by_number import Numbers
     from tfrecord_lite.files.manifest import Manifest
-    from tfrecord_lite.files.record_file import Numbers
     from tfrecord_lite.files.splits import Split
     from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["RecordSet"]
+__all__ = ["RecordSet", "locate"]
 
 
-class RecordSet(Closing):
+class RecordSet(ByNumber):
     """The records of files, numbered from 0 in the order of the files.
 
     ``paths`` is a path of a file or a directory, a glob, ``NAME@N``, the NAME of a set of shards or
@@ -306,25 +305,15 @@ class RecordSet(Closing):
     def __len__(self) -> int:
         return int(self.bases[-1])
 
-    def place(self, number: int) -> tuple[int, int]:
-        """Return which file holds a record, and its number there."""
-        file = int(np.searchsorted(self.bases, number, "right")) - 1
-        return file, number - int(self.bases[file])
+    @property
+    def _label(self) -> RecordSet:
+        return self
 
-    @overload
-    def __getitem__(self, which: int | np.integer[Any]) -> bytes: ...
-    @overload
-    def __getitem__(self, which: slice | Numbers) -> list[bytes]: ...
-    def __getitem__(self, which: Any) -> bytes | list[bytes]:
-        if isinstance(which, slice):
-            return self._records(np.arange(*which.indices(len(self)), dtype=np.int64))
-        try:
-            number = operator.index(which)
-        except TypeError:
-            return self._records(as_numbers(which, len(self), self))
-        if not -len(self) <= number < len(self):
-            raise no_record(self, number, len(self))
-        file, record = self.place(number + len(self) if number < 0 else number)
+    def _record(self, which: int) -> bytes:
+        count = len(self)
+        if not -count <= which < count:
+            raise no_record(self, which, count)
+        file, record = locate(self.bases, which + count if which < 0 else which)
         return self._opened(file)[record]
 
     def _records(self, numbers: Int64Array) -> list[bytes]:
@@ -396,3 +385,12 @@ class RecordSet(Closing):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._open = OpenFiles()
+
+
+def locate(bases: Int64Array, number: int) -> tuple[int, int]:
+    """Return which file holds a record, and its number there.
+
+    ``bases`` has the number of each file's first record, and of the first that is in none.
+    """
+    file = int(np.searchsorted(bases, number, "right")) - 1
+    return file, number - int(bases[file])

@@ -32,7 +32,7 @@ _OF = re.compile(r"(.*)-(\d{5,})-of-(\d{5,})(.*)", re.DOTALL)
 class Meaning(NamedTuple):
     """What paths mean: files, in order, open ones among them.
 
-    ``manifest`` is that of the set that the files are, where it was named; its shards have been
+    ``manifest`` is that of exactly these files, where it was met on the way; they have been
     compared with it.
     """
 
@@ -56,10 +56,12 @@ def resolve(paths: Paths) -> Meaning:
         raise FileNotFoundError("an empty list of paths")
     if found.files:
         _check_published(found.files)
-        covered = _check_manifests(found.files)
+        beside = _check_manifests(found.files)
+        covered = {os.path.normpath(file) for manifest in beside for file in manifest.files}
         _warn_of_missing([file for file in found.files if os.path.normpath(file) not in covered])
-    whole = [manifest for manifest in found.manifests if manifest.files == files]
-    return Meaning(files, whole[0] if whole else None)
+        found.manifests.extend(beside)
+    names = sorted(map(name_of, files))
+    return Meaning(files, next((m for m in found.manifests if sorted(m.files) == names), None))
 
 
 def _local(path: str) -> str:
@@ -214,13 +216,12 @@ def _check_published(files: Iterable[str]) -> None:
             )
 
 
-def _check_manifests(files: Iterable[str]) -> set[str]:
-    """Check the manifests beside files, and return all files that these have."""
-    covered: set[str] = set()
-    for manifest in manifests_naming(files):
+def _check_manifests(files: Iterable[str]) -> list[Manifest]:
+    """Return the manifests beside files that name any of them, compared with their shards."""
+    manifests = list(manifests_naming(files))
+    for manifest in manifests:
         manifest.check()
-        covered.update(map(os.path.normpath, manifest.files))
-    return covered
+    return manifests
 
 
 def _warn_of_missing(files: list[str]) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tfrecord_lite._types import NameOrFile
-from tfrecord_lite.records.framing import RecordBlock
+    from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["Split", "make_splits"]
 
