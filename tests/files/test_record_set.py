@@ -341,3 +341,20 @@ def test_any_lengths(tmp_path_factory, lengths, count, compression):
         write_records(paths[-1], records[part::3], compression=compression, block_bytes=200)
     expected = [record for part in range(3) for record in records[part::3]]
     assert read_splits(RecordSet(paths), count)[0] == expected
+
+
+def test_some_files_of_a_set_are_not_the_set(tmp_path):
+    """The manifest beside them has more: their records are counted, not taken from it."""
+    name = tmp_path / "train"
+    with ShardWriter(name, records_per_shard=10) as writer:
+        writer.write_many(RECORDS)
+    files = writer.manifest.files
+    for paths, numbers in {
+        f"{name}-0000[0-4]-*": range(50),
+        f"{name}-*": range(100),
+        tuple(files[::-1]): [n for first in range(90, -1, -10) for n in range(first, first + 10)],
+        (files[3], files[3]): [*range(30, 40)] * 2,
+    }.items():
+        with RecordSet(paths) as records:
+            assert records[:] == [RECORDS[number] for number in numbers]
+            assert (records.manifest is None) == (len(set(records.files)) < 10)

@@ -153,13 +153,10 @@ class _RangeReader:
         if block is None or end is None:
             return block
         inside = int(np.searchsorted(block.starts + (block.base - HEADER_SIZE), end))
-        if inside < len(block):
-            at = block.offset(inside)
-            if at > end and not self._damaged:
-                raise self._error_of_cut(end)
-            self._reader.go_to(max(at, end), block.number(inside))
-            return block[:inside] if inside else None
-        return block
+        if inside == len(block):
+            return block
+        self._reader.go_to(block.offset(inside), block.number(inside))
+        return block[:inside] if inside else self.next_block()
 
     def _error_of_cut(self, end: int) -> CorruptRecordError:
         return CorruptRecordError(
