@@ -17,7 +17,10 @@ SOURCES := tfrecord_lite tests examples benchmarks hatch_build.py
 # Each alone: bench-columns, ...; the picture is drawn from what columns and encoding wrote.
 BENCHMARKS := columns encoding verifying scaling records writing importing memory growth scale random_access shards
 
-.PHONY: quickstart test lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean
+# Each in an environment of its own, tested by tests/worlds/: test-torch, ...
+WORLDS := torch
+
+.PHONY: quickstart test test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean
 # Nothing may run beside a benchmark.
 .NOTPARALLEL:
 
@@ -26,6 +29,12 @@ quickstart: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+# With PyTorch: tests/worlds/, and the examples of our own modules about them.
+test-worlds: $(WORLDS:%=test-%)
+
+$(WORLDS:%=test-%): test-%: $(VENV)-%/.world
+	$(VENV)-$*/bin/python -m pytest -n auto tests/worlds/$* tests/test_docstrings.py $(ARGS)
 
 # The core without TensorFlow: with the lowest versions of what it needs, and with each Python at hand.
 lowest pythons:
@@ -71,20 +80,20 @@ proto: $(VENV)/.dev
 	$(BIN)/python proto/regenerate.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-lowest $(VENV)-3.1? *-output build dist .coverage .coverage.* \
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-3.1? $(WORLDS:%=$(VENV)-%) *-output build dist .coverage .coverage.* \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # Stamps: what is installed stays installed until pyproject.toml or this file changes. Dependency
 # groups need pip 25.1.
-$(VENV)/.venv:
+$(VENV)/.venv $(WORLDS:%=$(VENV)-%/.venv):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 		echo "$(PYTHON) is not Python 3.10 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 		echo "$(PYTHON) cannot make virtual environments (no ensurepip); on Debian and Ubuntu:" \
 			"apt install python3-venv, or name another Python: make PYTHON=python3.12" >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP) install --quiet --upgrade 'pip>=25.1'
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade 'pip>=25.1'
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.venv pyproject.toml Makefile
@@ -101,4 +110,8 @@ $(VENV)/.bench: $(VENV)/.dev
 
 $(VENV)/.fuzz: $(VENV)/.dev
 	$(PIP) install --quiet --group fuzz
+	@touch $@
+
+$(WORLDS:%=$(VENV)-%/.world): $(VENV)-%/.world: $(VENV)-%/.venv pyproject.toml Makefile
+	$(VENV)-$*/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[cli]' --group $*
 	@touch $@

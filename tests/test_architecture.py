@@ -26,14 +26,25 @@ WINGS = [
     ["example", "files"],
     ["dataset"],
     ["integrity"],
-    ["compat", "tensorflow", "torch", "arrow", "ray"],
+    ["compat", "tensorflow", "torch", "jax", "grain", "arrow", "ray"],
     ["cli"],
 ]
 FLOOR = {wing: floor for floor, wings in enumerate(WINGS) for wing in wings}
 # The package itself offers the public names of the wings below the outside worlds.
 FLOOR[""] = FLOOR["integrity"]
 FLOOR["__main__"] = FLOOR["cli"]
-OUTSIDE = {"tensorflow", "torch", "pyarrow", "ray", "typer", "rich", "PIL", "fsspec"}
+OUTSIDE = {
+    "tensorflow",
+    "torch",
+    "jax",
+    "grain",
+    "pyarrow",
+    "ray",
+    "typer",
+    "rich",
+    "PIL",
+    "fsspec",
+}
 AT_HOME = {
     "typer": {"cli"},
     "rich": {"cli"},
@@ -41,6 +52,8 @@ AT_HOME = {
     "fsspec": {"records"},
     "tensorflow": {"tensorflow"},
     "torch": {"torch"},
+    "jax": {"jax"},
+    "grain": {"grain"},
     "pyarrow": {"arrow"},
     "ray": {"ray"},
 }

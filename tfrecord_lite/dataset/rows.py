@@ -1,0 +1,113 @@
+"""Examples by their numbers: one as a row, many as rows or as columns, with one read for all."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfrecord_lite.dataset.schema import Schema
+from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.columns import Values, decode_block
+from tfrecord_lite.example.normalize import check_given
+from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Paths, Verify
+    from tfrecord_lite.example.columns import Column
+    from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.files.by_number import Numbers
+
+__all__ = ["ExampleRows", "rows_of"]
+
+
+class ExampleRows:
+    """The Examples of files under one numbering, decoded; safe from several threads at once.
+
+    ``paths`` and the options are those of `RecordSet`, ``features`` and ``strict`` those of
+    `Dataset`. Damage raises: by number no record can be left out. It can be pickled.
+
+    >>> import os, tempfile, tfrecord_lite as tfr
+    >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
+    >>> _ = tfr.write_examples(path, {"label": range(5)})
+    >>> rows = ExampleRows(path)
+    >>> len(rows), rows.columns([3, 0])
+    (5, {'label': array([3, 0])})
+    """
+
+    def __init__(
+        self,
+        paths: Paths | RecordSet,
+        features: FeaturesLike | None = None,
+        *,
+        strict: bool = True,
+        compression: CompressionOrAuto = "auto",
+        verify: Verify = True,
+        max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+    ) -> None:
+        check_given(features)
+        self.records = RecordSet.of(
+            paths, compression=compression, verify=verify, max_record_bytes=max_record_bytes
+        )
+        self._schema = Schema.find(features, self.records, strict=strict)
+        # Counted here and now: copies in other processes know it.
+        self._count = len(self.records)
+
+    @property
+    def features(self) -> Mapping[str, FeatureSpec]:
+        """The features, as given or as found."""
+        return self._schema.features
+
+    def __len__(self) -> int:
+        return self._count
+
+    def columns(self, numbers: Numbers) -> dict[str, Column]:
+        """Return what `parse_example` gives for these records, in the order asked."""
+        return {
+            name: column.padded() if isinstance(column, Values) else column
+            for name, column in self._decode(numbers).items()
+        }
+
+    def parts(self, numbers: Numbers) -> dict[str, Iterable[Any]]:
+        """Return by feature the value of each of these records: those of `parse_single_example`."""
+        return {name: _parts(column) for name, column in self._decode(numbers).items()}
+
+    def _decode(self, numbers: Numbers) -> dict[str, Column | Values]:
+        block = self.records.read_block(numbers)
+        try:
+            return decode_block(block, self._schema.features, strict=self._schema.strict)
+        except ExampleError as error:
+            self._schema.explain(error)
+            raise
+
+    def describe(self, kind: str) -> str:
+        """Return the repr of what is made of these rows: the same for the same files."""
+        files = self.records.names
+        named = repr(files[0]) if len(files) == 1 else f"{len(files)} files from {files[0]!r} on"
+        return f"{kind}({named}, {self._count} records, features {[*self._schema.features]})"
+
+
+def rows_of(parts: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
+    """Return one dict for each record, of the values of each feature.
+
+    >>> rows_of({"label": [1, 2], "name": ["a", "b"]})
+    [{'label': 1, 'name': 'a'}, {'label': 2, 'name': 'b'}]
+    """
+    return [dict(zip(parts, values, strict=True)) for values in zip(*parts.values(), strict=True)]
+
+
+def _parts(column: Column | Values) -> Iterable[Any]:
+    if isinstance(column, Values):
+        # As many steps as the record has: padding is for those that go together.
+        shape, size = column.feature.shape, math.prod(column.feature.shape)
+        steps = column.flat.reshape(-1, *shape) if size else column.flat
+        splits = column.splits // max(size, 1)
+        return [steps[begin:end] for begin, end in pairwise(splits.tolist())]
+    if isinstance(column, np.ndarray):
+        return column
+    return [column[row] for row in range(len(column))]
