@@ -44,11 +44,13 @@ OUTSIDE = {
     "rich",
     "PIL",
     "fsspec",
+    "cloudpickle",
 }
 AT_HOME = {
     "typer": {"cli"},
     "rich": {"cli"},
     "PIL": {"compat"},
+    "cloudpickle": {"parallel"},
     "fsspec": {"records"},
     "tensorflow": {"tensorflow"},
     "torch": {"torch"},

@@ -27,7 +27,8 @@ def write_set(folder, draw):
     for number, (begin, end) in enumerate(pairwise([0, *cuts, count])):
         options = KINDS[draw.choice(list(KINDS)) if kind == "mixed" else kind]
         paths.append(write(folder / f"{number}.tfrecord", RECORDS[begin:end], **options))
-    return count, paths, kind
+    counts = [end - begin for begin, end in pairwise([0, *cuts, count])]
+    return counts, paths, kind
 
 
 def epochs_of(dataset, count=EPOCHS):
@@ -43,13 +44,15 @@ def test_combinations(tmp_path):
     for combination in range(COMBINATIONS):
         folder = tmp_path / str(combination)
         folder.mkdir()
-        count, paths, kind = write_set(folder, draw)
+        counts, paths, kind = write_set(folder, draw)
+        count = sum(counts)
         ranks = draw.choice([1, 1, 2, 3, 8])
         shuffle = draw.choice([False, 1, 5, 40, 1000] + [True] * 3 * (kind in INDEXED))
         even = draw.choice([None, None, "drop", "pad"])
         options = {
             "batch_size": draw.choice([1, 3, 8, 32, 500]),
             "shuffle": shuffle,
+            "interleave": draw.choice([1, 2, 3, 16]),
             "seed": draw.randint(0, 3),
             "even": even,
             "drop_remainder": draw.random() < 0.3,
@@ -76,6 +79,9 @@ def test_combinations(tmp_path):
                         rank=rank,
                         world_size=ranks,
                         even=even,
+                        batch_size=options["batch_size"],
+                        interleave=options["interleave"],
+                        counts=counts,
                     )
                     for epoch in range(repeat)
                 ]

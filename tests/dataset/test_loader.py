@@ -164,7 +164,13 @@ def test_ranks(sets, kind, ranks, even):
             dataset = Dataset(sets[kind], ID, rank=rank, world_size=ranks, **options)
             for epoch in range(2):
                 expected = order_of(
-                    100, shuffle, epoch=epoch, rank=rank, world_size=ranks, even=even
+                    100,
+                    shuffle,
+                    epoch=epoch,
+                    rank=rank,
+                    world_size=ranks,
+                    even=even,
+                    batch_size=9,
                 )
                 assert flat(dataset) == expected
             found.append(len(expected))

@@ -264,7 +264,7 @@ def test_a_record_that_does_not_fit(tmp_path, shuffle, workers, kind):
         write(tmp_path / f"{number}.tfrecord", records[begin : begin + 50], **KINDS[kind])
         for number, begin in enumerate((0, 50))
     ]
-    order = order_of(100, shuffle)
+    order = order_of(100, shuffle, counts=(50, 50))
     before = order[: order.index(57) // 5 * 5]
     dataset = Dataset(paths, ID, batch_size=5, shuffle=shuffle, workers=workers)
     found = []

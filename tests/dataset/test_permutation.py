@@ -123,7 +123,9 @@ def of_ranks(sets, ranks, **options):
 @pytest.mark.parametrize(("ranks", "workers"), [(1, 0), (3, 0), (1, 2)])
 def test_ranks_share_out_the_order(sets, small, ranks, workers):
     parts = [*of_ranks(sets, ranks, batch_size=7, seed=5, workers=workers)]
-    assert joined(parts) == order_of(len(RECORDS), True, seed=5)
+    for rank, part in enumerate(parts):
+        options = {"rank": rank, "world_size": ranks, "batch_size": 7}
+        assert part == order_of(len(RECORDS), True, seed=5, **options)
     assert sorted(joined(parts)) == list(range(len(RECORDS)))
 
 

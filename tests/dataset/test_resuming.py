@@ -113,7 +113,7 @@ def test_the_state_is_of_these_files_and_settings(sets, tmp_path):
         {"shuffle": True},
         {"shuffle": False},
         {"seed": 2},
-        {"world_size": 3},
+        {"interleave": 4},
         {"even": None},
     ):
         dataset = Dataset(moved, ID, **{**options, **change})
@@ -132,11 +132,11 @@ def test_the_state_is_of_these_files_and_settings(sets, tmp_path):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"version": 2}, "version 2; known is 1"),
+        ({"version": 1}, "version 1; this version supports 2"),
         ({"version": None}, "version None"),
-        ({"position": -1}, "position=-1"),
-        ({"epoch": "3"}, "epoch='3'"),
-        ({"epoch": None}, "epoch=None"),
+        ({"position": -1}, "'position': -1"),
+        ({"epoch": "3"}, "'epoch': '3'"),
+        ({"epoch": None}, "'epoch': None"),
     ],
 )
 def test_no_state(sets, change, text):

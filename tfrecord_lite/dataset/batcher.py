@@ -57,7 +57,8 @@ class Tables:
     ``chunks`` reads epochs: from a step of an epoch on, to before the first step of another.
     ``end`` tells from an epoch which that is. Damage is told once an epoch, before what lies behind
     it. No table has rows of two epochs. With ``together`` one may have the rows of several batches,
-    those that one chunk is enough for.
+    those that one chunk is enough for. Where it ``goes_on``, the next epoch begins if there is no
+    batch left of the one to go on with.
     """
 
     def __init__(
@@ -70,7 +71,9 @@ class Tables:
         drop_remainder: bool,
         on_damage: Callable[[Damage], Any],
         together: bool = False,
+        goes_on: bool = True,
     ) -> None:
+        self._goes_on = goes_on
         self.cursor = cursor
         self.finished = False
         """Whether there will be no more tables."""
@@ -87,7 +90,12 @@ class Tables:
         while not self.finished:
             yield from self._epochs(position.epoch, position.step)
             # If it was resumed with no batch left, the next epoch begins.
-            resumed = position.step > 0 and self.cursor.position is position and position.fresh
+            resumed = (
+                self._goes_on
+                and position.step > 0
+                and self.cursor.position is position
+                and position.fresh
+            )
             position = Position(self._end(position.epoch), 0, begun=resumed)
             self.finished = not resumed
             self.cursor.move_to(position)
@@ -114,7 +122,11 @@ class Tables:
                     epoch = chunk.epoch
                 for damage in chunk.damages:
                     self._tell(epoch, damage)
-                if chunk.table is not None:
+                if chunk.whole and chunk.table is not None:
+                    step = int(chunk.steps[-1]) + 1
+                    yield chunk.table, Position(epoch, step, begun=True)
+                    empty = False
+                elif chunk.table is not None:
                     begin = 0
                     while (there := chunk.table.rows - begin) >= size - rows:
                         several = self._together and not rows

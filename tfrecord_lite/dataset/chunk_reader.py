@@ -20,10 +20,20 @@ __all__ = ["ChunkReader", "DecodedChunk", "Task"]
 
 
 class Task(NamedTuple):
-    """A piece of an epoch to be done: to be read and decoded, or to be decoded."""
+    """A piece of an epoch to be done: to be read and decoded, or to be decoded.
+
+    ``batch`` tells a batch from all others of the epoch, where the records are one batch.
+    """
 
     epoch: int
     records: Request | Chunk
+    batch: tuple[int, ...] | None = None
+
+    def __str__(self) -> str:
+        steps = self.records.steps
+        records = f"records {steps[0]} to {steps[-1]} in its order" if len(steps) else "no records"
+        batch = "" if self.batch is None else f"batch {self.batch[-1]} of "
+        return f"{batch}epoch {self.epoch}, {records}"
 
 
 class DecodedChunk(NamedTuple):
@@ -31,6 +41,7 @@ class DecodedChunk(NamedTuple):
 
     ``damages`` were left out before and between. An ``error`` is what stands behind the rows.
     ``late`` has the features that come late, by name, with file and number of the first record.
+    The rows of a ``whole`` one are one batch.
     """
 
     epoch: int
@@ -39,6 +50,7 @@ class DecodedChunk(NamedTuple):
     damages: list[Damage]
     error: Exception | None
     late: dict[str, tuple[str | None, int]]
+    whole: bool = False
 
 
 class ChunkReader:
@@ -66,7 +78,7 @@ class ChunkReader:
 
     def decode(self, task: Task) -> DecodedChunk:
         """Decode records that were read, up to the first that does not fit the features."""
-        epoch, chunk = task
+        epoch, chunk, _ = task
         assert isinstance(chunk, Chunk)
         table, unfit, rows = self._decoder.decode(chunk.block)
         late = {name: self._place(chunk, row) for name, row in rows.items()}
@@ -80,10 +92,14 @@ class ChunkReader:
 
     def _place(self, chunk: Chunk, row: int) -> tuple[str | None, int]:
         """Return the file and the number in it of a record of a chunk."""
-        if not self._records.indexed:
+        if chunk.block.path is not None:
             # It was read from the front.
             return chunk.block.path, chunk.block.number(row)
-        file, record = self._records.place(int(chunk.numbers[row]))
+        number = int(chunk.numbers[row])
+        if not self._records.can_place(number):
+            block = self._records.block_of(number)
+            return block.path_of(0), block.number(0)
+        file, record = self._records.place(number)
         return self._records.files[file], record
 
     def close(self) -> None:

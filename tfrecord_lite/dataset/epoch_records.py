@@ -7,12 +7,13 @@ import stat
 import sys
 from contextlib import closing, suppress
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tfrecord_lite.dataset.chunk import Chunk
+from tfrecord_lite.dataset.interleave import FileRange
 from tfrecord_lite.dataset.memory import FIRST_BLOCK_BYTES, block_bytes
 from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
 from tfrecord_lite.files.fingerprint import StaleIndexError
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["EpochRecords"]
 
+# A record of a set that nobody has counted is known by its file and its number there: a number with
+# the file's own, and one more, from this bit on.
+_FILE_BITS = 40
 # How much is read of a file for its first record, which may be larger.
 _ONE_BLOCK_BYTES = 1 << 14
 
@@ -125,7 +129,7 @@ class EpochRecords:
 
     def _count(self, number: int) -> int:
         count = 0
-        for block in self._blocks(number, []):
+        for block in self._blocks(number, [], 0):
             count = block.first_record + len(block)
         return count
 
@@ -140,9 +144,55 @@ class EpochRecords:
         self.total()
         return np.array([*accumulate(map(int, self.counts), initial=0)])  # type: ignore[arg-type]
 
+    def can_place(self, number: int) -> bool:
+        """Whether `place` costs nothing."""
+        return self.counted or bool(number >> _FILE_BITS)
+
     def place(self, number: int) -> tuple[int, int]:
         """Return which file holds a record, and its number there."""
+        if number >> _FILE_BITS:
+            return (number >> _FILE_BITS) - 1, number & ((1 << _FILE_BITS) - 1)
         return locate(self.bases, number)
+
+    def _base(self, number: int) -> int:
+        """Return the number of a file's first record, which tells its place by itself perhaps."""
+        return int(self.bases[number]) if self.counted else (number + 1) << _FILE_BITS
+
+    def ranges(self, begin: int = 0, count: int | None = None) -> list[FileRange]:
+        """Return the parts of files that hold ``count`` records; behind the last comes the first.
+
+        Without ``count`` they are all files, whose ends need not be known.
+        """
+        if count is None:
+            return [FileRange(number, 0, known) for number, known in enumerate(self.counts)]
+        bases, found = self.bases.tolist(), list[FileRange]()
+        total = bases[-1]
+        if total == 0:
+            # There may be damage to tell of all the same.
+            return [FileRange(number, 0, 0) for number in range(len(self.files))]
+        while count > 0:
+            begin %= total
+            stop = min(begin + count, total)
+            first = max(int(np.searchsorted(self.bases, begin)) - 1, 0)
+            for number, (low, high) in enumerate(pairwise(bases[first:]), first):
+                if low > stop:
+                    break
+                # Perhaps nothing is left of a file; it comes behind the last record before it.
+                wanted = (
+                    begin < low or begin == low == 0 if low == high else low < stop and high > begin
+                )
+                if wanted:
+                    found.append(FileRange(number, max(begin - low, 0), min(stop, high) - low))
+            count -= stop - begin
+            begin = stop
+        return found
+
+    def read_range(self, file_range: FileRange) -> Generator[Chunk, None, None]:
+        """Read a part of a file; steps are counted from 0. An error is in the last chunk."""
+        number, begin, end = file_range
+        base = self._base(number)
+        stop = sys.maxsize if end is None else base + end
+        yield from self._stream(number, base, base + begin, stop, 0)
 
     @cached_property
     def mean_bytes(self) -> float:
@@ -162,7 +212,12 @@ class EpochRecords:
     def block_of(self, number: int) -> RecordBlock:
         """Return a block of one record, read by itself: slow, and with its place."""
         if not self.indexed:
-            with closing(self.stream(number, number + 1)) as chunks:
+            if number >> _FILE_BITS:
+                file, record = self.place(number)
+                reading = self.read_range(FileRange(file, record, record + 1))
+            else:
+                reading = self.stream(number, number + 1)
+            with closing(reading) as chunks:
                 chunk = next(chunks)
             if chunk.error is not None:
                 raise chunk.error
@@ -210,7 +265,7 @@ class EpochRecords:
 
         nothing = RecordBlock.from_records([])
         try:
-            with closing(self._blocks(number, damages)) as blocks:
+            with closing(self._blocks(number, damages, max(begin - base, 0))) as blocks:
                 for block in blocks:
                     first = base + block.first_record
                     seen = block.first_record + len(block)
@@ -263,9 +318,14 @@ class EpochRecords:
     def _reader(self, number: int, damages: list[Damage]) -> RecordReader:
         return self.set.reader(number, on_damage=damages.append if self.tolerant else "raise")
 
-    def _blocks(self, number: int, damages: list[Damage]) -> Generator[RecordBlock, None, None]:
+    def _blocks(
+        self, number: int, damages: list[Damage], first: int
+    ) -> Generator[RecordBlock, None, None]:
+        """Read a file in blocks; what comes before its record ``first`` need not be read."""
         with self._reader(number, damages) as reader:
             reader.block_bytes = FIRST_BLOCK_BYTES
+            if first and self.indexed and reader.can_go_to:
+                reader.go_to(self.set.index(number).frames.frame(first)[0], first)
             for block in reader.blocks():
                 reader.block_bytes = block_bytes(int(block.lengths.mean()), 1)
                 yield block

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import operator
 from contextlib import closing
+from copy import copy
+from functools import partial
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfrecord_lite.dataset.batcher import Batches, Cursor, Position, Tables
@@ -11,18 +14,17 @@ from tfrecord_lite.dataset.chunk import Chunk
 from tfrecord_lite.dataset.chunk_reader import ChunkReader, Task
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.fitting import check_features
-from tfrecord_lite.dataset.numbers import at_least, rank_of
-from tfrecord_lite.dataset.order import batch_count
+from tfrecord_lite.dataset.mapping import BatchMapper
+from tfrecord_lite.dataset.numbers import at_least, rank_of, timeout_of
 from tfrecord_lite.dataset.plan import Plan
+from tfrecord_lite.dataset.resuming import States
 from tfrecord_lite.dataset.schema import LateFeatures, Schema
-from tfrecord_lite.dataset.table import Table
 from tfrecord_lite.errors import ignore_damage
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
 from tfrecord_lite.parallel.workers import Workers
-from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
@@ -32,13 +34,10 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
     from tfrecord_lite.dataset.chunk_reader import DecodedChunk
     from tfrecord_lite.dataset.order import Even
-    from tfrecord_lite.example.columns import Column
 
 __all__ = ["Dataset"]
 
 T = TypeVar("T")
-
-_STATE_VERSION = 1
 
 
 class Dataset(Closing):
@@ -54,20 +53,33 @@ class Dataset(Closing):
 
     ``shuffle=True`` shuffles all records, read by their numbers: of plain files, or of blocked
     gzip, which then is inflated almost whole for every 32 MB that are read. A number is the size of
-    a buffer, as in ``tf.data``: all files are read from the front, and inflated once. The order
-    follows from ``seed`` and the number of the epoch, and from nothing else.
+    a buffer, as in ``tf.data``: files are read from the front, and inflated once, in a new order
+    each epoch, ``interleave`` of them in turn. The order follows from ``seed``, the number of the
+    epoch and these options, and from nothing else.
 
-    ``rank`` and ``world_size`` share the records out, each rank a stretch of the order. Each
-    record is one rank's, so the shares may differ by a record and the ranks by a batch. For
-    synchronous training ``even`` makes them equal: "drop" leaves out up to ``world_size - 1``
-    records at the end of the order, "pad" repeats as many from its beginning.
+    ``rank`` and ``world_size`` share the records out. With ``shuffle=True`` all ranks go through
+    one order: each global step is its next ``world_size * batch_size`` records, a batch for each
+    rank. Else each rank has consecutive records, so that it reads files of its own. Each record is
+    one rank's, so the shares may differ by a record and the ranks by a batch. For synchronous
+    training ``even`` makes them equal: "drop" leaves out up to ``world_size - 1`` records at the
+    end of the order, "pad" repeats as many from its beginning.
 
     ``repeat`` is how many epochs one ``iter()`` goes through, None for no end. No batch has records
     of two epochs: it is ``tf.data``'s ``batch().repeat()``.
 
     ``workers`` is how many processes read and decode beside this one, None for all cores; they
     change nothing in what comes when. They start with the first epoch and end with the dataset,
-    with `close`, or where an epoch is left before its end. Damage, and ``on_damage``, are those of
+    with `close`, or where an epoch is left before its end. One that gives no result for ``timeout``
+    seconds, its start included, is ended, which is a ``RuntimeError``, as is one that dies.
+
+    ``map`` is a function of a batch, called in the workers if there are any; what it returns comes
+    in place of the batch: arrays, which go through shared memory, in dicts and lists of any depth,
+    or anything else. Where it has a parameter ``rng`` that is a `numpy.random.Generator` that
+    follows from ``seed``, the epoch and the batch, whatever the number of workers. What it raises
+    is raised in the place of the batch, with a note that names the records. With workers it needs
+    cloudpickle, of the extra ``train``; it may be a function of the main module, or a local one.
+
+    Damage, and ``on_damage``, are those of
     `RecordReader`, and ``len()`` counts what is left out; ``on_damage`` is called in this process.
 
     What can be known to be wrong is an error here and now, naming the file: one that is missing,
@@ -88,6 +100,8 @@ class Dataset(Closing):
     ...     print([batch["label"].tolist() for batch in dataset])
     [[1, 2], [4, 3], [0]]
     [[0, 2], [4, 3], [1]]
+    >>> list(Dataset(path, batch_size=2, map=lambda batch: sum(batch["label"].tolist())))
+    [1, 5, 4]
     """
 
     def __init__(
@@ -97,12 +111,15 @@ class Dataset(Closing):
         *,
         batch_size: int,
         shuffle: bool | int = False,
+        interleave: int = 16,
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
         even: Even = None,
         repeat: int | None = 1,
         workers: int | None = 0,
+        map: Callable[..., Any] | None = None,  # noqa: A002 - what tf.data calls it
+        timeout: float | None = None,
         drop_remainder: bool = False,
         strict: bool = True,
         check: bool = True,
@@ -113,12 +130,17 @@ class Dataset(Closing):
     ) -> None:
         self._batch_size = at_least(1, batch_size=batch_size)
         self._shuffle = shuffle if isinstance(shuffle, bool) else at_least(1, shuffle=shuffle)
+        interleave = at_least(1, interleave=interleave)
         self._seed = at_least(0, seed=seed)
         rank, world_size = rank_of(rank, world_size)
         if even not in (None, "drop", "pad"):
             raise ValueError(f"even={even!r}; choose None, 'drop' or 'pad'")
         self._repeat = repeat if repeat is None else at_least(1, repeat=repeat)
         self._workers = usable_cores() if workers is None else at_least(0, workers=workers)
+        if map is not None and not callable(map):
+            raise TypeError(f"map={map!r} must be a function of a batch")
+        self._map = map
+        self._timeout = timeout_of(timeout)
         self._drop_remainder = drop_remainder
         check_given(features)
         records = RecordSet.of(
@@ -148,44 +170,46 @@ class Dataset(Closing):
             world_size=world_size,
             even=even,
             parallel=self._workers > 0,
+            interleave=interleave,
+            by_batch=map is not None,
+            drop_remainder=drop_remainder,
         )
-        self._settings = {
-            "files": _fingerprint(self._records),
-            "batch_size": self._batch_size,
-            "shuffle": self._shuffle,
-            "seed": self._seed,
-            "world_size": world_size,
-            "even": even,
-        }
+        self._states = States(
+            self._records,
+            batch_size=self._batch_size,
+            shuffle=self._shuffle,
+            interleave=interleave,
+            world_size=world_size,
+            seed=self._seed,
+            even=even,
+        )
         self._cursor = Cursor(Position(0, 0))
         self._idle: Workers[Task, DecodedChunk] | None = None
 
     def __len__(self) -> int:
         if self._repeat is None:
             raise TypeError("with repeat=None there is no end, and so no len()")
-        batches = batch_count(
-            self._plan.steps, self._batch_size, drop_remainder=self._drop_remainder
-        )
-        return batches * self._repeat
+        return self._plan.batches() * self._repeat
 
     # Iterating.
 
-    def __iter__(self) -> Batches[dict[str, Column]]:
-        return self._iterate(Table.batch)
+    def __iter__(self) -> Batches[Any]:
+        return self._iterate(methodcaller("batch"))
 
-    def _iterate(self, finish: Callable[[Table], T], *, together: bool = False) -> Batches[T]:
+    def _iterate(self, finish: Callable[[Any], T], *, together: bool = False) -> Batches[T]:
         """Begin with the next epoch, or go on where a state was loaded."""
         before = self._cursor.position
         epoch, step = (self._end(before.epoch), 0) if before.begun else before[:2]
         self._cursor = Cursor(Position(epoch, step, begun=True, fresh=True))
         tables = Tables(
             self._cursor,
-            self._decoded_chunks,
+            partial(self._decoded_chunks, self._plan),
             self._end,
             self._batch_size,
             drop_remainder=self._drop_remainder,
             on_damage=self._on_damage,
             together=together,
+            goes_on=not self._plan.is_of_turns,
         )
         return Batches(tables, finish)
 
@@ -195,10 +219,18 @@ class Dataset(Closing):
         return (epoch // repeat + 1) * repeat
 
     def _decoded_chunks(
-        self, epoch: int, step: int, end: int
+        self, plan: Plan, epoch: int, step: int, end: int
     ) -> Generator[DecodedChunk, None, None]:
-        reader = ChunkReader(self._records, self._schema)
-        tasks = self._tasks(epoch, step, end)
+        if step and self._shuffle:
+            # To go on between files that take turns all must be counted, for the workers too.
+            self._records.total()
+        chunk_reader = ChunkReader(self._records, self._schema)
+        reader: ChunkReader | BatchMapper = chunk_reader
+        if self._map is not None:
+            reader = BatchMapper(
+                chunk_reader, self._records, self._map, seed=self._seed, carry=self._carry()
+            )
+        tasks = self._tasks(plan, epoch, step, end)
         if not self._workers:
             # Only inflating leaves the interpreter free for long enough.
             read = read_ahead(map(reader.read, tasks), lambda _: self._records.compressed)
@@ -207,7 +239,9 @@ class Dataset(Closing):
             return
         workers, self._idle = self._idle, None
         if workers is None or workers.closed:
-            workers = Workers(reader, self._workers)
+            workers = Workers(
+                reader, self._workers, timeout=self._timeout, by_value=self._map is not None
+            )
         ahead = read_ahead(tasks, lambda task: isinstance(task.records, Chunk))
         with closing_idle(tasks), closing(ahead), closing(workers.map(ahead)) as chunks:
             yield from self._warned(chunks)
@@ -221,16 +255,24 @@ class Dataset(Closing):
             self._late.warn(chunk.late)
             yield chunk
 
-    def _tasks(self, epoch: int, step: int, end: int) -> Generator[Task, None, None]:
+    def _tasks(self, plan: Plan, epoch: int, step: int, end: int) -> Generator[Task, None, None]:
         while self._repeat is None or epoch < end:
             empty = step == 0
-            with closing(self._plan.chunks(epoch, step)) as chunks:
+            with closing(plan.chunks(epoch, step)) as chunks:
                 for chunk in chunks:
                     empty = False
-                    yield Task(epoch, chunk)
+                    yield Task(epoch, chunk, plan.batch_key(epoch, chunk.steps))
             if empty:
                 return
             epoch, step = epoch + 1, 0
+
+    def _carry(self) -> Callable[[Exception], Any]:
+        """Return what takes an exception of ``map`` from a worker to here."""
+        if not self._workers:
+            return _as_it_is
+        from tfrecord_lite.parallel.cloud import CarriedError
+
+        return CarriedError
 
     def __repr__(self) -> str:
         return (
@@ -239,38 +281,70 @@ class Dataset(Closing):
 
     # Resuming.
 
+    def set_epoch(self, epoch: int) -> None:
+        """Have the next ``iter()`` be that of an epoch, counted from 0: of its order, to its end.
+
+        Where a state is of this epoch, and was loaded since the last ``iter()``, it goes on there.
+
+        >>> import os, tempfile, tfrecord_lite as tfr
+        >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
+        >>> _ = tfr.write_examples(path, {"label": range(5)})
+        >>> dataset = Dataset(path, batch_size=5, shuffle=True)
+        >>> dataset.set_epoch(1)
+        >>> next(iter(dataset))["label"].tolist()
+        [0, 2, 4, 3, 1]
+        """
+        epoch = at_least(0, epoch=epoch)
+        position = self._cursor.position
+        if position.begun or position.epoch != epoch:
+            self._plan = self._plan.resumed(epoch, 0)
+            self._cursor = Cursor(Position(epoch, 0))
+
+    def in_turns(self, turn: int, turns: int) -> Dataset:
+        """Return a dataset of every ``turns``-th batch alone, the first with the number ``turn``.
+
+        It is for one of several processes that give an epoch's batches in turns. Where records are
+        left out as damaged, a batch is what is left of its records. Raises ``ValueError`` where
+        ``turn`` is not from 0 to before ``turns``.
+
+        >>> import os, tempfile, tfrecord_lite as tfr
+        >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
+        >>> _ = tfr.write_examples(path, {"label": range(7)})
+        >>> dataset = Dataset(path, batch_size=2)
+        >>> [batch["label"].tolist() for batch in dataset.in_turns(1, 2)]
+        [[2, 3], [6]]
+        """
+        turn, turns = operator.index(turn), at_least(1, turns=turns)
+        if not 0 <= turn < turns:
+            raise ValueError(f"turn={turn} must be from 0 to turns - 1, where turns={turns}")
+        other = copy(self)
+        other._idle = None  # noqa: SLF001 - a copy of our own
+        other._cursor = Cursor(Position(*self._cursor.position[:2]))  # noqa: SLF001
+        other._plan = self._plan.in_turns(turn, turns)  # noqa: SLF001
+        return other
+
+    # Resuming.
+
     def state_dict(self) -> dict[str, Any]:
         """Return where the newest iterator stands, as a small dict that JSON can hold.
 
         It tells of the batches returned, not of those read ahead. The state of one rank is also
-        that of every other which has been returned as many batches.
+        that of every other which has been returned as many batches. At the end of an epoch it is
+        that of the beginning of the next.
         """
-        return {
-            "version": _STATE_VERSION,
-            "epoch": self._cursor.position.epoch,
-            "position": self._cursor.position.step,
-            **self._settings,
-        }
+        return self._states.state(self._plan, self._cursor.position)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Have the next ``iter()`` go on where ``state_dict()`` was called.
 
-        At the very next record; or with the next epoch, where no batch was left. Raises
-        ``ValueError`` for a state of other files, or of other settings that matter to which record
-        comes when; ``workers``, ``repeat`` and ``features`` do not.
+        At the very next record; or with the next epoch, where no batch was left. ``workers``,
+        ``repeat``, ``map`` and ``features`` may be others. So may ``world_size``: with ``shuffle``
+        True anywhere, where all ranks have returned as many batches; else at the end of an epoch.
+        Raises ``ValueError`` for a state of other files, or of settings with which other records
+        would follow.
         """
-        version = state.get("version")
-        if version != _STATE_VERSION:
-            raise ValueError(f"a state of version {version!r}; known is {_STATE_VERSION}")
-        for name, ours in self._settings.items():
-            theirs = state.get(name)
-            # True is no buffer of 1.
-            if theirs != ours or type(theirs) is not type(ours):
-                raise ValueError(f"the state is of a Dataset with {name}={theirs!r}, not {ours!r}")
-        epoch, step = state.get("epoch"), state.get("position")
-        if not (isinstance(epoch, int) and isinstance(step, int) and min(epoch, step) >= 0):
-            raise ValueError(f"the state has epoch={epoch!r} and position={step!r}")
-        self._cursor = Cursor(Position(epoch, step))
+        self._plan, position = self._states.position(self._plan, state)
+        self._cursor = Cursor(position)
 
     def __getstate__(self) -> dict[str, Any]:
         # Worker processes are this one's.
@@ -284,8 +358,5 @@ class Dataset(Closing):
             self._idle.close()
 
 
-def _fingerprint(records: EpochRecords) -> str:
-    """Return what tells the files from others, wherever they lie: names and sizes, in order."""
-    files = zip(map(os.path.basename, records.files), records.sizes, strict=True)
-    text = "".join(f"{name}\0{size}\0" for name, size in files)
-    return f"{len(records.files)} files, {crc32c(os.fsencode(text)):08x}"
+def _as_it_is(error: Exception) -> Exception:
+    return error

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import operator
+import select
 from typing import Any
 
-__all__ = ["at_least", "rank_of"]
+__all__ = ["at_least", "rank_of", "timeout_of"]
 
 
 def at_least(least: int, **option: Any) -> int:
@@ -33,3 +34,18 @@ def rank_of(rank: int, world_size: int) -> tuple[int, int]:
             f"rank={rank} must be from 0 to world_size - 1, where world_size={world_size}"
         )
     return rank, world_size
+
+
+def timeout_of(seconds: float | None) -> float | None:
+    """Return how many seconds to wait; ``ValueError`` where that is none, or cannot be done.
+
+    >>> timeout_of(2.5)
+    2.5
+    """
+    if seconds is None:
+        return None
+    if not seconds > 0:
+        raise ValueError(f"timeout={seconds!r} must be a number of seconds above 0, or None")
+    if not hasattr(select, "poll"):
+        raise ValueError("timeout= needs poll(2), which this system does not have")
+    return float(seconds)

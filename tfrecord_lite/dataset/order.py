@@ -8,6 +8,8 @@ gives is the same on every machine, with every version of NumPy.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +25,17 @@ if TYPE_CHECKING:
 
     Even: TypeAlias = Literal["drop", "pad"] | None
 
-__all__ = ["BufferShuffle", "Permutation", "batch_count", "permutation", "share"]
+__all__ = [
+    "BufferShuffle",
+    "Dealt",
+    "Permutation",
+    "Stretch",
+    "batch_count",
+    "batch_random",
+    "file_order",
+    "permutation",
+    "share",
+]
 
 # Rounds of a `Permutation`; the first four make it look random, the others are for good measure.
 _ROUNDS = 8
@@ -32,6 +44,8 @@ _NUMBERS_AT_ONCE = 1 << 14
 # The odd multipliers of SplitMix64, whose products have well mixed upper halves.
 _MULTIPLIERS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _HALF = np.uint64(32)
+# What random numbers are for, where it is neither a whole epoch nor a rank's buffer.
+_FILES, _BATCHES = 1 << 32, (1 << 32) + 1
 
 
 def share(count: int, rank: int, world_size: int, even: Even = None) -> range:
@@ -51,6 +65,99 @@ def share(count: int, rank: int, world_size: int, even: Even = None) -> range:
         return range(count * rank // world_size, count * (rank + 1) // world_size)
     each = count // world_size if even == "drop" else -(-count // world_size)
     return range(each * rank, each * (rank + 1))
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A rank's records where each rank has consecutive ones: `share`, step by step.
+
+    >>> part = Stretch(8, rank=2, world_size=3, even="pad")
+    >>> len(part), part[np.arange(3)]
+    (3, array([6, 7, 0]))
+    """
+
+    count: int
+    rank: int
+    world_size: int
+    even: Even = None
+
+    @cached_property
+    def range(self) -> range:
+        """Which of all records in their order; from ``count`` on the first ones again."""
+        return share(self.count, self.rank, self.world_size, self.even)
+
+    def __len__(self) -> int:
+        return len(self.range)
+
+    def __getitem__(self, steps: Int64Array) -> Int64Array:
+        """Return which of all records, in their order, come at these steps."""
+        return (self.range.start + steps) % max(self.count, 1)
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """A rank's records where all ranks together go through one order, batch by batch.
+
+    Each global step is ``world_size * batch_size`` consecutive records of the order, a batch for
+    each rank; the last has what is left, shared out as `share` does. ``begin`` is how many records
+    of the order came before, with another world size perhaps.
+
+    >>> parts = [Dealt(10, rank, world_size=2, batch_size=2) for rank in range(2)]
+    >>> [part[np.arange(len(part))].tolist() for part in parts]
+    [[0, 1, 4, 5, 8], [2, 3, 6, 7, 9]]
+    """
+
+    count: int
+    rank: int
+    world_size: int
+    batch_size: int
+    even: Even = None
+    begin: int = 0
+
+    @property
+    def _step_records(self) -> int:
+        return self.world_size * self.batch_size
+
+    @cached_property
+    def _full_steps(self) -> int:
+        return (self.count - self.begin) // self._step_records
+
+    @cached_property
+    def _last(self) -> range:
+        """The places in the order of the last batch, where the last global step is no full one."""
+        begin = self.begin + self._full_steps * self._step_records
+        part = share(self.count - begin, self.rank, self.world_size, self.even)
+        return range(begin + part.start, begin + part.stop)
+
+    def __len__(self) -> int:
+        return self._full_steps * self.batch_size + len(self._last)
+
+    def __getitem__(self, steps: Int64Array) -> Int64Array:
+        """Return the places in the order of what comes at these steps."""
+        batches, rows = np.divmod(steps, self.batch_size)
+        places = self.begin + batches * self._step_records + self.rank * self.batch_size + rows
+        last = batches == self._full_steps
+        places[last] = (self._last.start + rows[last]) % max(self.count, 1)
+        return places
+
+
+def batch_random(seed: int, epoch: int, key: tuple[int, ...]) -> np.random.Generator:
+    """Return the random numbers for one batch of an epoch.
+
+    >>> batch_random(0, 1, (5,)).integers(100, size=3)
+    array([95, 27, 33])
+    """
+    return np.random.Generator(_random(seed, epoch, _BATCHES, *key))
+
+
+def file_order(count: int, seed: int, epoch: int, rank: int) -> list[int]:
+    """Return the numbers below ``count`` in the order in which an epoch comes to a rank's files.
+
+    >>> file_order(5, seed=0, epoch=0, rank=0), file_order(5, seed=0, epoch=1, rank=0)
+    ([1, 2, 4, 0, 3], [4, 2, 0, 1, 3])
+    """
+    order: list[int] = _permutation(count, _random(seed, epoch, _FILES, rank)).tolist()
+    return order
 
 
 def batch_count(records: int, batch_size: int, *, drop_remainder: bool) -> int:
@@ -208,8 +315,7 @@ class BufferShuffle:
         while self.arrived < end:
             self.push(min(end - self.arrived, thresholds.shuffled_at_once))
 
-    def finish(self, total: int | None = None) -> Int64Array:
-        """Let the rest of ``total`` numbers arrive, and empty the buffer in random order."""
-        late = self.push(0 if total is None else total - self.arrived)
+    def finish(self) -> Int64Array:
+        """Empty the buffer in random order."""
         held, self._places = self.held, np.empty(0, np.int64)
-        return np.concatenate([late, held[_permutation(len(held), self._random)]])
+        return held[_permutation(len(held), self._random)]

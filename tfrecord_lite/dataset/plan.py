@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,22 @@ import numpy as np
 
 from tfrecord_lite.dataset.buffer import RecordBuffer
 from tfrecord_lite.dataset.chunk import Request
+from tfrecord_lite.dataset.interleave import Interleave
 from tfrecord_lite.dataset.memory import block_bytes
-from tfrecord_lite.dataset.order import BufferShuffle, permutation, share
+from tfrecord_lite.dataset.order import (
+    BufferShuffle,
+    Dealt,
+    Stretch,
+    batch_count,
+    file_order,
+    permutation,
+)
 from tfrecord_lite.dataset.picker import Picker
+from tfrecord_lite.dataset.whole_batches import Turns, whole_batches
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from tfrecord_lite._types import Int64Array
     from tfrecord_lite.dataset.chunk import Chunk
@@ -33,9 +43,11 @@ _GROWTH = 16
 class Plan:
     """Which records of a `RecordSet` a rank reads, epoch by epoch.
 
-    With ``shuffle`` True the order of all records is shuffled and then shared out; else they are
-    shared out in their order, and a number is the size of each rank's buffer. ``parallel`` wants
-    pieces that can be read independently of each other, where there can be such.
+    With ``shuffle`` True all ranks go through one order of all records, batch by batch; else each
+    has consecutive ones, and a number is the size of its buffer, which ``interleave`` files at a
+    time fill. ``parallel`` wants pieces that can be read independently of each other, where there
+    can be such. ``by_batch`` wants a piece for each batch, and none for a smaller one with
+    ``drop_remainder``.
     """
 
     def __init__(
@@ -49,66 +61,150 @@ class Plan:
         world_size: int,
         even: Even,
         parallel: bool,
+        interleave: int = 1,
+        by_batch: bool = False,
+        drop_remainder: bool = False,
     ) -> None:
         self._records = records
         self._batch_size = batch_size
         self._shuffle = shuffle
+        self._interleave = interleave
         self._seed = seed
         self._rank = rank
         self._world_size = world_size
         self._even = even
         self._parallel = parallel
+        self._by_batch = by_batch
+        self._drop_remainder = drop_remainder
+        self._turns = Turns(0, 1, batch_size)
+        self._resumed = (0, 0)
         if world_size > 1:
             # Nobody else can tell where a share begins.
             records.total()
 
+    def in_turns(self, turn: int, turns: int) -> Plan:
+        """Return this plan with every so many-th batch alone."""
+        plan = copy(self)
+        plan._turns = Turns(turn, turns, self._batch_size)  # noqa: SLF001 - a copy of our own
+        return plan
+
+    def resumed(self, epoch: int, begin: int) -> Plan:
+        """Return this plan where ``begin`` records of an epoch's order came with other ranks."""
+        plan = copy(self)
+        plan._resumed = epoch, begin  # noqa: SLF001
+        return plan
+
     @cached_property
     def share(self) -> range:
-        """The stretch of all records, in their order, that is this rank's."""
-        return share(self._records.total(), self._rank, self._world_size, self._even)
+        """The records, in their order, that are this rank's where each has consecutive ones."""
+        return Stretch(self._records.total(), self._rank, self._world_size, self._even).range
+
+    def part(self, epoch: int = 0, *, rank: int | None = None) -> Stretch | Dealt:
+        """Return what of an epoch is a rank's; files that nobody has counted yet are read."""
+        total, rank = self._records.total(), self._rank if rank is None else rank
+        if self._shuffle is not True:
+            return Stretch(total, rank, self._world_size, self._even)
+        begin = self.begin(epoch)
+        return Dealt(total, rank, self._world_size, self._batch_size, self._even, begin)
+
+    def begin(self, epoch: int) -> int:
+        """Return how many records of an epoch's order came with other ranks."""
+        resumed, begin = self._resumed
+        return begin if epoch == resumed else 0
+
+    def batch_key(self, epoch: int, steps: Int64Array) -> tuple[int, ...] | None:
+        """Return what tells the batch that has these steps from all others of an epoch."""
+        if not (self._by_batch and len(steps)):
+            return None
+        batch = int(steps[0]) // self._batch_size
+        if self._shuffle is not True:
+            return self._rank, batch
+        return (self.begin(epoch) // self._batch_size + batch * self._world_size + self._rank,)
 
     @property
-    def steps(self) -> int:
-        """How many records an epoch has; files that nobody has counted yet are read."""
-        return len(self.share)
+    def is_of_turns(self) -> bool:
+        """Whether it has some of the batches alone."""
+        return self._turns.turns > 1
 
     @property
-    def _length(self) -> int | None:
-        """How many steps an epoch has; None where that is not known yet."""
-        return len(self.share) if self._records.counted else None
+    def counted(self) -> bool:
+        """Whether `part` costs nothing."""
+        return self._records.counted
+
+    def batches(self, epoch: int = 0) -> int:
+        """Return how many batches an epoch has, if nothing is left out."""
+        batches = self._batches_of(len(self.part(epoch)))
+        return len(range(self._turns.turn, batches, self._turns.turns))
+
+    def _batches_of(self, steps: int) -> int:
+        return batch_count(steps, self._batch_size, drop_remainder=self._drop_remainder)
+
+    def all_done(self, epoch: int, step: int) -> bool:
+        """Tell whether no rank has a batch left that has returned as many as this one."""
+        if self.is_of_turns or self._batches_of(max(len(self.part(epoch)) - step, 0)):
+            return False
+        # Of all shares the last is the largest.
+        most = self._batches_of(len(self.part(epoch, rank=self._world_size - 1)))
+        return most * self._batch_size <= step + self._batch_size - 1
 
     def chunks(self, epoch: int, first: int) -> Generator[Request | Chunk, None, None]:
-        """Yield an epoch from the step ``first`` on: as runs to be read, or as it is read."""
+        """Yield an epoch from the step ``first`` on: as requests to be read, or as it is read."""
         self._records.look_again()
+        requests: Iterator[Request] | None = None
         if self._shuffle is True:
-            order = permutation(self._records.total(), self._seed, epoch)
-            yield from self._requests(first, self.steps, order)
-        elif self._shuffle:
-            yield from self._buffered(epoch, first)
-        elif self._parallel and self._records.indexed:
-            yield from self._requests(first, self.steps)
-        else:
-            yield from self._in_order(first)
-
-    def _numbers(self, steps: Int64Array) -> Int64Array:
-        """Return the records at these steps, in their order; behind the last comes the first."""
-        if not self._records.counted:
-            return steps
-        return (self.share.start + steps) % max(self._records.total(), 1)
+            part = self.part(epoch)
+            order = permutation(part.count, self._seed, epoch)
+            requests = self._requests(first, part, order)
+        elif self._parallel and self._records.indexed and not self._shuffle:
+            requests = self._requests(first, self.part())
+        # Of a batch whose records may be left out there is no telling before they are read.
+        picked = self._by_batch and self._records.tolerant
+        if requests is not None and not picked:
+            yield from requests
+            return
+        with ExitStack() as stack:
+            chunks: Iterable[Chunk]
+            if requests is not None:
+                chunks = map(stack.enter_context(closing(Picker(self._records))).pick, requests)
+            elif self._shuffle:
+                chunks = stack.enter_context(closing(self._buffered(epoch, first)))
+            else:
+                chunks = stack.enter_context(closing(self._in_order(first)))
+            if self.is_of_turns:
+                chunks = self._turns.of(chunks)
+            if self._by_batch:
+                chunks = whole_batches(
+                    chunks,
+                    self._batch_size,
+                    aligned=self.is_of_turns,
+                    drop_remainder=self._drop_remainder,
+                )
+            yield from chunks
 
     def _requests(
-        self, first: int, end: int, order: Int64Array | Permutation | None = None
+        self,
+        first: int,
+        part: Stretch | Dealt,
+        order: Int64Array | Permutation | None = None,
+        end: int | None = None,
     ) -> Iterator[Request]:
+        end = len(part) if end is None else end
         rows = max_rows = self._rows(scattered=order is not None)
         if order is not None and not self._records.compressed:
             max_rows = max(rows, self._scattered_rows())
-        if max_rows > rows:
+        if self._by_batch:
+            rows = max_rows = self._batch_size
+            if self._drop_remainder and not self._records.tolerant:
+                end -= end % self._batch_size
+        elif max_rows > rows:
             rows = self._batch_size
         while first < end:
-            steps = np.arange(first, min(first + rows, end))
-            numbers = self._numbers(steps)
-            yield Request(numbers if order is None else order[numbers], steps)
-            first, rows = first + rows, min(rows * _GROWTH, max_rows)
+            count = rows * self._turns.turns
+            steps = self._turns.of_steps(np.arange(first, min(first + count, end)))
+            if len(steps):
+                numbers = part[steps]
+                yield Request(numbers if order is None else order[numbers], steps)
+            first, rows = first + count, min(rows * _GROWTH, max_rows)
             if rows > max_rows // 4:
                 rows = max_rows
 
@@ -139,7 +235,7 @@ class Plan:
         if not self._records.counted:
             yield from self._records.stream(first, None, first)
             return
-        total, length = self._records.total(), self.steps
+        total, length = self._records.total(), len(self.part())
         if total == 0:
             # There may be damage to tell of all the same.
             yield from self._records.stream(0, 0)
@@ -154,25 +250,37 @@ class Plan:
             yield from self._records.stream(first - turn, length - turn, first)
 
     def _buffered(self, epoch: int, first: int) -> Generator[Chunk, None, None]:
+        """Read some files at a time, in an order of the epoch, into a buffer and out of it."""
         shuffle = BufferShuffle(self._shuffle, self._seed, epoch, self._rank)
-        if first:
-            shuffle.advance(first, self.steps)
-        buffer = RecordBuffer(shuffle, self._numbers)
-        with closing(self._in_order(buffer.begin)) as chunks:
-            for chunk in chunks:
-                yield buffer.exchange(chunk)
-        yield from buffer.rest(first, self._length)
+        if first or self._records.counted:
+            part = self.part()
+            shuffle.advance(first, len(part))
+            ranges = self._records.ranges(self.share.start, len(part))
+        else:
+            ranges = self._records.ranges()
+        buffer = RecordBuffer(shuffle)
+        order = file_order(len(ranges), self._seed, epoch, self._rank)
+        read = Interleave(
+            [ranges[number] for number in order],
+            self._interleave,
+            self._shuffle,
+            self._records.read_range,
+        )
+        with closing(read.arrivals(buffer.begin)) as arrivals:
+            for arrived in arrivals:
+                yield buffer.exchange(arrived)
+        yield from buffer.rest(first)
 
     def _in_order(self, first: int) -> Generator[Chunk, None, None]:
         """Read from the step ``first`` on, in the quickest way there is."""
-        if self._records.indexed and first < self.steps:
-            end = self.steps
+        if self._records.indexed and first < len(part := self.part()):
+            end = len(part)
             if self._records.compressed:
                 # Reading from the front is quicker, but the next front is that of the next file.
-                file, record = self._records.place(int(self._numbers(np.array(first))))
+                file, record = self._records.place(int(part[np.array(first)]))
                 left = int(self._records.bases[file + 1] - self._records.bases[file]) - record
                 end = min(first + left, end) if record else first
             with closing(Picker(self._records)) as picker:
-                yield from map(picker.pick, self._requests(first, end))
+                yield from map(picker.pick, self._requests(first, part, end=end))
             first = end
         yield from self._stream(first)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array, Uint8Array
 
-__all__ = ["SharedMemory", "StoredValue"]
+__all__ = ["ArrayPickler", "SharedMemory", "StoredValue"]
 
 # Arrays begin at the start of a cache line.
 _ALIGNMENT = 64
@@ -79,10 +79,10 @@ class SharedMemory:
             self._memory = np.frombuffer(mmap.mmap(self.handle, size), np.uint8)
         return self._memory
 
-    def write(self, value: Any) -> StoredValue:
+    def write(self, value: Any, pickler_type: type[ArrayPickler] | None = None) -> StoredValue:
         """Store a value in place of the last one."""
         stream = io.BytesIO()
-        pickler = _Pickler(stream)
+        pickler = (pickler_type or ArrayPickler)(stream)
         pickler.dump(value)
         flat = [stream.getbuffer(), *(buffer.raw() for buffer in pickler.buffers)]
         parts = [np.frombuffer(part, np.uint8) for part in flat]
@@ -124,7 +124,7 @@ def _begins(sizes: Int64Array) -> Int64Array:
     return np.cumsum(-(-spans // _ALIGNMENT) * _ALIGNMENT)
 
 
-class _Pickler(pickle.Pickler):
+class ArrayPickler(pickle.Pickler):
     """Pickles arrays, of byte strings too, so that their bytes stay out of the stream."""
 
     def __init__(self, stream: io.BytesIO) -> None:
@@ -139,6 +139,7 @@ class _Pickler(pickle.Pickler):
         return np.array([id(buffer) in ours for buffer in self.buffers], bool)
 
     def reducer_override(self, value: Any) -> Any:
+        """Return how a value is pickled; see `pickle.Pickler.reducer_override`."""
         if type(value) is not np.ndarray or value.dtype != object:
             return NotImplemented
         items = value.ravel().tolist()

@@ -10,8 +10,10 @@ the process ends too. When the process ends first, the parent finds out at its n
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
+import select
 import struct
 import subprocess
 import sys
@@ -24,7 +26,7 @@ from itertools import cycle
 from typing import IO, TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
 
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.parallel.shared_memory import SharedMemory, StoredValue
+from tfrecord_lite.parallel.shared_memory import ArrayPickler, SharedMemory, StoredValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -39,6 +41,8 @@ _TASKS_AHEAD = 2
 # How long a process may take to end by itself: it has a task or two to finish.
 _SECONDS_TO_END = 0.5
 _SIGKILL = 9
+# So much of a task is named in an error.
+_TASK_CHARACTERS = 200
 _STORED = struct.Struct("<QQ")
 # NumPy's linear algebra would start a thread for each core, and is not used.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -62,32 +66,48 @@ class _Channel:
     """
 
     def __init__(
-        self, incoming: IO[bytes], outgoing: IO[bytes], memories: Sequence[SharedMemory]
+        self,
+        incoming: IO[bytes],
+        outgoing: IO[bytes],
+        memories: Sequence[SharedMemory],
+        pickler: type[ArrayPickler] = ArrayPickler,
     ) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
         self._shared = bool(memories)
+        self._pickler = pickler
         self._to_write = cycle(memories)
         self._to_read = cycle(memories)
 
     def send(self, value: Any) -> None:
         """Send a value; ``BrokenPipeError`` where the other process has ended."""
         if self._shared:
-            self._outgoing.write(_STORED.pack(*next(self._to_write).write(value)))
+            stored = next(self._to_write).write(value, self._pickler)
+            self._outgoing.write(_STORED.pack(*stored))
         else:
-            pickle.dump(value, self._outgoing, protocol=5)
+            self._outgoing.write(_in_band(value, self._pickler))
         self._outgoing.flush()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for the next value to come, so many seconds at most; False where it did not."""
+        # One header is read at a time, so nothing of the next is in a buffer.
+        poll = select.poll()
+        poll.register(self._incoming, select.POLLIN)
+        return bool(poll.poll(timeout * 1000))
 
     def receive(self) -> Any:
         """Return the next value; ``EOFError`` where the other process has ended."""
         if not self._shared:
             try:
-                return pickle.load(self._incoming)  # noqa: S301 - our own process wrote it
+                return _load(self._incoming)
             except pickle.UnpicklingError as error:
                 raise EOFError from error
-        head = self._incoming.read(_STORED.size)
-        if len(head) < _STORED.size:
-            raise EOFError
+        head = b""
+        while len(head) < _STORED.size:
+            more = self._incoming.read(_STORED.size - len(head))
+            if not more:
+                raise EOFError
+            head += more
         return next(self._to_read).read(StoredValue(*_STORED.unpack(head)))
 
 
@@ -103,7 +123,9 @@ class Workers(Generic[Task, Result]):
     raised by `map`: `TFRecordError` and ``OSError`` as they are, anything else as ``RuntimeError``
     with the traceback in its text.
 
-    They end with `close`, when they are forgotten, and with the interpreter.
+    They end with `close`, when they are forgotten, and with the interpreter. With ``timeout`` it is
+    a ``RuntimeError`` where a result is awaited for so many seconds. A ``by_value`` job may be a
+    function of the main module, or a local one: it and its results go by cloudpickle.
 
     >>> workers = Workers(sum, 2)
     >>> list(workers.map([[1, 2], [3, 4], [5]]))
@@ -111,7 +133,14 @@ class Workers(Generic[Task, Result]):
     >>> workers.close()
     """
 
-    def __init__(self, job: Callable[[Task], Result], count: int) -> None:
+    def __init__(
+        self,
+        job: Callable[[Task], Result],
+        count: int,
+        *,
+        timeout: float | None = None,
+        by_value: bool = False,
+    ) -> None:
         if not sys.executable or getattr(sys, "frozen", False):
             raise RuntimeError(
                 f"no worker process can be started: sys.executable={sys.executable!r} is no Python "
@@ -119,6 +148,9 @@ class Workers(Generic[Task, Result]):
             )
         # Elsewhere than on Linux arrays go through the pipes too. Then nothing is sent to a process
         # that may be sending, or both might wait for room in a pipe.
+        self._timeout = timeout
+        self._pickler = _pickler(by_value=by_value)
+        self._by_value = by_value
         self._shared = hasattr(os, "memfd_create")
         self._ahead = _TASKS_AHEAD if self._shared else 1
         self._owner = os.getpid()
@@ -126,7 +158,7 @@ class Workers(Generic[Task, Result]):
         self._workers: list[_Worker] = []
         self._finalizer = weakref.finalize(self, _end, self._owner, self._workers, self._memories)
         try:
-            place = self._new_memory().write(job) if self._shared else None
+            place = self._new_memory().write(job, self._pickler) if self._shared else None
             for _ in range(count):
                 self._start(None if self._shared else job, place)
         except BaseException:
@@ -149,6 +181,7 @@ class Workers(Generic[Task, Result]):
             [sys.executable, "-c", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0 if self._shared else -1,
             stderr=None if _has_stderr() else subprocess.DEVNULL,
             pass_fds=handles,
             env={**os.environ, **_ENVIRONMENT},
@@ -156,10 +189,12 @@ class Workers(Generic[Task, Result]):
         incoming, outgoing = process.stdout, process.stdin
         assert incoming is not None
         assert outgoing is not None
-        self._workers.append(_Worker(process, _Channel(incoming, outgoing, own)))
+        channel = _Channel(incoming, outgoing, own)
+        self._workers.append(_Worker(process, channel))
         try:
-            pickle.dump(sys.path, outgoing)
-            pickle.dump((job, place, handles), outgoing, protocol=5)
+            outgoing.write(pickle.dumps(sys.path))
+            outgoing.write(pickle.dumps(self._by_value))
+            outgoing.write(_in_band((job, place, handles), self._pickler))
             outgoing.flush()
         except BrokenPipeError:
             self._raise_death(self._workers[-1])
@@ -172,51 +207,87 @@ class Workers(Generic[Task, Result]):
         """
         if self.closed:
             raise RuntimeError("these workers have ended, or belong to the process before a fork")
-        waiting: deque[_Worker] = deque()
+        waiting: deque[tuple[_Worker, Task]] = deque()
         finished = False
         try:
             for worker, task in zip(cycle(self._workers), tasks):
                 results = []
                 if len(waiting) == self._ahead * len(self._workers):
-                    results.append(self._receive(waiting.popleft()))
+                    results.append(self._receive(*waiting.popleft()))
                 self._send(worker, task)
-                waiting.append(worker)
+                waiting.append((worker, task))
                 yield from results
             while waiting:
-                yield self._receive(waiting.popleft())
+                yield self._receive(*waiting.popleft())
             finished = True
         finally:
             if not finished:
                 self.close()
 
     def _send(self, worker: _Worker, task: Task) -> None:
-        try:
+        # Where it has ended, that is told in the place of the first result that it did not give.
+        with suppress(OSError):
             worker.channel.send(task)
-        except OSError:
-            self._raise_death(worker)
 
-    def _receive(self, worker: _Worker) -> Result:
+    def _receive(self, worker: _Worker, task: Task) -> Result:
+        if self._timeout is not None and not worker.channel.wait(self._timeout):
+            for other in self._workers:
+                # One that hangs does not end by itself.
+                other.process.kill()
+            self.close()
+            raise RuntimeError(
+                f"worker process {worker.process.pid} gave no result within timeout="
+                f"{self._timeout:g} seconds for {_shortened(task)}; it was ended"
+            )
         try:
             result, error = worker.channel.receive()
         except EOFError:
-            self._raise_death(worker)
+            self._raise_death(worker, task)
         if error is not None:
             raise error
         return result  # type: ignore[no-any-return]
 
-    def _raise_death(self, worker: _Worker) -> NoReturn:
+    def _raise_death(self, worker: _Worker, task: Task | None = None) -> NoReturn:
         self.close()
         code = worker.process.returncode
-        how = f"ended with exit code {code}; what it wrote to stderr tells why"
+        how, hint = f"ended with exit code {code}", "; what it wrote to stderr tells why"
         if code < 0:
-            how = f"was killed by signal {-code}"
+            how, hint = f"was killed by signal {-code}", ""
             if -code == _SIGKILL:
-                how += "; perhaps memory was short: see the system's log, or use fewer workers"
-        raise RuntimeError(f"worker process {worker.process.pid} {how}") from None
+                hint = "; perhaps memory was short: see the system's log, or use fewer workers"
+        doing = "" if task is None else f", at work on {_shortened(task)}"
+        raise RuntimeError(f"worker process {worker.process.pid} {how}{doing}{hint}") from None
 
     def close(self) -> None:
         """End the processes. Closing twice is harmless."""
         self._finalizer()
+
+
+def _shortened(task: object) -> str:
+    text = str(task)
+    return text if len(text) <= _TASK_CHARACTERS else f"{text[:_TASK_CHARACTERS]}..."
+
+
+def _pickler(*, by_value: bool) -> type[ArrayPickler]:
+    if not by_value:
+        return ArrayPickler
+    from tfrecord_lite.parallel.cloud import CloudPickler
+
+    return CloudPickler
+
+
+def _in_band(value: Any, pickler: type[ArrayPickler]) -> bytes:
+    """Return a value pickled, arrays and all."""
+    stream = io.BytesIO()
+    whole = pickler(stream)
+    whole.dump(value)
+    buffers = [bytearray(buffer.raw()) for buffer in whole.buffers]
+    return pickle.dumps((stream.getvalue(), buffers), protocol=5)
+
+
+def _load(incoming: IO[bytes]) -> Any:
+    stream, buffers = pickle.load(incoming)  # noqa: S301 - our own process wrote it
+    return pickle.loads(stream, buffers=buffers)  # noqa: S301
 
 
 def _has_stderr() -> bool:
@@ -253,14 +324,20 @@ def work() -> None:
     incoming, outgoing = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # What is printed is no result.
     os.dup2(2, 1)
-    job, place, handles = pickle.load(incoming)  # noqa: S301 - our own process wrote it
+    pickler = _pickler(by_value=pickle.load(incoming))  # noqa: S301 - our own process wrote it
+    job, place, handles = _load(incoming)
     memories = list(map(SharedMemory, handles))
     if place is not None:
         job = memories[0].read(place, copy=False)
-    channel = _Channel(incoming, outgoing, memories[1:])
+    channel = _Channel(incoming, outgoing, memories[1:], pickler)
+    process = os.getpid()
     with suppress(EOFError, BrokenPipeError):
         while True:
-            channel.send(_answer(job, channel.receive()))
+            answer = _answer(job, channel.receive())
+            if os.getpid() != process:
+                # A job that forks, and whose child goes on, has one answer all the same.
+                os._exit(0)
+            channel.send(answer)
     # Perhaps nobody is left to read what is.
     with suppress(BrokenPipeError):
         outgoing.close()

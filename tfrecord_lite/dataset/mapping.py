@@ -1,0 +1,139 @@
+"""The user's function on each batch: what it is given, and what becomes of what it returns."""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import suppress
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from tfrecord_lite.dataset.chunk import Chunk
+from tfrecord_lite.dataset.order import batch_random
+from tfrecord_lite.dataset.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tfrecord_lite.dataset.chunk_reader import ChunkReader, DecodedChunk, Task
+    from tfrecord_lite.dataset.epoch_records import EpochRecords
+
+__all__ = ["BatchMapper", "Mapped"]
+
+# So many files are named where a function raises, and so many records of each.
+_FILES_NAMED, _RECORDS_NAMED = 3, 8
+
+
+class Mapped(Table):
+    """What the function made of a batch of so many rows."""
+
+    def __init__(self, rows: int, result: Any) -> None:
+        super().__init__({}, rows)
+        self.result = result
+
+    def batch(self) -> Any:
+        """Return what callers get."""
+        return self.result
+
+
+class BatchMapper:
+    """Makes of tasks, each of one batch, what ``function`` makes of the batch.
+
+    Where the function has a parameter ``rng`` it is given a `numpy.random.Generator` that follows
+    from ``seed``, the epoch and the batch. What it raises is the error of the result, with a note
+    that names the batch, and goes through ``carry``.
+    """
+
+    def __init__(
+        self,
+        reader: ChunkReader,
+        records: EpochRecords,
+        function: Callable[..., Any],
+        *,
+        seed: int,
+        carry: Callable[[Exception], Any],
+    ) -> None:
+        self._reader = reader
+        self._records = records
+        self._function = function
+        self._takes_rng = _takes_rng(function)
+        self._seed = seed
+        self._carry = carry
+
+    def __call__(self, task: Task) -> DecodedChunk:
+        """Read, decode and map."""
+        return self.decode(self.read(task))
+
+    def read(self, task: Task) -> Task:
+        """Read the records, where that is not done."""
+        return self._reader.read(task)
+
+    def decode(self, task: Task) -> DecodedChunk:
+        """Decode a batch that was read, and map it."""
+        decoded = self._reader.decode(task)
+        table = decoded.table
+        if table is None or decoded.error is not None or not table.rows:
+            # Of a batch that is not whole nothing is returned.
+            return decoded._replace(table=None)
+        function = self._function
+        if self._takes_rng:
+            assert task.batch is not None
+            function = partial(function, rng=batch_random(self._seed, task.epoch, task.batch))
+        try:
+            result = function(table.batch())
+        except Exception as error:  # noqa: BLE001 - raised where the batch would come
+            chunk = task.records
+            assert isinstance(chunk, Chunk)
+            _add_note(
+                error, f"raised by map, of a batch of epoch {task.epoch}: {self._names(chunk)}"
+            )
+            return decoded._replace(table=None, error=self._carry(error))
+        return decoded._replace(table=Mapped(table.rows, result), whole=True)
+
+    def _names(self, chunk: Chunk) -> str:
+        """Return files and numbers of a chunk's records, as far as they fit a line."""
+        if chunk.block.path is not None:
+            first = chunk.block.first_record
+            numbers = {chunk.block.path: [*range(first, first + len(chunk.block))]}
+        elif not self._records.can_place(int(chunk.numbers[0])):
+            return f"{_some(chunk.numbers.tolist())} of all files"
+        else:
+            numbers = {}
+            for number in chunk.numbers.tolist():
+                file, record = self._records.place(number)
+                numbers.setdefault(self._records.files[file], []).append(record)
+        named = [
+            f"{file}: {_some(records)}" for file, records in islice(numbers.items(), _FILES_NAMED)
+        ]
+        more = (
+            f"; and of {len(numbers) - len(named)} more files" if len(numbers) > len(named) else ""
+        )
+        return "; ".join(named) + more
+
+    def close(self) -> None:
+        """Close the files that are open."""
+        self._reader.close()
+
+
+def _some(records: list[int]) -> str:
+    if len(records) == 1:
+        return f"record {records[0]}"
+    if records == [*range(records[0], records[-1] + 1)]:
+        return f"records {records[0]} to {records[-1]}"
+    some = ", ".join(map(str, records[:_RECORDS_NAMED]))
+    return f"records {some}{', ...' if len(records) > _RECORDS_NAMED else ''}"
+
+
+def _takes_rng(function: Callable[..., Any]) -> bool:
+    """Tell whether a function has a parameter ``rng`` that nobody has given yet."""
+    given = function.keywords if isinstance(function, partial) else {}
+    with suppress(TypeError, ValueError):
+        return "rng" in inspect.signature(function).parameters and "rng" not in given
+    return False
+
+
+def _add_note(error: Exception, note: str) -> None:
+    # Python 3.11 shows these; before, they are there to be read.
+    notes = [*getattr(error, "__notes__", []), note]
+    with suppress(AttributeError):
+        error.__notes__ = notes
