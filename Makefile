@@ -1,4 +1,5 @@
-# `make` sets up a virtual environment and runs the quickstart; `make test` runs the tests.
+# `make` sets up a virtual environment and runs the quickstart; `make test` runs the tests, and
+# `make test-long` those that go through more variants of the same.
 # Python 3.10 or newer with venv and pip, and make, are all that must be there.
 
 PYTHON ?= python3
@@ -20,7 +21,7 @@ BENCHMARKS := columns encoding verifying scaling records writing importing memor
 # Each in an environment of its own, tested by tests/worlds/: test-torch, ...
 WORLDS := torch
 
-.PHONY: quickstart test test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean
+.PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean
 # Nothing may run beside a benchmark.
 .NOTPARALLEL:
 
@@ -29,6 +30,9 @@ quickstart: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-long: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto -m long $(ARGS)
 
 # With PyTorch: tests/worlds/, and the examples of our own modules about them.
 test-worlds: $(WORLDS:%=test-%)
@@ -46,13 +50,13 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 coverage: $(VENV)/.dev
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest -m '' $(ARGS)
 	$(BIN)/coverage combine
 	$(BIN)/coverage report
 
 # Every fault of the matrix injected, and how often, into docs/reliability.md.
 reliability: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -k 'row_ or rows_' --matrix $(ARGS)
+	$(BIN)/python -m pytest -n auto -m '' -k 'row_ or rows_' --matrix $(ARGS)
 
 # A sample of changes to the package, and which of them no test notices: make mutants COUNT=600 SEED=1
 COUNT ?= 600

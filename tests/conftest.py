@@ -12,10 +12,10 @@ from hypothesis import settings
 pytest_plugins = ["matrix", "machine"]
 
 # Machines are shared: how long a test takes says nothing of it, but one that never ends does
-# (`timeout` in pyproject.toml; this is for tests marked as slow).
+# (`timeout` in pyproject.toml; this is for tests marked as long).
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
-SLOW_SECONDS = 600
+LONG_SECONDS = 600
 
 
 def pytest_configure() -> None:
@@ -42,5 +42,5 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
+        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG_SECONDS))

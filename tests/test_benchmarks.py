@@ -139,7 +139,7 @@ def test_quick_run_of_scale(tmp_path):
     assert figures["shuffled"]["first"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_quick_run_of_shards_and_its_picture(tmp_path, run):
     """One kind of files after the other gives what all at once would."""
     for kind in ("A, plain", "A, GZIP"):

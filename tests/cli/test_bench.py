@@ -6,6 +6,7 @@ import json
 from importlib.util import find_spec
 
 import pytest
+from variants import first
 
 import tfrecord_lite as tfr
 from tfrecord_lite.cli import bench
@@ -72,14 +73,17 @@ def test_table_without_tensorflow(command, folder, alone):
 
 @needs_tensorflow
 @pytest.mark.tensorflow
-def test_with_tensorflow(command, folder):
+@pytest.mark.parametrize("form", first(1, ["table", "json"]))
+def test_with_tensorflow(command, folder, form):
+    if form == "table":
+        table = command("bench", folder, "--repeats", 1).out
+        assert "check=True takes" in table.splitlines()[-1]
+        assert all(name in table for name in OURS + THEIRS)
+        return
     report = measured(command("bench", folder, "--json", "--repeats", 1))
     assert [reading["name"] for reading in report["readings"]] == OURS + THEIRS
     assert report["notes"] == []
     assert report["check_seconds"] >= 0
-    table = command("bench", folder, "--repeats", 1).out
-    assert "check=True takes" in table.splitlines()[-1]
-    assert all(name in table for name in OURS + THEIRS)
 
 
 @needs_tensorflow

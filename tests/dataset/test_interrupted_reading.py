@@ -24,6 +24,7 @@ from dataset.interrupting import (
     read_with_signals,
 )
 from dataset.sets import joined
+from variants import few_or_many
 
 from tfrecord_lite import read_records
 from tfrecord_lite.dataset import Dataset, read_batches, write_examples
@@ -223,16 +224,18 @@ def left_open(monkeypatch):
 
 
 @pytest.mark.usefixtures("left_open")
+@few_or_many("lines", 15, 100)
 @pytest.mark.parametrize("way", WAYS)
-def test_interrupted_reading_at_any_line(way, tmp_path, monkeypatch):
+def test_interrupted_reading_at_any_line(way, lines, tmp_path, monkeypatch):
     monkeypatch.setattr(thresholds, "planned_records", 60)
     monkeypatch.setattr(thresholds, "picked_piece_bytes", 1500)
-    check_lines(Reading(str(tmp_path / "a"), way), 60)
+    check_lines(Reading(str(tmp_path / "a"), way), lines)
 
 
 @pytest.mark.usefixtures("left_open")
-def test_interrupted_reading_with_workers(tmp_path):
-    check_lines(Reading(str(tmp_path / "a"), "batches dataset workers"), 8, times=[0])
+@few_or_many("lines", 3, 8)
+def test_interrupted_reading_with_workers(lines, tmp_path):
+    check_lines(Reading(str(tmp_path / "a"), "batches dataset workers"), lines, times=[0])
 
 
 @pytest.mark.usefixtures("left_open")

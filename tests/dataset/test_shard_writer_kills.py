@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from dataset import killing
+from variants import first
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks")
 
@@ -22,8 +23,11 @@ def run(*args: object) -> dict[str, int]:
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("scenario", killing.SCENARIOS)
+# One way each to write shards, to replace some, and to publish parts; then all others.
+WAYS = ["gzip", "overwrite", "parts", "publish_overwrite"]
+
+
+@pytest.mark.parametrize("scenario", first(4, dict.fromkeys([*WAYS, *killing.SCENARIOS])))
 def test_row_27_killed_before_each_change_of_a_file(
     scenario: str, tmp_path: Path, injected
 ) -> None:
@@ -34,7 +38,7 @@ def test_row_27_killed_before_each_change_of_a_file(
     injected(sum(found.values()))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("scenario", "count"), [("plain", 70), ("gzip", 70), ("overwrite", 40), ("parts", 20)]
 )

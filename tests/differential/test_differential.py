@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 from differential.settings import SETTINGS, applied
 from differential.ways import SLOW, WAYS, Case, make_case, mixed_lengths, run
+from variants import few_or_many
 
-SEEDS = range(1, 9)
-FEW_SEEDS = range(1, 3)
 # The ways that differ in what they do below `parse_example`, for each threshold.
 CHEAP = ("parse_block", "parse_picked", "read_batches", "record_file", "dataset_shuffled", "encode")
 
 
+@few_or_many("seeds", 3, 9)
 @pytest.mark.parametrize("way", WAYS)
-def test_rows_stay_together(way: str) -> None:
+def test_rows_stay_together(way: str, seeds: int) -> None:
     if way.startswith("make_dataset") and find_spec("tensorflow") is None:
         pytest.skip("TensorFlow is not installed")
-    seeds = FEW_SEEDS if way in SLOW else SEEDS
-    assert sum(run(way, seed) for seed in seeds) > 0
+    some = range(1, 1 + seeds // (3 if way in SLOW else 1))
+    assert sum(run(way, seed) for seed in some) > 0
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in SLOW])
@@ -40,9 +40,12 @@ def small_case(seed: int) -> Case:
     return make_case(seed, Path(), most=300, padded=False)
 
 
+@few_or_many("seeds", 2, 6)
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_rows_stay_together_on_both_sides_of_each_threshold(setting: str, tmp_path: Path) -> None:
-    cases = [small_case(seed) for seed in range(20, 24)]
+def test_rows_stay_together_on_both_sides_of_each_threshold(
+    setting: str, seeds: int, tmp_path: Path
+) -> None:
+    cases = [small_case(seed) for seed in range(20, 20 + seeds)]
     for case in cases:
         case.folder = tmp_path
         case.random.seed(setting)

@@ -13,6 +13,7 @@ from example.schemas import (
     random_list_features,
     random_sequence_examples,
 )
+from variants import first
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example import (
@@ -132,11 +133,11 @@ def theirs(tf: Any, parse: Any, data: Any, *features: dict[str, Any]) -> Any:
     ]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", first(1, range(10)))
 def test_examples(tf, seed: int) -> None:
     random = Random(seed)
     refusals = parsed = 0
-    for turn in range(1000):
+    for turn in range(500):
         features = random_features(random)
         records = random_examples(random, features)
         expected = theirs(tf, tf.io.parse_example, records, features)
@@ -147,11 +148,11 @@ def test_examples(tf, seed: int) -> None:
         for data in records[:1] if turn % 3 == 0 else ():
             expected = theirs(tf, tf.io.parse_single_example, data, features)
             assert ours(parse_single_example, data, features) == expected, (features, data)
-    assert refusals > 50
-    assert parsed > 500
+    assert refusals > 25
+    assert parsed > 250
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", first(1, range(3)))
 def test_sequence_examples(tf, seed: int) -> None:
     random = Random(seed)
     refusals = parsed = 0

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from example.judge import judge_example, plain
 from hypothesis import given, settings
+from variants import few_or_many
 
 from tfrecord_lite.example import (
     BytesList,
@@ -69,21 +70,29 @@ def without_prefixes(features: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=2000, deadline=None)
-@given(ANY.map(without_prefixes))
-def test_bytes_are_protobufs(features: dict[str, Any]) -> None:
-    assert encode_example(features) == message(features).SerializeToString(deterministic=True)
+@few_or_many("cases", 200, 2000)
+def test_bytes_are_protobufs(cases: int) -> None:
+    @settings(max_examples=cases, deadline=None)
+    @given(ANY.map(without_prefixes))
+    def check(features: dict[str, Any]) -> None:
+        assert encode_example(features) == message(features).SerializeToString(deterministic=True)
+
+    check()
 
 
-@settings(max_examples=500, deadline=None)
-@given(ANY)
-def test_message_is_protobufs(features: dict[str, Any]) -> None:
-    data = encode_example(features)
-    assert judge_example(data) == judge_example(message(features).SerializeToString())
-    # And what the encoder takes is what the decoder gives.
-    decoded = decode_example(data)
-    assert list(decoded) == sorted(features, key=str.encode)
-    assert encode_example(decoded) == data
+@few_or_many("cases", 200, 500)
+def test_message_is_protobufs(cases: int) -> None:
+    @settings(max_examples=cases, deadline=None)
+    @given(ANY)
+    def check(features: dict[str, Any]) -> None:
+        data = encode_example(features)
+        assert judge_example(data) == judge_example(message(features).SerializeToString())
+        # And what the encoder takes is what the decoder gives.
+        decoded = decode_example(data)
+        assert list(decoded) == sorted(features, key=str.encode)
+        assert encode_example(decoded) == data
+
+    check()
 
 
 @pytest.mark.parametrize("size", [*range(110, 135), *range(16370, 16390), 2**21 - 3, 2**21 + 3])

@@ -13,6 +13,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from variants import few_or_many
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example import (
@@ -136,10 +137,14 @@ def assert_alike(column: Any, rows: Any, spec: Any) -> None:
         assert list(encode_examples({"a": column}, features)) == expected
 
 
-@settings(max_examples=1500, deadline=None)
-@given(ROWS, SPECS, st.booleans())
-def test_any_objects(rows: list[Any], spec: Any, array: bool) -> None:
-    assert_alike(objects(rows) if array else rows, rows, spec)
+@few_or_many("cases", 200, 1500)
+def test_any_objects(cases: int) -> None:
+    @settings(max_examples=cases, deadline=None)
+    @given(ROWS, SPECS, st.booleans())
+    def check(rows: list[Any], spec: Any, array: bool) -> None:
+        assert_alike(objects(rows) if array else rows, rows, spec)
+
+    check()
 
 
 DTYPES = (
@@ -179,10 +184,14 @@ def numeric_columns(draw: Any) -> Any:
     return column
 
 
-@settings(max_examples=1500, deadline=None)
-@given(numeric_columns(), SPECS)
-def test_any_arrays(column: Any, spec: Any) -> None:
-    assert_alike(column, [column[row] for row in range(len(column))], spec)
+@few_or_many("cases", 200, 1500)
+def test_any_arrays(cases: int) -> None:
+    @settings(max_examples=cases, deadline=None)
+    @given(numeric_columns(), SPECS)
+    def check(column: Any, spec: Any) -> None:
+        assert_alike(column, [column[row] for row in range(len(column))], spec)
+
+    check()
 
 
 @st.composite
@@ -194,17 +203,22 @@ def ragged_columns(draw: Any) -> Any:
     return Ragged(values, np.array(cuts, draw(st.sampled_from((np.int64, np.int32, np.uint8)))))
 
 
-@settings(max_examples=1000, deadline=None)
-@given(ragged_columns(), SPECS)
-def test_any_ragged(column: Ragged, spec: Any) -> None:
-    # Objects that are no list's are byte strings, as all that we read; so a row without any is one.
-    plain = column.values.dtype != object or spec is not None
-    rows = [column[row] for row in range(len(column))]
-    used = [value for row in rows for value in row]
-    strings = all(type(value) in (bytes, str) for value in used)
-    if not plain and strings and not np.ma.isMA(column.values):
-        rows = [row if len(row) else np.array([], "S1") for row in rows]
-    assert_alike(column, rows, spec)
+@few_or_many("cases", 200, 1000)
+def test_any_ragged(cases: int) -> None:
+    @settings(max_examples=cases, deadline=None)
+    @given(ragged_columns(), SPECS)
+    def check(column: Ragged, spec: Any) -> None:
+        # Objects that are no list's are byte strings, as all that we read; so a row without any
+        # is one.
+        plain = column.values.dtype != object or spec is not None
+        rows = [column[row] for row in range(len(column))]
+        used = [value for row in rows for value in row]
+        strings = all(type(value) in (bytes, str) for value in used)
+        if not plain and strings and not np.ma.isMA(column.values):
+            rows = [row if len(row) else np.array([], "S1") for row in rows]
+        assert_alike(column, rows, spec)
+
+    check()
 
 
 @settings(max_examples=300, deadline=None)

@@ -22,6 +22,7 @@ from example.odd_examples import (
     strings,
 )
 from hypothesis import given, settings
+from variants import first
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example import decode_sequence_example, encode_sequence_example
@@ -144,7 +145,7 @@ def test_groups_as_deep_as_may_be(level: int) -> None:
 
 
 @pytest.mark.skipif(not IS_CURRENT, reason="protobuf before 7.34 reads long lengths differently")
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", first(1, range(4)))
 def test_odd_and_mutated_bytes(seed: int) -> None:
     random = Random(seed)
     found = 0
@@ -171,7 +172,7 @@ LISTS = st.dictionaries(NAMES, st.one_of(*map(st.lists, KINDS)))
 CONTEXTS = st.dictionaries(NAMES, st.one_of(*KINDS))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(CONTEXTS, LISTS)
 def test_round_trip(context: dict[str, Any], lists: dict[str, list[Any]]) -> None:
     data = encode_sequence_example(context, lists)

@@ -62,7 +62,7 @@ def test_the_split_is_the_same_each_time(output, said, tmp_path):
         ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.tensorflow
 def test_training(output, said):
     pytest.importorskip("tensorflow")

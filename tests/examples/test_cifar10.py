@@ -9,6 +9,7 @@ import struct
 import numpy as np
 import pytest
 from examples.running import assert_drawn, imported, numbers, run
+from variants import first
 
 import tfrecord_lite as tfr
 
@@ -134,9 +135,8 @@ def test_missing_pickles_are_an_error_where_they_are_named(tmp_path):
         run("cifar10/write_shards.py", "--output", tmp_path, "--pickles", tmp_path / "none")
 
 
-@pytest.mark.slow
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("encoding", ["raw", "png"])
+@pytest.mark.parametrize("encoding", first(1, ["raw", "png"]))
 def test_training(pickles, tmp_path, encoding):
     pytest.importorskip("tensorflow")
     pytest.importorskip("matplotlib")

@@ -10,7 +10,7 @@ from examples.running import assert_drawn, numbers, run
 import tfrecord_lite as tfr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.tensorflow
 def test_from_memory(tmp_path):
     for package in ("tensorflow", "matplotlib", "sklearn", "PIL"):

@@ -45,7 +45,7 @@ def test_shards_hold_pictures_and_labels(output):
     assert found == expected
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.tensorflow
 def test_training(output):
     pytest.importorskip("tensorflow")

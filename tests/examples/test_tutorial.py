@@ -32,7 +32,6 @@ def test_writing_without_tensorflow(written):
     assert counts == {"test": OBSERVATIONS, "generated": OBSERVATIONS, "tensors": 1, "images": 2}
 
 
-@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_reading_with_tensorflow(written):
     pytest.importorskip("tensorflow")

@@ -6,15 +6,17 @@ import random
 
 import pytest
 from integrity.corrupting import CODECS, CORRUPTIONS, Damaged, judge, make_original, read, run_one
+from variants import few_or_many
 
 from tfrecord_lite.integrity.salvage import salvage
 
 
+@few_or_many("cases", 20, 120)
 @pytest.mark.parametrize("codec", CODECS)
-def test_row_05_random_corruptions(codec: str, tmp_path, injected) -> None:
-    for seed in range(120 if codec == "plain" else 50):
+def test_row_05_random_corruptions(codec: str, cases: int, tmp_path, injected) -> None:
+    for seed in range(cases):
         run_one(seed, str(tmp_path), codec)
-    injected(120 if codec == "plain" else 50)
+    injected(cases)
 
 
 @pytest.mark.parametrize("seed", [200111164, 500084828, 600234635])
@@ -22,13 +24,14 @@ def test_row_05_what_a_million_found(seed: int, tmp_path) -> None:
     run_one(seed, str(tmp_path), each=20)
 
 
+@few_or_many("cases", 8, 30)
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_row_14_one_corruption_costs_no_record_that_it_did_not_touch(
-    name: str, tmp_path, injected
+    name: str, cases: int, tmp_path, injected
 ) -> None:
     """One of a kind, and salvage instead of a reader: nothing is excused but copies inside."""
     excuses = 0
-    for seed in range(30):
+    for seed in range(cases):
         rng = random.Random(seed)
         original = make_original(rng, "plain")
         damaged = Damaged.of(original.data)
@@ -47,4 +50,4 @@ def test_row_14_one_corruption_costs_no_record_that_it_did_not_touch(
         size = report.files[0].raw_bytes + report.files[0].damaged_bytes
         assert size == source.stat().st_size
     assert excuses == 0 or name in ("copy_over", "duplicate")
-    injected(30)
+    injected(cases)

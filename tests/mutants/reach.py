@@ -24,7 +24,7 @@ def arguments() -> list[str]:
     # TensorFlow's threads do not outlive a fork.
     sys.modules["tensorflow"] = None  # type: ignore[assignment]
     quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-p", "no:cacheprovider"]
-    return [*quiet, "-m", "not slow", *(f"{ROOT}/tests/{name}" for name in TESTS)]
+    return [*quiet, *(f"{ROOT}/tests/{name}" for name in TESTS)]
 
 
 def function_of(test: str) -> str:

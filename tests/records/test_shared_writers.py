@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from variants import few_or_many
 
 from tfrecord_lite import RecordBlock, RecordWriter, ShardWriter, expand_shards, read_records
 from tfrecord_lite.records.storage import is_partial
@@ -169,8 +170,11 @@ def interrupt(error: type[BaseException], nth: int, work: Any) -> bool:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("_collecting")
 @pytest.mark.parametrize("options", OPTIONS[:2], ids=repr)
+@few_or_many("step", 3, 1)
 @pytest.mark.parametrize("in_blocks", [False, True])
-def test_interrupted_at_every_line(in_blocks: bool, options: dict, tmp_path: Path) -> None:
+def test_interrupted_at_every_line(
+    in_blocks: bool, step: int, options: dict, tmp_path: Path
+) -> None:
     """Whoever goes on after the interrupt has each record once, or is told at `close`."""
     # So that they are stored several times on the way.
     records = [b"%d" % i * (1500 if options.get("block_bytes") else 200_000) for i in range(5)]
@@ -179,7 +183,7 @@ def test_interrupted_at_every_line(in_blocks: bool, options: dict, tmp_path: Pat
         complete = failed = 0
         is_over = False
         while not is_over:
-            nth += 3 if in_blocks else 1
+            nth += 3 * step if in_blocks else step
             error = (KeyboardInterrupt, MemoryError)[nth % 2]
             folder = tmp_path / f"{make.__name__}{nth}"
             folder.mkdir()
@@ -223,15 +227,16 @@ def test_interrupted_at_every_line(in_blocks: bool, options: dict, tmp_path: Pat
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("_collecting")
+@few_or_many("step", 3, 1)
 @pytest.mark.parametrize("options", OPTIONS[:2], ids=repr)
-def test_interrupted_at_every_line_of_close(options: dict, tmp_path: Path) -> None:
+def test_interrupted_at_every_line_of_close(options: dict, step: int, tmp_path: Path) -> None:
     """What is there under the name is whole; where nothing is, `close` has raised."""
     records = [b"%d" % i * 70 for i in range(20)]
     for make in (make_file, make_shards):
         nth = raised = 0
         is_over = False
         while not is_over:
-            nth += 1
+            nth += step
             error = (KeyboardInterrupt, MemoryError)[nth % 2]
             folder = tmp_path / f"{make.__name__}{nth}"
             folder.mkdir()

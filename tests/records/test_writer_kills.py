@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from variants import few_or_many
 
 from tfrecord_lite import RecordWriter, TruncatedRecordError, read_records
 from tfrecord_lite.records.storage import is_partial
@@ -68,16 +69,16 @@ def kill_a_writer() -> Iterator[Callable[..., int]]:
     assert server.returncode == 0
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
 @pytest.mark.parametrize("compression", ["", "GZIP"])
 @pytest.mark.parametrize("mode", ["atomic", "in_place", "append"])
+@few_or_many("kills", 6, 34)
 def test_row_27_killed_at_random_moments(
-    mode: str, compression: str, tmp_path: Path, injected, kill_a_writer
+    mode: str, compression: str, kills: int, tmp_path: Path, injected, kill_a_writer
 ) -> None:
     rng = random.Random(27)
     path = tmp_path / "a"
-    for _ in range(34):
+    for _ in range(kills):
         assert kill_a_writer(rng.uniform(0, 0.05), mode, compression, path) == -signal.SIGKILL
         for name in os.listdir(tmp_path):
             got: list[bytes] = []
@@ -99,4 +100,4 @@ def test_row_27_killed_at_random_moments(
                     assert writer.records == 0
                 assert list(read_records(path)) == got
                 os.unlink(path)
-    injected(34)
+    injected(kills)

@@ -163,7 +163,6 @@ LEFT = """
 """
 
 
-@pytest.mark.slow
 def test_replicas_of_a_strategy_and_iterators_that_do_not_keep_python_from_ending(files):
     """Both want a process of their own; TensorFlow takes long to import."""
     done = run(STRATEGY + LEFT, files)

@@ -89,7 +89,9 @@ def files(request, tmp_path):
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("held", [1 << 28, 1, 60_000])
-@pytest.mark.parametrize(("rank", "ranks"), [(0, 1), (1, 3), (2, 3)])
+@pytest.mark.parametrize(
+    ("rank", "ranks"), [(0, 1), (1, 3), pytest.param(2, 3, marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize("deterministic", [True, False])
 def test_read_in_order_or_all_of_it(files, cores, monkeypatch, held, rank, ranks, deterministic):
     monkeypatch.setattr(stretches, "_MOST_HELD_BYTES", held)
