@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 import time
 import warnings
+from _thread import RLock
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 from tfrecord_lite.errors import TruncatedRecordError
@@ -64,9 +65,11 @@ class FollowedStream:
         self._path = path
         self._open_file = open_file
         self._timeout = timeout
-        # Held while the file is in use, let go while it is waited for.
-        self._idle = threading.Condition()
+        # Held while the file is in use, not while it is waited for. The lock and the queue are
+        # written in C: an exception of a signal handler leaves them as they are (`Threads`).
+        self._in_use = RLock()
         self._closed = False
+        self._ended: SimpleQueue[None] = SimpleQueue()
         # Of the file: size and time of modification at the last look.
         self._handle, self.file, self._seen = self._open()
         self._position = 0
@@ -113,11 +116,11 @@ class FollowedStream:
 
     def close(self) -> None:
         """End the waiting and close the file. Closing twice is harmless."""
-        with self._idle:
+        with self._in_use:
             if not self._closed:
                 self._closed = True
                 self._let_go()
-                self._idle.notify_all()
+        self._ended.put(None)
 
     def _let_go(self) -> None:
         self.file.close()
@@ -126,33 +129,40 @@ class FollowedStream:
     def read_block(self) -> RecordBlock | None:
         """Return the next intact records as soon as there are any; None where the wait is over."""
         deadline = None if self._timeout is None else time.monotonic() + self._timeout
-        with self._idle:
-            if self._closed:
-                raise ValueError(f"{self._path}: read of a closed file")
-            while True:
-                self._look(at_end=False)
-                block, truncated = None, None
-                try:
-                    block = self.file.stream.read_block()
-                except TruncatedRecordError as error:
-                    truncated = error
-                self._remember()
-                if block is None and self._wait(deadline):
-                    continue
-                if truncated is not None and not self._closed:
-                    raise truncated
-                return block
-
-    def _wait(self, deadline: float | None) -> bool:
-        """Wait until there is something new; False where that takes too long."""
-        while not self._look(at_end=True):
+        if self._closed:
+            raise ValueError(f"{self._path}: read of a closed file")
+        at_end = False
+        truncated: TruncatedRecordError | None = None
+        while True:
+            with self._in_use:
+                if self._closed:
+                    return None
+                while self._look(at_end=at_end) or not at_end:
+                    block, truncated = self._read()
+                    if block is not None:
+                        return block
+                    at_end = True
             left = _POLL_SECONDS if deadline is None else deadline - time.monotonic()
             if left <= 0:
-                return False
-            self._idle.wait(min(left, _POLL_SECONDS))
-            if self._closed:
-                return False
-        return True
+                if truncated is not None:
+                    raise truncated
+                return None
+            self._wait(min(left, _POLL_SECONDS))
+
+    def _read(self) -> tuple[RecordBlock | None, TruncatedRecordError | None]:
+        """Return what can be read now, and the error where the end is inside a record."""
+        block, truncated = None, None
+        try:
+            block = self.file.stream.read_block()
+        except TruncatedRecordError as error:
+            truncated = error
+        self._remember()
+        return block, truncated
+
+    def _wait(self, seconds: float) -> None:
+        """Wait so long, or until it is closed."""
+        with suppress(Empty):
+            self._ended.get(timeout=seconds)
 
     def _remember(self) -> None:
         """Remember up to where the content was dealt with, and what it is before that."""
