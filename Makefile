@@ -19,7 +19,7 @@ SOURCES := tfrecord_lite tests examples benchmarks hatch_build.py
 BENCHMARKS := columns encoding verifying scaling records writing importing memory growth scale random_access shards
 
 # Each in an environment of its own, tested by tests/worlds/: test-torch, ...
-WORLDS := torch
+WORLDS := torch jax
 
 .PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean
 # Nothing may run beside a benchmark.
@@ -34,7 +34,7 @@ test: $(VENV)/.dev
 test-long: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -m long $(ARGS)
 
-# With PyTorch: tests/worlds/, and the examples of our own modules about them.
+# With PyTorch, with JAX: tests/worlds/, and the examples of our own modules about them.
 test-worlds: $(WORLDS:%=test-%)
 
 $(WORLDS:%=test-%): test-%: $(VENV)-%/.world

@@ -1,0 +1,79 @@
+"""Damage as lines of a file, for those who read in processes that others started."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from tfrecord_lite.files.record_set import RecordSet
+
+if TYPE_CHECKING:
+    from tfrecord_lite._types import Paths
+    from tfrecord_lite.errors import Damage
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows, where two processes may write the same line
+    fcntl = None
+
+__all__ = ["DamageReport", "reported"]
+
+
+class DamageReport:
+    """An ``on_damage`` that can be pickled: it appends each region to a file as a line of JSON.
+
+    Several processes may append to one file; a region that is in it already, of another process or
+    of an earlier epoch, is not written again. Without a path nothing is written.
+
+    >>> import tempfile, pathlib, tfrecord_lite as tfr
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "damage.jsonl")
+    >>> for _ in range(2):
+    ...     DamageReport(path)(tfr.Damage("a", 19, 37, 1, "truncated", "it ends"))
+    >>> print(path.read_text().strip())
+    {"path": "a", "begin": 19, "end": 37, "record": 1, "kind": "truncated", "reason": "it ends"}
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        # Who reads may have another working directory.
+        self.path = None if path is None else os.path.abspath(path)
+        self._written: set[Damage] = set()
+
+    def __call__(self, damage: Damage) -> None:
+        """Append a line."""
+        if self.path is None or damage in self._written:
+            return
+        line = json.dumps(damage._asdict()).encode() + b"\n"
+        with open(self.path, "a+b", buffering=0) as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            if line not in file.read().splitlines(keepends=True):
+                file.write(line)
+        self._written.add(damage)
+
+
+def reported(
+    paths: Paths | RecordSet,
+    on_damage: str,
+    report: DamageReport,
+    **options: Any,
+) -> RecordSet:
+    """Return a set to be read in processes of others: "report" means that ``report`` is called.
+
+    ``TypeError`` for an ``on_damage`` that is a function: it would be called in copies, each in its
+    process; ``ValueError`` for a report that nothing would be written to.
+    """
+    given: Any = paths.options["on_damage"] if isinstance(paths, RecordSet) else on_damage
+    if callable(given):
+        raise TypeError(
+            f"on_damage={given!r}: in processes of other libraries a function would be called in "
+            "copies; pass on_damage='report', with report= the path of a file for what is left out"
+        )
+    if on_damage not in ("raise", "report"):
+        raise ValueError(f"on_damage={on_damage!r}; choose 'raise' or 'report'")
+    if on_damage == "raise" and report.path is not None:
+        raise ValueError("report= is of use with on_damage='report' alone")
+    how: Any = report if on_damage == "report" else "raise"
+    return RecordSet.of(paths, on_damage=how, **options)

@@ -1,0 +1,125 @@
+"""The batches of epochs that are one process's, where several give them in turns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tfrecord_lite.dataset.numbers import at_least
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Self
+
+    from tfrecord_lite.dataset.batcher import Batches
+    from tfrecord_lite.dataset.loader import Dataset
+
+__all__ = ["BatchesInTurns"]
+
+_STATE_VERSION: Final = 1
+
+
+class BatchesInTurns:
+    """An iterator over every ``turns``-th batch, the first with the number ``turn``.
+
+    It goes through ``repeat`` epochs (None for no end) from ``epoch`` on, counting batches from one
+    to the next, so that processes that go on in turns give the order of one alone. Its state is
+    that of this process: it goes on with the same turn of as many, and another ``repeat``.
+
+    >>> import os, tempfile, tfrecord_lite as tfr
+    >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
+    >>> _ = tfr.write_examples(path, {"label": range(5)})
+    >>> dataset = tfr.Dataset(path, batch_size=2)
+    >>> for turn in range(2):
+    ...     print([batch["label"].tolist() for batch in BatchesInTurns(dataset, turn, 2, repeat=2)])
+    [[0, 1], [4], [2, 3]]
+    [[2, 3], [0, 1], [4]]
+    """
+
+    def __init__(
+        self, dataset: Dataset, turn: int, turns: int, *, epoch: int = 0, repeat: int | None = 1
+    ) -> None:
+        self._whole = dataset
+        self._settings = {"turn": turn, "turns": turns}
+        self._first = epoch
+        self._end = None if repeat is None else epoch + repeat
+        self._begin(epoch)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the newest batch."""
+        return self._epoch
+
+    def _begin(self, epoch: int, state: Mapping[str, Any] | None = None) -> None:
+        """Go on in an epoch: at its first batch, or where a state was taken."""
+        turn, turns = self._settings["turn"], self._settings["turns"]
+        if epoch > self._first:
+            turn = (turn - (epoch - self._first) * len(self._whole)) % turns
+        self._epoch = epoch
+        self._ended = False
+        self._dataset = self._whole.in_turns(turn, turns)
+        self._dataset.set_epoch(epoch)
+        if state is not None:
+            self._dataset.load_state_dict(state)
+        self._batches: Batches[Any] = iter(self._dataset)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        # Of fewer batches than turns an epoch may have none of ours.
+        for _ in range(self._settings["turns"] + 1):
+            if not self._ended:
+                try:
+                    return next(self._batches)
+                except StopIteration:
+                    self._ended = True
+            if self._end is not None and self._epoch + 1 >= self._end:
+                break
+            self._begin(self._epoch + 1)
+        raise StopIteration
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where this iterator stands, as a small dict that JSON can hold."""
+        state = self._dataset.state_dict()
+        # That of an epoch's end is that of the beginning of the next.
+        ended = self._ended or state["epoch"] != self._epoch
+        return {
+            "version": _STATE_VERSION,
+            "first": self._first,
+            "epoch": self._epoch,
+            **self._settings,
+            "dataset": None if ended else state,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where a state was taken.
+
+        Raises ``ValueError`` for a state of another turn, of other files, or of settings with which
+        other records would follow.
+        """
+        if state.get("version") != _STATE_VERSION:
+            raise ValueError(
+                f"a state of version {state.get('version')!r}; this version supports "
+                f"{_STATE_VERSION}"
+            )
+        theirs = {name: state.get(name) for name in self._settings}
+        if theirs != self._settings:
+            raise ValueError(
+                f"the state is of worker {theirs['turn']} of {theirs['turns']}, this is worker "
+                f"{self._settings['turn']} of {self._settings['turns']}; go on with as many workers"
+            )
+        first, epoch = (at_least(0, epoch=state[name]) for name in ("first", "epoch"))
+        if self._end is not None:
+            self._end += first - self._first
+        self._first = first
+        self._batches.close()
+        self._begin(epoch, state["dataset"])
+        self._ended = state["dataset"] is None
+
+    def close(self) -> None:
+        """End what reads; there are no more batches."""
+        self._batches.close()
+        self._dataset.close()
+        self._ended = True
+        self._end = 0
