@@ -38,6 +38,11 @@ HARMLESS: dict[str, dict[str, str]] = {
     "tfrecord_lite/parallel/cores.py": {
         "return os.cpu_count() or 1  # pragma: no cover - not on Linux": ("not run on Linux"),
     },
+    "tfrecord_lite/records/counts.py": {
+        "if member.begin < end and (member.end is None or member.end > begin):": (
+            "a member that ended before the damage was compared when the records before it were"
+        ),
+    },
     "tfrecord_lite/records/deflate.py": {
         "head = MEMBER_HEADER.pack(MEMBER_START, size, raw_bytes, records, 0)[:-4]": (
             "the 0 is cut off again"
@@ -74,6 +79,11 @@ HARMLESS: dict[str, dict[str, str]] = {
     },
     "tfrecord_lite/records/inflate.py": {
         "return self.offset == offset": ("no caller asks for it"),
+        "len(self._input) < MEMBER_HEADER.size": ("a read earlier that comes next anyway"),
+        "return self._input[: MEMBER_HEADER.size]": ("more of the front than is looked at"),
+        "return self.peek(MEMBER_HEADER.size)[: MEMBER_HEADER.size]": (
+            "more of the front than is looked at"
+        ),
         "self._more_output = False": ("a call more, which gives nothing"),
     },
     "tfrecord_lite/records/ownership.py": {
@@ -164,6 +174,15 @@ HARMLESS: dict[str, dict[str, str]] = {
         'raise ExampleError("not of the plain form")': ("caught: such a record has no layout"),
         "cuts = np.flatnonzero(np.diff(used) > thresholds.layout_gap_bytes)": (
             "in how many pieces a record is compared"
+        ),
+        "begins = [int(used[0]), *used[cuts + 1].tolist()]": (
+            "how many bytes of a value are compared under a mask that lets them be anything"
+        ),
+        "ends = [*(used[cuts] + 1).tolist(), len(record)]": (
+            "how many bytes of a value are compared under a mask that lets them be anything"
+        ),
+        "_expect(size <= thresholds.layout_integer_bytes)": (
+            "which records are recognised as a whole; the others are walked, to the same"
         ),
         "nowhere = _ValueSpan(MISSING, 0, 0)": ("what is missing has no place that is used"),
         "longest = int(lengths.max(initial=0))": (

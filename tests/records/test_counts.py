@@ -170,6 +170,36 @@ def test_a_record_that_is_damaged_is_not_a_wrong_count(tmp_path):
     assert [one.kind for one in damage] == ["data"]
 
 
+@pytest.mark.parametrize("size", [5, 30, 44])
+def test_a_pipe_that_gives_no_header_at_once(size):
+    class Pipe:
+        def __init__(self, data):
+            self.file = io.BytesIO(data)
+
+        def read(self, most):
+            return self.file.read(min(most, size))
+
+    # What is looked at to tell the compression is held whole; this is behind it.
+    data = content(0, 0) * 5 + content(1, 1)
+    damage = []
+    with tfr.RecordReader(Pipe(data), on_damage=damage.append) as reader:
+        assert list(reader) == RECORDS * 6
+    assert [(one.kind, one.record) for one in damage] == [("count", 66)]
+
+
+@pytest.mark.parametrize("row", [0, 2])
+def test_members_beside_one_with_damage_are_compared(tmp_path, row):
+    """Also the one that ends where the damage begins, and the one that begins where it ends."""
+    raw = bytearray(frames(RECORDS[:3]))
+    raw[sum(SIZES[:row]) + 13] ^= 1
+    parts = [content(1, 3), member(bytes(raw))] if row == 0 else [member(bytes(raw)), content(1, 0)]
+    (tmp_path / "f.gz").write_bytes(b"".join(parts))
+    damage = []
+    with tfr.RecordReader(tmp_path / "f.gz", on_damage=damage.append) as reader:
+        assert len(list(reader)) == 14
+    assert [one.kind for one in damage] == (["count", "data"] if row == 0 else ["data", "count"])
+
+
 @pytest.mark.parametrize("at", range(4))
 def test_records_lost_in_one_region_are_not_a_wrong_count(tmp_path, at):
     """Two of the three that the header states are counted as one, being damaged; others count."""

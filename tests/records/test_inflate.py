@@ -109,6 +109,24 @@ def rescued(*data: bytes) -> tuple[list[bytes], list[Damage]]:
         return list(reader), damage
 
 
+@pytest.mark.parametrize("at", range(4))
+def test_behind_a_place_that_was_gone_back_to_offsets_and_records_are_counted_on(at: int) -> None:
+    data = b"".join(members(RECORDS))
+    begins = [len(frames(RECORDS[:number])) for number in range(5)]
+    source = InflatedSource(ByteSource(io.BytesIO(data)), "GZIP")
+    buffer = bytearray(1 << 20)
+    while source.readinto(memoryview(buffer)):
+        pass
+    # It begins again with the member that the place is in.
+    assert source.rewind(begins[at] + 1) == source.taken == begins[at]
+    found = b""
+    while count := source.readinto(memoryview(buffer)[:1000]):
+        found += buffer[:count]
+        assert source.taken == begins[at] + len(found)
+        assert (source.first_record, source.raw_begin) in list(enumerate(begins))[at:]
+    assert found == frames(RECORDS[at:])
+
+
 def moved_up() -> bytes:
     """Return members of which the second lost bytes: the third ends where the second should."""
     first, second, third, fourth = members(RECORDS)

@@ -163,9 +163,28 @@ LEFT = """
 """
 
 
+# A call that is under way when Python begins to end, and for a while after.
+UNDER_WAY = """
+    import threading, time
+    from tfrecord_lite.tensorflow.calls import ends_with_python
+    begun = threading.Event()
+
+    @ends_with_python
+    def outlive():
+        begun.set()
+        while threading.main_thread().is_alive():
+            time.sleep(0.01)
+        time.sleep(1)
+        print("returned", flush=True)
+
+    threading.Thread(target=outlive, daemon=True).start()
+    begun.wait()
+"""
+
+
 def test_replicas_of_a_strategy_and_iterators_that_do_not_keep_python_from_ending(files):
-    """Both want a process of their own; TensorFlow takes long to import."""
-    done = run(STRATEGY + LEFT, files)
-    assert done.stdout.endswith("as it should be\nleft\n"), done.stderr
+    """All want a process of their own; TensorFlow takes long to import."""
+    done = run(STRATEGY + LEFT + UNDER_WAY, files)
+    assert done.stdout.endswith("as it should be\nleft\nreturned\n"), done.stderr
     assert done.returncode == 0, done.stderr
     assert "Error" not in done.stderr
