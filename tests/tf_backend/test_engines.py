@@ -381,3 +381,72 @@ def test_compression_by_name(sets):
 def test_options_that_are_refused(sets, options, text):
     with pytest.raises(ValueError, match=text):
         make_dataset(sets["plain"], ID, **{"batch_size": 1, **options})
+
+
+# What `Dataset` has, too.
+
+
+@pytest.mark.parametrize("kind", ["plain", "mixed"])
+@pytest.mark.parametrize("even", [None, "drop", "pad"])
+@pytest.mark.parametrize("drop", [False, True])
+def test_even_ranks_and_whole_batches(sets, kind, even, drop):
+    cache = drop
+    for ranks in (1, 4):
+        lengths = set()
+        for rank in {0, ranks - 1}:
+            options = {
+                "batch_size": 4,
+                "rank": rank,
+                "world_size": ranks,
+                "even": even,
+                "drop_remainder": drop,
+            }
+            expected = [b["id"].tolist() for b in tfr.Dataset(sets[kind], ID, **options)]
+            for data in of_both(sets[kind], ID, cache=cache, **options):
+                assert ids(data) == expected
+            lengths.add(len(expected))
+        if even is not None:
+            assert len(lengths) == 1
+
+
+@pytest.mark.parametrize("kind", ["plain", "gzip"])
+@pytest.mark.parametrize("shuffle", [10, True])
+@pytest.mark.parametrize("cache", [False, True])
+def test_shuffled_ranks_and_whole_batches(sets, kind, shuffle, cache):
+    if shuffle is True and kind == "gzip":
+        return
+    for even, drop in ((None, False), ("drop", True), ("pad", False)):
+        for engine in ENGINES:
+            seen = Counter()
+            for rank in range(3):
+                data = make_dataset(
+                    sets[kind],
+                    ID,
+                    engine=engine,
+                    batch_size=4,
+                    shuffle=shuffle,
+                    interleave=2,
+                    rank=rank,
+                    world_size=3,
+                    even=even,
+                    drop_remainder=drop,
+                    cache=cache,
+                )
+                found = ids(data)
+                assert len(found) == cardinality(data)
+                assert not drop or {len(batch) for batch in found} == {4}
+                seen.update(flat(found))
+            # 50 records: two too many for three ranks, one too few.
+            assert len(seen) == (48 if drop else 50)
+            assert seen.total() == {None: 50, "drop": 48, "pad": 51}[even]
+
+
+@pytest.mark.parametrize("shuffle", [False, 10, True])
+def test_workers_read_for_tensorflow(sets, shuffle):
+    options = {"batch_size": 4, "shuffle": shuffle, "engine": "numpy"}
+    expected = ids(make_dataset(sets["plain"], ID, **options))
+    assert ids(make_dataset(sets["plain"], ID, workers=2, **options)) == expected
+    with pytest.raises(ValueError, match="workers= needs engine='numpy'"):
+        make_dataset(sets["plain"], ID, batch_size=4, workers=2)
+    with pytest.raises(ValueError, match="even='both'; choose None, 'drop' or 'pad'"):
+        make_dataset(sets["plain"], ID, batch_size=4, even="both")

@@ -45,15 +45,16 @@ def read_chunks(
     in_order: bool,
     deterministic: bool,
     seed: int | None,
+    files_at_once: int | None,
     begin: Callable[[Any], Any],
 ) -> Any:
     """Return a dataset of chunks of up to ``size`` records each: string tensors ``[n]``.
 
     ``in_order`` reads one file after the other; otherwise several are read at once, a chunk of each
-    in turn. With a ``seed`` each epoch has an order of files of its own, and the last chunk of each
-    file is smaller. A chunk travels through the pipeline at the cost of a record, so it is chunks
-    that are interleaved. Each epoch reads ``begin`` of the files, unless TensorFlow runs through
-    them by itself.
+    in turn, ``files_at_once`` if that is given. With a ``seed`` each epoch has an order of files of
+    its own, and the last chunk of each file is smaller. A chunk travels through the pipeline at the
+    cost of a record, so it is chunks that are interleaved. Each epoch reads ``begin`` of the files,
+    unless TensorFlow runs through them by itself.
     """
     whole = all(source.skip == 0 and source.take == -1 for source in sources)
     codecs = {source.codec for source in sources}
@@ -83,7 +84,7 @@ def read_chunks(
         return files.flat_map(read)
     chunks = files.interleave(
         read,
-        cycle_length=1 if in_order else tf.data.AUTOTUNE,
+        cycle_length=1 if in_order else files_at_once or tf.data.AUTOTUNE,
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=deterministic,
     )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
+    from tfrecord_lite.dataset.order import Even
 
 __all__ = ["make_dataset"]
 
@@ -37,10 +38,14 @@ def make_dataset(
     *,
     batch_size: int,
     shuffle: bool | int = False,
+    interleave: int = 16,
     seed: int = 0,
     rank: int = 0,
     world_size: int = 1,
+    even: Even = None,
     repeat: int | None = 1,
+    workers: int | None = 0,
+    drop_remainder: bool = False,
     strict: bool = True,
     cache: bool | str | os.PathLike[str] = False,
     map: Callable[[dict[str, Any]], Any] | None = None,  # noqa: A002 - tf.data's word
@@ -64,8 +69,10 @@ def make_dataset(
     files at once, and parses with ``tf.io.parse_example``; "numpy" is fed by `Dataset`, which is
     faster for plain files of small records (benchmarks/results/shards.md), and gives equal batches
     (but for odd encodings, of which TensorFlow loses values). Both check the checksums of every
-    record. ``shuffle``, ``seed``, ``rank``, ``world_size`` and ``repeat`` mean what they mean for
-    `Dataset`, each epoch in another order; the order of a shuffle is each engine's own. With
+    record. ``shuffle``, ``interleave``, ``seed``, ``rank``, ``world_size``, ``even``, ``repeat``
+    and ``drop_remainder`` mean what they mean for `Dataset`, each epoch in another order; the order
+    of a shuffle is each engine's own, and with "tf.data" each rank shuffles consecutive records of
+    its own. ``workers`` are those of `Dataset`, for "numpy". With
     ``deterministic``, batches without a shuffle have the order of the files, and a shuffle the
     order of its seed; otherwise TensorFlow may return what comes first. That is faster for large
     compressed files: in order several of these are read at once only while what waits for its turn
@@ -131,6 +138,10 @@ def make_dataset(
         raise ValueError("verify= needs engine='numpy': TensorFlow checks every checksum")
     if engine == "tf.data" and found.options["max_record_bytes"] != DEFAULT_MAX_RECORD_BYTES:
         raise ValueError("max_record_bytes needs engine='numpy': TensorFlow knows no such limit")
+    if engine == "tf.data" and workers:
+        raise ValueError("workers= needs engine='numpy': TensorFlow reads in threads of its own")
+    if even not in (None, "drop", "pad"):
+        raise ValueError(f"even={even!r}; choose None, 'drop' or 'pad'")
     batch_size = at_least(1, batch_size=batch_size)
     if not isinstance(shuffle, bool):
         shuffle = at_least(1, shuffle=shuffle)
@@ -139,7 +150,7 @@ def make_dataset(
     codecs = find_codecs(records)
     look = None
     if check and not tolerant:
-        start = share(records.total(), rank, world_size).start if records.counted else 0
+        start = share(records.total(), rank, world_size, even).start if records.counted else 0
         # Of the other engine the reading itself is strict.
         strictly = strict and engine == "tf.data"
         landmarks = check_files(records, codecs, start, batch_size, strict=strictly)
@@ -162,7 +173,11 @@ def make_dataset(
         seed=at_least(0, seed=seed),
         rank=rank,
         world_size=world_size,
+        even=even,
         repeat=repeat,
+        drop_remainder=drop_remainder,
+        interleave=at_least(1, interleave=interleave),
+        workers=workers,
         cache="" if cache is True else os.fspath(cache) if cache else None,
         deterministic=deterministic,
         on_damage=on_damage,

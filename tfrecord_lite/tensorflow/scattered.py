@@ -48,15 +48,25 @@ class ScatteredRecords:
 
     def _chunks(self, share: range | None) -> Generator[list[npt.NDArray[Any]], None, None]:
         self._records.look_again()
-        begin, end = (0, None) if share is None else (share.start, share.stop)
-        with closing(self._records.stream(begin, end)) as chunks:
-            for chunk in chunks:
-                for damage in chunk.damages:
-                    assert callable(self._on_damage)
-                    self._on_damage(damage)
-                yield [np.array(chunk.block.to_list(), object), chunk.numbers]
-                if chunk.error is not None:
-                    raise chunk.error
+        for begin, end in self._parts(share):
+            with closing(self._records.stream(begin, end)) as chunks:
+                for chunk in chunks:
+                    for damage in chunk.damages:
+                        assert callable(self._on_damage)
+                        self._on_damage(damage)
+                    yield [np.array(chunk.block.to_list(), object), chunk.numbers]
+                    if chunk.error is not None:
+                        raise chunk.error
+
+    def _parts(self, share: range | None) -> list[tuple[int, int | None]]:
+        """Return where to begin and end; behind the last record comes the first."""
+        if share is None:
+            return [(0, None)]
+        total = self._records.total()
+        if share.stop <= total:
+            return [(share.start, share.stop)]
+        parts = [(share.start, total), (max(share.start - total, 0), share.stop - total)]
+        return [(begin, end) for begin, end in parts if begin < end]
 
     def parse(self, serialized: Any, numbers: Any, columns: ColumnTensors) -> dict[str, Any]:
         """Parse a batch of records, in a graph."""

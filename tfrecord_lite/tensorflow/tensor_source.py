@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import FeaturesLike
     from tfrecord_lite.dataset.epoch_records import EpochRecords
+    from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.records.compression import Codec
@@ -58,7 +59,11 @@ class TensorSource:
     seed: int
     rank: int
     world_size: int
+    even: Even
     repeat: int | None
+    drop_remainder: bool
+    interleave: int
+    workers: int | None
     cache: str | None
     deterministic: bool
     on_damage: Literal["raise"] | Callable[[Damage], Any]
@@ -66,10 +71,21 @@ class TensorSource:
 
     @property
     def share(self) -> range | None:
-        """The numbers of the records of this rank; None for all of them, as many as there are."""
+        """The numbers of the records of this rank; None for all of them, as many as there are.
+
+        From the number of all records on they stand for the first ones again.
+        """
         if self.world_size == 1 and not self.records.counted:
             return None
-        return share(self.records.total(), self.rank, self.world_size)
+        return share(self.records.total(), self.rank, self.world_size, self.even)
+
+    @property
+    def _in_order(self) -> range | None:
+        """Those of `share` that are in a batch where none is shuffled."""
+        found = self.share
+        if found is None or not self.drop_remainder:
+            return found
+        return found[: len(found) - len(found) % self.batch_size]
 
     @property
     def batches(self) -> int | None:
@@ -79,7 +95,7 @@ class TensorSource:
     def _batches(self, repeat: int | None) -> int | None:
         if self.share is None or self.records.tolerant:
             return None
-        each = batch_count(len(self.share), self.batch_size, drop_remainder=False)
+        each = batch_count(len(self.share), self.batch_size, drop_remainder=self.drop_remainder)
         if repeat is None:
             return int(tf.data.INFINITE_CARDINALITY) if each else 0
         return repeat * each
@@ -87,9 +103,12 @@ class TensorSource:
     @cached_property
     def _stretches(self) -> Stretches | None:
         """What TensorFlow reads, where it is known where the records are; of files of one codec."""
-        if self.shuffle or self.share is None or len(set(self.codecs)) != 1:
+        wanted = self._in_order
+        if self.shuffle or wanted is None or len(set(self.codecs)) != 1:
             return None
-        return cut(self.landmarks, self.records.bases, self.share, self.batch_size)
+        if wanted.stop > self.records.total():
+            return None
+        return cut(self.landmarks, self.records.bases, wanted, self.batch_size)
 
     @property
     def divisible(self) -> bool:
@@ -121,17 +140,24 @@ class TensorSource:
 
     def _chunks(self, size: int, *, in_order: bool) -> Any:
         sources = [*map(Stretch, self.records.files, self.codecs)]
-        if self.world_size > 1:
-            assert self.share is not None
-            sources = within(sources, self.records.bases.tolist(), self.share)
-        return read_chunks(
+        wanted = self.share if self.shuffle else self._in_order
+        if wanted is not None and len(wanted) != self.records.total():
+            total, bases = self.records.total(), self.records.bases.tolist()
+            # Behind the last record comes the first.
+            again = range(max(wanted.start - total, 0), max(wanted.stop - total, 0))
+            sources = within(sources, bases, wanted) + within(sources, bases, again)
+        chunks = read_chunks(
             sources,
             size,
             in_order=in_order,
             deterministic=self.deterministic,
             seed=self.seed if self.shuffle else None,
+            files_at_once=self.interleave if self.shuffle else None,
             begin=partial(before_each_epoch, self.look),
         )
+        if self.drop_remainder and wanted is None and not self.shuffle:
+            chunks = chunks.rebatch(size, drop_remainder=True)
+        return chunks
 
     def _parsed(self, data: Any, parse: Callable[[Any], Any]) -> Any:
         return data.map(parse, tf.data.AUTOTUNE, self.deterministic)
@@ -144,7 +170,9 @@ class TensorSource:
         if buffer is True:
             # All, as many as there are.
             buffer = tf.data.UNKNOWN_CARDINALITY if self.share is None else len(self.share) or 1
-        return records.shuffle(buffer, self.seed).batch(self.batch_size).repeat(self.repeat)
+        shuffled = records.shuffle(buffer, self.seed)
+        batches = shuffled.batch(self.batch_size, drop_remainder=self.drop_remainder)
+        return batches.repeat(self.repeat)
 
     def from_numpy(self) -> Any:
         """Read with our own reader."""
@@ -162,7 +190,11 @@ class TensorSource:
             seed=self.seed,
             rank=self.rank,
             world_size=self.world_size,
+            even=self.even,
             repeat=repeat,
+            drop_remainder=self.drop_remainder,
+            interleave=self.interleave,
+            workers=self.workers,
             strict=self.schema.strict,
             # The files have been checked. But where a share begins, an index tells soonest.
             check=self.world_size > 1,
@@ -186,6 +218,7 @@ class TensorSource:
 
         data = feed(arrays, columns.nothing, columns.tensors)
         if together:
+            # Each has whole batches, but for the last.
             data = data.flat_map(self._batched)
         return data if self.cache is None else data.cache(self.cache).repeat(self.repeat)
 
