@@ -132,8 +132,6 @@ def test_what_cannot_be_asked_for_is_a_value_error(tf):
 
 
 def test_only_here():
-    with pytest.raises(NotImplementedError, match="needs TensorFlow"):
-        lite.io.RaggedFeature(lite.int64, value_key="v")
     with pytest.raises(ValueError, match="a list or a tensor of bytes"):
         lite.io.parse_sequence_example(SEQUENCES[0], *sequence_features(lite))
     parsed = lite.io.parse_example(RECORDS, example_features(lite))

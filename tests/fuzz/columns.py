@@ -26,8 +26,9 @@ from tfrecord_lite.example import (
     VarLenFeature,
     decode_example,
 )
-from tfrecord_lite.example.columns import Values, decode_block, parse_example
+from tfrecord_lite.example.columns import decode_block, parse_example
 from tfrecord_lite.example.layouts import Layouts
+from tfrecord_lite.example.padding import Values
 from tfrecord_lite.records.framing import RecordBlock
 
 KINDS = {"int64": np.int64, "float32": np.float32}

@@ -17,8 +17,9 @@ from tfrecord_lite import example
 from tfrecord_lite.compat._tensor import StringTensor, Tensor, tensor_of
 from tfrecord_lite.compat.errors import InvalidArgumentError
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example import FixedLenFeature, Ragged, VarLenFeature
+from tfrecord_lite.example import FixedLenFeature, Ragged, SparseFeature, VarLenFeature
 from tfrecord_lite.example.normalize import normalize_features
+from tfrecord_lite.example.ragged import Sparse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ __all__ = [
     "FixedLenSequenceFeature",
     "RaggedFeature",
     "RaggedTensor",
+    "SparseFeature",
     "SparseTensor",
     "VarLenFeature",
     "parse_example",
@@ -49,7 +51,7 @@ class FixedLenSequenceFeature(example.FixedLenSequenceFeature):
 
 
 class RaggedFeature(example.RaggedFeature):
-    """A feature of any number of values; other keys and partitions need TensorFlow itself."""
+    """As the package's own; ``validate`` is always done."""
 
     def __init__(
         self,
@@ -60,9 +62,7 @@ class RaggedFeature(example.RaggedFeature):
         validate: bool = False,
     ) -> None:
         del validate
-        if value_key is not None or list(partitions):
-            raise NotImplementedError("RaggedFeature with value_key or partitions needs TensorFlow")
-        super().__init__(dtype)
+        super().__init__(dtype, value_key, tuple(partitions))
         object.__setattr__(self, "row_splits_dtype", np.dtype(row_splits_dtype))
 
 
@@ -188,7 +188,9 @@ def _own(features: Mapping[str, Any] | None) -> dict[str, FeatureSpec]:
         if feature is not given and isinstance(feature, example.RaggedFeature):
             dtype = given.row_splits_dtype
             splits = getattr(dtype, "as_numpy_dtype", dtype)
-            own[key] = RaggedFeature(feature.dtype, row_splits_dtype=splits)
+            own[key] = RaggedFeature(
+                feature.dtype, feature.value_key, feature.partitions, row_splits_dtype=splits
+            )
     return own
 
 
@@ -227,6 +229,8 @@ def _tensors(
 
 
 def _of_feature(column: Any, feature: FeatureSpec) -> Any:
+    if isinstance(column, Sparse):
+        return SparseTensor(*map(_tensor, column))
     if isinstance(feature, VarLenFeature):
         if isinstance(column, Ragged):
             return SparseTensor(*map(_tensor, column.to_sparse()))

@@ -10,8 +10,9 @@ import numpy as np
 
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.columns import Values, decode_block
+from tfrecord_lite.example.columns import decode_block
 from tfrecord_lite.example.normalize import check_given
+from tfrecord_lite.example.padding import Values
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.columns import Values, decode_block
+from tfrecord_lite.example.columns import decode_block
+from tfrecord_lite.example.composites import feature_keys
 from tfrecord_lite.example.layouts import Layouts
-from tfrecord_lite.example.ragged import Ragged
+from tfrecord_lite.example.padding import Values
+from tfrecord_lite.example.ragged import Ragged, Sparse
 from tfrecord_lite.example.unknown import UnknownFeatures
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ class BlockDecoder:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._unknown = UnknownFeatures() if schema.inferred else None
-        self._layouts = Layouts(list(schema.features), self._unknown)
+        self._layouts = Layouts(feature_keys(schema.features), self._unknown)
 
     def decode(self, block: RecordBlock) -> Decoded:
         """Decode the records up to the first that does not fit."""
@@ -92,18 +94,23 @@ def _part_of(column: Column | Values, begin: int, end: int) -> Column | Values:
     """Return these rows of a column, without copying values."""
     if isinstance(column, np.ndarray):
         return column[begin:end]
+    if isinstance(column, Sparse):
+        return column.rows(begin, end)
     flat, splits, *rest = _ragged_parts(column)
     first, last = int(splits[begin]), int(splits[end])
-    return type(column)(flat[first:last], splits[begin : end + 1] - first, *rest)
+    values: Any = _part_of(flat, first, last)
+    return type(column)(values, splits[begin : end + 1] - first, *rest)
 
 
 def _joined(columns: list[Any]) -> Column | Values:
     if isinstance(columns[0], np.ndarray):
         return np.concatenate(columns)
+    if isinstance(columns[0], Sparse):
+        return Sparse.joined(columns)
     parts = [_ragged_parts(column) for column in columns]
     counts = np.concatenate([np.diff(splits) for _, splits, *_ in parts])
     splits = np.concatenate([[0], np.cumsum(counts)])
-    flat = np.concatenate([flat for flat, *_ in parts])
+    flat = _joined([flat for flat, *_ in parts])
     made: Column | Values = type(columns[0])(flat, splits, *parts[0][2:])
     return made
 

@@ -15,6 +15,7 @@ from tfrecord_lite.example.features import (
     FixedLenSequenceFeature,
     RaggedFeature,
     RawFeature,
+    SparseFeature,
     VarLenFeature,
 )
 from tfrecord_lite.example.infer import infer_features
@@ -57,6 +58,7 @@ __all__ = [
     "RawFeature",
     "SequenceExample",
     "Sparse",
+    "SparseFeature",
     "Value",
     "VarLenFeature",
     "decode_example",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.composites import is_composite
 from tfrecord_lite.example.encode import encode_as
 from tfrecord_lite.example.features import RawFeature
 from tfrecord_lite.example.floats import narrow
@@ -133,6 +134,8 @@ def _plain_payloads(column: Any, spec: FeatureSpec | None) -> Payloads | None:
         return None
     if isinstance(spec, RawFeature):
         return _raw(column, spec)
+    if spec is not None and (is_composite(spec) or spec.dtype is np.uint8):
+        return _strings_of_bytes(column) if spec.dtype is np.uint8 else None
     if spec is None:
         return _plain(column)
     floats = spec.dtype is np.float32
@@ -176,6 +179,16 @@ def _fits(column: Any, spec: Any) -> bool:
         return False
     kind, wanted = kind_of_dtype(column.dtype), KINDS[spec.dtype]
     return kind == wanted or (kind == INT64_LIST and wanted == FLOAT_LIST)
+
+
+def _strings_of_bytes(column: Any) -> Payloads | None:
+    """Return the byte strings that the rows of a `Ragged` of uint8 are."""
+    values = column.values if isinstance(column, Ragged) else None
+    if not isinstance(values, np.ndarray) or values.dtype != np.uint8 or values.ndim != 1:
+        return None
+    begin, end = column.row_splits[[0, -1]].tolist()
+    content = np.ascontiguousarray(values[begin:end])
+    return Payloads(BYTES_LIST, content, np.diff(column.row_splits))
 
 
 def _raw(column: Any, spec: RawFeature) -> Payloads | None:

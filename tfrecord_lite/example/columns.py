@@ -9,21 +9,31 @@ another number of values, is an error; sequences are padded to the longest.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.composites import (
+    UnfitError,
+    feature_keys,
+    is_composite,
+    partitioned,
+    sparse,
+)
 from tfrecord_lite.example.decode import as_bytes
 from tfrecord_lite.example.features import (
     FixedLenFeature,
     FixedLenSequenceFeature,
+    RaggedFeature,
     RawFeature,
+    SparseFeature,
 )
 from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.normalize import normalize_features
+from tfrecord_lite.example.padding import Values
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.example.ragged import Ragged
+from tfrecord_lite.example.ragged import Ragged, Sparse
 from tfrecord_lite.example.spans import (
     BYTES,
     FLOAT,
@@ -48,23 +58,21 @@ if TYPE_CHECKING:
     from tfrecord_lite.example.layouts import Layouts
 
 __all__ = [
-    "PADDING",
     "Column",
     "Decoder",
     "UnfitError",
-    "Values",
     "as_block",
     "decode_block",
+    "feature_column",
     "parse_example",
     "parse_single_example",
 ]
 
-Column: TypeAlias = "npt.NDArray[Any] | Ragged"
+Column: TypeAlias = "npt.NDArray[Any] | Ragged | Sparse"
 
 _KINDS: Final = {bytes: BYTES, np.float32: FLOAT, np.int64: INT64}
 _KIND_BITS: Final = 0xFF  # without what makes a STRING of it
 _KIND_NAMES: Final = {BYTES: "bytes", FLOAT: "float32", INT64: "int64"}
-PADDING: Final = {bytes: b"", np.float32: 0.0, np.int64: 0}
 
 
 def parse_example(
@@ -139,7 +147,10 @@ def parse_single_example(
     3 b'cat'
     """
     columns = parse_example(RecordBlock.from_records([as_bytes(data)]), features, strict=strict)
-    return {name: column[0] for name, column in columns.items()}
+    return {
+        name: column.row(0) if isinstance(column, Sparse) else column[0]
+        for name, column in columns.items()
+    }
 
 
 def decode_block(
@@ -155,11 +166,13 @@ def decode_block(
     """
     if not features:
         raise ValueError("no features; name at least one, or use decode_example for all there are")
-    buffer, spans = find_spans(block, list(features), layouts, strict=strict)
+    keys = feature_keys(features)
+    buffer, found = find_spans(block, keys, layouts, strict=strict)
+    spans = dict(zip(keys, found, strict=True))
     columns: dict[str, Column | Values] = {}
-    for (name, feature), span in zip(features.items(), spans, strict=True):
+    for name, feature in features.items():
         try:
-            columns[name] = Decoder(buffer, span, feature).column()
+            columns[name] = feature_column(buffer, spans, name, feature)
         except UnfitError as unfit:
             error = error_at(block, unfit.record, f"feature {name!r}: {unfit.reason}")
             error.misfit = True
@@ -167,34 +180,26 @@ def decode_block(
     return columns
 
 
-class UnfitError(Exception):
-    """A record's values that do not fit the feature."""
+def feature_column(
+    buffer: Uint8Array, spans: Mapping[str, Spans], name: str, feature: FeatureSpec
+) -> Column | Values:
+    """Return the column of a feature, of the spans of its keys; `UnfitError` where one does not."""
+    if not is_composite(feature):
+        return Decoder(buffer, spans[name], feature).column()
 
-    def __init__(self, record: int, reason: str) -> None:
-        self.record = record
-        self.reason = reason
+    def read(key: str, dtype: Any) -> Ragged:
+        try:
+            column = Decoder(buffer, spans[key], RaggedFeature(dtype)).column()
+        except UnfitError as unfit:
+            unfit.reason = f"{quote(key)}: {unfit.reason}"
+            raise
+        assert isinstance(column, Ragged)
+        return column
 
-
-class Values(NamedTuple):
-    """A `FixedLenSequenceFeature` before it is padded: the values, and how many each record has."""
-
-    flat: npt.NDArray[Any]
-    splits: Int64Array
-    feature: FixedLenSequenceFeature
-
-    def padded(self) -> npt.NDArray[Any]:
-        """Return ``[records, longest, *shape]``."""
-        shape = self.feature.shape
-        size = math.prod(shape)
-        counts = np.diff(self.splits)
-        longest = int(counts.max(initial=0))
-        padding = self.feature.default_value
-        if padding is None:
-            padding = PADDING[self.feature.dtype]
-        array = np.empty((len(counts), longest), self.flat.dtype)
-        array[...] = padding  # np.full would cut NUL bytes off its end
-        array[np.arange(longest) < counts[:, None]] = self.flat[self.splits[0] : self.splits[-1]]
-        return array.reshape(len(counts), longest // max(size, 1), *shape)
+    if isinstance(feature, SparseFeature):
+        return sparse(feature, read)
+    assert isinstance(feature, RaggedFeature)
+    return partitioned(name, feature, read)
 
 
 class Decoder:
@@ -204,7 +209,8 @@ class Decoder:
         self._buffer = buffer
         self._spans = spans
         self._feature = feature
-        self._dtype = bytes if isinstance(feature, RawFeature) else feature.dtype
+        as_string = isinstance(feature, RawFeature) or feature.dtype is np.uint8
+        self._dtype = bytes if as_string else feature.dtype
         self._present = spans.kind != MISSING
         expected = _KINDS[self._dtype]
         wrong = self._present & (spans.kind & _KIND_BITS != expected)
@@ -223,7 +229,7 @@ class Decoder:
             return self._fixed(feature)
         if isinstance(feature, RawFeature):
             return self._raw(feature)
-        flat, counts = self._values()
+        flat, counts = self._bytes() if feature.dtype is np.uint8 else self._values()
         splits = np.zeros(len(counts) + 1, np.int64)
         np.cumsum(counts, out=splits[1:])
         if isinstance(feature, FixedLenSequenceFeature):
@@ -315,6 +321,17 @@ class Decoder:
         return self._items(begin, np.dtype((feature.dtype, feature.shape)))
 
     # Values of all records, one after the other.
+
+    def _bytes(self) -> tuple[Uint8Array, Int64Array]:
+        """Return the bytes of the one byte string of each record, of none where it is missing."""
+        begin, size, counts = find_strings(self._buffer, self._spans)
+        if counts.max(initial=0) > 1:
+            record = int(np.argmax(counts > 1))
+            raise UnfitError(record, f"found {counts[record]} byte strings, expected one for uint8")
+        sizes = np.zeros(len(counts), np.int64)
+        sizes[counts == 1] = size
+        joined = b"".join(RecordBlock(self._buffer, begin, size).to_list())
+        return np.frombuffer(bytearray(joined), np.uint8), sizes
 
     def _values(self) -> tuple[npt.NDArray[Any], Int64Array]:
         """Return all values, and how many each record has."""

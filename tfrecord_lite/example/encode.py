@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.composites import is_composite
 from tfrecord_lite.example.features import (
     FixedLenFeature,
     FixedLenSequenceFeature,
@@ -160,6 +161,12 @@ def encode_as(value: Any, spec: FeatureSpec) -> FeatureBytes:
     """Encode a value as the Feature that ``spec`` describes."""
     if isinstance(spec, RawFeature):
         return encode_feature(_raw_bytes(value, spec))
+    if is_composite(spec):
+        raise ExampleError(
+            f"{quote(spec)} is read of several features; write each of these by its own name"
+        )
+    if spec.dtype is np.uint8:
+        return encode_feature(_string_of(value))
     kind = KINDS[spec.dtype]
     if isinstance(value, np.ndarray):
         refuse_masked(value)
@@ -195,6 +202,16 @@ def _check_shape(shape: tuple[int, ...], spec: Any) -> None:
     if not fits:
         found = f"shape {shape}" if len(shape) > 1 else f"{math.prod(shape)} values"
         raise ExampleError(f"{found}, which {quote(spec)} does not allow")
+
+
+def _string_of(value: Any) -> bytes:
+    """Return the byte string that bytes, or an array of them, are."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    if isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 1:
+        refuse_masked(value)
+        return value.tobytes()
+    raise ExampleError(f"{quote(value)} is neither bytes nor an array of uint8 of one dimension")
 
 
 def _raw_bytes(value: Any, spec: RawFeature) -> bytes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from tfrecord_lite.example.features import DTYPES
+from tfrecord_lite.example.features import DTYPES, PARTITIONS, RaggedFeature
 from tfrecord_lite.example.normalize import SPECS, normalize_features
 
 if TYPE_CHECKING:
@@ -41,6 +41,13 @@ def features_to_json(features: Mapping[str, Any]) -> str:
         fields: dict[str, Any] = {"class": type(feature).__name__}
         for field in dataclasses.fields(feature):
             fields[field.name] = getattr(feature, field.name)
+        if isinstance(feature, RaggedFeature):
+            # Manifests were written without these, and are read by programs that know none.
+            value_key, partitions = fields.pop("value_key"), fields.pop("partitions")
+            if value_key is not None:
+                fields["value_key"] = value_key
+            if partitions:
+                fields["partitions"] = [[type(each).__name__, *each] for each in partitions]
         fields["dtype"] = _dtype_to_json(feature.dtype)
         if fields.get("default_value") is not None:
             fields["default_value"] = _default_to_json(fields["default_value"])
@@ -72,6 +79,10 @@ def features_from_json(text: str) -> dict[str, FeatureSpec]:
             fields["dtype"] = dtype = _dtype_from_json(fields["dtype"])
             if fields.get("default_value") is not None:
                 fields["default_value"] = _default_from_json(fields["default_value"], dtype)
+            if "partitions" in fields:
+                fields["partitions"] = [
+                    PARTITIONS[kind](value) for kind, value in fields["partitions"]
+                ]
             features[name] = cls(**fields)
     except _NOT_FEATURES as error:
         raise ValueError(f"not the JSON of features: {type(error).__name__}: {error}") from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DTYPES",
+    "PARTITIONS",
     "FeatureSpec",
     "FixedLenFeature",
     "FixedLenSequenceFeature",
     "RaggedFeature",
     "RawFeature",
+    "SparseFeature",
     "VarLenFeature",
 ]
 
@@ -114,14 +116,146 @@ class FixedLenSequenceFeature:
 class RaggedFeature:
     """A feature with any number of values, of dtype ``np.int64``, ``np.float32`` or ``bytes``.
 
+    Of dtype ``np.uint8`` it is the bytes of one byte string, without a Python object for each.
+
+    As in ``tf.io``, the values are those of the key ``value_key``, where that is not the feature's
+    own name, and ``partitions`` cut them into rows, the last into the innermost: by a key whose
+    values say where (``RowSplits``, ``RowLengths``, ``RowStarts``, ``RowLimits``, ``ValueRowIds``),
+    or by a ``UniformRowLength``.
+
     >>> RaggedFeature("string")
     RaggedFeature(dtype=<class 'bytes'>)
+    >>> RaggedFeature("int64", "values", [RaggedFeature.RowLengths("lengths")]).partitions
+    (RowLengths(key='lengths'),)
     """
 
     dtype: Any
+    value_key: str | None = None
+    partitions: Sequence[Any] = ()
+
+    class RowSplits(NamedTuple):
+        """Rows end where the values of a key say, the first of which is 0."""
+
+        key: str
+
+    class RowLengths(NamedTuple):
+        """Rows have as many elements as the values of a key say."""
+
+        key: str
+
+    class RowStarts(NamedTuple):
+        """Rows begin where the values of a key say."""
+
+        key: str
+
+    class RowLimits(NamedTuple):
+        """Rows end where the values of a key say."""
+
+        key: str
+
+    class ValueRowIds(NamedTuple):
+        """Each element is in the row that a value of a key says."""
+
+        key: str
+
+    class UniformRowLength(NamedTuple):
+        """Rows have so many elements each."""
+
+        length: int
+
+    def __post_init__(self) -> None:
+        partitions = tuple(map(_as_partition, self.partitions))
+        object.__setattr__(self, "partitions", partitions)
+        if self.value_key is not None and not isinstance(self.value_key, str):
+            raise ValueError(f"value_key={self.value_key!r} is no name of a feature")
+        if getattr(self.dtype, "name", None) == "uint8" or self.dtype in ("uint8", np.uint8):
+            if partitions:
+                raise ValueError("dtype uint8 is one byte string, which takes no partitions")
+            object.__setattr__(self, "dtype", np.uint8)
+        else:
+            _normalize(self)
+
+    def __repr__(self) -> str:
+        given = {"value_key": self.value_key, "partitions": self.partitions}
+        more = [f", {name}={value!r}" for name, value in given.items() if value not in (None, ())]
+        return f"RaggedFeature(dtype={self.dtype!r}{''.join(more)})"
+
+
+PARTITIONS: Final = {
+    cls.__name__: cls
+    for cls in (
+        RaggedFeature.RowSplits,
+        RaggedFeature.RowLengths,
+        RaggedFeature.RowStarts,
+        RaggedFeature.RowLimits,
+        RaggedFeature.ValueRowIds,
+        RaggedFeature.UniformRowLength,
+    )
+}
+
+
+def _as_partition(given: Any) -> Any:
+    """Return a partition of ours or of tf.io as ours; ValueError for anything else."""
+    cls: Any = PARTITIONS.get(type(given).__name__)
+    if cls is None or getattr(given, "_fields", None) != cls._fields:
+        names = ", ".join(PARTITIONS)
+        raise ValueError(f"partition {given!r} is none of RaggedFeature's {names}")
+    (value,) = given
+    if cls is RaggedFeature.UniformRowLength:
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"UniformRowLength({value!r}): a length is an integer, 1 or more")
+        return cls(int(value))
+    if not isinstance(value, str):
+        raise ValueError(  # noqa: TRY004 - as all that is wrong with features
+            f"{cls.__name__}({value!r}): a key is the name of a feature"
+        )
+    return cls(value)
+
+
+@dataclass(frozen=True)
+class SparseFeature:
+    """Values and their indices, of two keys or more, as one sparse tensor: ``tf.io.SparseFeature``.
+
+    ``index_key`` names the feature of the indices, int64, or one for each dimension; ``value_key``
+    that of the values, of ``dtype``; ``size`` is the size of the dimension, or of each. With
+    ``already_sorted`` a record's values are in the order of their indices.
+
+    >>> SparseFeature("at", "values", "float32", 5).size
+    5
+    """
+
+    index_key: str | Sequence[str]
+    value_key: str
+    dtype: Any
+    size: int | Sequence[int]
+    already_sorted: bool = False
 
     def __post_init__(self) -> None:
         _normalize(self)
+        keys = self.index_key if isinstance(self.index_key, (list, tuple)) else [self.index_key]
+        sizes = self.size if isinstance(self.size, (list, tuple)) else [self.size]
+        if not all(isinstance(key, str) for key in (*keys, self.value_key)) or not keys:
+            raise ValueError("index_key and value_key are names of features")
+        if len(keys) != len(sizes) or not all(
+            isinstance(size, (int, np.integer)) and size >= 0 for size in sizes
+        ):
+            raise ValueError(
+                f"size={self.size!r}: an integer, 0 or more, for each of {len(keys)} index_key"
+            )
+        if isinstance(self.index_key, list):
+            object.__setattr__(self, "index_key", tuple(self.index_key))
+        if isinstance(self.size, (list, tuple)):
+            object.__setattr__(self, "size", tuple(map(int, self.size)))
+
+    @property
+    def index_keys(self) -> tuple[str, ...]:
+        """The names of the features of the indices."""
+        return (self.index_key,) if isinstance(self.index_key, str) else tuple(self.index_key)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of all dimensions."""
+        return tuple(self.size) if isinstance(self.size, tuple) else (int(self.size),)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -156,7 +290,12 @@ class RawFeature:
 
 
 FeatureSpec: TypeAlias = (
-    FixedLenFeature | VarLenFeature | FixedLenSequenceFeature | RaggedFeature | RawFeature
+    FixedLenFeature
+    | VarLenFeature
+    | FixedLenSequenceFeature
+    | RaggedFeature
+    | SparseFeature
+    | RawFeature
 )
 
 

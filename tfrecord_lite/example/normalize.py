@@ -17,6 +17,7 @@ from tfrecord_lite.example.features import (
     FixedLenFeature,
     FixedLenSequenceFeature,
     RaggedFeature,
+    SparseFeature,
     VarLenFeature,
 )
 from tfrecord_lite.example.quote import quote
@@ -130,16 +131,9 @@ def _of_tensorflow(feature: Any, fields: tuple[str, ...]) -> FeatureSpec:
     if fields == _VAR:
         return VarLenFeature(feature.dtype)
     if fields == _RAGGED:
-        if feature.value_key is not None or tuple(feature.partitions):
-            raise ValueError(
-                "value_key and partitions are not supported; read each key as a RaggedFeature of "
-                "its own"
-            )
-        return RaggedFeature(feature.dtype)
+        return RaggedFeature(feature.dtype, feature.value_key, feature.partitions)
     if fields == _SPARSE:
-        raise ValueError(
-            "not supported; read index_key and value_key as VarLenFeature or RaggedFeature"
-        )
+        return SparseFeature(*feature)
     default = feature.default_value
     if hasattr(default, "numpy"):
         default = default.numpy()

@@ -11,6 +11,8 @@ import numpy as np
 from tfrecord_lite.errors import ExampleError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array
@@ -19,16 +21,57 @@ __all__ = ["Ragged", "Sparse", "checked"]
 
 
 class Sparse(NamedTuple):
-    """The three arrays of a ``tf.sparse.SparseTensor``, as ``tf.io.VarLenFeature`` gives it.
+    """The three arrays of a ``tf.sparse.SparseTensor``: what a `SparseFeature` gives.
 
     ``indices`` is int64 ``[values, 2]``, each a row and a column; ``values`` is ``[values]``;
-    ``dense_shape`` is int64 ``[2]``, the number of rows and the length of the longest. Of feature
-    lists the three are records, steps and columns.
+    ``dense_shape`` is int64 ``[2]``, the number of rows and the length of the longest, or that of
+    the feature. Of feature lists, and where a feature has several indices, there are more columns.
+    The rows ascend.
+
+    >>> Sparse(np.array([[0, 3], [1, 0]]), np.array([7, 8]), np.array([2, 4])).row(0).values
+    array([7])
     """
 
     indices: Int64Array
     values: npt.NDArray[Any]
     dense_shape: Int64Array
+
+    def rows(self, begin: int, end: int) -> Sparse:
+        """Return these rows alone, the first of which becomes 0.
+
+        >>> whole = Sparse(np.array([[0, 3], [1, 0]]), np.array([7, 8]), np.array([2, 4]))
+        >>> whole.rows(1, 2).indices
+        array([[0, 0]])
+        """
+        first, last = np.searchsorted(self.indices[:, 0], [begin, end]).tolist()
+        indices = self.indices[first:last].copy()
+        indices[:, 0] -= begin
+        shape = np.array([end - begin, *self.dense_shape[1:]], np.int64)
+        return Sparse(indices, self.values[first:last], shape)
+
+    def row(self, row: int) -> Sparse:
+        """Return one row, without the first dimension.
+
+        >>> whole = Sparse(np.array([[0, 3], [1, 0]]), np.array([7, 8]), np.array([2, 4]))
+        >>> whole.row(0).indices
+        array([[3]])
+        """
+        one = self.rows(row, row + 1)
+        return Sparse(one.indices[:, 1:], one.values, one.dense_shape[1:])
+
+    @staticmethod
+    def joined(parts: Sequence[Sparse]) -> Sparse:
+        """Put the rows of several together, one below the other."""
+        base, indices = 0, []
+        for part in parts:
+            moved = part.indices.copy()
+            moved[:, 0] += base
+            indices.append(moved)
+            base += int(part.dense_shape[0])
+        shape = np.max([part.dense_shape for part in parts], axis=0)
+        shape[0] = base
+        values = np.concatenate([part.values for part in parts])
+        return Sparse(np.concatenate(indices), values, shape)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.columns import PADDING, Decoder, UnfitError, as_block
+from tfrecord_lite.example.columns import Decoder, UnfitError, as_block
 from tfrecord_lite.example.decode import as_bytes
 from tfrecord_lite.example.features import (
     FixedLenFeature,
@@ -25,6 +25,7 @@ from tfrecord_lite.example.features import (
     VarLenFeature,
 )
 from tfrecord_lite.example.normalize import normalize_features
+from tfrecord_lite.example.padding import PADDING
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.sequence import decode_sequence_example
@@ -196,6 +197,7 @@ def _list_column(
         raise UnfitError(record, f"{where}, step {step}: {unfit.reason}") from None
     if isinstance(column, Ragged):
         return Ragged(column, splits), counts
+    assert isinstance(column, np.ndarray)
     return _pad(column, counts, PADDING[feature.dtype]), counts
 
 

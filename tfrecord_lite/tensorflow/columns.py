@@ -10,8 +10,10 @@ import tensorflow as tf
 from tfrecord_lite.example.features import (
     FixedLenSequenceFeature,
     RaggedFeature,
+    SparseFeature,
     VarLenFeature,
 )
+from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.tensorflow.features import tensor_dtype
 
 if TYPE_CHECKING:
@@ -43,9 +45,14 @@ class ColumnTensors:
             column: Any = batch[name]
             if isinstance(feature, VarLenFeature):
                 arrays += column.to_sparse()
+            elif isinstance(feature, SparseFeature):
+                arrays += column
             elif isinstance(feature, RaggedFeature):
-                begin, end = column.row_splits[[0, -1]]
-                arrays += [column.values[begin:end], column.row_splits - begin]
+                while isinstance(column, Ragged):
+                    begin, end = column.row_splits[[0, -1]]
+                    arrays.append(column.row_splits - begin)
+                    column = column.values[begin:end]
+                arrays.append(column)
             else:
                 arrays.append(column)
         return arrays
@@ -59,24 +66,51 @@ def _nothing(feature: FeatureSpec) -> list[npt.NDArray[Any]]:
     dtype = tensor_dtype(feature).as_numpy_dtype
     if isinstance(feature, VarLenFeature):
         return [np.empty((0, 2), np.int64), np.empty(0, dtype), np.zeros(2, np.int64)]
+    if isinstance(feature, SparseFeature):
+        return [
+            np.empty((0, 1 + len(feature.sizes)), np.int64),
+            np.empty(0, dtype),
+            _shape(feature),
+        ]
     if isinstance(feature, RaggedFeature):
-        return [np.empty(0, dtype), np.zeros(1, np.int64)]
+        depth, inner = _levels(feature)
+        return [*[np.zeros(1, np.int64)] * depth, np.empty((0, *inner), dtype)]
     lengths = (0, 0) if isinstance(feature, FixedLenSequenceFeature) else (0,)
     return [np.empty((*lengths, *feature.shape), dtype)]
 
 
+def _levels(feature: RaggedFeature) -> tuple[int, tuple[int, ...]]:
+    """Return how many row splits lie around the values, and the shape of one of these."""
+    inner: tuple[int, ...] = ()
+    depth = 1
+    for partition in reversed(feature.partitions):
+        if depth == 1 and isinstance(partition, RaggedFeature.UniformRowLength):
+            inner = (partition.length, *inner)
+        else:
+            depth += 1
+    return depth, inner
+
+
+def _shape(feature: SparseFeature) -> npt.NDArray[np.int64]:
+    return np.array([0, *feature.sizes], np.int64)
+
+
 def _tensor(feature: FeatureSpec, parts: Iterator[Any]) -> Any:
-    if isinstance(feature, VarLenFeature):
+    if isinstance(feature, (VarLenFeature, SparseFeature)):
         indices, values, dense_shape = (next(parts) for _ in range(3))
-        indices.set_shape((None, 2))
+        dimensions = 1 + len(getattr(feature, "sizes", (None,)))
+        indices.set_shape((None, dimensions))
         values.set_shape((None,))
-        dense_shape.set_shape((2,))
+        dense_shape.set_shape((dimensions,))
         return tf.SparseTensor(indices, values, dense_shape)
     if isinstance(feature, RaggedFeature):
-        values, splits = next(parts), next(parts)
-        values.set_shape((None,))
-        splits.set_shape((None,))
-        return tf.RaggedTensor.from_row_splits(values, splits, validate=False)
+        depth, inner = _levels(feature)
+        splits = [next(parts) for _ in range(depth)]
+        values = next(parts)
+        values.set_shape((None, *inner))
+        for each in splits:
+            each.set_shape((None,))
+        return tf.RaggedTensor.from_nested_row_splits(values, splits, validate=False)
     tensor = next(parts)
     lengths = (None, None) if isinstance(feature, FixedLenSequenceFeature) else (None,)
     tensor.set_shape((*lengths, *feature.shape))

@@ -18,6 +18,7 @@ from tfrecord_lite.example.features import (
     FixedLenSequenceFeature,
     RaggedFeature,
     RawFeature,
+    SparseFeature,
     VarLenFeature,
 )
 from tfrecord_lite.example.normalize import normalize_features
@@ -28,7 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["RAW_DTYPES", "parse_tensors", "require_parsable", "tensor_dtype", "to_tf_features"]
 
-_DTYPES: Final = {np.int64: tf.int64, np.float32: tf.float32, bytes: tf.string}
+_DTYPES: Final = {
+    np.int64: tf.int64,
+    np.float32: tf.float32,
+    bytes: tf.string,
+    np.uint8: tf.uint8,
+}
 # These decode_raw does not know; they are made of bytes.
 _CAST: Final = (tf.uint32, tf.uint64)
 RAW_DTYPES: Final = (
@@ -98,7 +104,23 @@ def _to_tf(feature: FeatureSpec) -> Any:
             feature.shape, dtype, allow_missing=True, default_value=feature.default_value
         )
     if isinstance(feature, RaggedFeature):
-        return tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
+        if feature.dtype is np.uint8:
+            # An empty string stands for a missing one.
+            return tf.io.FixedLenFeature((), tf.string, "")
+        theirs = tf.io.RaggedFeature
+        partitions = [getattr(theirs, type(each).__name__)(*each) for each in feature.partitions]
+        return theirs(
+            dtype, feature.value_key, partitions, row_splits_dtype=tf.int64, validate=True
+        )
+    if isinstance(feature, SparseFeature):
+        index_key, size = feature.index_key, feature.size
+        return tf.io.SparseFeature(
+            index_key if isinstance(index_key, str) else list(index_key),
+            feature.value_key,
+            dtype,
+            size if isinstance(size, int) else list(size),
+            feature.already_sorted,
+        )
     assert isinstance(feature, VarLenFeature)
     return tf.io.VarLenFeature(dtype)
 
@@ -109,12 +131,17 @@ def parse_tensors(serialized: Any, features: Mapping[str, FeatureSpec]) -> dict[
     The dict has the order of ``features``; a `RawFeature` gives ``[n, *shape]`` of its dtype.
     """
     columns = tf.io.parse_example(serialized, to_tf_features(features))
-    return {
-        name: _decode_raw(columns[name], feature)
-        if isinstance(feature, RawFeature)
-        else columns[name]
-        for name, feature in features.items()
-    }
+    return {name: _finished(columns[name], feature) for name, feature in features.items()}
+
+
+def _finished(column: Any, feature: FeatureSpec) -> Any:
+    if isinstance(feature, RawFeature):
+        return _decode_raw(column, feature)
+    if feature.dtype is np.uint8:
+        joined = tf.io.decode_raw(tf.strings.reduce_join(column), tf.uint8)
+        lengths = tf.cast(tf.strings.length(column), tf.int64)
+        return tf.RaggedTensor.from_row_lengths(joined, lengths, validate=False)
+    return column
 
 
 def _decode_raw(column: Any, feature: RawFeature) -> Any:

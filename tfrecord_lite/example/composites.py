@@ -1,0 +1,194 @@
+"""Features whose values are of several keys: sparse ones, and ragged ones with partitions.
+
+They are made of the plain columns of these keys, by TensorFlow's rules (``parsing_config.py``,
+``construct_tensors_for_composite_features``), each record by itself: what does not fit one record
+is never made up for by another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfrecord_lite.example.features import RaggedFeature, SparseFeature
+from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.ragged import Ragged, Sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.example.features import FeatureSpec
+
+__all__ = ["UnfitError", "feature_keys", "is_composite", "keys_of", "partitioned", "sparse"]
+
+
+class UnfitError(Exception):
+    """A record's values that do not fit the feature."""
+
+    def __init__(self, record: int, reason: str) -> None:
+        self.record = record
+        self.reason = reason
+
+
+def is_composite(feature: FeatureSpec) -> bool:
+    """Tell whether a feature's values are not those of its own key alone."""
+    if isinstance(feature, RaggedFeature):
+        return feature.value_key is not None or bool(feature.partitions)
+    return isinstance(feature, SparseFeature)
+
+
+def keys_of(name: str, feature: FeatureSpec) -> tuple[str, ...]:
+    """Return the keys that a feature reads, that of the values first."""
+    if isinstance(feature, SparseFeature):
+        return (feature.value_key, *feature.index_keys)
+    if not isinstance(feature, RaggedFeature):
+        return (name,)
+    partitions = (getattr(partition, "key", None) for partition in feature.partitions)
+    return (feature.value_key or name, *(key for key in partitions if key is not None))
+
+
+def feature_keys(features: Mapping[str, FeatureSpec]) -> list[str]:
+    """Return the keys that features read, each once.
+
+    >>> feature_keys({"a": RaggedFeature("int64"), "b": SparseFeature("at", "a", "int64", 3)})
+    ['a', 'at']
+    """
+    return list(dict.fromkeys(key for item in features.items() for key in keys_of(*item)))
+
+
+def sparse(feature: SparseFeature, read: Callable[[str, Any], Ragged]) -> Sparse:
+    """Make the column of a sparse feature; ``read`` gives that of a key, with values of a dtype."""
+    values = read(feature.value_key, feature.dtype)
+    counts = np.diff(values.row_splits)
+    rows = np.repeat(np.arange(len(counts)), counts)
+    columns = [rows]
+    for key, size in zip(feature.index_keys, feature.sizes, strict=True):
+        indices = read(key, np.int64)
+        of_each = np.diff(indices.row_splits)
+        if (of_each != counts).any():
+            record = int(np.argmax(of_each != counts))
+            raise UnfitError(
+                record,
+                f"found {of_each[record]} indices of {quote(key)} for {counts[record]} values of "
+                f"{quote(feature.value_key)}",
+            )
+        at = indices.values
+        fits = (at >= 0) & (at < size)
+        if not fits.all():
+            first = int(np.argmin(fits))
+            raise UnfitError(
+                int(rows[first]),
+                f"found index {at[first]} of {quote(key)}, expected 0 to {size - 1} for the size "
+                f"{size}",
+            )
+        columns.append(at)
+    found = values.values
+    if not feature.already_sorted:
+        order = np.lexsort(columns[::-1])
+        columns, found = [column[order] for column in columns], found[order]
+    dense_shape = np.array([len(counts), *feature.sizes], np.int64)
+    return Sparse(np.stack(columns, axis=1), found, dense_shape)
+
+
+def partitioned(name: str, feature: RaggedFeature, read: Callable[[str, Any], Ragged]) -> Ragged:
+    """Make the column of a ragged feature, cut by its partitions, the last of them first."""
+    ragged = read(feature.value_key or name, feature.dtype)
+    for partition in reversed(feature.partitions):
+        if isinstance(partition, RaggedFeature.UniformRowLength):
+            ragged = _uniform(ragged, partition.length)
+        else:
+            cuts = read(partition.key, np.int64)
+            ragged = _cut(ragged, cuts, type(partition).__name__, quote(partition.key))
+    return ragged
+
+
+def _uniform(ragged: Ragged, length: int) -> Ragged:
+    counts = np.diff(ragged.row_splits)
+    _require(
+        counts % length == 0,
+        lambda record: f"found {counts[record]} elements, expected a multiple of {length}",
+    )
+    values: Any = ragged.values
+    if isinstance(values, Ragged):
+        values = Ragged(values, np.arange(0, len(values) + 1, length))
+    else:
+        values = values.reshape(-1, length, *values.shape[1:])
+    return Ragged(values, ragged.row_splits // length)
+
+
+def _cut(ragged: Ragged, cuts: Ragged, kind: str, key: str) -> Ragged:
+    """Cut each record's elements into rows, as the values of another key say."""
+    splits, rows, given = ragged.row_splits, cuts.row_splits, cuts.values
+    elements, counts = np.diff(splits), np.diff(rows)
+    record_of = np.repeat(np.arange(len(counts)), counts)
+
+    def misfit(record: int) -> str:
+        some = ", ".join(map(str, cuts[record][:8].tolist()))
+        return f"{kind} of {key}, {some or 'none'}, do not fit {elements[record]} elements"
+
+    if kind == "ValueRowIds":
+        _require(counts == elements, misfit)
+        _require_each(given >= 0, record_of, misfit)
+        falls = np.diff(given, prepend=0) < 0
+        falls[rows[:-1][counts > 0]] = False
+        _require_each(~falls, record_of, misfit)
+        row_counts = np.zeros(len(counts), np.int64)
+        np.maximum.at(row_counts, record_of, given + 1)
+        # More rows than this no record of 2 GiB has; a forged number must not take all memory.
+        _require(row_counts <= _MOST_ROWS, misfit)
+        begins = np.cumsum(row_counts) - row_counts
+        lengths = np.bincount(given + begins[record_of], minlength=int(row_counts.sum()))
+        return Ragged(Ragged(ragged.values, _splits(lengths)), _splits(row_counts))
+    row_counts = counts
+    if kind == "RowLengths":
+        lengths = given
+    else:
+        if kind == "RowSplits":
+            _require(counts > 0, misfit)
+            first = np.zeros(len(given), np.bool_)
+            first[rows[:-1]] = True
+            _require_each(~first | (given == 0), record_of, misfit)
+            given, record_of = given[~first], record_of[~first]
+            row_counts = counts - 1
+        begins = _splits(row_counts)[:-1][row_counts > 0]
+        if kind == "RowStarts":
+            follow = np.append(given[1:], 0)
+            ends = _splits(row_counts)[1:][row_counts > 0] - 1
+            follow[ends] = elements[row_counts > 0]
+            lengths = follow - given
+            _require_each(
+                np.isin(np.arange(len(given)), begins, invert=True) | (given == 0),
+                record_of,
+                misfit,
+            )
+        else:
+            before = np.append(0, given[:-1])
+            before[begins] = 0
+            lengths = given - before
+    _require_each((lengths >= 0) & (lengths <= _MOST_ROWS), record_of, misfit)
+    sums = np.bincount(record_of, lengths, len(counts)).astype(np.int64)
+    _require(sums == elements, misfit)
+    return Ragged(Ragged(ragged.values, _splits(lengths)), _splits(row_counts))
+
+
+_MOST_ROWS = 1 << 31
+
+
+def _splits(lengths: Int64Array) -> Int64Array:
+    splits = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=splits[1:])
+    return splits
+
+
+def _require(fits: Any, reason: Callable[[int], str]) -> None:
+    if not fits.all():
+        record = int(np.argmin(fits))
+        raise UnfitError(record, reason(record))
+
+
+def _require_each(fits: Any, record_of: Int64Array, reason: Callable[[int], str]) -> None:
+    if not fits.all():
+        record = int(record_of[int(np.argmin(fits))])
+        raise UnfitError(record, reason(record))
