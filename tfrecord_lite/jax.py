@@ -6,6 +6,7 @@ It needs the extra: ``pip install 'tfrecord-lite-np[jax]'``.
 from __future__ import annotations
 
 from collections import deque
+from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
@@ -22,12 +23,13 @@ from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from typing_extensions import Self
 
     from tfrecord_lite import RecordSet
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
+    from tfrecord_lite.dataset.batcher import Batches
     from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.example.features import FeatureSpec
 
@@ -185,13 +187,17 @@ class DeviceBatches:
         self, dataset: Dataset, sharding: jax.sharding.Sharding | None, prefetch: int
     ) -> None:
         self._dataset = dataset
-        self._batches: Iterator[Any] = iter(dataset)
         self.state = dataset.state_dict()
         """Where the dataset stood after the newest batch that was returned."""
         self._sharding = sharding
         self._prefetch = prefetch
         # Batches, or errors, and the state after each.
         self._ahead: deque[tuple[Any, Exception | None, dict[str, Any]]] = deque()
+
+    @cached_property
+    def _batches(self) -> Batches[Any]:
+        # An iterator that nobody uses is no epoch.
+        return iter(self._dataset)
 
     def __iter__(self) -> Self:
         return self
@@ -216,7 +222,7 @@ class DeviceBatches:
     def close(self) -> None:
         """End what reads; there are no more batches."""
         self._ahead.clear()
-        self._batches.close()  # type: ignore[attr-defined]
+        self._batches.close()
 
 
 def _place(value: Any, sharding: jax.sharding.Sharding | None, name: str = "the batch") -> Any:

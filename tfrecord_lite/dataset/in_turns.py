@@ -59,6 +59,7 @@ class BatchesInTurns:
         self._ended = False
         self._dataset = self._whole.in_turns(turn, turns)
         self._dataset.set_epoch(epoch)
+        self._resumed = state is not None
         if state is not None:
             self._dataset.load_state_dict(state)
         self._batches: Batches[Any] = iter(self._dataset)
@@ -71,13 +72,32 @@ class BatchesInTurns:
         for _ in range(self._settings["turns"] + 1):
             if not self._ended:
                 try:
-                    return next(self._batches)
+                    batch = next(self._batches)
                 except StopIteration:
                     self._ended = True
+                else:
+                    if self._is_of_epoch():
+                        return batch
             if self._end is not None and self._epoch + 1 >= self._end:
                 break
             self._begin(self._epoch + 1)
         raise StopIteration
+
+    def _is_of_epoch(self) -> bool:
+        """Tell whether a batch is of an epoch that we go through.
+
+        A dataset that was resumed with no batch left begins with the next epoch by itself.
+        """
+        if self._resumed:
+            self._resumed = False
+            state = self._dataset.state_dict()
+            # The state after an epoch's last batch is that of the next one's beginning.
+            epoch = state["epoch"] - (state["position"] == 0)
+            if self._end is not None and epoch >= self._end:
+                self._ended = True
+            else:
+                self._epoch = epoch
+        return not self._ended
 
     def state_dict(self) -> dict[str, Any]:
         """Return where this iterator stands, as a small dict that JSON can hold."""

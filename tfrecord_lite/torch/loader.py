@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -13,12 +14,13 @@ from tfrecord_lite.torch.ranks import find_ranks
 from tfrecord_lite.torch.tensors import check_ragged, pinned, to_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from typing_extensions import Self
 
     from tfrecord_lite import RecordSet
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
+    from tfrecord_lite.dataset.batcher import Batches
     from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.torch.ranks import Auto, Ranks
@@ -137,7 +139,7 @@ class Loader(Closing):
 
     def __iter__(self) -> TensorBatches:
         self._ranks.check()
-        return TensorBatches(iter(self._dataset), self._tensors)
+        return TensorBatches(self._dataset, self._tensors)
 
     def _tensors(self, batch: Any) -> Any:
         tensors = to_tensors(batch, self._ragged)
@@ -164,11 +166,16 @@ class Loader(Closing):
 
 
 class TensorBatches:
-    """An iterator over batches of tensors."""
+    """An iterator over batches of tensors, which begins with its first batch."""
 
-    def __init__(self, batches: Iterator[Any], convert: Callable[[Any], Any]) -> None:
-        self._batches = batches
+    def __init__(self, dataset: Dataset, convert: Callable[[Any], Any]) -> None:
+        self._dataset = dataset
         self._convert = convert
+
+    @cached_property
+    def _batches(self) -> Batches[Any]:
+        # Trainers look whether iter() can be called: that is no epoch yet.
+        return iter(self._dataset)
 
     def __iter__(self) -> Self:
         return self
@@ -178,4 +185,4 @@ class TensorBatches:
 
     def close(self) -> None:
         """End what reads; there are no more batches."""
-        self._batches.close()  # type: ignore[attr-defined]
+        self._batches.close()

@@ -79,6 +79,15 @@ def test_a_state_goes_on_with_other_workers(paths, workers):
         assert begun + ids(other) == ids(whole)
 
 
+def test_iterators_that_nobody_used_are_no_epochs(paths):
+    options = {"batch_size": 4, "shuffle": True}
+    loader, dataset = make_loader(paths, **options), tfr.Dataset(paths, **options)
+    iter(loader)
+    assert ids(loader) == ids(dataset)
+    iter(loader)
+    assert ids(loader) == ids(dataset)
+
+
 def test_ranks(paths):
     loaders = [
         make_loader(paths, batch_size=4, shuffle=True, rank=rank, world_size=3) for rank in range(3)
