@@ -76,8 +76,12 @@ fuzz: $(VENV)/.fuzz
 	$(BIN)/python tests/fuzz --seconds $(SECONDS)
 
 # Every way from records to columns and back, held against one by one: make soak SECONDS=3600
-soak: $(VENV)/.dev
+# And all random combinations of loaders, workers, ranks, epochs and resumption points.
+soak: $(VENV)/.dev $(WORLDS:%=$(VENV)-%/.world)
 	$(BIN)/python tests/differential/soak.py --seconds $(SECONDS)
+	for world in $(WORLDS); do \
+		$(VENV)-$$world/bin/python -m pytest -n auto -m '' tests/worlds/$$world/test_exactly_once.py || exit 1; \
+	done
 
 # The descriptors that the package ships, made anew from proto/.
 proto: $(VENV)/.dev

@@ -18,7 +18,7 @@ import numpy as np
 
 from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.dataset.numbers import at_least
-from tfrecord_lite.example.ragged import Ragged
+from tfrecord_lite.example.ragged import Ragged, Sparse
 from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
@@ -81,8 +81,9 @@ def make_loader(
     (``jax.distributed``) ``rank`` and ``world_size`` are those of JAX, and the batches of all are
     the parts of one global array, along the first dimension: there ``batch_size`` is that of a
     process, and ``drop_remainder`` and ``even`` keep all parts of one size. Columns of bytes stay
-    arrays of NumPy; rows of different lengths are a pair ``(values, offsets)`` on the default
-    device. What ``map`` returns is placed likewise: dicts, lists and tuples of arrays too.
+    arrays of NumPy. Rows of different lengths are a pair ``(values, offsets)`` on the default
+    device, where the arrays of a `SparseFeature` are, too. What ``map`` returns is placed likewise:
+    dicts, lists and tuples of arrays too.
 
     JAX has no 64 bits unless ``jax_enable_x64`` is set: integers beyond 32 are an
     ``OverflowError`` rather than other numbers. Else it raises what `Dataset` raises, and
@@ -233,6 +234,8 @@ def _place(value: Any, sharding: jax.sharding.Sharding | None, name: str = "the 
         first, last = int(value.row_splits[0]), int(value.row_splits[-1])
         values = _place(value.values[first:last], None, name)
         return Offsets(values, _place(value.row_splits - first, None, name))
+    if isinstance(value, Sparse):
+        return Sparse(*(_place(item, None, name) for item in value))
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(_place(item, sharding, name) for item in value))
     if type(value) in (list, tuple):

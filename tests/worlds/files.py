@@ -62,3 +62,19 @@ def damage(path: str, record: int) -> None:
         byte = file.read(1)
         file.seek(-1, 1)
         file.write(bytes([byte[0] ^ 1]))
+
+
+SPARSE = {"s": tfr.SparseFeature("at", "value", np.float32, 5)}
+
+
+def write_sparse(path: str) -> list[tuple[list[int], list[float]]]:
+    """Write records with a sparse feature; return the places and values of each."""
+    rows = [([0, 3], [1.0, 2.0]), ([], []), ([4], [3.0])]
+    with tfr.RecordWriter(path) as writer:
+        for at, values in rows:
+            writer.write(
+                tfr.encode_example(
+                    {"at": np.array(at, np.int64), "value": np.array(values, np.float32)}
+                )
+            )
+    return rows

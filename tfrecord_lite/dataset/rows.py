@@ -13,6 +13,7 @@ from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.columns import decode_block
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.example.padding import Values
+from tfrecord_lite.example.ragged import Sparse
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
@@ -111,4 +112,6 @@ def _parts(column: Column | Values) -> Iterable[Any]:
         return [steps[begin:end] for begin, end in pairwise(splits.tolist())]
     if isinstance(column, np.ndarray):
         return column
+    if isinstance(column, Sparse):
+        return [column.row(row) for row in range(int(column.dense_shape[0]))]
     return [column[row] for row in range(len(column))]

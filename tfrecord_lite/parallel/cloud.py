@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.parallel.shared_memory import ArrayPickler
 
@@ -21,13 +21,23 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
+    import io
+
     from tfrecord_lite._types import Uint8Array
 
 __all__ = ["CarriedError", "CloudPickler", "WorkerTraceback"]
 
+_SPAWNED_MAIN: Final = "__mp_main__"
+
 
 class CloudPickler(ArrayPickler, cloudpickle.Pickler):  # type: ignore[misc]
     """Pickles functions and classes by value, and tensors of torch as the arrays that they are."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        super().__init__(stream)
+        # A process that multiprocessing has spawned has its main module by this name, and alone.
+        if _SPAWNED_MAIN in sys.modules:
+            cloudpickle.register_pickle_by_value(sys.modules[_SPAWNED_MAIN])
 
     def reducer_override(self, value: Any) -> Any:
         """Return how a value is pickled; see `pickle.Pickler.reducer_override`."""

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from worlds.files import FEATURES, damage, write, write_ids
+from worlds.files import FEATURES, SPARSE, damage, write, write_ids, write_sparse
 
 import tfrecord_lite as tfr
 from tfrecord_lite.jax import Offsets, make_loader
@@ -131,3 +131,11 @@ def test_ranks(paths):
 def test_no_records(tmp_path):
     loader = make_loader(write_ids(tmp_path, (0, 0)), {"id": int}, batch_size=2)
     assert (len(loader), ids(loader), ids(loader)) == (0, [], [])
+
+
+def test_sparse_features(tmp_path):
+    rows = write_sparse(str(tmp_path / "a"))
+    (batch,) = make_loader(tmp_path / "a", SPARSE, batch_size=4, sharding=None)
+    assert isinstance(batch["s"].values, jax.Array)
+    assert batch["s"].values.tolist() == [value for _, values in rows for value in values]
+    assert batch["s"].dense_shape.tolist() == [3, 5]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
-from worlds.files import FEATURES, damage, row, write, write_ids
+from worlds.files import FEATURES, SPARSE, damage, row, write, write_ids, write_sparse
 
 import tfrecord_lite as tfr
 from tfrecord_lite.torch import MapDataset
@@ -115,3 +115,12 @@ def test_repr(paths):
     assert repr(MapDataset(paths, ["id"])) == (
         f"MapDataset(4 files from {paths[0]!r} on, 23 records, features ['id'])"
     )
+
+
+def test_sparse_features(tmp_path):
+    rows = write_sparse(str(tmp_path / "a"))
+    found = [item["s"] for item in MapDataset(tmp_path / "a", SPARSE).__getitems__([0, 1, 2])]
+    assert [
+        (part.indices.flatten().tolist(), part.values.tolist(), part.dense_shape.tolist())
+        for part in found
+    ] == [(at, values, [5]) for at, values in rows]
