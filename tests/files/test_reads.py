@@ -10,6 +10,7 @@ import pytest
 
 import tfrecord_lite as tfr
 from tfrecord_lite.files import member_frames
+from tfrecord_lite.files.fingerprint import Fingerprint
 from tfrecord_lite.thresholds import limits, thresholds
 
 COUNT = 200
@@ -101,3 +102,28 @@ def test_each_member_is_inflated_once(tmp_path, monkeypatch, order, few):
     with tfr.RecordSet(name) as records:
         assert records.read_block(numbers).to_list() == expected
         assert len(inflated) == members
+
+
+@pytest.mark.parametrize("sidecars", [True, False])
+def test_a_file_is_opened_once_and_told_from_others_once(tmp_path, monkeypatch, sidecars):
+    """When its first record is read, for its index and for the record."""
+    name = write(tmp_path)
+    files = tfr.expand_shards(name)
+    if not sidecars:
+        for path in files:
+            os.unlink(f"{path}.index")
+    opened, looks = [], []
+    real_open, of = os.open, Fingerprint.of
+    monkeypatch.setattr(
+        os, "open", lambda path, *rest: opened.append(path) or real_open(path, *rest)
+    )
+    monkeypatch.setattr(Fingerprint, "of", lambda file: looks.append(file.path) or of(file))
+    with tfr.RecordSet(name) as records:
+        assert records[COUNT + 5] == RECORDS[COUNT + 5]
+    assert opened == [files[1]]
+    # Of an index that is built, once more: whether the file has changed meanwhile.
+    assert looks == [files[1]] * (1 if sidecars else 2)
+    opened.clear()
+    with tfr.RecordFile(files[2]) as file:
+        assert file[5] == RECORDS[2 * COUNT + 5]
+    assert opened == [files[2]]

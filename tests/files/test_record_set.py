@@ -92,7 +92,9 @@ def test_the_manifest_tells_counts(tmp_path, monkeypatch):
         writer.write_many(RECORDS)
     opened = []
     load = RecordIndex.load
-    monkeypatch.setattr(RecordIndex, "load", lambda path, **_: opened.append(path) or load(path))
+    monkeypatch.setattr(
+        RecordIndex, "load", lambda file, **_: opened.append(file.path) or load(file)
+    )
     records = RecordSet(name)
     assert (len(records), opened) == (100, [])
     assert records.manifest.records == 100

@@ -126,8 +126,9 @@ def walk(
         walk.step()
         entries += 1
     walk.leave(np.ones(left, np.bool_))
-    irregular = np.union1d(np.concatenate(walk.irregular), walk.unreadable_runs())
-    return irregular.astype(np.int64)
+    irregular = np.concatenate([*walk.irregular, walk.unreadable_runs()])
+    # At its first call NumPy imports what takes longer than a batch.
+    return np.unique(irregular) if len(irregular) else irregular
 
 
 class _Walk:

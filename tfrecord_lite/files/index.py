@@ -33,14 +33,15 @@ from tfrecord_lite.files.text_index import read_text_index, write_text_index
 from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.compression import codec_named, find_codec
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
-from tfrecord_lite.records.positions import PositionedFile
-from tfrecord_lite.records.storage import is_path, name_of
+from tfrecord_lite.records.positions import positioned
+from tfrecord_lite.records.storage import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
     from tfrecord_lite._types import CompressionOrAuto, Int64Array, Path, PathOrFile, Verify
+    from tfrecord_lite.records.positions import PositionedFile
 
     Progress = Callable[[str, int], object]
 
@@ -81,7 +82,7 @@ class RecordIndex:
     @classmethod
     def build(
         cls,
-        path: PathOrFile,
+        path: PathOrFile | PositionedFile,
         *,
         compression: CompressionOrAuto = "auto",
         verify: Verify = False,
@@ -99,7 +100,7 @@ class RecordIndex:
         the front: the message says how to write it again.
         """
         codec = None if compression == "auto" else codec_named(compression)
-        with PositionedFile(path) as file:
+        with positioned(path) as file:
             fingerprint = Fingerprint.of(file)
             if compression == "auto":
                 codec = find_codec(file.read_at(HEAD_BYTES, 0))
@@ -124,7 +125,11 @@ class RecordIndex:
 
     @classmethod
     def load(
-        cls, path: Path, sidecar: Path | None = None, *, max_kept_bytes: int | None = None
+        cls,
+        path: Path | PositionedFile,
+        sidecar: Path | None = None,
+        *,
+        max_kept_bytes: int | None = None,
     ) -> RecordIndex:
         """Read the sidecar of the file at ``path``: ``PATH.index``, or another that is named.
 
@@ -138,8 +143,8 @@ class RecordIndex:
         compared with their headers in the file; of a plain file nothing but an index tells the
         numbers of records without reading all of it, so its index is believed (SECURITY.md).
         """
-        name = sidecar_of(name_of(path)) if sidecar is None else name_of(sidecar)
-        with PositionedFile(path) as file:
+        with positioned(path) as file:
+            name = sidecar_of(file.path) if sidecar is None else name_of(sidecar)
             fingerprint, found = read_sidecar(name, file)
             places = (
                 places_in(found, fingerprint.size, max_kept_bytes)
@@ -160,7 +165,7 @@ class RecordIndex:
     @classmethod
     def open(
         cls,
-        path: PathOrFile,
+        path: PathOrFile | PositionedFile,
         *,
         compression: CompressionOrAuto = "auto",
         verify: Verify = False,
@@ -169,10 +174,11 @@ class RecordIndex:
 
         What was built is not saved.
         """
-        if is_path(path):
-            with suppress(StaleIndexError, OSError):
-                return cls.load(path)
-        return cls.build(path, compression=compression, verify=verify)
+        with positioned(path) as file:
+            if file.owned:
+                with suppress(StaleIndexError, OSError):
+                    return cls.load(file)
+            return cls.build(file, compression=compression, verify=verify)
 
     @classmethod
     def from_text(cls, path: Path, text: Path) -> RecordIndex:
@@ -182,7 +188,7 @@ class RecordIndex:
         their order, up to the end of the file; else `StaleIndexError`. What lies between the ends
         is checked when it is accessed.
         """
-        with PositionedFile(path) as file:
+        with positioned(path) as file:
             codec = find_codec(file.read_at(HEAD_BYTES, 0))
             if codec is not None:
                 raise CompressionError(

@@ -1,4 +1,4 @@
-"""The indexes of a set that were loaded from sidecars, kept within a bound of memory."""
+"""The indexes of a set: those loaded from sidecars are kept within a bound of memory."""
 
 from __future__ import annotations
 
@@ -15,33 +15,39 @@ __all__ = ["KeptIndexes", "max_bytes_of_each"]
 
 
 class KeptIndexes:
-    """Indexes by the numbers of their files; the oldest make room for others.
+    """Indexes by the numbers of their files; of those loaded the oldest make room for others.
 
-    Threads may share it. The last one is kept, however large it is.
+    Threads may share it. The last one is kept, however large it is; and those that were built,
+    which is costly, stay, in other processes too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, built: dict[int, RecordIndex] | None = None) -> None:
+        self._built = {} if built is None else built
         self._indexes: OrderedDict[int, RecordIndex] = OrderedDict()
         self._nbytes = 0
 
     def __len__(self) -> int:
-        return len(self._indexes)
+        return len(self._indexes) + len(self._built)
 
     def get(self, number: int) -> RecordIndex | None:
         """Return the index of a file, if it is kept."""
-        return self._indexes.get(number)
+        index = self._built.get(number)
+        return self._indexes.get(number) if index is None else index
 
-    def add(self, number: int, index: RecordIndex) -> None:
+    def add(self, number: int, index: RecordIndex, *, built: bool) -> None:
         """Keep the index of a file."""
+        if built:
+            self._built[number] = index
+            return
         self._indexes[number] = index
         self._nbytes += index.max_nbytes
         while len(self._indexes) > 1 and self._nbytes > limits.index_bytes:
             with suppress(KeyError):
                 self._nbytes -= self._indexes.popitem(last=False)[1].max_nbytes
 
-    def __reduce__(self) -> tuple[type[KeptIndexes], tuple[()]]:
-        # They can be loaded again.
-        return KeptIndexes, ()
+    def __reduce__(self) -> tuple[type[KeptIndexes], tuple[dict[int, RecordIndex]]]:
+        # The others can be loaded again.
+        return KeptIndexes, (self._built,)
 
 
 def max_bytes_of_each(files: int, records: int | None) -> int:

@@ -12,7 +12,7 @@ import ntpath
 import os
 import re
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.errors import TFRecordError
@@ -102,12 +102,12 @@ class Manifest:
     def __repr__(self) -> str:
         return f"<Manifest of {self.path}: {len(self.entries)} shards, {self.records} records>"
 
-    @property
+    @cached_property
     def records(self) -> int:
         """How many records the whole set holds."""
         return sum(entry.records for entry in self.entries)
 
-    @property
+    @cached_property
     def raw_bytes(self) -> int:
         """How many bytes the frames of all records have, before compression."""
         return sum(entry.raw_bytes for entry in self.entries)

@@ -35,8 +35,8 @@ class OpenFiles:
         if file is None:
             file = open_file(number)
             is_gzip = file.index.members is not None
-            most = limits.open_gzip_files if is_gzip else limits.open_files
-            while len(self._files) >= min(most, _most_open_files()):
+            most = min(limits.open_gzip_files if is_gzip else limits.open_files, _most_open_files())
+            while len(self._files) >= most:
                 with suppress(KeyError):
                     self._files.popitem(last=False)
         self._files[number] = file

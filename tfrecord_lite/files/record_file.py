@@ -22,7 +22,6 @@ from tfrecord_lite.records.framing import (
 from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, check_verify
-from tfrecord_lite.records.storage import is_path
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
@@ -73,19 +72,36 @@ class RecordFile(ByNumber):
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     ) -> None:
         check_verify(verify)
-        self._given = path
-        self._file = PositionedFile(path)
+        file = PositionedFile(path)
         try:
             if index is None:
-                index = RecordIndex.open(
-                    path, compression=compression, verify=verify if verify == "none" else False
-                )
-            self.index = index
-            # What was opened is what was indexed.
-            self.index.check(self._file)
+                lengths = verify if verify == "none" else False
+                index = RecordIndex.open(file, compression=compression, verify=lengths)
+            else:
+                # What was opened is what was indexed.
+                index.check(file)
         except BaseException:
-            self._file.close()
+            file.close()
             raise
+        self._set_up(file, index, verify, max_record_bytes)
+
+    @classmethod
+    def opened(
+        cls, file: PositionedFile, index: RecordIndex, verify: Verify, max_record_bytes: int
+    ) -> RecordFile:
+        """Return the records of an open file, of which ``index`` was made, or with which it fits.
+
+        The file is closed with it.
+        """
+        found = cls.__new__(cls)
+        found._set_up(file, index, verify, max_record_bytes)  # noqa: SLF001 - of this class
+        return found
+
+    def _set_up(
+        self, file: PositionedFile, index: RecordIndex, verify: Verify, max_record_bytes: int
+    ) -> None:
+        self._file = file
+        self.index = index
         self.path = self._file.path
         self._count = len(self.index)
         self._verify = verify
@@ -183,7 +199,7 @@ class RecordFile(ByNumber):
             "verify": self._verify,
             "max_record_bytes": self._max_record_bytes,
         }
-        if not is_path(self._given):
+        if not self._file.owned:
             raise TypeError("a RecordFile of a file object cannot be pickled; give it a path")
         return _reopen, (self.path, options)
 

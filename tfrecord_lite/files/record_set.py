@@ -28,6 +28,7 @@ from tfrecord_lite.files.splits import make_splits
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_file
 from tfrecord_lite.records.iterating import flatten
+from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import (
     DEFAULT_MAX_RECORD_BYTES,
     RecordReader,
@@ -120,8 +121,6 @@ class RecordSet(ByNumber):
         }
         self._read_once: set[int] = set()
         self._indexes = KeptIndexes()
-        # Those that were not read from a sidecar are costly, so they stay.
-        self._built: dict[int, RecordIndex] = {}
         self._open = OpenFiles()
 
     @classmethod
@@ -245,31 +244,29 @@ class RecordSet(ByNumber):
         Raises as `RecordIndex.build`, and `TFRecordError` where the manifest says that there are
         more records, or fewer.
         """
-        index = self._built.get(number)
+        index = self._indexes.get(number)
         if index is None:
-            index = self._indexes.get(number)
-        if index is not None:
-            return index
-        index, was_built = self._find_index(number)
-        if self.counts[number] not in (None, len(index)):
-            raise self.wrong_count(number, self.counts[number], f"{len(index)} records")
-        self.counts[number] = len(index)
-        if was_built:
-            self._built[number] = index
-        else:
-            self._indexes.add(number, index)
+            with PositionedFile(self._front(number)) as file:
+                index = self._find_index(number, file)
         return index
 
-    def _find_index(self, number: int) -> tuple[RecordIndex, bool]:
-        file = self._front(number)
-        if isinstance(file, str):
+    def _find_index(self, number: int, file: PositionedFile) -> RecordIndex:
+        index = None
+        if file.owned:
             known = None if self.manifest is None else self.manifest.records
             max_kept_bytes = max_bytes_of_each(len(self.files), known)
             with suppress(StaleIndexError, OSError):
-                return RecordIndex.load(file, max_kept_bytes=max_kept_bytes), False
-        compression, verify = self.options["compression"], self.options["verify"]
-        lengths = verify if verify == "none" else False
-        return RecordIndex.build(file, compression=compression, verify=lengths), True
+                index = RecordIndex.load(file, max_kept_bytes=max_kept_bytes)
+        built = index is None
+        if index is None:
+            compression, verify = self.options["compression"], self.options["verify"]
+            lengths = verify if verify == "none" else False
+            index = RecordIndex.build(file, compression=compression, verify=lengths)
+        if self.counts[number] not in (None, len(index)):
+            raise self.wrong_count(number, self.counts[number], f"{len(index)} records")
+        self.counts[number] = len(index)
+        self._indexes.add(number, index, built=built)
+        return index
 
     def wrong_count(self, number: int, known: int | None, found: str) -> TFRecordError:
         """Return the error about a file with other records than are known of it."""
@@ -329,7 +326,7 @@ class RecordSet(ByNumber):
         """
         wanted = as_numbers(numbers, len(self), self)
         which = np.searchsorted(self.bases, wanted, "right") - 1
-        count = len(np.unique(which))
+        count = np.count_nonzero(np.bincount(which))
         if count > 1 and len(wanted) < thresholds.block_records * count:
             local, verify = wanted - self.bases[which], self.options["verify"]
             return read_few_of_each(which, local, self._opened, verify=verify)
@@ -354,12 +351,18 @@ class RecordSet(ByNumber):
         return self._open.get(number, self._open_file)
 
     def _open_file(self, number: int) -> RecordFile:
-        return RecordFile(
-            self._front(number),
-            index=self.index(number),
-            verify=self.options["verify"],
-            max_record_bytes=self.options["max_record_bytes"],
-        )
+        file = PositionedFile(self._front(number))
+        try:
+            index = self._indexes.get(number)
+            if index is None:
+                index = self._find_index(number, file)
+            else:
+                index.check(file)
+        except BaseException:
+            file.close()
+            raise
+        verify, most = self.options["verify"], self.options["max_record_bytes"]
+        return RecordFile.opened(file, index, verify, most)
 
     # Ending.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import PathOrFile
 
-__all__ = ["PositionedFile"]
+__all__ = ["PositionedFile", "positioned"]
 
 
 class PositionedFile(Closing):
@@ -31,12 +31,13 @@ class PositionedFile(Closing):
     are counted from where it stands.
     """
 
-    _handle, _owned = -1, False
+    _handle, owned = -1, False
+    """Whether the file was opened here."""
     raw: Any = None
 
     def __init__(self, file: PathOrFile) -> None:
         self.path = name_of(file)
-        self._owned = is_path(file)
+        self.owned = is_path(file)
         self._origin = 0
         if isinstance(file, str) and is_url(file):
             self.raw = open_file(file)
@@ -52,7 +53,7 @@ class PositionedFile(Closing):
                 )
             # Closed here, also when nobody uses it any more, which may be in any order.
             self._handle = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-            self.raw = open(self._handle, "rb", buffering=0, closefd=False)  # noqa: SIM115
+            self.raw = io.FileIO(self._handle, closefd=False)
             self.raw.name = self.path
         else:
             self.raw = file
@@ -129,10 +130,20 @@ class PositionedFile(Closing):
     def close(self) -> None:
         """Close the file, where it was opened here. Closing twice is harmless."""
         handle, self._handle = self._handle, -1
-        if self._owned and self.raw is not None:
+        if self.owned and self.raw is not None:
             self.raw.close()
         if handle >= 0:
             os.close(handle)
 
     def __del__(self) -> None:
         self.close()
+
+
+@contextmanager
+def positioned(file: PathOrFile | PositionedFile) -> Iterator[PositionedFile]:
+    """Lend a file that is open already, or one that is opened for this time."""
+    if isinstance(file, PositionedFile):
+        yield file
+    else:
+        with PositionedFile(file) as opened:
+            yield opened
