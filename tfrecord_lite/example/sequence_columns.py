@@ -1,8 +1,8 @@
 """Columns of a batch of SequenceExamples: a context as of Examples, and feature lists step by step.
 
-Each record is decoded by `decode_sequence_example`; what it gives is stored as `find_spans` lays
-down the values of an Example, and read from there by the same `Decoder`: a context feature as a
-column of n Examples, a feature list as a column of all steps of all records. TensorFlow's rules
+`find_sequence_spans` finds where all values lie; they are read from there by the same `Decoder` as
+those of Examples: a context feature as a column of n Examples, a feature list as a column of all
+steps of all records. TensorFlow's rules
 (``FastParseSequenceExample`` in ``tensorflow/core/util/example_proto_fast_parsing.cc``) differ from
 those for Examples in two points: a context feature of no kind is an error even with a default, and
 every step of a `FixedLenSequenceFeature` has exactly the values of its shape.
@@ -10,27 +10,27 @@ every step of a `FixedLenSequenceFeature` has exactly the values of its shape.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.columns import Decoder, UnfitError, as_block
+from tfrecord_lite.example.columns import Decoder, as_block, feature_column
+from tfrecord_lite.example.composites import UnfitError, feature_keys
 from tfrecord_lite.example.decode import as_bytes
 from tfrecord_lite.example.features import (
     FixedLenFeature,
     FixedLenSequenceFeature,
     RaggedFeature,
     RawFeature,
+    SparseFeature,
     VarLenFeature,
 )
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.padding import PADDING
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
-from tfrecord_lite.example.sequence import decode_sequence_example
-from tfrecord_lite.example.spans import Spans, error_at, plain_form
-from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.example.sequence_spans import find_sequence_spans
+from tfrecord_lite.example.spans import MISSING, Spans, error_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,15 +39,20 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import FeaturesLike, Int64Array, Uint8Array
     from tfrecord_lite.example.columns import Column
-    from tfrecord_lite.example.decode import Value
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.example.sequence_spans import ListSpans
+    from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["parse_sequence_example", "parse_single_sequence_example"]
+__all__ = [
+    "Frames",
+    "SequenceColumns",
+    "decode_sequences",
+    "parse_sequence_example",
+    "parse_single_sequence_example",
+]
 
-_CONTEXT: Final = (FixedLenFeature, VarLenFeature, RaggedFeature, RawFeature)
+_CONTEXT: Final = (FixedLenFeature, VarLenFeature, RaggedFeature, SparseFeature, RawFeature)
 _LISTS: Final = (FixedLenSequenceFeature, VarLenFeature, RaggedFeature)
-
-_Decoded: TypeAlias = "tuple[dict[str, Value], dict[str, list[Value]]]"
 
 
 def parse_sequence_example(
@@ -77,22 +82,70 @@ def parse_sequence_example(
     if not context_features and not sequence_features:
         raise ValueError("no features; name at least one in context_features or sequence_features")
     block = as_block(serialized)
-    records = _decode(block)
+    columns = decode_sequences(block, context_features, sequence_features)
+    lists = {
+        name: column.padded() if isinstance(column, Frames) else column
+        for name, column in columns.feature_lists.items()
+    }
+    lengths = {
+        name: np.diff(column.splits)
+        for name, column in columns.feature_lists.items()
+        if isinstance(column, Frames)
+    }
+    return columns.context, lists, lengths
+
+
+class Frames(NamedTuple):
+    """A `FixedLenSequenceFeature` of feature lists before it is padded: frames, and their splits.
+
+    ``frames`` is ``[steps, *shape]``, ``splits`` int64 ``[records + 1]``.
+    """
+
+    frames: npt.NDArray[Any]
+    splits: Int64Array
+    padding: Any
+
+    def padded(self) -> npt.NDArray[Any]:
+        """Return ``[records, longest, *shape]``."""
+        counts = np.diff(self.splits)
+        longest = int(counts.max(initial=0))
+        column = np.empty((len(counts), longest, *self.frames.shape[1:]), self.frames.dtype)
+        column[...] = self.padding
+        column[np.arange(longest) < counts[:, None]] = self.frames[self.splits[0] : self.splits[-1]]
+        return column
+
+
+class SequenceColumns(NamedTuple):
+    """The columns of a block of SequenceExamples, of which sequences are not padded yet."""
+
+    context: dict[str, Any]
+    feature_lists: dict[str, Any]
+
+
+def decode_sequences(
+    block: RecordBlock,
+    context: Mapping[str, FeatureSpec],
+    feature_lists: Mapping[str, FeatureSpec],
+) -> SequenceColumns:
+    """Decode a block of SequenceExamples; raises what `parse_sequence_example` raises."""
+    keys = feature_keys(context)
+    buffer, spans, lists = find_sequence_spans(block, keys, list(feature_lists))
+    of_key = dict(zip(keys, spans, strict=True))
     try:
-        context = {
-            name: _context_column([context for context, _ in records], name, feature)
-            for name, feature in context_features.items()
-        }
-        lists: dict[str, Column] = {}
-        lengths: dict[str, Int64Array] = {}
-        for name, feature in sequence_features.items():
-            found = [feature_lists.get(name) for _, feature_lists in records]
-            lists[name], steps = _list_column(found, name, feature)
-            if isinstance(feature, FixedLenSequenceFeature):
-                lengths[name] = steps
+        return SequenceColumns(
+            {
+                name: _context_column(buffer, of_key, name, feature)
+                for name, feature in context.items()
+            },
+            {
+                name: _list_column(buffer, found, name, feature)
+                for (name, feature), found in zip(feature_lists.items(), lists, strict=True)
+            },
+        )
     except UnfitError as unfit:
-        raise error_at(block, unfit.record, unfit.reason) from None
-    return context, lists, lengths
+        error = error_at(block, unfit.record, unfit.reason)
+        error.misfit = True
+        raise error from None
 
 
 def parse_single_sequence_example(
@@ -141,74 +194,46 @@ def _checked(
     return named
 
 
-def _decode(block: RecordBlock) -> list[_Decoded]:
-    records = []
-    for index, data in enumerate(block):
-        try:
-            records.append(decode_sequence_example(data))
-        except ExampleError as error:
-            raise error_at(block, index, error.reason) from None
-    return records
-
-
-def _lay_down(values: list[Value]) -> tuple[Uint8Array, Spans]:
-    kinds, payloads = zip(*map(plain_form, values), strict=True) if values else ((), ())
-    block = RecordBlock.from_records([*payloads, bytes(8)])
-    ends = block.starts[:-1] + block.lengths[:-1]
-    return block.buffer, Spans(np.array(kinds, np.int64), block.starts[:-1], ends)
-
-
-def _context_column(contexts: list[dict[str, Value]], name: str, feature: FeatureSpec) -> Column:
+def _context_column(
+    buffer: Uint8Array, spans: Mapping[str, Spans], name: str, feature: FeatureSpec
+) -> Any:
     where = f"context feature {quote(name)}"
-    values = [context.get(name) for context in contexts]
     if isinstance(feature, FixedLenFeature):
-        for record, value in enumerate(values):
-            if value is None and name in contexts[record]:
-                raise UnfitError(
-                    record, f"{where}: has no kind; leave it out to have the default_value"
-                )
+        no_kind = (spans[name].kind == MISSING) & (spans[name].begin > 0)
+        if no_kind.any():
+            raise UnfitError(
+                int(np.argmax(no_kind)),
+                f"{where}: has no kind; leave it out to have the default_value",
+            )
     try:
-        return _column(values, feature)
+        return feature_column(buffer, spans, name, feature)
     except UnfitError as unfit:
         raise UnfitError(unfit.record, f"{where}: {unfit.reason}") from None
 
 
-def _list_column(
-    found: list[list[Value] | None], name: str, feature: Any
-) -> tuple[Column, Int64Array]:
-    """Return the column, and how many steps each record has."""
+def _list_column(buffer: Uint8Array, found: ListSpans, name: str, feature: Any) -> Any:
     where = f"feature list {quote(name)}"
-    if isinstance(feature, FixedLenSequenceFeature) and not feature.allow_missing:
-        for record, steps in enumerate(found):
-            if steps is None:
-                raise UnfitError(record, f"{where}: is missing; allow_missing=True permits that")
-    counts = np.array([len(steps or ()) for steps in found], np.int64)
-    splits = np.zeros(len(found) + 1, np.int64)
-    np.cumsum(counts, out=splits[1:])
-    values = [value for steps in found for value in steps or ()]
-    step_feature = feature
+    if (
+        isinstance(feature, FixedLenSequenceFeature)
+        and not feature.allow_missing
+        and not found.present.all()
+    ):
+        raise UnfitError(
+            int(np.argmin(found.present)), f"{where}: is missing; allow_missing=True permits that"
+        )
+    splits = np.zeros(len(found.counts) + 1, np.int64)
+    np.cumsum(found.counts, out=splits[1:])
+    of_step = feature
     if isinstance(feature, FixedLenSequenceFeature):
-        step_feature = FixedLenFeature(feature.shape, feature.dtype)
+        of_step = FixedLenFeature(feature.shape, feature.dtype)
     try:
-        column = _column(values, step_feature)
+        column = Decoder(buffer, found.spans, of_step).column()
     except UnfitError as unfit:
         record = int(np.searchsorted(splits, unfit.record, "right")) - 1
         step = unfit.record - int(splits[record])
         raise UnfitError(record, f"{where}, step {step}: {unfit.reason}") from None
-    if isinstance(column, Ragged):
-        return Ragged(column, splits), counts
-    assert isinstance(column, np.ndarray)
-    return _pad(column, counts, PADDING[feature.dtype]), counts
-
-
-def _column(values: list[Value], feature: FeatureSpec) -> Column:
-    column = Decoder(*_lay_down(values), feature).column()
-    assert isinstance(column, (np.ndarray, Ragged))
-    return column
-
-
-def _pad(steps: npt.NDArray[Any], counts: Int64Array, padding: Any) -> npt.NDArray[Any]:
-    longest = int(counts.max(initial=0))
-    column = np.full((len(counts), longest, *steps.shape[1:]), padding, steps.dtype)
-    column[np.arange(longest) < counts[:, None]] = steps
-    return column
+    if isinstance(feature, FixedLenSequenceFeature):
+        assert isinstance(column, np.ndarray)
+        padding = feature.default_value
+        return Frames(column, splits, PADDING[feature.dtype] if padding is None else padding)
+    return Ragged(column, splits)

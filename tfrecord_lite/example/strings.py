@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfrecord_lite.example.spans import BYTES, STRING
-from tfrecord_lite.example.wire import read_length
-from tfrecord_lite.example.words import as_words, varints_in
+from tfrecord_lite.example.steps import find_steps
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.thresholds import thresholds
 
@@ -51,42 +50,23 @@ def _of_one_size(buffer: Uint8Array, begin: Int64Array, size: int) -> Any:
 def find_strings(buffer: Uint8Array, spans: Spans) -> tuple[Int64Array, Int64Array, Int64Array]:
     """Return where all byte strings of a column begin, their sizes, and how many each record has.
 
-    Lists are walked in step: the first string of each, the second, and so on.
+    See `find_steps`; that lists are such is known.
     """
     kind, position, stop = spans
     counts = (kind == STRING).astype(np.int64)
     if counts.all():
         return position, stop - position, counts
+    lists = np.flatnonzero((kind == BYTES) & (position < stop))
+    steps = find_steps(buffer, position[lists], stop[lists])
+    if len(lists) == len(kind):
+        return steps.begin, steps.end - steps.begin, steps.counts
     single = np.flatnonzero(counts)
-    steps = [(single, position[single], stop[single] - position[single])]
-    lane = np.flatnonzero((kind == BYTES) & (position < stop))
-    position, stop = position[lane], stop[lane]
-    while len(lane):
-        begin, size = _first_strings(buffer, position, stop)
-        steps.append((lane, begin, size))
-        counts[lane] += 1
-        position = begin + size
-        left = np.flatnonzero(position < stop)
-        lane, position, stop = lane[left], position[left], stop[left]
-    # Where the next string of each record goes.
+    counts[lists] = steps.counts
     place = np.cumsum(counts) - counts
     begins = np.empty(int(counts.sum()), np.int64)
-    sizes = np.empty_like(begins)
-    for lane, begin, size in steps:
-        begins[place[lane]] = begin
-        sizes[place[lane]] = size
-        place[lane] += 1
-    return begins, sizes, counts
-
-
-def _first_strings(
-    buffer: Uint8Array, position: Int64Array, stop: Int64Array
-) -> tuple[Int64Array, Int64Array]:
-    """Return begin and size of the byte strings that stand here, each with its tag and length."""
-    word = as_words(buffer)[position]
-    size, width, fits = varints_in(word >> np.uint64(8))
-    begin = position + (1 + width)
-    for index in np.flatnonzero(~np.broadcast_to(fits, position.shape)):
-        at = read_length(buffer.data, int(position[index]) + 1, int(stop[index]))  # type: ignore[arg-type]
-        begin[index], size[index] = at[0], at[1] - at[0]
-    return begin, size
+    ends = np.empty_like(begins)
+    begins[place[single]], ends[place[single]] = position[single], stop[single]
+    of_lists = np.repeat(counts > 1, counts)
+    of_lists[place[lists]] = True
+    begins[of_lists], ends[of_lists] = steps.begin, steps.end
+    return begins, ends - begins, counts

@@ -1,0 +1,183 @@
+"""SequenceExamples decoded by the block, held against one by one, whatever their bytes are."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+import tfrecord_lite as tfr
+from tfrecord_lite.example.sequence_spans import find_sequence_spans
+from tfrecord_lite.example.steps import find_steps
+from tfrecord_lite.example.wire import varint
+from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.thresholds import thresholds
+
+NAMES = ["a", "bb", "long_name_of_a_list", "k" * 130, "ü", ""]
+KINDS = ["int", "float", "bytes"]
+
+
+@pytest.fixture(params=[0, 3, 1 << 40], ids=["in step", "some", "one by one"], autouse=True)
+def walked(request, monkeypatch):
+    monkeypatch.setattr(thresholds, "walked_lists", request.param)
+
+
+def value_of(draw, kind):
+    if draw.random() < 0.1:
+        return None
+    size = draw.choice([0, 1, 1, 1, 2, 40])
+    if kind == "int":
+        return np.array([draw.choice([0, 5, 200, -1, 2**40]) for _ in range(size)], np.int64)
+    if kind == "float":
+        return np.array([draw.random() for _ in range(size)], np.float32)
+    strings = [draw.randbytes(draw.choice([0, 1, 5, 130, 20_000])) for _ in range(size % 5)]
+    return np.array(strings, object) if strings else np.array([], "S1")
+
+
+def record_of(draw, kinds, steps):
+    context = {name: value_of(draw, kind) for name, kind in kinds.items() if draw.random() < 0.8}
+    lists = {}
+    for name, kind in kinds.items():
+        if draw.random() < 0.8:
+            count = steps or draw.choice([0, 1, 2, 9])
+            same = value_of(draw, kind) if draw.random() < 0.5 else None
+            lists[name] = [value_of(draw, kind) if same is None else same for _ in range(count)]
+    return tfr.encode_sequence_example(context, lists)
+
+
+def odd_form(draw, data):
+    """Return the same record, or one with another content, in bytes that few writers make."""
+    fields = []
+    at = 0
+    while at < len(data):
+        size, shift, start = 0, 0, at + 1
+        while True:
+            size |= (data[start] & 0x7F) << shift
+            shift, start = shift + 7, start + 1
+            if data[start - 1] < 0x80:
+                break
+        fields.append(data[at : start + size])
+        at = start + size
+    choice = draw.randrange(5)
+    if choice == 0:
+        fields.reverse()
+    elif choice == 1:
+        fields.append(b"\x18\x05")
+    elif choice == 2:
+        fields = fields * 2
+    elif choice == 3:
+        # A list that comes twice, in one message: the last counts.
+        entry = b"\x0a\x01a\x12\x02\x0a\x00"
+        lists = b"\x0a" + varint(len(entry)) + entry
+        body = fields[-1][fields[-1].index(b"\x12") + 1 :] if fields else b""
+        del body
+        fields = [*fields[:1], b"\x12" + varint(2 * len(lists)) + lists * 2]
+    else:
+        fields = fields[:1]
+    return b"".join(fields)
+
+
+def plain(value):
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return value
+    return value.tolist()
+
+
+def expected_of(records, name, where):
+    found = []
+    for record in records:
+        context, lists = tfr.decode_sequence_example(record)
+        if where == "context":
+            found.append(plain(context.get(name)) or [])
+        else:
+            found.append([plain(value) or [] for value in lists.get(name, [])])
+    return found
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_against_one_by_one(seed):
+    draw = random.Random(seed)
+    kinds = {name: draw.choice(KINDS) for name in draw.sample(NAMES, draw.randint(1, 5))}
+    steps = draw.choice([None, None, 1, 4])
+    count = draw.choice([1, 3, 30, 200])
+    records = [record_of(draw, kinds, steps) for _ in range(count)]
+    odd = draw.choice([0, 0, 0.1, 1])
+    records = [odd_form(draw, r) if r and draw.random() < odd else r for r in records]
+    dtypes = {"int": np.int64, "float": np.float32, "bytes": bytes}
+    asked = {
+        name: tfr.RaggedFeature(dtypes[kind]) for name, kind in kinds.items() if draw.random() < 0.8
+    }
+    asked["not there"] = tfr.RaggedFeature(np.int64)
+    # Each record stands somewhere in a larger buffer, and in another order.
+    block = RecordBlock.from_records([b"\xff\x0a", *records, b"\x0a"])[1:-1]
+    context, lists, _ = tfr.parse_sequence_example(block, asked, asked)
+    for name in asked:
+        assert context[name].to_list() == expected_of(records, name, "context")
+        assert lists[name].to_list() == expected_of(records, name, "lists")
+
+
+def test_what_is_malformed_anywhere_is_an_error():
+    good = tfr.encode_sequence_example({"c": 1}, {"asked": [[1]], "other": [[2], [3.5]][:1]})
+    float_list = b"\x0a\x07\x12\x05\x0a\x03\x00\x00\x00"
+    for content in (
+        b"\x0a",  # a step without a length
+        b"\x0a\x05\x1a",  # a step that ends too late
+        b"\x0a\x02\x1a\x05",  # a list that does
+        float_list,  # three bytes of floats
+        b"\x0a\x04\x1a\x02\x0a\x80",  # a run that ends within an integer
+        b"\x0a\x0f\x1a\x0d\x0a\x0b" + b"\x80" * 10 + b"\x01",  # one of eleven bytes
+    ):
+        entry = b"\x0a\x05other\x12" + varint(len(content)) + content
+        lists = b"\x0a" + varint(len(entry)) + entry
+        bad = b"\x12" + varint(len(lists)) + lists
+        with pytest.raises(tfr.ExampleError):
+            tfr.decode_sequence_example(bad)
+        for records in ([bad], [good, bad] * 20):
+            with pytest.raises(tfr.ExampleError):
+                tfr.parse_sequence_example(records, {}, {"asked": tfr.RaggedFeature(np.int64)})
+
+
+def test_spans_of_no_records_and_of_empty_ones():
+    for records in ([], [b""], [b""] * 5):
+        block = RecordBlock.from_records(records)
+        _, (context,), (lists,) = find_sequence_spans(block, ["a"], ["b"])
+        assert context.kind.tolist() == [0] * len(records)
+        assert lists.counts.tolist() == [0] * len(records)
+        assert not lists.present.any()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_steps_of_any_sizes(seed):
+    draw = random.Random(seed)
+    lists, expected = [], []
+    for _ in range(draw.choice([1, 5, 200])):
+        size = draw.choice([None, 0, 3, 127, 128, 20_000])
+        strings = [
+            draw.randbytes(draw.choice([0, 1, 100, 300]) if size is None else size)
+            for _ in range(draw.choice([0, 1, 2, 7]))
+        ]
+        data = b"".join(b"\x0a" + varint(len(string)) + string for string in strings)
+        if draw.random() < 0.2:
+            # What is no such list: cut, with another tag, or with a byte behind it.
+            data = draw.choice([data[:-1] or b"\x0a", b"\x12\x00" + data, data + b"\x0a"])
+            strings = None
+        lists.append(data)
+        expected.append(strings)
+    block = RecordBlock.from_records([*lists, bytes(8)])
+    begin = block.starts[:-1]
+    found = find_steps(block.buffer, begin, begin + block.lengths[:-1])
+    data = block.buffer.tobytes()
+    at = 0
+    for strings, count, good in zip(expected, found.counts, found.good, strict=True):
+        if good:
+            ours = [data[found.begin[i] : found.end[i]] for i in range(at, at + count)]
+            # One with a byte less may still be such a list, if that was an empty string's.
+            assert strings is None or ours == strings
+        else:
+            assert strings is None
+            assert count == 0
+        at += count
+    assert at == len(found.begin)

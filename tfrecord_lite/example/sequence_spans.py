@@ -1,0 +1,292 @@
+"""Where the values of SequenceExamples lie in a block: those of the context, and of each step.
+
+The context of a plain record has the form of an Example, and is walked as one. Behind it stand the
+feature lists, whose Features are found all together::
+
+    0a <n> Features  12 <n> { 0a <n>  0a <n> key  12 <n> { 0a <n> Feature  0a <n> Feature ... } }
+
+As in `spans`, a record that is not of this form is decoded by itself, and what that gives is stored
+behind the block.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+import numpy as np
+
+from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.keys import KEY_HEAD, Keys, are_plain_keys
+from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST, MISSING, STRING
+from tfrecord_lite.example.sequence import decode_sequence_example
+from tfrecord_lite.example.spans import Spans, error_at, plain_form, walk
+from tfrecord_lite.example.steps import find_steps
+from tfrecord_lite.example.value_headers import LARGEST_VALUE_SIZE, read_headers, read_large_headers
+from tfrecord_lite.example.wire import MAX_VARINT_BYTES
+from tfrecord_lite.example.words import BYTE, Words, as_words, varints_in
+from tfrecord_lite.records.framing import SLACK_BYTES, RecordBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from tfrecord_lite._types import Int64Array, Uint8Array
+
+__all__ = ["ListSpans", "find_sequence_spans"]
+
+_8: Final = np.uint64(8)
+_CONTEXT: Final = np.uint64(0x0A)
+_FEATURE_LISTS: Final = np.uint64(0x12)
+
+
+class ListSpans(NamedTuple):
+    """A feature list of all records: the spans of its steps, those of a record together.
+
+    ``counts`` is how many steps each record has, and ``present`` which have the list at all;
+    ``[records]`` both.
+    """
+
+    spans: Spans
+    counts: Int64Array
+    present: npt.NDArray[np.bool_]
+
+
+def find_sequence_spans(
+    block: RecordBlock, context: Sequence[str], lists: Sequence[str]
+) -> tuple[Uint8Array, list[Spans], list[ListSpans]]:
+    """Find the values of context features and of feature lists, by name, in each record.
+
+    Returns a buffer, and where in it the values are. Raises `ExampleError`, with its place, for a
+    record that `decode_sequence_example` refuses. In the context's spans ``begin`` is 0 where there
+    is no feature, and not where there is one of no kind.
+    """
+    buffer, starts, lengths = block.buffer, block.starts, block.lengths
+    last = int((starts + lengths).max(initial=0))
+    if last + SLACK_BYTES > len(buffer):
+        buffer = np.concatenate([buffer, np.zeros(SLACK_BYTES, np.uint8)])
+    words = as_words(buffer)
+    ends = starts + lengths
+    odd = np.zeros(len(starts), np.bool_)
+    # A first field with the context, if there is one; a second with the lists, and nothing behind.
+    context_end, _ = _message(words, starts, ends, _CONTEXT, odd)
+    lists_end, lists_begin = _message(words, context_end, ends, _FEATURE_LISTS, odd)
+    odd |= lists_end != ends
+
+    found = np.zeros((len(context), 3, len(starts)), np.int64)
+    contexts = RecordBlock(buffer, starts, context_end - starts)
+    odd[walk(buffer, contexts, context, found, np.flatnonzero(~odd))] = True
+    entries = _entries(words, lists, lists_begin, lists_end, odd)
+    steps = find_steps(buffer, entries.begin, entries.end)
+    odd[entries.record[~steps.good]] = True
+    spans = _feature_spans(buffer, words, steps.begin, steps.end)
+    entry_of = np.repeat(np.arange(len(entries.record)), steps.counts)
+    odd[entries.record[entry_of[~spans.good]]] = True
+    asked = entries.name[entry_of] >= 0
+    odd[entries.record[entry_of[_too_long(buffer, spans, ~asked)]]] = True
+
+    irregular = np.flatnonzero(odd)
+    decoded = dict(zip(irregular.tolist(), _decoded(block, irregular), strict=True))
+    first = np.cumsum(steps.counts) - steps.counts
+    result = []
+    stored = _Stored(len(buffer))
+    for number, name in enumerate(context):
+        kinds, begins, stops = found[number]
+        for index, (features, _) in decoded.items():
+            kinds[index], begins[index], stops[index] = (
+                stored.add(features[name]) if name in features else (MISSING, 0, 0)
+            )
+    for number, name in enumerate(lists):
+        # Of entries with one key the last counts: it stands behind the others.
+        entry = np.full(len(starts), -1)
+        of_name = np.flatnonzero(entries.name == number)
+        entry[entries.record[of_name]] = of_name
+        entry[odd] = -1
+        present = entry >= 0
+        counts = np.zeros(len(starts), np.int64)
+        counts[present] = steps.counts[entry[present]]
+        extra: dict[int, list[tuple[int, int, int]]] = {}
+        for index, (_, feature_lists) in decoded.items():
+            if name in feature_lists:
+                extra[index] = [stored.add(value) for value in feature_lists[name]]
+                counts[index], present[index] = len(extra[index]), True
+        columns = np.empty((3, int(counts.sum())), np.int64)
+        place = np.cumsum(counts) - counts
+        regular = np.flatnonzero((entry >= 0) & (counts > 0))
+        each = counts[regular]
+        within = np.arange(int(each.sum())) - np.repeat(np.cumsum(each) - each, each)
+        source = np.repeat(first[entry[regular]], each) + within
+        target = np.repeat(place[regular], each) + within
+        for column, values in zip(columns, spans[:3], strict=True):
+            column[target] = values[source]
+        for index, triples in extra.items():
+            at = int(place[index])
+            for offset, triple in enumerate(triples):
+                columns[:, at + offset] = triple
+        result.append(ListSpans(Spans(*columns), counts, present))
+    return stored.behind(buffer), [Spans(*columns) for columns in found], result
+
+
+def _message(
+    words: Words,
+    position: Int64Array,
+    end: Int64Array,
+    tag: np.uint64,
+    odd: npt.NDArray[np.bool_],
+) -> tuple[Int64Array, Int64Array]:
+    """Read a message with this tag, where there is one; return where it ends, and where it begins.
+
+    Where there is none both are the position.
+    """
+    word = words[position]
+    there = (position < end) & (word & BYTE == tag)
+    size, width, good = varints_in(word >> _8)
+    begin = position + (1 + width)
+    stop = begin + size
+    good = good & (stop <= end)
+    odd |= there & ~good
+    there &= good
+    return np.where(there, stop, position), np.where(there, begin, position)
+
+
+class _Entries(NamedTuple):
+    """The entries of all records' feature lists: record, number of the name or -1, and content."""
+
+    record: Int64Array
+    name: Int64Array
+    begin: Int64Array
+    end: Int64Array
+
+
+def _entries(
+    words: Words,
+    names: Sequence[str],
+    begin: Int64Array,
+    end: Int64Array,
+    odd: npt.NDArray[np.bool_],
+) -> _Entries:
+    """Go through the entries of all records in step; records that are not plain become odd."""
+    keys = Keys(names)
+    parts: list[tuple[Int64Array, ...]] = []
+    lane = np.flatnonzero(~odd & (begin < end))
+    position, stop = begin[lane], end[lane]
+    while len(lane):
+        word = words[position]
+        size, width, good = varints_in(word >> _8)
+        entry = position + (1 + width)
+        after = entry + size
+        good = good & (word & BYTE == _CONTEXT) & (after <= stop) & (size > KEY_HEAD)
+        first = words[entry]
+        value = entry + KEY_HEAD + 1 + (first >> _8 & BYTE).astype(np.int64)
+        good &= value < after
+        lane, entry, after, value, first, stop = _kept(
+            odd, good, lane, entry, after, value, first, stop
+        )
+        if not len(lane):
+            break
+        good = np.ones(len(lane), np.bool_)
+        number = keys.find(words, entry, first)
+        number = np.full(len(lane), number) if isinstance(number, int) else number
+        other = np.flatnonzero(number < 0)
+        good[other] &= are_plain_keys(words, entry[other]) if len(other) else True
+        size, width, fits = varints_in(words[value])
+        content = value + width
+        good &= fits & (content + size == after)
+        lane, content, after, number, stop = _kept(odd, good, lane, content, after, number, stop)
+        parts.append((lane, number, content, after))
+        left = np.flatnonzero(after < stop)
+        lane, position, stop = lane[left], after[left], stop[left]
+    if not parts:
+        return _Entries(*np.empty((4, 0), np.int64))
+    return _Entries(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _kept(odd: npt.NDArray[np.bool_], good: Any, lane: Int64Array, *columns: Any) -> Any:
+    """Return the rows that are good; the records of the others become odd."""
+    good = np.broadcast_to(good, lane.shape)
+    if good.all():
+        return lane, *columns
+    odd[lane[~good]] = True
+    return lane[good], *(column[good] for column in columns)
+
+
+class _FeatureSpans(NamedTuple):
+    kind: Int64Array
+    begin: Int64Array
+    end: Int64Array
+    good: npt.NDArray[np.bool_]
+
+
+def _feature_spans(
+    buffer: Uint8Array, words: Words, begin: Int64Array, end: Int64Array
+) -> _FeatureSpans:
+    """Read the headers of Features from ``begin`` to before ``end``."""
+    if not len(begin):
+        return _FeatureSpans(begin, begin, begin, np.ones(0, np.bool_))
+    # A header is told from the length before it, of one to three bytes.
+    size = end - begin
+    length_size = 1 + (size >= 0x80).astype(np.int64) + (size >= 0x4000)
+    at, value_size = begin - length_size, size + length_size
+    headers = read_headers(words[at], value_size)
+    kind, header_size, good, single = (
+        cast("Any", np.array(np.broadcast_to(column, begin.shape))) for column in headers
+    )
+    rows = np.flatnonzero(value_size > LARGEST_VALUE_SIZE)
+    if len(rows):
+        large = read_large_headers(buffer, words, at[rows], value_size[rows])
+        for column, of_large in zip((kind, header_size, good, single), large, strict=True):
+            column[rows] = of_large
+    payload = at + header_size
+    sizes = end - payload
+    good &= (sizes >= 0) & ((kind != FLOAT_LIST) | (sizes & 3 == 0))
+    good &= (kind != INT64_LIST) | (sizes == 0) | (buffer[np.maximum(end - 1, 0)] < 0x80)
+    several = np.flatnonzero((kind == BYTES_LIST) & ~single & good & (sizes > 0))
+    if len(several):
+        good[several] = find_steps(buffer, payload[several], end[several]).good
+    kind[(kind == BYTES_LIST) & single] = STRING
+    return _FeatureSpans(kind, payload, end, good)
+
+
+def _too_long(
+    buffer: Uint8Array, spans: _FeatureSpans, unasked: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Tell which Features nobody asked for have an integer of over ten bytes."""
+    wrong = np.zeros(len(spans.kind), np.bool_)
+    long = (spans.kind == INT64_LIST) & (spans.end - spans.begin > MAX_VARINT_BYTES)
+    for row in np.flatnonzero(long & unasked & spans.good).tolist():
+        stops = np.flatnonzero(buffer[spans.begin[row] : spans.end[row]] < 0x80)
+        wrong[row] = bool((np.diff(stops, prepend=-1) > MAX_VARINT_BYTES).any())
+    return wrong
+
+
+def _decoded(block: RecordBlock, rows: Int64Array) -> list[Any]:
+    decoded = []
+    for index in rows.tolist():
+        try:
+            decoded.append(decode_sequence_example(block[index]))
+        except ExampleError as error:
+            raise error_at(block, index, error.reason) from None
+    return decoded
+
+
+class _Stored:
+    """Values in plain form, to be stored behind a buffer."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+        self._payloads: list[bytes] = []
+
+    def add(self, value: Any) -> tuple[int, int, int]:
+        """Store a value; return its kind and span."""
+        kind, payload = plain_form(value)
+        begin = self._at
+        self._payloads.append(payload)
+        self._at += len(payload)
+        return kind, begin, self._at
+
+    def behind(self, buffer: Uint8Array) -> Uint8Array:
+        """Return the buffer with all of them behind it."""
+        if not self._payloads:
+            return buffer
+        payloads = b"".join([*self._payloads, bytes(SLACK_BYTES)])
+        return np.concatenate([buffer, np.frombuffer(payloads, np.uint8)])
