@@ -26,6 +26,7 @@ from tfrecord_lite.example.kinds import FLOAT_LIST as FLOAT
 from tfrecord_lite.example.kinds import INT64_LIST as INT64
 from tfrecord_lite.example.kinds import MISSING, STRING
 from tfrecord_lite.example.layouts import Layouts
+from tfrecord_lite.example.steps import find_steps
 from tfrecord_lite.example.value_headers import LARGEST_VALUE_SIZE, read_headers, read_large_headers
 from tfrecord_lite.example.varints import encode_varints
 from tfrecord_lite.example.wire import MAX_VARINT_BYTES, varint
@@ -238,7 +239,7 @@ class _Walk:
         good &= (kind != INT64) | (size == 0) | (self._buffer.take(end - 1) < 0x80)
         rows = np.flatnonzero(several & (size > 0))
         if len(rows):
-            good[rows] = _is_bytes_list(self._words, begin[rows], end[rows])
+            good[rows] = find_steps(self._buffer, begin[rows], end[rows]).good
         return good
 
     def _store(self, entry: Int64Array, first: Words, spans: tuple[Int64Array, ...]) -> Int64Array:
@@ -273,23 +274,6 @@ class _Walk:
         too_long = stops[np.diff(stops, prepend=-1) > MAX_VARINT_BYTES]
         run: Int64Array = np.searchsorted(np.cumsum(ends - begins), too_long, "right")
         return np.asarray(lanes[run], np.int64)
-
-
-def _is_bytes_list(words: Words, begin: Int64Array, end: Int64Array) -> npt.NDArray[np.bool_]:
-    """Tell which of these are byte strings, each with tag and length, and nothing else."""
-    good = np.zeros(len(begin), np.bool_)
-    lane, position, stop = np.arange(len(begin)), begin, end
-    while len(lane) >= thresholds.walked_records or (
-        len(lane) and len(begin) < thresholds.walked_records
-    ):
-        word = words[position]
-        size, width, fits = varints_in(word >> _8)
-        position = position + (1 + width) + size
-        right = (word & BYTE == _TAG_1) & fits & (position <= stop)
-        good[lane[right & (position == stop)]] = True
-        left = np.flatnonzero(right & (position < stop))
-        lane, position, stop = lane[left], position[left], stop[left]
-    return good
 
 
 def _read_one_by_one(
