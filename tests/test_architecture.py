@@ -65,6 +65,7 @@ UPWARD = {
         "tfrecord_lite.example.batch",
         "tfrecord_lite.example.encode",
     },
+    "tfrecord_lite.files.record_set": {"tfrecord_lite.arrow.reading"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -12,7 +12,10 @@ import tfrecord_lite
 from tfrecord_lite.example import messages
 
 # Parts of the package that each need another package, of the same name.
-WORLDS = ("tensorflow", "torch", "jax", "grain")
+WORLDS = {
+    **{name: name for name in ("tensorflow", "torch", "jax", "grain")},
+    "arrow": "pyarrow",
+}
 MODULES = [
     "tfrecord_lite",
     *(module.name for module in pkgutil.walk_packages(tfrecord_lite.__path__, "tfrecord_lite.")),
@@ -21,7 +24,7 @@ MODULES = [
 
 def world_of(module: str) -> str | None:
     """Return the package without which a module is not to be had."""
-    return next((world for world in WORLDS if module.split(".")[1:2] == [world]), None)
+    return next((WORLDS[part] for part in module.split(".")[1:2] if part in WORLDS), None)
 
 
 @pytest.mark.parametrize("name", MODULES)

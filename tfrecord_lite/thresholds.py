@@ -127,6 +127,11 @@ class Thresholds:
     # Byte strings of this mean size go to another process one by one, smaller ones joined.
     joined_string_bytes: int = 1 << 14
 
+    # --- Arrow (arrow/strings.py) ---
+
+    # Strings of this mean size and more have Arrow copy them at once, others by way of views.
+    copied_string_bytes: int = 1 << 13
+
 
 @dataclass
 class Limits:
@@ -184,6 +189,11 @@ class Limits:
     checked_files: int = 16
     # Indexes that can be loaded again are kept up to so many bytes in all, 8 for each record.
     index_bytes: int = 1 << 28
+
+    # --- Arrow (arrow/reading.py) ---
+
+    # Of no more bytes a batch is put together: 32-bit offsets hold 2 GiB.
+    arrow_batch_bytes: int = (1 << 31) - 1
 
     # --- Checking files (integrity/) ---
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.batcher import Cursor
     from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
+    from tfrecord_lite.example.columns import ColumnMaker
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.records.framing import RecordBlock
     from tfrecord_lite.records.reader import RecordReader
@@ -54,7 +55,8 @@ class FileChunks:
     """The rows of files as one epoch; a step is a row.
 
     What it is called with may be any step from that of the ``cursor`` on: where to begin reading
-    for it has been noted on the way.
+    for it has been noted on the way. ``column`` makes other columns than ours, as in
+    `decode_block`; they may share memory with the blocks where these are kept.
     """
 
     def __init__(
@@ -64,12 +66,16 @@ class FileChunks:
         cursor: Cursor,
         *,
         batch_size: int,
+        column: ColumnMaker | None = None,
+        keep_blocks: bool = False,
     ) -> None:
         self._records = records
         self._schema = schema
         self._late = LateFeatures()
         self._cursor = cursor
         self._batch_size = batch_size
+        self._column = column
+        self._keep_blocks = keep_blocks
         self._marks = deque([_Mark(0, 0, 0, 0)])
 
     def __call__(self, epoch: int, step: int, _: int) -> Generator[DecodedChunk, None, None]:
@@ -79,7 +85,7 @@ class FileChunks:
         them in a thread of its own, the two wait for each other, and all takes longer.
         """
         damages: list[Damage] = []
-        decoder = BlockDecoder(self._schema)
+        decoder = BlockDecoder(self._schema, self._column)
         blocks = self._blocks(step, damages)
         ahead = read_ahead(blocks, lambda read: read.reader.compression is not None)
         with closing_idle(blocks), closing(ahead):
@@ -94,7 +100,8 @@ class FileChunks:
                     )
                     rows = 0 if table is None else table.rows
                     yield DecodedChunk(epoch, table, np.arange(row, row + rows), before, error, {})
-                    reader.recycle(block)
+                    if not self._keep_blocks:
+                        reader.recycle(block)
             except (OSError, TFRecordError) as error:
                 yield DecodedChunk(epoch, None, _NO_ROWS, damages, error, {})
             else:

@@ -16,7 +16,7 @@ from tfrecord_lite.example.unknown import UnknownFeatures
 
 if TYPE_CHECKING:
     from tfrecord_lite.dataset.schema import Schema
-    from tfrecord_lite.example.columns import Column
+    from tfrecord_lite.example.columns import Column, ColumnMaker
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["BlockDecoder", "Decoded", "Table"]
@@ -67,10 +67,11 @@ class Decoded(NamedTuple):
 
 
 class BlockDecoder:
-    """Decodes blocks that follow one another, by one schema."""
+    """Decodes blocks that follow one another, by one schema; ``column`` as in `decode_block`."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, column: ColumnMaker | None = None) -> None:
         self._schema = schema
+        self._column = column
         self._unknown = UnknownFeatures() if schema.inferred else None
         self._layouts = Layouts(feature_keys(schema.features), self._unknown)
 
@@ -81,7 +82,9 @@ class BlockDecoder:
         good = len(block)
         while good and table is None:
             try:
-                columns = decode_block(block[:good], features, self._layouts, strict=strict)
+                columns = decode_block(
+                    block[:good], features, self._layouts, strict=strict, column=self._column
+                )
                 table = Table(columns, good)
             except ExampleError as found:
                 # The records before this one are good, or do not fit another feature.

@@ -49,7 +49,7 @@ from tfrecord_lite.example.words import as_words, varints_in
 from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Column",
+    "ColumnMaker",
     "Decoder",
     "UnfitError",
     "as_block",
@@ -69,6 +70,8 @@ __all__ = [
 ]
 
 Column: TypeAlias = "npt.NDArray[Any] | Ragged | Sparse"
+# Makes the column of a feature of a buffer, the spans of all keys in it, name and feature.
+ColumnMaker: TypeAlias = "Callable[[Uint8Array, Mapping[str, Spans], str, FeatureSpec], Any]"
 
 _KINDS: Final = {bytes: BYTES, np.float32: FLOAT, np.int64: INT64}
 _KIND_BITS: Final = 0xFF  # without what makes a STRING of it
@@ -159,20 +162,22 @@ def decode_block(
     layouts: Layouts | None = None,
     *,
     strict: bool = True,
-) -> dict[str, Column | Values]:
+    column: ColumnMaker | None = None,
+) -> dict[str, Any]:
     """Decode a block; sequences stay `Values`: the batch decides how far they are padded.
 
-    ``layouts``, made of the features' names, is for blocks that follow one another.
+    ``layouts``, made of the features' names, is for blocks that follow one another. ``column``
+    makes other columns than `feature_column`.
     """
     if not features:
         raise ValueError("no features; name at least one, or use decode_example for all there are")
     keys = feature_keys(features)
     buffer, found = find_spans(block, keys, layouts, strict=strict)
     spans = dict(zip(keys, found, strict=True))
-    columns: dict[str, Column | Values] = {}
+    columns: dict[str, Any] = {}
     for name, feature in features.items():
         try:
-            columns[name] = feature_column(buffer, spans, name, feature)
+            columns[name] = (column or feature_column)(buffer, spans, name, feature)
         except UnfitError as unfit:
             error = error_at(block, unfit.record, f"feature {name!r}: {unfit.reason}")
             error.misfit = True
@@ -322,12 +327,22 @@ class Decoder:
 
     # Values of all records, one after the other.
 
-    def _bytes(self) -> tuple[Uint8Array, Int64Array]:
-        """Return the bytes of the one byte string of each record, of none where it is missing."""
+    def strings(self) -> tuple[Int64Array, Int64Array, Int64Array]:
+        """Return where all byte strings begin, their sizes, and how many each record has."""
         begin, size, counts = find_strings(self._buffer, self._spans)
-        if counts.max(initial=0) > 1:
+        feature = self._feature
+        if isinstance(feature, FixedLenFeature):
+            self._check_counts(counts, math.prod(feature.shape))
+        elif isinstance(feature, FixedLenSequenceFeature):
+            self._check_sequences(feature, counts)
+        elif feature.dtype is np.uint8 and counts.max(initial=0) > 1:
             record = int(np.argmax(counts > 1))
             raise UnfitError(record, f"found {counts[record]} byte strings, expected one for uint8")
+        return begin, size, counts
+
+    def _bytes(self) -> tuple[Uint8Array, Int64Array]:
+        """Return the bytes of the one byte string of each record, of none where it is missing."""
+        begin, size, counts = self.strings()
         sizes = np.zeros(len(counts), np.int64)
         sizes[counts == 1] = size
         joined = b"".join(RecordBlock(self._buffer, begin, size).to_list())

@@ -72,9 +72,8 @@ class RecordSet(ByNumber):
     where there is neither. Damage raises there; iterating, and `blocks`, read the files from
     their front and do with damage what ``on_damage`` says.
 
-    Where all files are named by paths it can be pickled. Files that stay open are closed with
-    `close`, or when nobody uses it any more.
-
+    Where all files are named by paths it can be pickled. It is an Arrow stream of the Examples, for
+    whatever takes these. Files that stay open are closed with `close`, or when nobody uses it.
     Raises as `expand_shards` does here and now, later what `RecordReader` and `RecordFile` raise.
 
     >>> import tempfile, tfrecord_lite as tfr
@@ -84,8 +83,6 @@ class RecordSet(ByNumber):
     >>> with tfr.RecordSet(name) as records:
     ...     print(len(records), records[2], records[1:3], records[[3, 0]])
     4 b'two' [b'one', b'two'] [b'three', b'zero']
-    >>> list(records) == [record for split in records.splits(2) for record in split]
-    True
     """
 
     def __init__(
@@ -364,7 +361,11 @@ class RecordSet(ByNumber):
         verify, most = self.options["verify"], self.options["max_record_bytes"]
         return RecordFile.opened(file, index, verify, most)
 
-    # Ending.
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """Give the Examples as an Arrow stream, that of `tfrecord_lite.arrow.to_arrow`."""
+        from tfrecord_lite.arrow.reading import to_arrow
+
+        return to_arrow(self).__arrow_c_stream__(requested_schema)
 
     def close(self) -> None:
         """Close the files that are open; they are opened again when they are needed."""

@@ -1,0 +1,294 @@
+"""The columns of a block as Arrow arrays: from the spans of values to buffers, by the column.
+
+Numbers are what `Decoder` makes of them, and their arrays are shared with Arrow. Byte strings
+become views of the block first, 16 bytes each; those are the column, or Arrow gathers the strings.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as pt
+
+from tfrecord_lite.arrow.strings import is_view, string_array
+from tfrecord_lite.arrow.types import is_bytes, plain_type
+from tfrecord_lite.example.columns import Decoder, UnfitError, feature_column
+from tfrecord_lite.example.composites import is_composite, keys_of
+from tfrecord_lite.example.features import (
+    FixedLenFeature,
+    FixedLenSequenceFeature,
+    RawFeature,
+)
+from tfrecord_lite.example.padding import Values
+from tfrecord_lite.example.ragged import Ragged
+from tfrecord_lite.example.spans import MISSING, Spans
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite.arrow.types import Form
+    from tfrecord_lite.example.features import FeatureSpec
+
+__all__ = ["ArrowColumns"]
+
+
+class ArrowColumns:
+    """Makes the columns of features, by their forms."""
+
+    def __init__(self, forms: Mapping[str, Form]) -> None:
+        self._forms = forms
+
+    def __call__(
+        self, buffer: Uint8Array, spans: Mapping[str, Spans], name: str, _: FeatureSpec
+    ) -> pa.Array:
+        """Return the column of a feature; `UnfitError` where a record does not fit."""
+        form = self._forms[name]
+        present = spans[keys_of(name, form.feature)[0]].kind != MISSING
+        if is_composite(form.feature):
+            column = feature_column(buffer, spans, name, form.feature)
+            return _of_ragged(column, plain_type(form.type), _validity(present))
+        return _Column(buffer, spans[name], form, present).array()
+
+
+class _Column:
+    """One feature of all records of a block, whose values are those of its own key."""
+
+    def __init__(
+        self, buffer: Uint8Array, spans: Spans, form: Form, present: npt.NDArray[np.bool_]
+    ) -> None:
+        self._buffer = buffer
+        self._form = form
+        self._present = present
+        self._rows = None if present.all() else np.flatnonzero(present)
+        if self._rows is not None and self._must_be_there():
+            Decoder(buffer, spans, form.feature).column()  # says which record has no value
+        self._spans = (
+            spans if self._rows is None else Spans(*(column[self._rows] for column in spans))
+        )
+
+    def _must_be_there(self) -> bool:
+        feature = self._form.feature
+        if isinstance(feature, FixedLenSequenceFeature):
+            return not feature.allow_missing
+        fixed = isinstance(feature, (FixedLenFeature, RawFeature)) and not self._form.nullable
+        return fixed and getattr(feature, "default_value", None) is None
+
+    def array(self) -> pa.Array:
+        try:
+            array = self._array(plain_type(self._form.type))
+        except UnfitError as unfit:
+            if self._rows is not None:
+                unfit.record = int(self._rows[unfit.record])
+            raise
+        return array if array.type == self._form.type else _wrapped(array, self._form.type)
+
+    def _array(self, kind: pa.DataType) -> pa.Array:
+        feature = self._form.feature
+        decoder = Decoder(self._buffer, self._spans, feature)
+        if isinstance(feature, FixedLenFeature):
+            return self._fixed(decoder, feature, kind)
+        if isinstance(feature, RawFeature):
+            raw = decoder.column()
+            assert isinstance(raw, np.ndarray)
+            return _nested(_elements(raw.reshape(-1), _leaf_of(kind)), kind, len(raw))
+        if feature.dtype is np.uint8:
+            begin, size, counts = decoder.strings()
+            return self._one_string_each(kind, begin, size, counts)
+        if feature.dtype is bytes:
+            begin, size, counts = decoder.strings()
+            leaf = self._strings(_leaf_of(kind), begin, size, counts)
+        else:
+            column = decoder.column()
+            assert isinstance(column, (Ragged, Values))
+            flat, splits = column[:2] if isinstance(column, Values) else _both(column)
+            counts = np.diff(splits)
+            leaf = _converted(flat, _leaf_of(kind), counts)
+        counts = counts // max(math.prod(getattr(feature, "shape", ())), 1)
+        return _list(leaf, self._spread(counts), kind, _validity(self._present))
+
+    def _spread(self, counts: Int64Array) -> Int64Array:
+        """Return the counts of all records, of those of the records that have the feature."""
+        if self._rows is None:
+            return counts
+        spread = np.zeros(len(self._present), np.int64)
+        spread[self._rows] = counts
+        return spread
+
+    def _strings(
+        self, leaf: pa.DataType, begin: Int64Array, size: Int64Array, counts: Int64Array
+    ) -> pa.Array:
+        def refuse(index: int, reason: str) -> UnfitError:
+            return UnfitError(int(np.searchsorted(np.cumsum(counts), index, "right")), reason)
+
+        return string_array(self._buffer, begin, size, leaf, refuse)
+
+    def _one_string_each(
+        self, kind: pa.DataType, begin: Int64Array, size: Int64Array, counts: Int64Array
+    ) -> pa.Array:
+        """Return one byte string a record, null where there is none."""
+        there = self._spread(counts) > 0
+        if there.all():
+            return self._strings(kind, begin, size, counts)
+        begins, sizes = (_spread_out(column, there) for column in (begin, size))
+        strings = self._strings(kind, begins, sizes, there.astype(np.int64))
+        return _with_nulls(strings, _validity(there))
+
+    def _fixed(self, decoder: Decoder, feature: FixedLenFeature, kind: pa.DataType) -> pa.Array:
+        count = math.prod(feature.shape)
+        leaf, rows = _leaf_of(kind), len(self._present)
+        there = np.repeat(self._present, count)
+        missing = self._rows is not None
+        default = feature.default_value if missing else None
+        # Arrow takes no elements of views, and what is null must be as wide as all others.
+        first = leaf
+        if missing and (pt.is_fixed_size_binary(leaf) or (default is not None and is_view(leaf))):
+            first = pa.large_binary()
+        values: Any
+        if feature.dtype is bytes:
+            begin, size, counts = decoder.strings()
+            if missing and first is leaf and default is None:
+                begin, size = _spread_out(begin, there), _spread_out(size, there)
+                counts = self._spread(counts)
+            values = self._strings(first, begin, size, counts)
+        else:
+            numbers = decoder.column()
+            assert isinstance(numbers, np.ndarray)
+            flat, counts = numbers.reshape(-1), np.full(len(numbers), count)
+            if missing and default is None:
+                flat, counts = _spread_out(flat, there), self._spread(counts)
+            values = _converted(flat, first, counts)
+        if len(values) < len(there):
+            values = _filled(values, there, feature).cast(leaf)
+        validity = None if default is not None else _validity(self._present)
+        if not feature.shape:
+            return _with_nulls(values, validity)
+        return _nested(values, kind, rows, validity)
+
+
+def _filled(values: pa.Array, there: npt.NDArray[np.bool_], feature: FixedLenFeature) -> pa.Array:
+    """Put the default value, or null, where there are no values."""
+    which = np.cumsum(there) - 1
+    if feature.default_value is None:
+        return values.take(pa.array(which, mask=~there))
+    default = list(feature.default_value) if feature.shape else [feature.default_value]
+    dtype = pa.binary() if feature.dtype is bytes else pa.from_numpy_dtype(feature.dtype)
+    filling = pa.array(default, dtype).cast(values.type)
+    missing = np.flatnonzero(~there)
+    which[missing] = len(values) + missing % len(default)
+    return pa.concat_arrays([values, filling]).take(pa.array(which))
+
+
+def _spread_out(values: Any, there: npt.NDArray[np.bool_]) -> Any:
+    """Put values where they go, and 0 elsewhere."""
+    spread = np.zeros(len(there), values.dtype)
+    spread[there] = values
+    return spread
+
+
+def _with_nulls(array: pa.Array, validity: Any) -> pa.Array:
+    """Return an array as it is, with a validity bitmap."""
+    if validity is None:
+        return array
+    return pa.Array.from_buffers(array.type, len(array), [validity, *array.buffers()[1:]])
+
+
+def _both(ragged: Ragged) -> tuple[Any, Int64Array]:
+    return ragged.values, ragged.row_splits
+
+
+def _validity(present: npt.NDArray[np.bool_]) -> Any:
+    """Return a validity bitmap, None where all are there."""
+    if present.all():
+        return None
+    return pa.py_buffer(np.packbits(present, bitorder="little"))
+
+
+def _leaf_of(kind: pa.DataType) -> pa.DataType:
+    while hasattr(kind, "value_type") and not is_bytes(kind):
+        kind = plain_type(kind.value_type)
+    return kind
+
+
+def _elements(flat: npt.NDArray[Any], leaf: pa.DataType) -> pa.Array:
+    """Share an array of elements of this very type with Arrow."""
+    if pt.is_boolean(leaf):
+        return pa.array(flat.view(np.uint8) != 0)
+    data = pa.py_buffer(np.ascontiguousarray(flat).view(np.uint8))
+    return pa.Array.from_buffers(leaf, len(flat), [None, data])
+
+
+def _converted(flat: npt.NDArray[Any], leaf: pa.DataType, counts: Int64Array) -> pa.Array:
+    """Return numbers as Arrow's, of the type asked for; ``counts`` tell whose they are."""
+    array = _elements(flat, pa.from_numpy_dtype(flat.dtype))
+    if array.type == leaf:
+        return array
+    try:
+        return _cast(array, leaf)
+    except pa.ArrowInvalid as error:
+        index = next(at for at in range(len(array)) if not _fits(array.slice(at, 1), leaf))
+        record = int(np.searchsorted(np.cumsum(counts), index, "right"))
+        raise UnfitError(record, f"found {array[index]}, which is no {leaf}: {error}") from None
+
+
+def _cast(array: pa.Array, leaf: pa.DataType) -> pa.Array:
+    if (pt.is_date32(leaf) or pt.is_time32(leaf)) and pt.is_int64(array.type):
+        array = array.cast(pa.int32())
+    return array.cast(leaf)
+
+
+def _fits(array: pa.Array, leaf: pa.DataType) -> bool:
+    try:
+        _cast(array, leaf)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _nested(leaf: pa.Array, kind: pa.DataType, rows: int, validity: Any = None) -> pa.Array:
+    """Return ``rows`` items of a type of fixed sizes, from all that is in them."""
+    kind = plain_type(kind)
+    if not pt.is_fixed_size_list(kind):
+        return leaf
+    inner = _nested(leaf, kind.value_type, rows * kind.list_size)
+    return pa.Array.from_buffers(kind, rows, [validity], children=[inner])
+
+
+def _list(leaf: pa.Array, counts: Int64Array, kind: pa.DataType, validity: Any) -> pa.Array:
+    """Return lists of so many items each."""
+    large = pt.is_large_list(kind)
+    offsets = np.zeros(len(counts) + 1, np.int64 if large else np.int32)
+    np.cumsum(counts, out=offsets[1:])
+    if not (large or pt.is_list(kind)):
+        made = _list(leaf, counts, pa.list_(kind.value_type), validity)
+        return made.cast(kind)
+    items = _nested(leaf, kind.value_type, int(offsets[-1]))
+    return pa.Array.from_buffers(
+        kind, len(counts), [validity, pa.py_buffer(offsets)], children=[items]
+    )
+
+
+def _of_ragged(column: Any, kind: pa.DataType, validity: Any = None) -> pa.Array:
+    """Return a `Ragged` of values that have been decoded as lists."""
+    if isinstance(column, Ragged):
+        counts = np.diff(column.row_splits)
+        items = _of_ragged(column.values, kind.value_type)
+        offsets = pa.py_buffer(np.append(0, np.cumsum(counts)).astype(np.int32))
+        return pa.Array.from_buffers(kind, len(counts), [validity, offsets], children=[items])
+    flat, leaf = column.reshape(-1), _leaf_of(kind)
+    elements = pa.array(flat.tolist(), leaf) if flat.dtype == object else _elements(flat, leaf)
+    return _nested(elements, kind, len(column))
+
+
+def _wrapped(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return an array as the dictionary or the extension type that was asked for."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(kind, array)
+    if pt.is_dictionary(kind):
+        array = array.dictionary_encode()
+    return array.cast(kind)

@@ -1,0 +1,180 @@
+"""to_arrow: files of Examples as a stream of Arrow record batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+import pyarrow as pa
+
+from tfrecord_lite.arrow.columns import ArrowColumns
+from tfrecord_lite.arrow.types import Binary, Layout, asked_types, natural_form, tfx_form
+from tfrecord_lite.dataset.batcher import Cursor, Position
+from tfrecord_lite.dataset.file_chunks import FileChunks
+from tfrecord_lite.dataset.memory import keep_freed_memory
+from tfrecord_lite.dataset.schema import Schema
+from tfrecord_lite.errors import ignore_damage
+from tfrecord_lite.example.normalize import check_given, select_features
+from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+from tfrecord_lite.thresholds import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
+    from tfrecord_lite.arrow.types import Form
+
+__all__ = ["to_arrow"]
+
+# Where nothing else is said, how many rows a block should have for.
+_ROWS = 1024
+
+
+def to_arrow(
+    paths: Paths | RecordSet,
+    features: FeaturesLike | pa.Schema | None = None,
+    *,
+    select: Sequence[str] | None = None,
+    rows_per_batch: int | None = None,
+    layout: Layout = "natural",
+    binary: Binary = "binary",
+    strict: bool = True,
+    compression: CompressionOrAuto = "auto",
+    verify: Verify = True,
+    on_damage: OnDamage = "raise",
+    max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+) -> pa.RecordBatchReader:
+    """Read files of Examples as Arrow record batches, of one schema.
+
+    ``features`` are those of `read_batches`; or an Arrow schema, or Arrow types for names, in which
+    a missing value is null. ``str`` gives text. ``select`` are the names of those that are columns,
+    in this order: of no other anything is decoded.
+
+    In the natural layout `FixedLenFeature` and `RawFeature` of shape ``()`` are one value a row;
+    with a shape they are nested fixed_size_lists, of the elements' own type for `RawFeature`;
+    ``RaggedFeature(np.uint8)`` is binary; all others are lists, null where the feature is missing
+    and ``[]`` where it is there and empty. Integers are int64, floats float32, byte strings
+    ``binary``: with 32-bit offsets, with 64-bit ones, or views, which share memory with the blocks
+    that were read (text: string, large_string, string_view). In the layout "tfx" each feature is
+    what tfx_bsl's ExamplesToRecordBatchDecoder gives: a large_list of int64, float or large_binary,
+    null where it is missing; without ``features`` in the order of their names.
+
+    A batch has the rows that were decoded together, some MB of records; or ``rows_per_batch``, the
+    last one fewer, and each that would else be larger than 2 GiB. All other parameters are those of
+    `read_batches`.
+
+    Raises what `read_batches` raises, here or from the reader; and `ExampleError` where a value
+    does not fit the type that was asked for. (What reads an Arrow stream from outside of pyarrow
+    turns that into an error of its own, which quotes it.)
+
+    >>> import os, tempfile, tfrecord_lite as tfr
+    >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
+    >>> _ = tfr.write_examples(path, {"label": range(2), "name": ["cat", None]})
+    >>> to_arrow(path, {"label": int, "name": pa.string()}).read_all().to_pylist()
+    [{'label': 0, 'name': 'cat'}, {'label': 1, 'name': None}]
+    """
+    if rows_per_batch is not None and rows_per_batch < 1:
+        raise ValueError(f"rows_per_batch={rows_per_batch} must be at least 1")
+    for name, value, values in (("layout", layout, Layout), ("binary", binary, Binary)):
+        if value not in get_args(values):
+            raise ValueError(f"{name}={value!r} must be one of {', '.join(get_args(values))}")
+    if layout == "tfx" and binary != "binary":
+        raise ValueError(f"binary={binary!r}: the tfx layout has large_binary and nothing else")
+    plain, asked = asked_types(features)
+    check_given(plain)
+    records = RecordSet.of(
+        paths,
+        compression=compression,
+        verify=verify,
+        on_damage=on_damage,
+        max_record_bytes=max_record_bytes,
+    )
+    schema = Schema.find(plain, records, strict=strict)
+    named = schema.features
+    if layout == "tfx" and schema.inferred:
+        named = dict(sorted(named.items()))
+    if select is not None:
+        named = select_features(named, select)
+        schema = schema._replace(inferred=False)
+    if layout == "tfx":
+        forms = {name: tfx_form(name, feature) for name, feature in named.items()}
+    else:
+        forms = {
+            name: natural_form(name, feature, asked.get(name), binary)
+            for name, feature in named.items()
+        }
+    decoded = schema._replace(features={name: form.feature for name, form in forms.items()})
+    fields = pa.schema([(name, form.type) for name, form in forms.items()])
+    keep_freed_memory()
+    return pa.RecordBatchReader.from_batches(
+        fields, _batches(records, decoded, forms, fields, rows_per_batch)
+    )
+
+
+def _batches(
+    records: RecordSet,
+    schema: Schema,
+    forms: Mapping[str, Form],
+    arrow_schema: pa.Schema,
+    rows_per_batch: int | None,
+) -> Generator[pa.RecordBatch, None, None]:
+    cursor = Cursor(Position(0, 0, begun=True))
+    chunks = FileChunks(
+        records,
+        schema,
+        cursor,
+        batch_size=rows_per_batch or _ROWS,
+        column=ArrowColumns(forms),
+        keep_blocks=any("view" in str(form.type) for form in forms.values()),
+    )
+    given = records.options["on_damage"]
+    tell = given if callable(given) else ignore_damage
+    waiting = _Waiting(rows_per_batch)
+    row = 0
+    for chunk in chunks(0, 0, 1):
+        for damage in chunk.damages:
+            tell(damage)
+        if chunk.table is not None:
+            row += chunk.table.rows
+            cursor.move_to(Position(0, row, begun=True))
+            columns = [chunk.table.columns[name] for name in forms]
+            yield from waiting.add(pa.RecordBatch.from_arrays(columns, schema=arrow_schema))
+        if chunk.error is not None:
+            yield from waiting.rest()
+            raise chunk.error
+    yield from waiting.rest()
+
+
+class _Waiting:
+    """Rows that wait until there are enough for a batch, or as many as one can have."""
+
+    def __init__(self, rows: int | None) -> None:
+        self._wanted = rows
+        self._parts: list[pa.RecordBatch] = []
+        self._rows = self._bytes = 0
+
+    def add(self, batch: pa.RecordBatch) -> Generator[pa.RecordBatch, None, None]:
+        if self._wanted is None:
+            yield batch
+            return
+        size = batch.get_total_buffer_size()
+        if self._parts and self._bytes + size > limits.arrow_batch_bytes:
+            yield from self.rest()
+        begin = 0
+        while (there := batch.num_rows - begin) >= (left := self._wanted - self._rows):
+            self._parts.append(batch.slice(begin, left))
+            begin += left
+            yield from self.rest()
+        if there:
+            self._parts.append(batch.slice(begin))
+            self._rows += there
+            self._bytes += size
+
+    def rest(self) -> Generator[pa.RecordBatch, None, None]:
+        parts, self._parts, self._rows, self._bytes = self._parts, [], 0, 0
+        if len(parts) == 1:
+            yield parts[0]
+        elif parts:
+            columns = zip(*(part.columns for part in parts), strict=True)
+            joined = [pa.concat_arrays(column) for column in columns]
+            yield pa.RecordBatch.from_arrays(joined, schema=parts[0].schema)

@@ -1,0 +1,108 @@
+"""Byte strings of a block as Arrow arrays, without a Python object for each.
+
+Arrow's views are 16 bytes: a size, and the string itself if it has up to 12 bytes, or its first
+four, which buffer it is in, and where. So views of a block are a few operations on whole columns,
+and what wants the strings one after another has Arrow copy them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as pt
+
+from tfrecord_lite.example.words import as_words, low_bytes
+from tfrecord_lite.thresholds import thresholds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tfrecord_lite._types import Int64Array, Uint8Array
+
+__all__ = ["is_view", "string_array"]
+
+_INLINE: Final = 12
+_32: Final = np.uint64(32)
+_VIEW_BITS: Final = 30  # of an offset in one of the buffers, which are parts of the block
+
+
+def string_array(
+    buffer: Uint8Array,
+    begin: Int64Array,
+    size: Int64Array,
+    kind: pa.DataType,
+    refuse: Callable[[int, str], Exception],
+) -> pa.Array:
+    """Return the byte strings at ``begin``, of ``size`` bytes, as an array of this type.
+
+    The array of a view type shares memory with the buffer, which has to stay as it is. For text
+    that is not UTF-8 what ``refuse`` makes of index and reason is raised.
+    """
+    large = len(begin) and int(size.sum()) >= thresholds.copied_string_bytes * len(begin)
+    text = pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind)
+    array = (_sliced(buffer, begin, size) if large and not is_view(kind) else None) or _views(
+        buffer, begin, size
+    )
+    if array.type == kind:
+        return array
+    try:
+        return array.cast(kind)
+    except pa.ArrowInvalid as error:
+        if not text:
+            wrong = int(np.argmax(size != kind.byte_width))
+            raise refuse(wrong, f"found {size[wrong]} bytes, which is no {kind}") from None
+        index = _not_text(buffer, begin, size)
+        if index is None:
+            raise
+        raise refuse(
+            index, f"found bytes that are not UTF-8 ({error}); ask for bytes instead of text"
+        ) from None
+
+
+def is_view(kind: pa.DataType) -> bool:
+    """Tell whether a type is one of views."""
+    return bool(pt.is_binary_view(kind) or pt.is_string_view(kind))
+
+
+def _views(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> pa.Array:
+    """Return views of the buffer."""
+    words = as_words(buffer)
+    views = np.empty((len(begin), 2), "<u8")
+    if len(begin):
+        head = words[begin] & low_bytes(size)
+        views[:, 0] = size.astype(np.uint64) | head << _32
+        short = size <= _INLINE
+        some = short.any()
+        if some:
+            tail = words[np.minimum(begin + 8, len(words) - 1)] & low_bytes(size - 8)
+            views[:, 1] = head >> _32 | tail << _32
+        if not (some and short.all()):
+            where = (begin >> _VIEW_BITS | (begin & (1 << _VIEW_BITS) - 1) << 32).astype(np.uint64)
+            np.copyto(views[:, 1], where, where=~short)
+    whole = pa.py_buffer(buffer)
+    parts = [whole.slice(at) for at in range(0, max(len(buffer), 1), 1 << _VIEW_BITS)]
+    return pa.Array.from_buffers(pa.binary_view(), len(begin), [None, pa.py_buffer(views), *parts])
+
+
+def _sliced(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> Any:
+    """Return large strings, copied at once; None where they do not follow one another."""
+    edges = np.empty(2 * len(begin), np.int64)
+    edges[::2] = begin
+    edges[1::2] = begin + size
+    if (np.diff(edges) < 0).any():
+        return None
+    whole = [None, pa.py_buffer(edges), pa.py_buffer(buffer)]
+    # Every second of these is what lies between two strings.
+    every = pa.Array.from_buffers(pa.large_binary(), len(edges) - 1, whole)
+    return every.take(pa.array(np.arange(0, len(edges) - 1, 2)))
+
+
+def _not_text(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> int | None:
+    for index, (at, length) in enumerate(zip(begin.tolist(), size.tolist(), strict=True)):
+        try:
+            buffer[at : at + length].tobytes().decode()
+        except UnicodeDecodeError:
+            return index
+    return None

@@ -1,0 +1,210 @@
+"""Which Arrow type a feature has, and which feature an Arrow type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as pt
+
+from tfrecord_lite.example.composites import keys_of
+from tfrecord_lite.example.features import (
+    FixedLenFeature,
+    FixedLenSequenceFeature,
+    RaggedFeature,
+    RawFeature,
+    SparseFeature,
+)
+from tfrecord_lite.example.quote import quote
+
+if TYPE_CHECKING:
+    from tfrecord_lite.example.features import FeatureSpec
+
+__all__ = [
+    "Binary",
+    "Form",
+    "Layout",
+    "Parts",
+    "asked_types",
+    "feature_of",
+    "is_bytes",
+    "natural_form",
+    "parts_of",
+    "tfx_form",
+]
+
+Layout: TypeAlias = Literal["natural", "tfx"]
+Binary: TypeAlias = Literal["binary", "large_binary", "view"]
+
+_BYTES: Final = {"binary": pa.binary, "large_binary": pa.large_binary, "view": pa.binary_view}
+_TEXT: Final = {"binary": pa.string, "large_binary": pa.large_string, "view": pa.string_view}
+_IS_BYTES: Final = (
+    pt.is_binary,
+    pt.is_large_binary,
+    pt.is_binary_view,
+    pt.is_fixed_size_binary,
+    pt.is_string,
+    pt.is_large_string,
+    pt.is_string_view,
+)
+_IS_LIST: Final = (pt.is_list, pt.is_large_list, pt.is_list_view, pt.is_large_list_view)
+
+
+class Form(NamedTuple):
+    """How a feature becomes a column of a type; where it is missing, null if ``nullable``."""
+
+    feature: FeatureSpec
+    type: pa.DataType
+    nullable: bool = False
+
+
+class Parts(NamedTuple):
+    """What an Arrow type is made of: perhaps a list, of items of a shape, of leaves."""
+
+    leaf: pa.DataType
+    shape: tuple[int, ...]
+    is_list: bool
+
+
+def is_bytes(kind: pa.DataType) -> bool:
+    """Tell whether a type is one of byte strings or text."""
+    return any(test(kind) for test in _IS_BYTES)
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the values themselves, of a dictionary or an extension type."""
+    while True:
+        if isinstance(kind, pa.BaseExtensionType):
+            kind = kind.storage_type
+        elif pt.is_dictionary(kind) or pt.is_run_end_encoded(kind):
+            kind = kind.value_type
+        else:
+            return kind
+
+
+def parts_of(kind: pa.DataType) -> Parts:
+    """Take a type apart; TypeError for one that no feature has.
+
+    >>> parts_of(pa.list_(pa.list_(pa.float32(), 3)))
+    Parts(leaf=DataType(float), shape=(3,), is_list=True)
+    """
+    leaf = plain_type(kind)
+    is_list = any(test(leaf) for test in _IS_LIST)
+    if is_list:
+        leaf = plain_type(leaf.value_type)
+    shape = []
+    while pt.is_fixed_size_list(leaf):
+        shape.append(leaf.list_size)
+        leaf = plain_type(leaf.value_type)
+    dtype_of_leaf(leaf)
+    return Parts(leaf, tuple(shape), is_list)
+
+
+def dtype_of_leaf(leaf: pa.DataType) -> Any:
+    """Return the dtype of the feature that holds such values; TypeError where none does."""
+    if is_bytes(leaf):
+        return bytes
+    if pt.is_integer(leaf) or pt.is_boolean(leaf) or (pt.is_temporal(leaf) and not _months(leaf)):
+        return np.int64
+    if pt.is_floating(leaf):
+        return np.float32
+    if any(test(leaf) for test in (*_IS_LIST, pt.is_fixed_size_list)):
+        raise TypeError(f"{leaf} inside a list, but a feature is one flat list of values")
+    raise TypeError(f"{leaf}, but an Example holds bytes, text, integers and floats, and lists")
+
+
+def _months(leaf: pa.DataType) -> bool:
+    return bool(pt.is_interval(leaf))
+
+
+def feature_of(kind: pa.DataType) -> FeatureSpec:
+    """Return the feature in which values of an Arrow type are; TypeError where none has it.
+
+    >>> feature_of(pa.list_(pa.string()))
+    RaggedFeature(dtype=<class 'bytes'>)
+    """
+    leaf, shape, is_list = parts_of(kind)
+    dtype = dtype_of_leaf(leaf)
+    if not is_list:
+        return FixedLenFeature(shape, dtype)
+    return FixedLenSequenceFeature(shape, dtype) if shape else RaggedFeature(dtype)
+
+
+def asked_types(features: Any) -> tuple[Any, dict[str, pa.DataType | type[str]]]:
+    """Return features without Arrow types, and the types that are asked for, `str` among them."""
+    if isinstance(features, pa.Schema):
+        names = features.names
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"features: {quote(min(twice))} is there twice")
+        features = dict(zip(names, features.types, strict=True))
+    if not isinstance(features, Mapping):
+        return features, {}
+    plain, asked = {}, {}
+    for name, feature in features.items():
+        plain[name] = feature
+        if feature is str or isinstance(feature, pa.DataType):
+            asked[name] = feature
+        if isinstance(feature, pa.DataType):
+            try:
+                plain[name] = feature_of(feature)
+            except TypeError as error:
+                raise TypeError(f"feature {quote(name)}: {error}") from None
+    return plain, asked
+
+
+def natural_form(
+    name: str, feature: FeatureSpec, asked: pa.DataType | type[str] | None, binary: Binary
+) -> Form:
+    """Return the form of a feature in the natural layout."""
+    if isinstance(asked, pa.DataType):
+        return Form(feature, asked, nullable=True)
+    bytes_type = (_TEXT if asked is str else _BYTES)[binary]()
+    if isinstance(feature, SparseFeature):
+        keys = ", ".join(map(quote, keys_of(name, feature)))
+        raise TypeError(
+            f"feature {quote(name)}: a SparseFeature is no column of its own; name the features "
+            f"that it is made of: {keys}"
+        )
+    if isinstance(feature, RawFeature):
+        return Form(feature, _shaped(_raw_type(feature), feature.shape))
+    if feature.dtype is np.uint8:
+        return Form(feature, bytes_type)
+    leaf = bytes_type if feature.dtype is bytes else pa.from_numpy_dtype(feature.dtype)
+    if isinstance(feature, FixedLenFeature):
+        return Form(feature, _shaped(leaf, feature.shape))
+    if isinstance(feature, FixedLenSequenceFeature):
+        return Form(feature, pa.list_(_shaped(leaf, feature.shape)))
+    uniform = True
+    for partition in reversed(getattr(feature, "partitions", ())):
+        uniform = uniform and isinstance(partition, RaggedFeature.UniformRowLength)
+        leaf = pa.list_(leaf, partition.length) if uniform else pa.list_(leaf)
+    return Form(feature, pa.list_(leaf))
+
+
+def tfx_form(name: str, feature: FeatureSpec) -> Form:
+    """Return the form in which tfx_bsl's ExamplesToRecordBatchDecoder gives a feature."""
+    if len(keys_of(name, feature)) > 1 or keys_of(name, feature) != (name,):
+        raise TypeError(
+            f"feature {quote(name)}: the tfx layout has each feature by its own name; name those "
+            "that it is made of"
+        )
+    as_bytes = isinstance(feature, RawFeature) or feature.dtype is np.uint8
+    dtype = bytes if as_bytes else feature.dtype
+    leaf = pa.large_binary() if dtype is bytes else pa.from_numpy_dtype(dtype)
+    return Form(RaggedFeature(dtype), pa.large_list(leaf))
+
+
+def _shaped(leaf: pa.DataType, shape: Any) -> pa.DataType:
+    for size in reversed(shape):
+        leaf = pa.list_(leaf, size)
+    return leaf
+
+
+def _raw_type(feature: RawFeature) -> pa.DataType:
+    """Return the type of the elements: bytes of their size, where Arrow has none of these."""
+    if feature.dtype.kind in "biuf" and feature.dtype.itemsize <= np.dtype(np.float64).itemsize:
+        return pa.from_numpy_dtype(feature.dtype)
+    return pa.binary(feature.dtype.itemsize)
