@@ -73,7 +73,7 @@ def interleaved(part, counts, buffer, interleave, seed, epoch, rank):
             ranges[-1][1].append(number)
         else:
             ranges.append((file, [number]))
-    ranges = with_empty(part, files, ranges)
+    ranges = with_empty(files, ranges)
     ranges = [ranges[at][1] for at in file_order(len(ranges), seed, epoch, rank)]
     run = max(min(buffer // (4 * interleave), 16), 1)
     turns, waiting, found = ranges[:interleave], ranges[interleave:], []
@@ -87,15 +87,13 @@ def interleaved(part, counts, buffer, interleave, seed, epoch, rank):
     return found
 
 
-def with_empty(part, files, ranges):
+def with_empty(files, ranges):
     """Put in the files that have no records, behind the last record before them."""
     found = []
-    if part and part[0] == 0:
-        for file, of_file in enumerate(files):
-            if len(of_file) or of_file.start:
-                break
-            found.append((file, []))
     for file, records in ranges:
+        # Also where what makes ranks even begins again with the first record.
+        if records[0] == 0:
+            found += [(empty, []) for empty in range(file)]
         found.append((file, records))
         if records[-1] == files[file].stop - 1:
             for later in range(file + 1, len(files)):
