@@ -34,6 +34,22 @@ def test_one_file_by_url(url):
     assert tfr.RecordIndex.build(url).lengths.tolist() == [4, 300, 0, 5]
 
 
+def test_the_sidecar_beside_a_file_by_url(url, tmp_path, monkeypatch):
+    """It may have been made before both were copied there, where nobody tells a file's time."""
+    memory = fsspec.filesystem("memory")
+    (tmp_path / "a").write_bytes(memory.cat("/test_file_system/a"))
+    sidecar = tfr.RecordIndex.build(tmp_path / "a").save()
+    memory.put(sidecar, "/test_file_system/a.index")
+    monkeypatch.setattr(tfr.RecordIndex, "build", None)
+    assert tfr.RecordIndex.load(url).lengths.tolist() == [4, 300, 0, 5]
+    with tfr.RecordFile(url) as file, tfr.RecordSet(url) as records:
+        assert file[1] == records[1] == RECORDS[1]
+        assert len(records) == 4
+    memory.pipe("/test_file_system/a", b"x" * len(memory.cat("/test_file_system/a")))
+    with pytest.raises(tfr.StaleIndexError, match="memory://.*has other content"):
+        tfr.RecordIndex.load(url)
+
+
 def test_each_who_opens_a_file_has_a_position(url):
     with open_file(url) as one, open_file(url) as other:
         assert one.read(5) == other.read(5)

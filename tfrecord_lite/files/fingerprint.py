@@ -49,7 +49,8 @@ class Fingerprint(NamedTuple):
         now = Fingerprint.of(file)
         if now.size != self.size:
             reason = f"has {now.size} bytes, not {self.size}"
-        elif now.mtime_ns != self.mtime_ns:
+        elif now.mtime_ns not in (self.mtime_ns, 0):
+            # An open file and a URL have no such time.
             reason = "has been modified since, or copied without its time of modification"
         elif now.crc != self.crc:
             reason = "has other content"

@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import os
 import struct
-from io import FileIO
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -38,6 +37,7 @@ import numpy as np
 
 from tfrecord_lite.files.fingerprint import Fingerprint, StaleIndexError
 from tfrecord_lite.records.checksum import crc32c
+from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.storage import Output
 from tfrecord_lite.thresholds import thresholds
@@ -62,7 +62,6 @@ _BLOCK_ROWS = struct.Struct("<I")
 _CRC = struct.Struct("<I")
 _MAX_COLUMNS = 3
 _READ_THROUGH_BYTES = 1 << 17
-_HEAD_BYTES = 1 << 14
 _WIDTHS = (1, 2, 4, 8)
 
 
@@ -170,21 +169,21 @@ class SidecarBlocks:
             self._check(block, part)
         return b"".join(parts)
 
-    def _opened(self) -> FileIO:
+    def _opened(self) -> Any:
         # Not kept open: there may be one for each of ten thousand files.
         try:
-            return FileIO(self.path)
+            return open_file(self.path)
         except FileNotFoundError as error:
             raise StaleIndexError("the index is gone", path=self.path) from error
 
-    def _read(self, file: FileIO, first: int, end: int) -> memoryview:
+    def _read(self, file: BinaryIO, first: int, end: int) -> memoryview:
         data = self._read_bytes(file, first, end)
         size = self.block_rows * sum(self.widths)
         for block in range(first, end):
             self._check(block, data[(block - first) * size :][:size])
         return data
 
-    def _read_bytes(self, file: FileIO, first: int, end: int) -> memoryview:
+    def _read_bytes(self, file: BinaryIO, first: int, end: int) -> memoryview:
         row_bytes = sum(self.widths)
         begin = first * self.block_rows * row_bytes
         size = min(end * self.block_rows, self.rows) * row_bytes - begin
@@ -222,9 +221,10 @@ def read_sidecar(
     Of version 2 that is the table of its blocks. No more memory is taken than an index of that file
     can need.
     """
-    with open(path, "rb", buffering=_HEAD_BYTES) as file:
+    with open_file(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
         head = _read_head(path, file, data)
-        size = os.fstat(file.fileno()).st_size
         if head.version == 1:
             return head.fingerprint, _read_columns(path, file, head, size)
         return head.fingerprint, _read_table(path, file, head, size)
