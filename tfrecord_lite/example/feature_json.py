@@ -122,7 +122,12 @@ def _dtype_from_json(dtype: Any) -> Any:
         try:
             np.dtype(dtype)
         except TypeError:
-            importlib.import_module("ml_dtypes")  # gives NumPy the names of its dtypes
+            try:
+                importlib.import_module("ml_dtypes")  # gives NumPy the names of its dtypes
+            except ImportError:
+                raise ImportError(
+                    f"NumPy does not know {dtype}; it may be of ml_dtypes: pip install ml_dtypes"
+                ) from None
     return dtype
 
 

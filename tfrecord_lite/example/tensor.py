@@ -216,7 +216,8 @@ def _dtype(name: str) -> np.dtype[Any]:
         dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
     except (ImportError, AttributeError):
         raise ExampleError(
-            f"a tensor of {name}, which NumPy has only with a recent package ml_dtypes installed"
+            f"a tensor of {name}, which NumPy has only with a recent package ml_dtypes: "
+            "pip install --upgrade ml_dtypes"
         ) from None
     return dtype
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,12 +23,13 @@ from tfrecord_lite.example.features import (
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
+from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.tensorflow.features import RAW_DTYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from tfrecord_lite._types import Path
+    from tfrecord_lite._types import Compression, Path
     from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["write_dataset"]
@@ -49,12 +51,21 @@ def write_dataset(
     *,
     features: Mapping[str, Any] | None = None,
     batched: bool = False,
-    **options: Any,
+    records_per_shard: int | None = None,
+    bytes_per_shard: int | None = None,
+    num_shards: int | None = None,
+    part: int | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], Any] | None = None,
+    compression: Compression = "infer",
+    level: int | None = None,
+    block_bytes: int | None = DEFAULT_BLOCK_BYTES,
+    fsync: bool = False,
 ) -> int:
     """Write a ``tf.data.Dataset`` to shards, an Example for each element; return how many.
 
     An element is a dict of tensors, or an Example that is serialized already: a scalar string. With
-    ``batched`` it is a batch of such, as in `make_dataset`. ``name`` and ``options`` are those of
+    ``batched`` it is a batch of such, as in `make_dataset`. All other parameters are those of
     `ShardWriter`.
 
     The features are in the manifest, so that the same tensors can be read again without naming
@@ -82,6 +93,20 @@ def write_dataset(
     (TensorShape([4, 2, 2]), tf.uint8, array([0, 1, 1, 0]))
     """
     given = normalize_features(features) if features else {}
+    writer_of = partial(
+        ShardWriter,
+        name,
+        records_per_shard=records_per_shard,
+        bytes_per_shard=bytes_per_shard,
+        num_shards=num_shards,
+        part=part,
+        overwrite=overwrite,
+        progress=progress,
+        compression=compression,
+        level=level,
+        block_bytes=block_bytes,
+        fsync=fsync,
+    )
     spec = dataset.element_spec
     if isinstance(spec, tf.TensorSpec):
         if spec.dtype != tf.string or spec.shape.rank != int(batched):
@@ -89,7 +114,7 @@ def write_dataset(
                 f"the dataset has {spec}; map it to dicts of tensors, by the names of the features"
             )
         records = dataset if batched else dataset.batch(_MOST_ROWS)
-        with ShardWriter(name, features=given or None, **options) as writer:
+        with writer_of(features=given or None) as writer:
             for batch in records:
                 writer.write_many(batch.numpy().tolist())
         return writer.records
@@ -103,7 +128,7 @@ def write_dataset(
     if not batched:
         dataset = dataset.map(lambda row: _shaped(row, found)).ragged_batch(_rows_at_once(found))
     rows = 0
-    with ShardWriter(name, features=found, **options) as writer:
+    with writer_of(features=found) as writer:
         for batch in dataset:
             columns = {key: _column(key, batch[key], rows) for key in found}
             block = encode_rows(columns, _needed(found, columns), first_row=rows)
