@@ -19,8 +19,7 @@ from tfrecord_lite.cli.text import json_text, plural, size_text
 from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.parallel.cores import usable_cores
-from tfrecord_lite.records.blocks import HEAD_BYTES
-from tfrecord_lite.records.compression import find_codec
+from tfrecord_lite.records.compression import codec_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -130,8 +129,7 @@ def _choose(paths: list[str], limit: int) -> _Files:
             break
         chosen.append(path)
         size += more
-        with open(path, "rb") as file:
-            codecs.add(find_codec(file.read(HEAD_BYTES)))
+        codecs.add(codec_of(path))
     return _Files(chosen, codecs, size, len(paths) - len(chosen))
 
 

@@ -30,8 +30,7 @@ from tfrecord_lite.files.sidecar import (
     write_sidecar,
 )
 from tfrecord_lite.files.text_index import read_text_index, write_text_index
-from tfrecord_lite.records.blocks import HEAD_BYTES
-from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.compression import HEAD_BYTES, codec_named, find_codec
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.positions import positioned
 from tfrecord_lite.records.storage import name_of

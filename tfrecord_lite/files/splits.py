@@ -13,9 +13,9 @@ import numpy as np
 from tfrecord_lite.errors import CorruptRecordError, Damage, TFRecordError
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex
-from tfrecord_lite.records.blocks import HEAD_BYTES, BlockStream
+from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
-from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.compression import codec_of
 from tfrecord_lite.records.file_system import is_file, open_file, size_of
 from tfrecord_lite.records.framing import HEADER_SIZE
 from tfrecord_lite.records.iterating import OneThread, flatten
@@ -317,10 +317,7 @@ class _Cut:
         self._looked = True
         if not isinstance(self._file, str) or not is_file(self._file):
             return
-        with open_file(self._file) as opened:
-            head = opened.read(HEAD_BYTES)
-        compression = self._options["compression"]
-        codec = find_codec(head) if compression == "auto" else codec_named(compression)
+        codec = codec_of(self._file, self._options["compression"])
         # Without checksums there is no telling a header.
         self._plain = codec is None and self._options["verify"] != "none"
         with suppress(StaleIndexError, OSError):

@@ -10,9 +10,8 @@ from tfrecord_lite.integrity.check import ByteRange
 from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.threads import Threads
 from tfrecord_lite.parallel.workers import Workers
-from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.compression import codec_of
 from tfrecord_lite.records.file_system import is_file, open_file, size_of
-from tfrecord_lite.records.frame_errors import HEAD_BYTES
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 from tfrecord_lite.thresholds import limits
 
@@ -103,12 +102,13 @@ def _size_of(file: str) -> int:
 def _first_length(file: str, compression: CompressionOrAuto) -> int | None:
     """Return the length of a plain file's first record; None where the file is not that."""
     try:
+        if codec_of(file, compression) is not None:
+            return None
         with open_file(file) as opened:
-            head = opened.read(HEAD_BYTES)
+            head = opened.read(HEADER_SIZE)
     except OSError:
         return None
-    codec = find_codec(head) if compression == "auto" else codec_named(compression)
-    plain = codec is None and len(head) >= HEADER_SIZE and length_is_intact(head)
+    plain = len(head) >= HEADER_SIZE and length_is_intact(head)
     return int.from_bytes(head[:8], "little") if plain else None
 
 

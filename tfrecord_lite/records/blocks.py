@@ -14,7 +14,6 @@ import numpy as np
 from tfrecord_lite.errors import Damage, RecordTooLargeError, TFRecordError
 from tfrecord_lite.records.checksum import first_bad_length, first_bad_record, masked_crc32c
 from tfrecord_lite.records.frame_errors import (
-    HEAD_BYTES,
     believed_length,
     data_damage,
     not_checked,
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array, Verify
     from tfrecord_lite.records.window import AnySource
 
-__all__ = ["HEAD_BYTES", "BlockStream"]
+__all__ = ["BlockStream"]
 
 _NONE = np.empty(0, np.int64)
 

@@ -10,22 +10,29 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any, Literal
 
+from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from tfrecord_lite._types import CompressionOrAuto
+
     Codec: TypeAlias = Literal["GZIP", "ZLIB"] | None
 
 __all__ = [
     "GZIP_WBITS",
+    "HEAD_BYTES",
     "ZLIB_WBITS",
     "codec_by_name",
     "codec_named",
+    "codec_of",
     "find_codec",
     "isal",
 ]
 
+# How much of the file's front tells what it is.
+HEAD_BYTES = 512
 GZIP_MAGIC = b"\x1f\x8b"
 # With deflate, the only method there is.
 GZIP_START = b"\x1f\x8b\x08"
@@ -68,8 +75,16 @@ def codec_by_name(name: str) -> Codec:
     return "GZIP" if name.endswith(".gz") else None
 
 
+def codec_of(path: str, compression: CompressionOrAuto = "auto") -> Codec:
+    """Return the codec of a file: as a caller names it, or from its first bytes."""
+    if compression != "auto":
+        return codec_named(compression)
+    with open_file(path) as file:
+        return find_codec(file.read(HEAD_BYTES))
+
+
 def find_codec(head: bytes) -> Codec:
-    """Find the codec of a file from its first bytes (some hundred will do), never from its name.
+    """Find the codec of a file from its first ``HEAD_BYTES``, never from its name.
 
     An intact TFRecord header is believed before any magic number: the chance that a compressed file
     begins with one is 2^-32.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tfrecord_lite.errors import CorruptRecordError, RecordTooLargeError, TruncatedRecordError
 from tfrecord_lite.records.checksum import mask_crc, masked_crc32c, unmask_crc
+from tfrecord_lite.records.compression import HEAD_BYTES
 from tfrecord_lite.records.framing import FOOTER_SIZE, HEADER_SIZE
 from tfrecord_lite.records.identify import looks_like
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.records.window import Window
 
 __all__ = [
-    "HEAD_BYTES",
     "believed_length",
     "data_damage",
     "length_damage",
@@ -22,8 +22,6 @@ __all__ = [
     "truncated",
 ]
 
-# How much of the file's front tells what it is.
-HEAD_BYTES = 512
 _SMALL_BYTES = 1 << 12
 
 

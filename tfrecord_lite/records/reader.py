@@ -6,10 +6,10 @@ import operator
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tfrecord_lite.records.blocks import HEAD_BYTES, BlockStream
+from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.closing import Closing
-from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.compression import HEAD_BYTES, codec_named, find_codec
 from tfrecord_lite.records.follow import FollowedStream, OpenedFile
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,

@@ -6,9 +6,13 @@ import os
 from typing import TYPE_CHECKING, Literal
 
 from tfrecord_lite.errors import CorruptRecordError, TruncatedRecordError
-from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.byte_source import ByteSource
-from tfrecord_lite.records.compression import codec_by_name, codec_named, find_codec
+from tfrecord_lite.records.compression import (
+    HEAD_BYTES,
+    codec_by_name,
+    codec_named,
+    find_codec,
+)
 from tfrecord_lite.records.framing import HEADER_SIZE
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import is_path, name_of

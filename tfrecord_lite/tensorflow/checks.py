@@ -13,9 +13,8 @@ import tensorflow as tf
 
 from tfrecord_lite.errors import CompressionError, TFRecordError
 from tfrecord_lite.files.index import RecordIndex
-from tfrecord_lite.records.blocks import HEAD_BYTES
 from tfrecord_lite.records.checksum import crc32c
-from tfrecord_lite.records.compression import codec_named, find_codec
+from tfrecord_lite.records.compression import codec_of
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.tensorflow.calls import ends_with_python
@@ -39,14 +38,7 @@ _PIECE_BYTES = 1 << 20
 
 def find_codecs(records: EpochRecords) -> list[Codec]:
     """Return the codec of each file: as named, or from its first bytes."""
-    if records.set.options["compression"] != "auto":
-        return [codec_named(records.set.options["compression"])] * len(records.files)
-    return [find_codec(_head(file)) for file in records.files]
-
-
-def _head(file: str) -> bytes:
-    with open_file(file) as head:
-        return bytes(head.read(HEAD_BYTES))
+    return [codec_of(file, records.set.options["compression"]) for file in records.files]
 
 
 def find_fronts(records: EpochRecords, codecs: list[Codec]) -> list[Landmarks]:
@@ -116,7 +108,7 @@ def look_again(
 
     def accept(number: int) -> bool:
         file, codec = records.files[number], codecs[number]
-        if records.set.options["compression"] == "auto" and find_codec(_head(file)) != codec:
+        if codec_of(file, records.set.options["compression"]) != codec:
             return False
         entry = _entries(records).get(os.path.basename(file))
         if entry is not None and codec is not None:
