@@ -93,8 +93,8 @@ def test_neighbours_have_nothing_to_do_with_each_other(count, apart):
     assert abs(np.corrcoef(found, np.arange(count))[0, 1]) < 6 / count**0.5
 
 
-def test_where_stretches_of_the_files_come():
-    """Each stretch of numbers is spread over all steps, and each of steps over all numbers."""
+def test_where_ranges_of_the_files_come():
+    """Each range of numbers is spread over all steps, and each of steps over all numbers."""
     count = 10**6
     table, *_ = np.histogram2d(np.arange(count), order_by(count), 50)
     chi_square = ((table - 400) ** 2 / 400).sum()

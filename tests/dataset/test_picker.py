@@ -82,7 +82,7 @@ def test_places(records):
 
 
 @pytest.mark.parametrize("kind", ["plain", "blocked", "gzip", "zlib", "mixed"])
-def test_a_stream_has_any_stretch(sets, kind):
+def test_a_stream_has_any_range(sets, kind):
     records = EpochRecords(RecordSet(sets[kind]))
     for counted in (False, True):
         if counted:

@@ -49,9 +49,9 @@ _FILES, _BATCHES = 1 << 32, (1 << 32) + 1
 
 
 def share(count: int, rank: int, world_size: int, even: Even = None) -> range:
-    """Return which stretch of ``count`` records in their order is one rank's.
+    """Return which range of ``count`` records in their order is one rank's.
 
-    The stretches of all ranks follow one another: every record is in one, and they differ by one
+    The ranges of all ranks follow one another: every record is in one, and they differ by one
     record at most. With "drop" all have the same number, and up to ``world_size - 1`` records at
     the end are in none; with "pad" all have the same number, and the last may go on beyond
     ``count``, which means the first records again.

@@ -37,7 +37,7 @@ class FramesAt(Protocol):
     def are_large(self, numbers: Int64Array) -> bool:
         """Tell whether each of these records is cheaper to get by itself."""
 
-    def stretch(self, first: int, end: int) -> Frames | None:
+    def between(self, first: int, end: int) -> Frames | None:
         """Return all frames from one to before another, where that is cheaper than `pieces`."""
 
     def pieces(self, numbers: Int64Array) -> Iterator[tuple[list[bytes], Int64Array]]:

@@ -74,7 +74,7 @@ class MemberFrames:
         """Tell whether each of these records is cheaper to get by itself: none is."""
         return False
 
-    def stretch(self, first: int, end: int) -> None:
+    def between(self, first: int, end: int) -> None:
         """Return None: frames have to be taken out of their members."""
 
     def pieces(self, numbers: Int64Array) -> Iterator[tuple[list[bytes], Int64Array]]:

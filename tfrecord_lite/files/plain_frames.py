@@ -54,7 +54,7 @@ class PlainFrames:
         self._last = numbers, begins, ends
         return bool((ends - begins >= thresholds.single_read_bytes).all())
 
-    def stretch(self, first: int, end: int) -> Frames:
+    def between(self, first: int, end: int) -> Frames:
         """Return all frames from one to before another, read by one call to where they stay."""
         bounds = self._bounds.between(first, end)
         begins, sizes = bounds[:-1], np.diff(bounds)

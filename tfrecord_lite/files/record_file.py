@@ -126,7 +126,7 @@ class RecordFile(ByNumber):
         numbers = as_numbers(indices, self._count, self.path)
         found = None
         if len(numbers) > 1 and (np.diff(numbers) == 1).all():
-            found = self._frames.stretch(int(numbers[0]), int(numbers[-1]) + 1)
+            found = self._frames.between(int(numbers[0]), int(numbers[-1]) + 1)
         if found is None:
             order = np.argsort(numbers, kind="stable")
             frames, begins = self.read_frames(numbers[order])

@@ -63,7 +63,7 @@ class StatedMember:
 class MemberCounts:
     """The members whose records have not all been counted yet, in their order.
 
-    It is asked about stretches of records, each beginning where the last one that was returned
+    It is asked about runs of records, each beginning where the last record that was returned
     ended. To be asked about one twice changes nothing.
     """
 

@@ -34,7 +34,7 @@ _UINT32 = 0xFFFFFFFF
 
 
 class _Words(NamedTuple):
-    """Every fourth position of a stretch, from ``first`` on, read as a header: three words."""
+    """Every fourth position of a stride, from ``first`` on, read as a header: three words."""
 
     first: int
     low: Uint32Array
@@ -86,9 +86,9 @@ def find_headers(buffer: Uint8Array, begin: int, end: int, most: int) -> Int64Ar
 
 
 def _read_words(buffer: Uint8Array, begin: int, end: int) -> Iterator[_Words]:
-    """Yield the words at all positions of a stretch at which 12 bytes are left."""
+    """Yield the words at all positions from ``begin`` on with 12 bytes left before ``end``."""
     while end - begin >= HEADER_SIZE:
-        # The next stretch begins with the first position that was not looked at.
+        # The next stride begins with the first position that was not looked at.
         stop = min(end, begin + _STRIDE_BYTES + HEADER_SIZE - 1)
         for phase in range(begin, min(begin + _WORD, stop - HEADER_SIZE + 1)):
             # A copy of bytes is cheap, arithmetic on words that are not aligned is not.

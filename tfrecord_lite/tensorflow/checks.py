@@ -18,7 +18,7 @@ from tfrecord_lite.records.compression import codec_of
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.tensorflow.calls import ends_with_python
-from tfrecord_lite.tensorflow.stretches import front, landmarks_of
+from tfrecord_lite.tensorflow.ranges import front, landmarks_of
 from tfrecord_lite.tensorflow.strictness import require_examples, require_examples_in
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.epoch_records import EpochRecords
     from tfrecord_lite.files.manifest import ManifestEntry
     from tfrecord_lite.records.compression import Codec
-    from tfrecord_lite.tensorflow.stretches import Landmarks
+    from tfrecord_lite.tensorflow.ranges import Landmarks
 
 __all__ = ["before_each_epoch", "check_files", "find_codecs", "find_fronts", "look_again"]
 

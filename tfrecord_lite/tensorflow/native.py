@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from tfrecord_lite.records.compression import Codec
 
-__all__ = ["Stretch", "read_chunks", "within"]
+__all__ = ["RecordRange", "read_chunks", "within"]
 
 _BUFFER_BYTES = 1 << 20
 
 
-class Stretch(NamedTuple):
+class RecordRange(NamedTuple):
     """Consecutive records of a file: without the first ``skip``, ``take`` of them (-1: all)."""
 
     path: str
@@ -25,7 +25,7 @@ class Stretch(NamedTuple):
     take: int = -1
 
 
-def within(files: Sequence[Stretch], bases: Sequence[int], wanted: range) -> list[Stretch]:
+def within(files: Sequence[RecordRange], bases: Sequence[int], wanted: range) -> list[RecordRange]:
     """Return the parts of whole files where the records with the numbers ``wanted`` lie.
 
     ``bases`` are the numbers of each file's first record, and of the first that is in none.
@@ -39,7 +39,7 @@ def within(files: Sequence[Stretch], bases: Sequence[int], wanted: range) -> lis
 
 
 def read_chunks(
-    sources: Sequence[Stretch],
+    sources: Sequence[RecordRange],
     size: int,
     *,
     in_order: bool,

@@ -65,7 +65,7 @@ def make_dataset(
     takes, and ``features`` and ``strict`` are those of `parse_example`: left out, the features are
     the manifest's, or are inferred from the first 1,000 records.
 
-    The ``engine`` "tf.data" reads with TensorFlow's ``TFRecordDataset``, several stretches of the
+    The ``engine`` "tf.data" reads with TensorFlow's ``TFRecordDataset``, several ranges of the
     files at once, and parses with ``tf.io.parse_example``; "numpy" is fed by `Dataset`, which is
     faster for plain files of small records (benchmarks/results/shards.md), and gives equal batches
     (but for odd encodings, of which TensorFlow loses values). Both check the checksums of every

@@ -16,9 +16,9 @@ from tfrecord_lite.tensorflow.checks import before_each_epoch
 from tfrecord_lite.tensorflow.columns import ColumnTensors
 from tfrecord_lite.tensorflow.features import parse_tensors
 from tfrecord_lite.tensorflow.fed import feed
-from tfrecord_lite.tensorflow.native import Stretch, read_chunks, within
+from tfrecord_lite.tensorflow.native import RecordRange, read_chunks, within
+from tfrecord_lite.tensorflow.ranges import Ranges, cut
 from tfrecord_lite.tensorflow.scattered import ScatteredRecords
-from tfrecord_lite.tensorflow.stretches import Stretches, cut
 from tfrecord_lite.tensorflow.tables import TableDataset
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.records.compression import Codec
-    from tfrecord_lite.tensorflow.stretches import Landmarks
+    from tfrecord_lite.tensorflow.ranges import Landmarks
 
 __all__ = ["TensorSource"]
 
@@ -101,7 +101,7 @@ class TensorSource:
         return repeat * each
 
     @cached_property
-    def _stretches(self) -> Stretches | None:
+    def _ranges(self) -> Ranges | None:
         """What TensorFlow reads, where it is known where the records are; of files of one codec."""
         wanted = self._in_order
         if self.shuffle or wanted is None or len(set(self.codecs)) != 1:
@@ -113,7 +113,7 @@ class TensorSource:
     @property
     def divisible(self) -> bool:
         """Whether TensorFlow reads more than one part, so that it can share them out."""
-        return self._stretches is None or len(self._stretches.rows) > 1
+        return self._ranges is None or len(self._ranges.rows) > 1
 
     def from_tensorflow(self) -> Any:
         """Read with ``TFRecordDataset`` and parse with ``tf.io.parse_example``."""
@@ -122,8 +122,8 @@ class TensorSource:
             chunks = self._chunks(_SHUFFLED_CHUNK, in_order=False)
             return self._parsed(self._shuffled(chunks.unbatch()), parse)
         repeat = self.repeat if self.cache is None else 1
-        if self._stretches is not None:
-            data = self._stretches.read(
+        if self._ranges is not None:
+            data = self._ranges.read(
                 self.records.files,
                 self.records.sizes,
                 self.codecs[0],
@@ -139,7 +139,7 @@ class TensorSource:
         return data if self.cache is None else data.cache(self.cache).repeat(self.repeat)
 
     def _chunks(self, size: int, *, in_order: bool) -> Any:
-        sources = [*map(Stretch, self.records.files, self.codecs)]
+        sources = [*map(RecordRange, self.records.files, self.codecs)]
         wanted = self.share if self.shuffle else self._in_order
         if wanted is not None and len(wanted) != self.records.total():
             total, bases = self.records.total(), self.records.bases.tolist()

@@ -1,4 +1,4 @@
-"""Stretches: whole batches of consecutive records, each of which is read by itself."""
+"""Ranges: whole batches of consecutive records, each of which is read by itself."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tf_backend.tensors import FEATURES, flat, ids, record
 
 import tfrecord_lite as tfr
 from tfrecord_lite.dataset.epoch_records import EpochRecords
-from tfrecord_lite.tensorflow import make_dataset, stretches
-from tfrecord_lite.tensorflow.stretches import cut, front, landmarks_of
+from tfrecord_lite.tensorflow import make_dataset, ranges
+from tfrecord_lite.tensorflow.ranges import cut, front, landmarks_of
 
 ID = {"id": FEATURES["id"]}
 sizes = st.lists(st.integers(16, 100_000), max_size=40)
@@ -27,7 +27,7 @@ sizes = st.lists(st.integers(16, 100_000), max_size=40)
     part=st.tuples(st.integers(0, 100), st.integers(0, 100)),
     aligned=st.booleans(),
 )
-def test_every_record_wanted_is_in_one_stretch_and_in_order(files, batch_size, part, aligned):
+def test_every_record_wanted_is_in_one_range_and_in_order(files, batch_size, part, aligned):
     bases = np.cumsum([0, *(len(lengths) for lengths, _ in files)])
     begin, end = (int(bases[-1]) * share // 100 for share in sorted(part))
     bounds = [np.cumsum([0, *lengths]) for lengths, _ in files]
@@ -61,7 +61,7 @@ def test_every_record_wanted_is_in_one_stretch_and_in_order(files, batch_size, p
         if files[first][1]:
             assert skip == 0 or not aligned
             landmark, wanted = bounds[first][[record + 1, record + skip]]
-            assert skip == 0 or wanted - landmark < stretches._LANDMARK_BYTES
+            assert skip == 0 or wanted - landmark < ranges._LANDMARK_BYTES
     assert at == end
     assert found.complete or end < bases[-1]
     if found.aligned:
@@ -70,9 +70,9 @@ def test_every_record_wanted_is_in_one_stretch_and_in_order(files, batch_size, p
 
 @pytest.fixture
 def small(monkeypatch):
-    """Make stretches of a few records."""
-    monkeypatch.setattr(stretches, "_STRETCH_BYTES", 2000)
-    monkeypatch.setattr(stretches, "_LANDMARK_BYTES", 300)
+    """Make ranges of a few records."""
+    monkeypatch.setattr(ranges, "_RANGE_BYTES", 2000)
+    monkeypatch.setattr(ranges, "_LANDMARK_BYTES", 300)
 
 
 @pytest.fixture(params=[None, "GZIP"])
@@ -94,7 +94,7 @@ def files(request, tmp_path):
 )
 @pytest.mark.parametrize("deterministic", [True, False])
 def test_read_in_order_or_all_of_it(files, cores, monkeypatch, held, rank, ranks, deterministic):
-    monkeypatch.setattr(stretches, "_MOST_HELD_BYTES", held)
+    monkeypatch.setattr(ranges, "_MOST_HELD_BYTES", held)
     cores(4)
     options = {"repeat": 2, "deterministic": deterministic}
     data = make_dataset(files, ID, batch_size=7, rank=rank, world_size=ranks, **options)
@@ -143,7 +143,7 @@ def test_batches_that_are_larger_than_anything(files, rank):
 
 @pytest.mark.usefixtures("small")
 def test_what_would_be_too_much_to_hold_is_read_file_by_file(files, cores, monkeypatch):
-    monkeypatch.setattr(stretches, "_MOST_HELD_BYTES", 1)
+    monkeypatch.setattr(ranges, "_MOST_HELD_BYTES", 1)
     cores(4)
     data = iter(make_dataset(files, ID, batch_size=1))
     assert int(next(data)["id"][0]) == 0

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
     from tfrecord_lite.records.compression import Codec
 
-__all__ = ["Landmarks", "Stretches", "cut", "front", "landmarks_of"]
+__all__ = ["Landmarks", "Ranges", "cut", "front", "landmarks_of"]
 
 # With less each beginning costs too much, more would be held in memory for nothing.
-_STRETCH_BYTES = 1 << 22
+_RANGE_BYTES = 1 << 22
 # Landmarks are so far apart: what lies between one and the record that is wanted is read in vain.
 _LANDMARK_BYTES = 1 << 16
 _BUFFER_BYTES = 1 << 18
@@ -70,7 +70,7 @@ def landmarks_of(bounds: Int64Array, first: int = 0, batch_size: int = 1) -> Lan
 
 
 def _step(batch_bytes: float) -> int:
-    """Return how many batches apart stretches may begin."""
+    """Return how many batches apart ranges may begin."""
     return max(int(_LANDMARK_BYTES / batch_bytes), 1)
 
 
@@ -79,8 +79,8 @@ def front(raw_bytes: int | None) -> Landmarks:
     return Landmarks(np.zeros(1, np.int64), np.zeros(1, np.int64), raw_bytes)
 
 
-class Stretches(NamedTuple):
-    """Stretches of files, in order.
+class Ranges(NamedTuple):
+    """Ranges of files, in order.
 
     A row of ``rows``, int64 ``[n, 5]``, is the numbers of its first file and of the first that is
     no longer in it, the byte in the first file where to begin, and how many records to leave out
@@ -166,7 +166,7 @@ class Stretches(NamedTuple):
     def _and_behind(self, codec: Codec) -> Int64Array:
         """Return the rows, and one for a record behind any of the files.
 
-        Where a stretch goes from a file to the next, such a record would take the place of another.
+        Where a range goes from a file to the next, such a record would take the place of another.
         """
         if not len(self.rows) or (codec is None and not self.aligned):
             return self.rows
@@ -176,8 +176,8 @@ class Stretches(NamedTuple):
 
 def cut(
     landmarks: Sequence[Landmarks], bases: Int64Array, wanted: range, batch_size: int
-) -> Stretches:
-    """Cut the records with the numbers ``wanted`` into stretches.
+) -> Ranges:
+    """Cut the records with the numbers ``wanted`` into ranges.
 
     They are of whole batches, unless too much would be read twice: what a batch has of a file in
     which it does not begin is read again by who has to find the first batch of that file. Nor where
@@ -204,7 +204,7 @@ def _cut(
     batch_size: int,
     *,
     aligned: bool,
-) -> Stretches:
+) -> Ranges:
     rows = [np.empty((0, 5), np.int64)]
     most, largest = 1, 0.0
     for number, marks in enumerate(landmarks):
@@ -221,7 +221,7 @@ def _cut(
         together = count
         if len(marks.records) > 1 and aligned:
             step = _step(batch_bytes)
-            together = min(math.ceil(_STRETCH_BYTES / batch_bytes / step) * step, count)
+            together = min(math.ceil(_RANGE_BYTES / batch_bytes / step) * step, count)
         begins = first + np.arange(0, count, together) * batch_size
         last = min(first + count * batch_size, wanted.stop) if aligned else stop
         ends = np.minimum(begins + min(together * batch_size, len(wanted)), last)
@@ -241,4 +241,4 @@ def _cut(
         most = max(most, together)
         largest = max(largest, together * batch_bytes)
     complete = wanted.stop == bases[-1] or (aligned and len(wanted) % batch_size == 0)
-    return Stretches(np.concatenate(rows), aligned, complete, most, largest)
+    return Ranges(np.concatenate(rows), aligned, complete, most, largest)
