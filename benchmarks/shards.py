@@ -1,6 +1,6 @@
 """Throughput over the number of shards: the same records as 1, 2, 4, ... 64 files.
 
-What people write by hand with ``TFRecordDataset`` (`tfrecord_lite.tensorflow.handwritten`),
+What people write by hand with ``TFRecordDataset`` (`tfrecord_lite.tensorflow.readings`),
 `make_dataset` with both engines, and `Dataset` with 0, 1 and 2 worker processes; all in batches of
 the size that suits TensorFlow best, and checking all checksums. Plain and GZIP (blocked, which
 TensorFlow reads as any other); the files are in the page cache. An epoch ends with its last batch:
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from harness import Worker, compare, conditions, describe, parse_options, save, tensorflow_package
 from workloads import RAW_IMAGE, WORKLOADS
 
-from tfrecord_lite.cli.bench import our_readings, seconds_of_check, tensorflow_readings
+from tfrecord_lite.cli.bench import Reading, our_readings
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.files.manifest import Manifest
 from tfrecord_lite.files.reading import read_records
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness import Comparison
-
-    from tfrecord_lite.cli.bench import Reading
 
 SHARDS = (1, 2, 4, 8, 16, 32, 64)
 _QUICK_SHARDS = (1, 3)
@@ -72,6 +70,13 @@ def is_slow(name: str) -> bool:
     return name.removeprefix(BY_HAND).startswith(_ONE_BY_ONE) and "batches" not in name
 
 
+def tensorflow_readings(*args: Any) -> list[Reading]:
+    """Return what `readings` does; TensorFlow is imported in the processes that measure alone."""
+    from tfrecord_lite.tensorflow.readings import readings
+
+    return [Reading(name, data.__iter__) for name, data in readings(*args).items()]
+
+
 def reading(kind: str, compression: Any, count: int, options: Namespace) -> Comparison:
     """Compare all ways of reading a workload as so many shards, in this process."""
     name, features = KINDS[kind]
@@ -79,6 +84,8 @@ def reading(kind: str, compression: Any, count: int, options: Namespace) -> Comp
     manifest = shards_of(name, compression, count, quick=options.quick)
     files = manifest.files
     batch_size = best_batch_size(kind, compression, options)
+    from tfrecord_lite.tensorflow.readings import seconds_of_check
+
     check = seconds_of_check(files, features, batch_size)
     readings = our_readings(files, features, batch_size, _PASSES)
     readings += tensorflow_readings(files, {compression}, features, batch_size, _PASSES)

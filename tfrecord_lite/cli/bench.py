@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from functools import partial
@@ -27,10 +26,9 @@ if TYPE_CHECKING:
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.compression import Codec
 
-__all__ = ["Reading", "our_readings", "run", "seconds_of_check", "tensorflow_readings"]
+__all__ = ["Reading", "our_readings", "run"]
 
 _WORKERS = (1, 2)
-_CALLS = 3
 _NO_TENSORFLOW = (
     "TensorFlow is not installed: without its lines (pip install 'tfrecord-lite-np[tensorflow]')"
 )
@@ -86,8 +84,11 @@ def run(files: list[str], *, batch_size: int, repeats: int, limit: int, as_json:
     else:
         # Its greetings are not what was asked for.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        check = seconds_of_check(found.paths, first.features, batch_size)
-        readings += tensorflow_readings(found.paths, found.codecs, first.features, batch_size)
+        from tfrecord_lite.tensorflow import readings as theirs
+
+        check = theirs.seconds_of_check(found.paths, first.features, batch_size)
+        others = theirs.readings(found.paths, found.codecs, first.features, batch_size)
+        readings += [Reading(name, data.__iter__) for name, data in others.items()]
         if len(found.codecs) > 1:
             notes.append(_MIXED)
     seconds = _measure(readings, repeats)
@@ -157,51 +158,6 @@ def our_readings(
             for workers in _WORKERS
         ),
     ]
-
-
-def tensorflow_readings(
-    paths: list[str],
-    codecs: set[Codec],
-    features: Mapping[str, FeatureSpec],
-    batch_size: int,
-    repeat: int = 1,
-) -> list[Reading]:
-    """Return `make_dataset` with both engines, and what TensorFlow's users write by hand.
-
-    The latter takes files of one codec: of several, it is left out. It gets all files as often as
-    they are to be read, so that it need not begin again.
-    """
-    from tfrecord_lite.tensorflow import make_dataset
-    from tfrecord_lite.tensorflow.handwritten import handwritten
-
-    readings = []
-    ours: dict[str, dict[str, Any]] = {
-        "make_dataset, tf.data": {},
-        "make_dataset, tf.data, any order": {"deterministic": False},
-        "make_dataset, numpy": {"engine": "numpy"},
-    }
-    for name, options in ours.items():
-        data = make_dataset(paths, features, batch_size=batch_size, repeat=repeat, **options)
-        readings.append(Reading(name, data.__iter__))
-    if len(codecs) == 1:
-        by_hand = handwritten(paths * repeat, next(iter(codecs)), features, batch_size)
-        readings += [Reading(f"by hand: {name}", data.__iter__) for name, data in by_hand.items()]
-    return readings
-
-
-def seconds_of_check(
-    paths: list[str], features: Mapping[str, FeatureSpec], batch_size: int
-) -> float:
-    """Return how much longer `make_dataset` takes with ``check``, the fastest of a few calls."""
-    from tfrecord_lite.tensorflow import make_dataset
-
-    best = [math.inf, math.inf]
-    for _ in range(_CALLS):
-        for check in (False, True):
-            began = time.perf_counter()
-            make_dataset(paths, features, batch_size=batch_size, check=check)
-            best[check] = min(best[check], time.perf_counter() - began)
-    return max(best[True] - best[False], 0.0)
 
 
 def _measure(readings: list[Reading], repeats: int) -> dict[str, list[float]]:
