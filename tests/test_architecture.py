@@ -66,6 +66,7 @@ UPWARD = {
         "tfrecord_lite.example.encode",
     },
     "tfrecord_lite.files.record_set": {"tfrecord_lite.arrow.reading"},
+    "tfrecord_lite.dataset.tables": {"tfrecord_lite.arrow.writing"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

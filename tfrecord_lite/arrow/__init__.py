@@ -11,5 +11,6 @@ if find_spec("pyarrow") is None:
     raise ImportError("tfrecord_lite.arrow needs pyarrow: pip install 'tfrecord-lite-np[arrow]'")
 
 from tfrecord_lite.arrow.reading import to_arrow
+from tfrecord_lite.arrow.writing import write_table
 
-__all__ = ["to_arrow"]
+__all__ = ["to_arrow", "write_table"]

@@ -32,7 +32,9 @@ __all__ = [
     "is_bytes",
     "natural_form",
     "parts_of",
+    "plain_type",
     "tfx_form",
+    "with_leaf",
 ]
 
 Layout: TypeAlias = Literal["natural", "tfx"]
@@ -100,6 +102,21 @@ def parts_of(kind: pa.DataType) -> Parts:
         leaf = plain_type(leaf.value_type)
     dtype_of_leaf(leaf)
     return Parts(leaf, tuple(shape), is_list)
+
+
+def with_leaf(kind: pa.DataType, leaf: pa.DataType) -> pa.DataType:
+    """Return a type of the same lists, with other leaves; without dictionaries and extensions.
+
+    >>> with_leaf(pa.list_(pa.float64()), pa.float32())
+    ListType(list<item: float>)
+    """
+    kind = plain_type(kind)
+    if pt.is_fixed_size_list(kind):
+        return pa.list_(with_leaf(kind.value_type, leaf), kind.list_size)
+    if any(test(kind) for test in _IS_LIST):
+        large = pt.is_large_list(kind) or pt.is_large_list_view(kind)
+        return (pa.large_list if large else pa.list_)(with_leaf(kind.value_type, leaf))
+    return leaf
 
 
 def dtype_of_leaf(leaf: pa.DataType) -> Any:

@@ -14,6 +14,7 @@ from tfrecord_lite.dataset.file_chunks import FileChunks
 from tfrecord_lite.dataset.memory import keep_freed_memory
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.dataset.table import Table
+from tfrecord_lite.dataset.tables import table_blocks
 from tfrecord_lite.errors import ignore_damage
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.files.record_set import RecordSet
@@ -101,9 +102,10 @@ def read_batches(
 
 def write_examples(
     path: PathOrFile,
-    columns: Mapping[str, object],
+    columns: Any,
     features: Mapping[str, Any] | None = None,
     *,
+    cast: Mapping[str, Any] | None = None,
     compression: Compression = "infer",
     level: int | None = None,
     block_bytes: int | None = DEFAULT_BLOCK_BYTES,
@@ -114,7 +116,8 @@ def write_examples(
 ) -> int:
     """Write columns to a file, one Example for each row, and return how many.
 
-    ``columns`` and ``features`` are those of `encode_examples`, the rest is that of `RecordWriter`.
+    ``columns`` and ``features`` are those of `encode_examples`; or ``columns`` is a table, which
+    with ``cast`` is that of `ShardWriter.write_table`. The rest is that of `RecordWriter`.
     The file is byte for byte what `encode_example` and `RecordWriter.write` make of the rows one by
     one. Raises what these raise, naming column and row; then the file is as it was, unless it is
     written in place.
@@ -126,6 +129,7 @@ def write_examples(
     >>> next(read_batches(path))["label"]
     array([0, 1, 2])
     """
+    rows = 0
     with RecordWriter(
         path,
         compression=compression,
@@ -136,4 +140,7 @@ def write_examples(
         fsync=fsync,
         on_truncated=on_truncated,
     ) as writer:
-        return writer.write_examples(columns, features)
+        for block in table_blocks(columns, features, cast=cast):
+            writer.write_many(block)
+            rows += len(block)
+    return rows

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfrecord_lite.dataset.numbers import at_least
+from tfrecord_lite.dataset.tables import FoundFeatures, table_blocks
 from tfrecord_lite.example.feature_json import features_to_json
 from tfrecord_lite.files.manifest import Manifest
 from tfrecord_lite.files.names import ShardNames
@@ -128,6 +129,7 @@ class ShardWriter(FrameWriter):
         self._options = {**options, "fsync": fsync}
         self._features = features
         self._features_json = None if features is None else features_to_json(features)
+        self._found = FoundFeatures()
         self._part = part
         self._overwrite = overwrite
         self._progress = progress
@@ -159,6 +161,32 @@ class ShardWriter(FrameWriter):
             self._abort()
             self._closed = True
             raise
+
+    def write_table(self, data: Any, *, cast: Mapping[str, Any] | None = None) -> int:
+        """Write an Example for each row of a table, and return how many.
+
+        ``data`` is a mapping of names to columns, as `encode_examples` takes it; a DataFrame or a
+        Series of pandas; rows, dicts in a list or an iterator; or, with pyarrow (the extra
+        ``arrow``), anything that is an Arrow stream: tables of pyarrow, polars, DuckDB. Part after
+        part is written, so that a stream may be larger than memory.
+
+        Null (None, pd.NA) leaves the feature out, an empty list keeps it; NaN is a number. Integers
+        and bools are stored as integers, dates and times as the integers that Arrow has for them,
+        in the column's own unit, and fixed_size_lists flat. What no feature holds, as decimals,
+        structs and lists of lists, is an `ExampleError` that names the column, unless ``cast`` says
+        what to make of it first, as in ``{"price": "float32"}``. Floats go by the rules of
+        `encode_examples`. The index of a DataFrame is no column. Where no ``features`` are given,
+        the manifest has those that the types of the columns say; a column with nulls is a
+        `RaggedFeature`.
+
+        Raises `ExampleError`, TypeError and ValueError as `encode_examples` does, and TypeError for
+        what is no table; the rows before are written then.
+        """
+        rows = 0
+        for block in table_blocks(data, self._features, cast=cast, found=self._found):
+            self.write_many(block)
+            rows += len(block)
+        return rows
 
     def _features_of(self, features: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         return self._features if features is None else features
@@ -234,7 +262,7 @@ class ShardWriter(FrameWriter):
             self._staging.manifest,
             tuple(entries),
             codec_named(self._options["compression"]),
-            self._features_json,
+            self._features_json or self._found_features(),
         )
         fsync = self._options["fsync"]
         with self._names.journal() as journal:
@@ -251,6 +279,13 @@ class ShardWriter(FrameWriter):
                 journal.remove_leftovers(self._part)
                 self._staging.write_manifest(written, fsync=fsync)
         self._abandon()
+
+    def _found_features(self) -> str | None:
+        """Return the features of tables; of a part none, since those of all have to be the same."""
+        found = self._found.features()
+        if found is None or self._part is not None or self._found.rows != self.records:
+            return None
+        return features_to_json(found)
 
     def _abandon(self) -> None:
         for shard in self._open:

@@ -62,9 +62,16 @@ def encode_examples(
 
 
 def encode_blocks(
-    columns: Mapping[str, object], features: Mapping[str, Any] | None = None
+    columns: Mapping[str, object],
+    features: Mapping[str, Any] | None = None,
+    *,
+    first_row: int = 0,
+    kinds: dict[str, FirstRow | None] | None = None,
 ) -> Iterator[RecordBlock]:
     """Encode columns as `encode_examples`, in blocks of some MB: never all of them at once.
+
+    Errors count the rows from ``first_row``; ``kinds`` keeps the kind of each column from one call
+    to the next.
 
     >>> [len(block) for block in encode_blocks({"label": range(100)})]
     [64, 36]
@@ -72,12 +79,12 @@ def encode_blocks(
     features = normalize_features(features) if features else None
     known = known_columns(columns, features)
     rows = row_count(known)
-    kinds: dict[str, FirstRow | None] = {}
+    kinds = {} if kinds is None else kinds
     begin, step = 0, _FIRST_ROWS
     while begin < rows:
         end = min(begin + step, rows)
         part = {name: column[begin:end] for name, column in known.items()}
-        block = encode_rows(part, features, first_row=begin, kinds=kinds)
+        block = encode_rows(part, features, first_row=first_row + begin, kinds=kinds)
         step = max(limits.encoded_bytes * len(block) // len(block.buffer), 1)
         begin = end
         yield block

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.buffers import ByteStrings, Present
 from tfrecord_lite.example.composites import is_composite
 from tfrecord_lite.example.encode import encode_as
 from tfrecord_lite.example.features import RawFeature
@@ -132,6 +133,13 @@ def _row_by_row(
 def _plain_payloads(column: Any, spec: FeatureSpec | None) -> Payloads | None:
     if isinstance(getattr(column, "values", column), np.ma.MaskedArray):
         return None
+    if isinstance(column, Present):
+        payloads = _plain_payloads(column.values, spec)
+        if payloads is not None:
+            payloads.rows = column.rows if payloads.rows is None else column.rows[payloads.rows]
+        return payloads
+    if isinstance(column, ByteStrings):
+        return _byte_strings(column, spec)
     if isinstance(spec, RawFeature):
         return _raw(column, spec)
     if spec is not None and (is_composite(spec) or spec.dtype is np.uint8):
@@ -189,6 +197,19 @@ def _strings_of_bytes(column: Any) -> Payloads | None:
     begin, end = column.row_splits[[0, -1]].tolist()
     content = np.ascontiguousarray(values[begin:end])
     return Payloads(BYTES_LIST, content, np.diff(column.row_splits))
+
+
+def _byte_strings(column: ByteStrings, spec: Any) -> Payloads | None:
+    sizes = np.diff(column.offsets)
+    if isinstance(spec, RawFeature):
+        fits = bool((sizes == spec.nbytes).all())
+    else:
+        fits = spec is None or (
+            spec.dtype in (bytes, np.uint8)
+            and math.prod(getattr(spec, "shape", ())) == 1
+            and not is_composite(spec)
+        )
+    return Payloads(BYTES_LIST, column.content, sizes) if fits else None
 
 
 def _raw(column: Any, spec: RawFeature) -> Payloads | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.buffers import ByteStrings, Present
 from tfrecord_lite.example.encode import sorted_names
 from tfrecord_lite.example.features import RawFeature
 from tfrecord_lite.example.quote import quote
@@ -52,6 +53,8 @@ def known_columns(
 
 def known_column(column: Any, spec: FeatureSpec | None = None) -> Any:
     """Return a column as an array, a `Ragged`, or a sequence of rows."""
+    if isinstance(column, (ByteStrings, Present)):
+        return column
     if isinstance(column, Ragged):
         ragged = checked(column)
         if not _is_strings(ragged.values, spec):
@@ -74,7 +77,8 @@ def known_column(column: Any, spec: FeatureSpec | None = None) -> Any:
         # A Series of pandas, whose [i] goes by label. NumPy's form of an extension type may be
         # float64, which changes integers where one is missing.
         plain = isinstance(column.dtype, np.dtype)
-        return known_column(column.to_numpy() if plain else column.to_numpy(dtype=object), spec)
+        objects = {} if plain else {"dtype": object, "na_value": None}
+        return known_column(column.to_numpy(**objects), spec)
     if isinstance(column, _NO_COLUMNS) or not _is_sequence(column):
         raise TypeError(
             f"a column is an array, a list with an element for each row, or a Ragged, and not "

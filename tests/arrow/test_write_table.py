@@ -1,0 +1,365 @@
+"""Tables become records, and records tables, value for value."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+from random import Random
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet
+import pytest
+
+import tfrecord_lite as tfr
+from tfrecord_lite.arrow import to_arrow, write_table
+
+
+@pytest.fixture
+def name(tmp_path):
+    return str(tmp_path / "train")
+
+
+def records(name):
+    return [tfr.decode_example(record) for record in tfr.read_records(name)]
+
+
+def plain(name):
+    """Return the records as dicts of lists."""
+    return [
+        {key: value if isinstance(value, list) else value.tolist() for key, value in row.items()}
+        for row in records(name)
+    ]
+
+
+INTEGERS = [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32()]
+TIMES = [
+    pa.timestamp("us"),
+    pa.timestamp("s", "UTC"),
+    pa.date32(),
+    pa.time64("us"),
+    pa.duration("ms"),
+]
+TEXTS = [pa.string(), pa.large_string(), pa.string_view()]
+BYTES = [pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(3)]
+
+
+def value_of(random, leaf):
+    if leaf in INTEGERS or leaf == pa.uint64():
+        return random.choice((0, 1, 100, random.randrange(128)))
+    if leaf == pa.bool_():
+        return random.random() < 0.5
+    if leaf in TEXTS:
+        return random.choice(("", "a", "größe" * 5, "x" * 200))
+    if leaf == pa.binary(3):
+        return random.randbytes(3)
+    if leaf in BYTES:
+        return random.randbytes(random.choice((0, 1, 12, 13, 400)))
+    return random.randrange(1000) / 4
+
+
+def random_array(random, kind, count):
+    """Make an array with some nulls, but none inside of lists, and perhaps a slice of it."""
+    nulls = random.choice((0, 0, 0.3, 1))
+
+    def value(kind):
+        if pa.types.is_fixed_size_list(kind):
+            return [value(kind.value_type) for _ in range(kind.list_size)]
+        if hasattr(kind, "value_type") and not pa.types.is_dictionary(kind):
+            return [value(kind.value_type) for _ in range(random.choice((0, 1, 1, 3)))]
+        return value_of(random, kind)
+
+    def nullable():
+        return None if random.random() < nulls else value(kind)
+
+    if kind in TIMES:
+        integers = [
+            None if random.random() < nulls else random.randrange(10**6) for _ in range(count)
+        ]
+        width = pa.int32() if kind == pa.date32() else pa.int64()
+        return pa.array(integers, width).cast(kind)
+    if pa.types.is_dictionary(kind):
+        return pa.array(
+            [None if random.random() < nulls else random.choice("abc") for _ in range(count)]
+        ).dictionary_encode()
+    array = pa.array([nullable() for _ in range(count + 3)], kind)
+    return array.slice(random.randrange(4), count)
+
+
+def random_type(random):
+    leaf = random.choice(
+        [*INTEGERS, pa.bool_(), pa.float32(), pa.float64(), pa.float16(), *TEXTS, *BYTES]
+    )
+    form = random.randrange(7)
+    if form == 0:
+        return pa.list_(leaf)
+    if form == 1:
+        return pa.large_list(leaf)
+    if form == 2:
+        return pa.list_(leaf, random.choice((1, 3)))
+    if form == 3:
+        return pa.list_(pa.list_(leaf, 2), 3)
+    if form == 4 and leaf not in BYTES:
+        return random.choice([*TIMES, pa.dictionary(pa.int32(), pa.string())])
+    return leaf
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_random_tables_come_back_as_they_were(name, seed):
+    random = Random(seed)
+    count = random.choice((0, 1, 17, 200))
+    columns = {f"c{i}": random_array(random, random_type(random), count) for i in range(4)}
+    table = pa.table(columns)
+    chunks = pa.concat_tables([table.slice(0, count // 3), table.slice(count // 3)])
+    manifest = write_table(chunks, name, num_shards=1)
+    assert manifest.records == count
+    back = to_arrow(name, table.schema, binary=random.choice(("binary", "view"))).read_all()
+    back.validate(full=True)
+    assert back.schema == table.schema
+    for key in columns:
+        assert back[key].to_pylist() == table[key].to_pylist(), (key, table.schema.field(key))
+
+
+def test_a_table_without_nulls_comes_back_without_its_schema(name):
+    table = pa.table(
+        {
+            "i": [1, 2, 3],
+            "f": pa.array([0.5, 1.5, 2.5], pa.float32()),
+            "b": [b"x", b"", b"zz"],
+            "l": [[1], [], [2, 3]],
+            "s": pa.array([[1, 2]] * 3, pa.list_(pa.int64(), 2)),
+            "w": [[b"a"], [b"b", b""], []],
+        }
+    )
+    write_table(table, name)
+    assert to_arrow(name).read_all().equals(table)
+    assert set(tfr.Dataset(name, batch_size=3).features) == set(table.column_names)
+
+
+def test_null_is_missing_and_empty_is_kept(name):
+    table = pa.table({"l": [[1], [], None], "i": pa.array([None, 5, None], pa.int64())})
+    write_table(table, name)
+    assert plain(name) == [{"l": [1]}, {"i": [5], "l": []}, {}]
+    assert to_arrow(name, table.schema).read_all().equals(table)
+    # Without its schema, a column with nulls is lists: a feature of which some records have none.
+    assert to_arrow(name).read_all()["i"].to_pylist() == [None, [5], None]
+
+
+def test_a_column_without_any_value_is_no_feature(name):
+    write_table(pa.table({"a": [1, 2], "n": pa.nulls(2)}), name)
+    assert plain(name) == [{"a": [1]}, {"a": [2]}]
+    assert to_arrow(name).read_all().column_names == ["a"]
+
+
+WRITERS = {
+    "write_table": lambda data, name, **options: write_table(data, name, **options),
+    "write_examples": lambda data, name, **options: tfr.write_examples(name, data, **options),
+}
+
+
+@pytest.fixture(params=WRITERS)
+def write(request):
+    return WRITERS[request.param]
+
+
+ROWS = [{"a": 1, "w": ["x", "y"]}, {"a": 2}, {"w": ["z"], "f": 0.5}]
+EXPECTED = [{"a": [1], "w": [b"x", b"y"]}, {"a": [2]}, {"f": [0.5], "w": [b"z"]}]
+
+
+def test_rows_of_dicts(write, name):
+    write(ROWS, name)
+    assert plain(name) == EXPECTED
+
+
+def test_an_iterator_of_dicts(write, name):
+    write(({"a": i} for i in range(3000)), name)
+    assert [row["a"] for row in plain(name)] == [[i] for i in range(3000)]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pa.Table.from_pylist,
+        lambda rows: pa.Table.from_pylist(rows).to_reader(),
+        lambda rows: pa.Table.from_pylist(rows).to_batches()[0],
+        lambda rows: {name: pa.Table.from_pylist(rows)[name] for name in "awf"},
+        lambda rows: pyarrow.dataset.dataset(pa.Table.from_pylist(rows)),
+    ],
+)
+def test_what_arrow_has(write, name, make):
+    rows = [{"a": None, "w": None, "f": None, **row} for row in ROWS]
+    write(make(rows), name)
+    assert plain(name) == EXPECTED
+
+
+def test_polars(write, name):
+    polars = pytest.importorskip("polars")
+    write(polars.DataFrame(ROWS), name)
+    assert plain(name) == EXPECTED
+
+
+def test_duckdb(write, name):
+    duckdb = pytest.importorskip("duckdb")
+    write(duckdb.sql("select 1 as a, 'x' as w union all select 2, null"), name)
+    assert sorted(plain(name), key=str) == [{"a": [1], "w": [b"x"]}, {"a": [2]}]
+
+
+def test_a_record_set_is_a_table_too(write, name, tmp_path):
+    tfr.write_examples(tmp_path / "a", {"a": range(5)})
+    write(tfr.RecordSet(tmp_path / "a"), name)
+    assert plain(name) == [{"a": [i]} for i in range(5)]
+
+
+def test_files_of_parquet(write, name, tmp_path):
+    table = pa.table({"a": range(1000), "s": [str(i) for i in range(1000)]})
+    for part in range(2):
+        pa.parquet.write_table(table.slice(part * 500, 500), tmp_path / f"{part}.parquet")
+    write(pa.dataset.dataset(sorted(tmp_path.glob("*.parquet"))), name)
+    found = to_arrow(name, table.schema).read_all()
+    assert found.combine_chunks().equals(table)
+    write_table(pa.parquet.ParquetFile(tmp_path / "0.parquet"), name + "-2")
+    assert len(tfr.RecordSet(name + "-2")) == 500
+
+
+# Types.
+
+
+def test_nothing_is_narrowed_in_silence(write, name):
+    with pytest.raises(tfr.ExampleError, match="'a'.*row 1.*16777217"):
+        write(pa.table({"a": [0.1, 16777217.0]}), name)
+    write(pa.table({"a": [0.1, 16777217.0]}), name, cast={"a": "float32"})
+    assert plain(name) == [{"a": [np.float32(0.1)]}, {"a": [16777216.0]}]
+    with pytest.raises(tfr.ExampleError, match="'b'.*row 0.*beyond int64"):
+        write(pa.table({"b": pa.array([2**63], pa.uint64())}), name + "2")
+
+
+MONEY = pa.array([decimal.Decimal("1.25"), None], pa.decimal128(5, 2))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        MONEY,
+        pa.array([[[1]], [[2]]]),
+        pa.array([{"x": 1}, {"x": 2}]),
+        pa.array([[("a", 1)], []], pa.map_(pa.string(), pa.int64())),
+        pa.array([[decimal.Decimal("1.25")], None], pa.list_(pa.decimal128(5, 2))),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_what_no_feature_holds_is_an_error_that_says_what_to_do(write, name, column):
+    with pytest.raises(tfr.ExampleError, match=r"column 'x' is of type .*cast=\{'x': 'float32'\}"):
+        write(pa.table({"a": [1, 2], "x": column}), name)
+    with pytest.raises(FileNotFoundError):
+        tfr.RecordSet(name)
+
+
+@pytest.mark.parametrize("cast", ["float32", float, np.float32, pa.float32()])
+def test_cast(write, name, cast):
+    write(pa.table({"x": MONEY, "y": [[1, 2], []]}), name, cast={"x": cast, "y": cast})
+    assert plain(name) == [{"x": [1.25], "y": [1.0, 2.0]}, {"y": []}]
+    assert records(name)[0]["y"].dtype == np.float32
+
+
+def test_cast_to_text(name):
+    write_table(pa.table({"x": MONEY}), name, cast={"x": str})
+    assert plain(name) == [{"x": [b"1.25"]}, {}]
+
+
+def test_a_cast_that_is_none(name):
+    table = pa.table({"x": ["a", "b"]})
+    with pytest.raises(ValueError, match="'z' is no column"):
+        write_table(table, name, cast={"z": "float32"})
+    with pytest.raises(ValueError, match="'x'.*colour"):
+        write_table(table, name, cast={"x": "colour"})
+    with pytest.raises(tfr.ExampleError, match="column 'x', as int64: .*'b'"):
+        write_table(table, name, cast={"x": "int64"})
+    with pytest.raises(TypeError, match="features="):
+        write_table([{"x": 1}], name, cast={"x": "int64"})
+
+
+def test_times_are_integers_in_their_own_unit(name):
+    table = pa.table(
+        {
+            "day": [dt.date(1970, 1, 3)],
+            "at": pa.array([1000]).cast(pa.timestamp("ms")),
+        }
+    )
+    write_table(table, name)
+    assert plain(name) == [{"at": [1000], "day": [2]}]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [[[1, 2], None, [3, None]], pa.array([[1, 2], None, [3, None]], pa.list_(pa.int64(), 2))],
+)
+def test_a_null_in_a_list_is_an_error_that_names_the_row(name, column):
+    with pytest.raises(tfr.ExampleError, match="column 'x': row 2 has a null in its list"):
+        write_table(pa.table({"x": column}), name)
+
+
+def test_a_name_that_is_there_twice(name):
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["x", "x"])
+    with pytest.raises(tfr.ExampleError, match="'x' is there twice"):
+        write_table(table, name)
+
+
+def test_features_say_how_columns_are_stored(name):
+    features = {"f": tfr.FixedLenFeature((), float), "r": tfr.RawFeature([2, 2], np.uint8)}
+    pixels = pa.array([[[1, 2], [3, 4]], [[5, 6], [7, 8]]], pa.list_(pa.list_(pa.uint8(), 2), 2))
+    write_table(pa.table({"f": [1, 2], "r": pixels}), name, features)
+    assert plain(name) == [{"f": [1.0], "r": [b"\1\2\3\4"]}, {"f": [2.0], "r": [b"\5\6\7\x08"]}]
+    assert to_arrow(name).read_all()["r"].to_pylist() == pixels.to_pylist()
+    with pytest.raises(tfr.ExampleError, match="'r'.*row 0"):
+        write_table(pa.table({"r": [b"abc"]}), name + "2", features)
+
+
+def test_kinds_do_not_change_from_batch_to_batch(write, name):
+    with pytest.raises(
+        tfr.ExampleError, match="'a'.*row 2000 has floats, where row 0 has integers"
+    ):
+        write(({"a": 1 if i < 2000 else 0.5} for i in range(3000)), name)
+
+
+@pytest.mark.parametrize("data", ["train", b"train", 5, [1, 2], [{"a": 1}, None], pa.array([1, 2])])
+def test_what_is_no_table(write, name, data):
+    with pytest.raises(TypeError, match="table"):
+        write(data, name)
+
+
+def test_columns_of_different_lengths(write, name):
+    with pytest.raises(ValueError, match="different lengths"):
+        write({"a": pa.array([1, 2]), "b": pa.array([1])}, name)
+
+
+# The writer of a set.
+
+
+def test_several_tables_in_one_set(name):
+    with tfr.ShardWriter(name) as writer:
+        assert writer.write_table(pa.table({"a": [1, 2], "b": ["x", "y"]})) == 2
+        assert writer.write_table(pa.table({"a": [3]})) == 1
+    features = tfr.RecordSet(name).manifest.features
+    assert tfr.features_from_json(features) == {
+        "a": tfr.FixedLenFeature((), int),
+        "b": tfr.RaggedFeature(bytes),
+    }
+
+
+def test_the_manifest_says_nothing_of_records_that_no_table_had(name):
+    with tfr.ShardWriter(name) as writer:
+        writer.write_table(pa.table({"a": [1, 2]}))
+        writer.write_example({"z": 1})
+    assert tfr.RecordSet(name).manifest.features is None
+
+
+def test_a_failed_table_publishes_nothing(name):
+    def rows():
+        yield {"a": 1}
+        raise RuntimeError("gone")
+
+    with pytest.raises(RuntimeError, match="gone"):
+        write_table(rows(), name)
+    with pytest.raises(FileNotFoundError):
+        tfr.RecordSet(name)

@@ -1,0 +1,173 @@
+"""Tables as callers have them, to blocks of Examples: never all of a table at once.
+
+Columns by name; what is an Arrow stream (tables of pyarrow, polars, DuckDB); a DataFrame or a
+Series of pandas; rows that are dicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from tfrecord_lite.example.batch import encode_blocks
+from tfrecord_lite.example.buffers import Present
+from tfrecord_lite.example.encode import encode_example
+from tfrecord_lite.example.features import FixedLenFeature, RaggedFeature
+from tfrecord_lite.example.normalize import normalize_features
+from tfrecord_lite.example.quote import quote
+from tfrecord_lite.records.framing import RecordBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tfrecord_lite.example.features import FeatureSpec
+
+__all__ = ["FoundFeatures", "TablePart", "table_blocks"]
+
+# So many rows of dicts become columns at once.
+_ROWS: Final = 1024
+_TAKEN: Final = (
+    "a mapping of names to columns, an Arrow table or stream, a DataFrame, or rows: dicts, in a "
+    "list or an iterator"
+)
+
+
+class TablePart(NamedTuple):
+    """Some rows of a table: columns by name, and how many rows these are.
+
+    ``features`` are those that the types of the columns say, None where types say nothing.
+    """
+
+    columns: Mapping[str, Any]
+    rows: int
+    features: Mapping[str, FeatureSpec] | None = None
+
+
+class FoundFeatures:
+    """The features of tables that were written, as the types of their columns say."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._features: dict[str, FeatureSpec] = {}
+        self._there: dict[str, int] = {}
+        self._known = True
+
+    def add(self, part: TablePart) -> None:
+        """Take note of the features of some rows."""
+        self.rows += part.rows
+        if part.features is None:
+            self._known = False
+            return
+        for name, feature in part.features.items():
+            known = self._features.setdefault(name, feature)
+            if known != feature:
+                self._known &= known.dtype == feature.dtype
+                self._features[name] = RaggedFeature(feature.dtype)
+            column = part.columns[name]
+            there = len(column.rows if isinstance(column, Present) else column)
+            self._there[name] = self._there.get(name, 0) + there
+
+    def features(self) -> dict[str, FeatureSpec] | None:
+        """Return the features by which all rows can be read; None where they are not known."""
+        if not self._known or not self._features:
+            return None
+        return {
+            name: RaggedFeature(feature.dtype)
+            if isinstance(feature, FixedLenFeature) and self._there[name] < self.rows
+            else feature
+            for name, feature in self._features.items()
+        }
+
+
+def table_blocks(
+    data: Any,
+    features: Mapping[str, Any] | None,
+    *,
+    cast: Mapping[str, Any] | None = None,
+    found: FoundFeatures | None = None,
+) -> Iterator[RecordBlock]:
+    """Encode a table in blocks; ``found`` takes note of its features.
+
+    Raises TypeError for what is no table, else as `encode_examples`.
+    """
+    features = normalize_features(features) if features else None
+    kinds: dict[str, Any] = {}
+    row = 0
+    for part in _parts(data, features, cast):
+        if part.columns:
+            yield from encode_blocks(part.columns, features, first_row=row, kinds=kinds)
+        elif part.rows:
+            yield RecordBlock.from_records([encode_example({})] * part.rows)
+        if found is not None:
+            found.add(part)
+        row += part.rows
+
+
+def _parts(
+    data: Any, features: Mapping[str, FeatureSpec] | None, cast: Mapping[str, Any] | None
+) -> Iterator[TablePart]:
+    if hasattr(data, "iloc") and (not _is_frame(data) or find_spec("pyarrow") is None):
+        data = _columns_of_pandas(data)
+    of_arrow = isinstance(data, Mapping) and any(map(_is_arrow, data.values()))
+    if of_arrow or _is_frame(data) or _is_stream(data):
+        from tfrecord_lite.arrow.writing import arrow_parts
+
+        return arrow_parts(data, features, cast)
+    if cast:
+        raise TypeError(
+            "cast is for tables whose columns have types: of Arrow, pandas, polars; pass features= "
+            "for others"
+        )
+    if isinstance(data, Mapping):
+        return _part_of_columns(data)
+    if isinstance(data, (str, bytes, bytearray, memoryview)) or not isinstance(data, Iterable):
+        raise TypeError(f"a table is {_TAKEN}; not {quote(data)}")
+    return _parts_of_rows(data)
+
+
+def _is_frame(data: Any) -> bool:
+    return hasattr(data, "iloc") and getattr(data, "ndim", 0) == 2
+
+
+def _is_arrow(column: Any) -> bool:
+    """Tell whether a column is one of Arrow; those of pandas are known without it."""
+    known = hasattr(column, "__arrow_c_array__") or hasattr(column, "__arrow_c_stream__")
+    return known and not hasattr(column, "iloc")
+
+
+def _is_stream(data: Any) -> bool:
+    """Tell whether a table can be had from Arrow: a stream, a dataset of files, a Parquet file."""
+    return not isinstance(data, Mapping) and any(
+        hasattr(data, name)
+        for name in ("__arrow_c_stream__", "__arrow_c_array__", "scanner", "iter_batches")
+    )
+
+
+def _columns_of_pandas(data: Any) -> Mapping[str, Any]:
+    if getattr(data, "ndim", 0) == 1:
+        if not isinstance(data.name, str):
+            raise TypeError("a Series has one column, of its name, which is to be a str; name it")
+        return {data.name: data}
+    return {name: data[name] for name in data.columns}
+
+
+def _part_of_columns(columns: Mapping[str, Any]) -> Iterator[TablePart]:
+    if not columns:
+        raise ValueError("no columns; pass at least one")
+    first = next(iter(columns.values()))
+    yield TablePart(columns, len(first) if hasattr(first, "__len__") else 0)
+
+
+def _parts_of_rows(data: Iterable[Any]) -> Iterator[TablePart]:
+    rows = iter(data)
+    done = 0
+    while some := list(islice(rows, _ROWS)):
+        names: dict[str, None] = {}
+        for number, row in enumerate(some):
+            if not isinstance(row, Mapping):
+                raise TypeError(f"row {done + number} is {quote(row)}; a table is {_TAKEN}")
+            names.update(dict.fromkeys(row))
+        yield TablePart({name: [row.get(name) for row in some] for name in names}, len(some))
+        done += len(some)
