@@ -24,6 +24,7 @@ from example.odd_examples import (
     strings,
     unpacked,
 )
+from variants import few_or_many
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example import (
@@ -402,8 +403,9 @@ def measured(records: list[bytes], feature: Any) -> tuple[Any, int]:
         tracemalloc.stop()
 
 
-def test_row_59_many_features_that_nobody_asked_for() -> None:
-    many = [entry(b"%d" % index, of_bytes(strings(b"x"))) for index in range(5_000)]
+@few_or_many("count", 5_000, 20_000)
+def test_row_59_many_features_that_nobody_asked_for(count: int) -> None:
+    many = [entry(b"%d" % index, of_bytes(strings(b"x"))) for index in range(count)]
     data = example(*many, entry(b"a", of_ints(packed(7))))
     assert column_of([data] * 20, INT).tolist() == [7] * 20
 

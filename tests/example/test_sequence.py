@@ -22,7 +22,7 @@ from example.odd_examples import (
     strings,
 )
 from hypothesis import given, settings
-from variants import first
+from variants import few_or_many, first
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example import decode_sequence_example, encode_sequence_example
@@ -172,18 +172,22 @@ LISTS = st.dictionaries(NAMES, st.one_of(*map(st.lists, KINDS)))
 CONTEXTS = st.dictionaries(NAMES, st.one_of(*KINDS))
 
 
-@settings(max_examples=100, deadline=None)
-@given(CONTEXTS, LISTS)
-def test_round_trip(context: dict[str, Any], lists: dict[str, list[Any]]) -> None:
-    data = encode_sequence_example(context, lists)
-    expected = judge_sequence_example(data)
-    assert decoded(data) == expected
-    assert set(expected[0]) == {name for name, value in context.items() if value is not None}
-    assert {name: len(steps) for name, steps in expected[1].items()} == {
-        name: len(steps) for name, steps in lists.items()
-    }
-    again = decode_sequence_example(data)
-    assert encode_sequence_example(*again) == data
+@few_or_many("cases", 100, 300)
+def test_round_trip(cases: int) -> None:
+    @settings(max_examples=cases, deadline=None)
+    @given(CONTEXTS, LISTS)
+    def check(context: dict[str, Any], lists: dict[str, list[Any]]) -> None:
+        data = encode_sequence_example(context, lists)
+        expected = judge_sequence_example(data)
+        assert decoded(data) == expected
+        assert set(expected[0]) == {name for name, value in context.items() if value is not None}
+        assert {name: len(steps) for name, steps in expected[1].items()} == {
+            name: len(steps) for name, steps in lists.items()
+        }
+        again = decode_sequence_example(data)
+        assert encode_sequence_example(*again) == data
+
+    check()
 
 
 def test_nothing_is_two_empty_messages() -> None:

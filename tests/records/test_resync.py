@@ -668,7 +668,8 @@ def test_row_21_a_compression_that_the_front_does_not_tell(tmp_path) -> None:
 
 
 @pytest.mark.usefixtures("without_isal")
-def test_row_20_members_made_to_lie_inside_one_another(tmp_path, monkeypatch) -> None:
+@few_or_many("most", 100, 200)
+def test_row_20_members_made_to_lie_inside_one_another(most: int, tmp_path, monkeypatch) -> None:
     """Each begins with a record and goes on for long; the whole is inflated some times, not N."""
     inflated = [0]
     original = inflate.InflatedSource._inflate
@@ -681,7 +682,7 @@ def test_row_20_members_made_to_lie_inside_one_another(tmp_path, monkeypatch) ->
     monkeypatch.setattr(inflate.InflatedSource, "_inflate", counting)
     start = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
     totals = []
-    for count in (50, 100, 150):
+    for count in (50, most):
         # A stored block each, which holds the next member; at the end a block of no kind.
         data = b"\x07" * 50
         for _ in range(count):
