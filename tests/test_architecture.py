@@ -64,6 +64,7 @@ UPWARD = {
     "tfrecord_lite.records.frame_writer": {
         "tfrecord_lite.example.batch",
         "tfrecord_lite.example.encode",
+        "tfrecord_lite.example.sequence_batch",
     },
     "tfrecord_lite.files.record_set": {"tfrecord_lite.arrow.reading"},
     "tfrecord_lite.dataset.tables": {"tfrecord_lite.arrow.writing"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike  # noqa: TC003 - the aliases are made at run time
-from typing import Any, BinaryIO, Literal, TypeAlias, Union
+from typing import Any, BinaryIO, Literal, Protocol, TypeAlias, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,15 @@ Paths: TypeAlias = PathOrFile | Iterable[PathOrFile]
 Verify: TypeAlias = Literal[True, False, "none"]
 OnDamage: TypeAlias = Literal["raise"] | Callable[["Damage"], Any]
 # A feature class of ours or of tf.io, or a plain type, for each name; or names alone.
-FeaturesLike: TypeAlias = Mapping[str, Any] | Sequence[str]
+FeaturesLike: TypeAlias = "Mapping[str, Any] | Sequence[str] | _OfSequences"
 Compression: TypeAlias = Literal["infer", "GZIP", "ZLIB", ""] | None
 CompressionOrAuto: TypeAlias = Literal["auto", "GZIP", "ZLIB", ""] | None
+
+
+class _OfSequences(Protocol):
+    """A `SequenceFeatures`, of which nothing is known here but what it has."""
+
+    @property
+    def context(self) -> Mapping[str, Any]: ...
+    @property
+    def feature_lists(self) -> Mapping[str, Any]: ...

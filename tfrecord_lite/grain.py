@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.example.columns import Column
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 __all__ = ["DataSource", "IterDataset"]
 
@@ -186,7 +187,7 @@ class IterDataset(grain.IterDataset):  # type: ignore[misc]
         )
 
     @property
-    def features(self) -> Mapping[str, FeatureSpec]:
+    def features(self) -> Mapping[str, FeatureSpec] | SequenceFeatures:
         """The features, as given or as found."""
         return self._batches_of.features
 

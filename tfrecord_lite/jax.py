@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.batcher import Batches
     from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 __all__ = ["Loader", "Offsets", "make_loader"]
 
@@ -148,7 +149,7 @@ class Loader(Closing):
         self._newest: DeviceBatches | None = None
 
     @property
-    def features(self) -> Mapping[str, FeatureSpec]:
+    def features(self) -> Mapping[str, FeatureSpec] | SequenceFeatures:
         """The features, as given or as found."""
         return self._dataset.features
 

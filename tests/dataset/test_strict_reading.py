@@ -132,7 +132,7 @@ def test_the_message_is_one(path: Path) -> None:
     assert str(caught.value) == (
         f"{path}: record 3 at byte {3 * (len(GOOD) + 16)}: byte {at}: unknown field 2 at top level "
         "(wire type 2), not an Example's; it looks like a SequenceExample: decode_sequence_example "
-        "and parse_sequence_example read these"
+        "and parse_sequence_example read these, and features=SequenceFeatures(...) as columns"
     )
 
 

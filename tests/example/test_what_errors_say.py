@@ -72,10 +72,10 @@ SAID: dict[str, tuple[Callable[[], Any], str]] = {
         f"feature 'a': row 2: element 1 is [3], {FLAT}",
     ),
     "partitions of tf.io": (
-        lambda: tfr.parse_example([], {"a": RAGGED(np.int64, "a/v", (), np.int32, False)}),
+        lambda: tfr.parse_example([], {"a": RAGGED(np.int64, "a/v", ["n"], np.int32, False)}),
         (
-            "feature 'a', tf.io.RAGGED: value_key and partitions are not supported; read each key "
-            "as a RaggedFeature of its own"
+            "feature 'a', tf.io.RAGGED: partition 'n' is none of RaggedFeature's RowSplits, "
+            "RowLengths, RowStarts, RowLimits, ValueRowIds, UniformRowLength"
         ),
     ),
     "masked": (

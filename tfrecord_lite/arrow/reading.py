@@ -14,6 +14,7 @@ from tfrecord_lite.dataset.memory import keep_freed_memory
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.errors import ignore_damage
 from tfrecord_lite.example.normalize import check_given, select_features
+from tfrecord_lite.example.sequence_features import examples_only
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.thresholds import limits
@@ -90,7 +91,7 @@ def to_arrow(
         max_record_bytes=max_record_bytes,
     )
     schema = Schema.find(plain, records, strict=strict)
-    named = schema.features
+    named = examples_only(schema.features)
     if layout == "tfx" and schema.inferred:
         named = dict(sorted(named.items()))
     if select is not None:

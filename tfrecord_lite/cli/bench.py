@@ -16,6 +16,7 @@ from tfrecord_lite.cli.exits import UNUSABLE, complain
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.cli.text import json_text, plural, size_text
 from tfrecord_lite.dataset.loader import Dataset
+from tfrecord_lite.example.sequence_features import examples_only
 from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.records.compression import codec_of
@@ -77,7 +78,12 @@ def run(files: list[str], *, batch_size: int, repeats: int, limit: int, as_json:
     if not records:
         complain(f"{found.paths[0]}: no records, here and in all other files")
         raise typer.Exit(UNUSABLE)
-    readings = our_readings(found.paths, first.features, batch_size)
+    try:
+        features = examples_only(first.features)
+    except ValueError as error:
+        complain(f"{found.paths[0]}: {error}; bench reads Examples")
+        raise typer.Exit(UNUSABLE) from None
+    readings = our_readings(found.paths, features, batch_size)
     notes, check = [], None
     if find_spec("tensorflow") is None:
         notes.append(_NO_TENSORFLOW)
@@ -86,8 +92,8 @@ def run(files: list[str], *, batch_size: int, repeats: int, limit: int, as_json:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         from tfrecord_lite.tensorflow import readings as theirs
 
-        check = theirs.seconds_of_check(found.paths, first.features, batch_size)
-        others = theirs.readings(found.paths, found.codecs, first.features, batch_size)
+        check = theirs.seconds_of_check(found.paths, features, batch_size)
+        others = theirs.readings(found.paths, found.codecs, features, batch_size)
         readings += [Reading(name, data.__iter__) for name, data in others.items()]
         if len(found.codecs) > 1:
             notes.append(_MIXED)

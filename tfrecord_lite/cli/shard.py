@@ -20,6 +20,7 @@ from tfrecord_lite.records.reader import RecordReader
 if TYPE_CHECKING:
     from tfrecord_lite._types import PathOrFile
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 __all__ = ["bytes_of", "run"]
 
@@ -74,7 +75,7 @@ def _writer(name: str, compression: Any, options: dict[str, Any]) -> ShardWriter
         raise typer.BadParameter(str(error)) from None
 
 
-def _features(files: list[PathOrFile]) -> dict[str, FeatureSpec] | None:
+def _features(files: list[PathOrFile]) -> dict[str, FeatureSpec] | SequenceFeatures | None:
     """Return what the manifest of the sources says of features, where they have one."""
     named = [file for file in files if isinstance(file, str)]
     manifest = find_manifest(named) if len(named) == len(files) else None

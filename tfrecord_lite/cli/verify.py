@@ -20,6 +20,7 @@ from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.example.sequence_features import SequenceFeatures
     from tfrecord_lite.integrity.report import FileReport, Report
 
 __all__ = ["file_as_json", "print_places", "records_text", "regions_text", "run"]
@@ -67,7 +68,7 @@ def run(
         raise typer.Exit(DAMAGED)
 
 
-def _read_features(path: str) -> dict[str, FeatureSpec]:
+def _read_features(path: str) -> dict[str, FeatureSpec] | SequenceFeatures:
     with open(path, encoding="utf-8") as file:
         text = file.read()
     try:

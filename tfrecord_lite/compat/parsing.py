@@ -154,7 +154,7 @@ def parse_sequence_example(
     context_features, sequence_features = _own(context_features), _own(sequence_features)
     with _refused():
         context, lists, lengths = example.parse_sequence_example(
-            _records(serialized), context_features, sequence_features
+            _records(serialized), context_features, sequence_features, strict=False
         )
     return (
         _tensors(context, context_features),
@@ -175,7 +175,7 @@ def parse_single_sequence_example(
     context_features, sequence_features = _own(context_features), _own(sequence_features)
     with _refused():
         context, lists = example.parse_single_sequence_example(
-            _single(serialized), context_features, sequence_features
+            _single(serialized), context_features, sequence_features, strict=False
         )
     return _tensors(context, context_features), _tensors(lists, sequence_features)
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfrecord_lite.dataset.table import decode_columns
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.columns import decode_block
 from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.thresholds import limits
 
@@ -33,7 +33,7 @@ def check_features(records: EpochRecords, schema: Schema) -> None:
         if not schema.features:
             raise error_at(block, 0, "no feature in any of the first records; pass features=")
         try:
-            decode_block(block[:1], schema.features, strict=schema.strict)
+            decode_columns(block[:1], schema.features, strict=schema.strict)
         except ExampleError as error:
             schema.explain(error)
             raise

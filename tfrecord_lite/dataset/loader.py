@@ -159,7 +159,7 @@ class Dataset(Closing):
         self._schema = Schema.find(features, records, strict=strict)
         check_features(self._records, self._schema)
         self._late = LateFeatures()
-        self.features = dict(self._schema.features)
+        self.features = self._schema.features
         """The features, as given or as found."""
         self._plan = Plan(
             self._records,

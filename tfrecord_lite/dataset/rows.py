@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfrecord_lite.dataset.schema import Schema
+from tfrecord_lite.dataset.table import Table, decode_columns
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.columns import decode_block
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.example.padding import Values
 from tfrecord_lite.example.ragged import Sparse
+from tfrecord_lite.example.sequence_features import examples_only
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
@@ -57,23 +58,21 @@ class ExampleRows:
             paths, compression=compression, verify=verify, max_record_bytes=max_record_bytes
         )
         self._schema = Schema.find(features, self.records, strict=strict)
+        examples_only(self._schema.features)
         # Counted here and now: copies in other processes know it.
         self._count = len(self.records)
 
     @property
     def features(self) -> Mapping[str, FeatureSpec]:
         """The features, as given or as found."""
-        return self._schema.features
+        return examples_only(self._schema.features)
 
     def __len__(self) -> int:
         return self._count
 
     def columns(self, numbers: Numbers) -> dict[str, Column]:
         """Return what `parse_example` gives for these records, in the order asked."""
-        return {
-            name: column.padded() if isinstance(column, Values) else column
-            for name, column in self._decode(numbers).items()
-        }
+        return Table(self._decode(numbers), len(numbers)).batch()
 
     def parts(self, numbers: Numbers) -> dict[str, Iterable[Any]]:
         """Return by feature the value of each of these records: those of `parse_single_example`."""
@@ -82,7 +81,7 @@ class ExampleRows:
     def _decode(self, numbers: Numbers) -> dict[str, Column | Values]:
         block = self.records.read_block(numbers)
         try:
-            return decode_block(block, self._schema.features, strict=self._schema.strict)
+            return decode_columns(block, self._schema.features, strict=self._schema.strict)
         except ExampleError as error:
             self._schema.explain(error)
             raise
@@ -91,7 +90,7 @@ class ExampleRows:
         """Return the repr of what is made of these rows: the same for the same files."""
         files = self.records.names
         named = repr(files[0]) if len(files) == 1 else f"{len(files)} files from {files[0]!r} on"
-        return f"{kind}({named}, {self._count} records, features {[*self._schema.features]})"
+        return f"{kind}({named}, {self._count} records, features {[*self.features]})"
 
 
 def rows_of(parts: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:

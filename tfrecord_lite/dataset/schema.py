@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import warnings
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tfrecord_lite.errors import ExampleError, TFRecordError, ignore_damage
 from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.sequence_features import SequenceFeatures, examples_only
 from tfrecord_lite.example.spans import error_at
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Schema(NamedTuple):
     leave that out.
     """
 
-    features: Mapping[str, FeatureSpec]
+    features: Mapping[str, FeatureSpec] | SequenceFeatures
     hint: str = ""
     inferred: bool = False
     strict: bool = True
@@ -51,7 +52,7 @@ class Schema(NamedTuple):
         """
         hint, inferred = "", False
 
-        def found() -> Mapping[str, FeatureSpec]:
+        def found() -> Any:
             nonlocal hint, inferred
             described = records.manifest
             if described is not None and described.features is not None:
@@ -64,7 +65,12 @@ class Schema(NamedTuple):
             inferred = features is None
             return _infer(records, strict=strict)
 
-        named = found() if features is None else normalize_features(features, found)
+        if features is None:
+            named = found()
+        elif isinstance(features, SequenceFeatures):
+            named = features
+        else:
+            named = normalize_features(features, lambda: examples_only(found()))
         return cls(named, hint, inferred, strict)
 
     def explain(self, error: ExampleError) -> None:
@@ -101,7 +107,7 @@ def _callers() -> int:
     return level
 
 
-def _infer(records: RecordSet, *, strict: bool) -> dict[str, FeatureSpec]:
+def _infer(records: RecordSet, *, strict: bool) -> dict[str, FeatureSpec] | SequenceFeatures:
     """Infer features from the first `INFER_RECORDS` records of all files."""
     on_damage: OnDamage = ignore_damage if records.tolerant else "raise"
     place: list[tuple[RecordBlock, int]] = []

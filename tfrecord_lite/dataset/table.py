@@ -12,20 +12,28 @@ from tfrecord_lite.example.composites import feature_keys
 from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.padding import Values
 from tfrecord_lite.example.ragged import Ragged, Sparse
+from tfrecord_lite.example.sequence_columns import Frames, decode_sequences
+from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.example.unknown import UnknownFeatures
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.example.columns import Column, ColumnMaker
+    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["BlockDecoder", "Decoded", "Table"]
+__all__ = ["BlockDecoder", "Decoded", "Table", "decode_columns"]
 
 
 class Table:
-    """The columns of some consecutive records."""
+    """The columns of some consecutive records.
 
-    def __init__(self, columns: dict[str, Column | Values], rows: int) -> None:
+    Those of SequenceExamples have pairs for names: of "context" or "feature_lists", and a name.
+    """
+
+    def __init__(self, columns: dict[Any, Any], rows: int) -> None:
         self.columns = columns
         self.rows = rows
 
@@ -46,12 +54,37 @@ class Table:
         }
         return Table(columns, sum(table.rows for table in tables))
 
-    def batch(self) -> dict[str, Column]:
+    def batch(self) -> dict[str, Any]:
         """Return the columns as callers get them."""
-        return {
-            name: column.padded() if isinstance(column, Values) else column
+        columns = {
+            name: column.padded() if isinstance(column, (Values, Frames)) else column
             for name, column in self.columns.items()
         }
+        if not any(isinstance(name, tuple) for name in columns):
+            return columns
+        batch: dict[str, Any] = {"context": {}, "feature_lists": {}}
+        for (part, name), column in columns.items():
+            batch[part][name] = column
+        return batch
+
+
+def decode_columns(
+    block: RecordBlock,
+    features: Mapping[str, FeatureSpec] | SequenceFeatures,
+    layouts: Layouts | None = None,
+    *,
+    strict: bool,
+    column: ColumnMaker | None = None,
+) -> dict[Any, Any]:
+    """Return the columns of a `Table` of a block; ``column`` is that of `decode_block`."""
+    if not isinstance(features, SequenceFeatures):
+        return dict(decode_block(block, features, layouts, strict=strict, column=column))
+    parts = decode_sequences(block, features.context, features.feature_lists, strict=strict)
+    return {
+        (part, name): column
+        for part, columns in zip(parts._fields, parts, strict=True)
+        for name, column in columns.items()
+    }
 
 
 class Decoded(NamedTuple):
@@ -72,8 +105,12 @@ class BlockDecoder:
     def __init__(self, schema: Schema, column: ColumnMaker | None = None) -> None:
         self._schema = schema
         self._column = column
-        self._unknown = UnknownFeatures() if schema.inferred else None
-        self._layouts = Layouts(feature_keys(schema.features), self._unknown)
+        features = schema.features
+        self._unknown: UnknownFeatures | None = None
+        self._layouts: Layouts | None = None
+        if not isinstance(features, SequenceFeatures):
+            self._unknown = UnknownFeatures() if schema.inferred else None
+            self._layouts = Layouts(feature_keys(features), self._unknown)
 
     def decode(self, block: RecordBlock) -> Decoded:
         """Decode the records up to the first that does not fit."""
@@ -82,7 +119,7 @@ class BlockDecoder:
         good = len(block)
         while good and table is None:
             try:
-                columns = decode_block(
+                columns = decode_columns(
                     block[:good], features, self._layouts, strict=strict, column=self._column
                 )
                 table = Table(columns, good)

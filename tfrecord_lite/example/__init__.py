@@ -21,10 +21,12 @@ from tfrecord_lite.example.features import (
 from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.ragged import Ragged, Sparse
 from tfrecord_lite.example.sequence import decode_sequence_example, encode_sequence_example
+from tfrecord_lite.example.sequence_batch import encode_sequence_examples
 from tfrecord_lite.example.sequence_columns import (
     parse_sequence_example,
     parse_single_sequence_example,
 )
+from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.example.tensor import parse_tensor, serialize_tensor
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ __all__ = [
     "RaggedFeature",
     "RawFeature",
     "SequenceExample",
+    "SequenceFeatures",
     "Sparse",
     "SparseFeature",
     "Value",
@@ -66,6 +69,7 @@ __all__ = [
     "encode_example",
     "encode_examples",
     "encode_sequence_example",
+    "encode_sequence_examples",
     "features_from_json",
     "features_to_json",
     "infer_features",

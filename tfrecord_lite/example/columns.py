@@ -34,6 +34,7 @@ from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.padding import Values
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged, Sparse
+from tfrecord_lite.example.sequence_features import examples_only
 from tfrecord_lite.example.spans import (
     BYTES,
     FLOAT,
@@ -108,7 +109,7 @@ def parse_example(
     block = as_block(serialized)
 
     def infer() -> dict[str, FeatureSpec]:
-        return infer_features(block, strict=strict)
+        return dict(examples_only(infer_features(block, strict=strict)))
 
     named = infer() if features is None else normalize_features(features, infer)
     return {

@@ -14,6 +14,7 @@ import numpy as np
 
 from tfrecord_lite.example.features import DTYPES, PARTITIONS, RaggedFeature
 from tfrecord_lite.example.normalize import SPECS, normalize_features
+from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["features_from_json", "features_to_json"]
 
+_SEQUENCES_VERSION: Final = 2
 _CLASSES: Final[dict[str, type]] = {cls.__name__: cls for cls in SPECS}
 
 
-def features_to_json(features: Mapping[str, Any]) -> str:
+def features_to_json(features: Mapping[str, Any] | SequenceFeatures) -> str:
     """Write features, as `encode_example` takes them, as JSON that ``features_from_json`` reads.
+
+    A `SequenceFeatures` is an object of version 2, with a context and feature lists.
 
     A byte string is written in base64, and a float that is not finite as a string.
 
@@ -35,6 +39,19 @@ def features_to_json(features: Mapping[str, Any]) -> str:
       "label": {"class": "FixedLenFeature", "shape": [], "dtype": "int64", "default_value": null}
     }
     """
+    if isinstance(features, SequenceFeatures):
+        parts = (
+            f'"{name}": {_to_json(part)}'
+            for name, part in (
+                ("context", features.context),
+                ("feature_lists", features.feature_lists),
+            )
+        )
+        return f'{{\n"version": {_SEQUENCES_VERSION},\n{", ".join(parts)}\n}}'
+    return _to_json(features)
+
+
+def _to_json(features: Mapping[str, Any]) -> str:
     lines = []
     named = normalize_features(features) if features else {}
     for name, feature in named.items():
@@ -63,7 +80,7 @@ _NOT_FEATURES: Final = (
 )
 
 
-def features_from_json(text: str) -> dict[str, FeatureSpec]:
+def features_from_json(text: str) -> dict[str, FeatureSpec] | SequenceFeatures:
     """Read features that `features_to_json` wrote; ``ValueError`` for anything else.
 
     >>> from tfrecord_lite import FixedLenFeature
@@ -71,21 +88,32 @@ def features_from_json(text: str) -> dict[str, FeatureSpec]:
     >>> features_from_json(text)["label"].shape
     ()
     """
-    features: dict[str, FeatureSpec] = {}
     try:
-        for name, fields in json.loads(text).items():
-            name.encode()
-            cls = _CLASSES[fields.pop("class")]
-            fields["dtype"] = dtype = _dtype_from_json(fields["dtype"])
-            if fields.get("default_value") is not None:
-                fields["default_value"] = _default_from_json(fields["default_value"], dtype)
-            if "partitions" in fields:
-                fields["partitions"] = [
-                    PARTITIONS[kind](value) for kind, value in fields["partitions"]
-                ]
-            features[name] = cls(**fields)
+        found = json.loads(text)
+        if isinstance(found.get("version"), int):
+            if found["version"] != _SEQUENCES_VERSION:
+                raise ValueError(
+                    f"version {found['version']}; this version supports {_SEQUENCES_VERSION}"
+                )
+            return SequenceFeatures(
+                _from_json(found["context"]), _from_json(found["feature_lists"])
+            )
+        return _from_json(found)
     except _NOT_FEATURES as error:
         raise ValueError(f"not the JSON of features: {type(error).__name__}: {error}") from error
+
+
+def _from_json(named: dict[str, Any]) -> dict[str, FeatureSpec]:
+    features: dict[str, FeatureSpec] = {}
+    for name, fields in named.items():
+        name.encode()
+        cls = _CLASSES[fields.pop("class")]
+        fields["dtype"] = dtype = _dtype_from_json(fields["dtype"])
+        if fields.get("default_value") is not None:
+            fields["default_value"] = _default_from_json(fields["default_value"], dtype)
+        if "partitions" in fields:
+            fields["partitions"] = [PARTITIONS[kind](value) for kind, value in fields["partitions"]]
+        features[name] = cls(**fields)
     return features
 
 

@@ -9,18 +9,27 @@ import numpy as np
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.decode import decode_example
 from tfrecord_lite.example.features import FixedLenFeature, RaggedFeature
+from tfrecord_lite.example.other_messages import is_sequence_example
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.sequence import decode_sequence_example
+from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tfrecord_lite.example.decode import Value
     from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["infer_features"]
 
 
-def infer_features(records: Iterable[bytes], *, strict: bool = True) -> dict[str, FeatureSpec]:
+def infer_features(
+    records: Iterable[bytes], *, strict: bool = True
+) -> dict[str, FeatureSpec] | SequenceFeatures:
     """Infer the features of serialized Examples, in the order in which they first appear.
+
+    Where the first record is a SequenceExample all are read as such, and it is a
+    `SequenceFeatures`: of feature lists the number of values is that of each step.
 
     A feature that every record has, with the same number of values, is a `FixedLenFeature` of that
     many (one: of shape ``()``); any other is a `RaggedFeature`. One that never has a kind is left
@@ -38,32 +47,70 @@ def infer_features(records: Iterable[bytes], *, strict: bool = True) -> dict[str
         raise TypeError(
             f"records={quote(records)}: a list of serialized Examples, not one; [record] is one"
         )
-    dtypes: dict[str, Any] = {}
-    counts: dict[str, set[int]] = {}
-    seen: dict[str, int] = {}
+    known, steps = _Known("feature"), _Known("feature list")
+    sequences = False
     number = -1
     for number, record in enumerate(records):
+        sequences = sequences or (number == 0 and is_sequence_example(record))
+        lists: dict[str, list[Value]] = {}
         try:
-            example = decode_example(record, strict=strict)
+            if sequences:
+                example, lists = decode_sequence_example(record, strict=strict)
+            else:
+                example = decode_example(record, strict=strict)
         except ExampleError as error:
             error.record = number
             raise
         for name, value in example.items():
-            if value is None:
-                continue
-            dtype = bytes if isinstance(value, list) else value.dtype.type
-            if dtypes.setdefault(name, dtype) is not dtype:
-                raise ExampleError(
-                    f"feature {name!r}: found {dtype.__name__} values, where records before have "
-                    f"{dtypes[name].__name__}; a column has one kind: pass features= without it",
-                    record=number,
-                )
-            counts.setdefault(name, set()).add(len(value))
-            seen[name] = seen.get(name, 0) + 1
-    return {
-        name: _feature(dtype, counts[name], always=seen[name] == number + 1)
-        for name, dtype in dtypes.items()
-    }
+            known.add(name, value, number)
+        for name, values in lists.items():
+            for value in values:
+                steps.add(name, value, number)
+            steps.see(name, len(values))
+    features = known.features(number + 1)
+    if not sequences:
+        return features
+    return SequenceFeatures(features, steps.features(None))
+
+
+class _Known:
+    """What is known of features by name: their dtypes, and how many values they have."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._dtypes: dict[str, Any] = {}
+        self._counts: dict[str, set[int]] = {}
+        self._seen: dict[str, int] = {}
+        self._wanted: dict[str, int] = {}
+
+    def see(self, name: str, count: int) -> None:
+        """Note that there are so many more of a name, of a kind or not."""
+        self._wanted[name] = self._wanted.get(name, 0) + count
+
+    def add(self, name: str, value: Value, record: int) -> None:
+        if value is None:
+            return
+        dtype = bytes if isinstance(value, list) else value.dtype.type
+        known = self._dtypes.setdefault(name, dtype)
+        if known is not dtype:
+            raise ExampleError(
+                f"{self._what} {name!r}: found {dtype.__name__} values, where records before have "
+                f"{known.__name__}; a column has one kind: pass features= without it",
+                record=record,
+            )
+        self._counts.setdefault(name, set()).add(len(value))
+        self._seen[name] = self._seen.get(name, 0) + 1
+
+    def features(self, wanted: int | None) -> dict[str, FeatureSpec]:
+        """Return them; always there are those of which there are ``wanted``, or all that came."""
+        return {
+            name: _feature(
+                dtype,
+                self._counts[name],
+                always=self._seen[name] == (self._wanted[name] if wanted is None else wanted),
+            )
+            for name, dtype in self._dtypes.items()
+        }
 
 
 def _feature(dtype: Any, counts: set[int], *, always: bool) -> FeatureSpec:

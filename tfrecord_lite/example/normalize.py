@@ -25,7 +25,14 @@ from tfrecord_lite.example.quote import quote
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["SPECS", "as_feature", "check_given", "normalize_features", "select_features"]
+__all__ = [
+    "SPECS",
+    "as_feature",
+    "check_given",
+    "is_sequences",
+    "normalize_features",
+    "select_features",
+]
 
 SPECS: Final = get_args(FeatureSpec)
 _PLAIN: Final[dict[object, FeatureSpec]] = {
@@ -75,6 +82,11 @@ def normalize_features(
                 f"mapping of names to features: {_TAKEN}"
             )
         found = select_features(infer(), names) if names else {}
+    elif is_sequences(features):
+        raise TypeError(
+            f"{parameter} is a SequenceFeatures, and these records are read as Examples; "
+            "parse_sequence_example reads SequenceExamples"
+        )
     else:
         raise TypeError(
             f"{parameter}={quote(features)} is no mapping of names to features; each is {_TAKEN}"
@@ -89,9 +101,14 @@ def normalize_features(
     return found
 
 
+def is_sequences(features: object) -> bool:
+    """Tell whether these are a `SequenceFeatures`."""
+    return hasattr(features, "feature_lists") and hasattr(features, "context")
+
+
 def check_given(features: Any) -> None:
     """Raise what `normalize_features` would raise, without a look at any record; None is right."""
-    if features is not None:
+    if features is not None and not is_sequences(features):
         anything = VarLenFeature(bytes)
         normalize_features(features, lambda: dict.fromkeys(features, anything))
 

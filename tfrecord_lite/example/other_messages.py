@@ -21,14 +21,15 @@ from tfrecord_lite.records.identify import looks_like
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["description_of", "is_list_of_examples"]
+__all__ = ["description_of", "is_list_of_examples", "is_sequence_example"]
 
 _FIRST: Final = 0x0A
 _SECOND: Final = 0x12
 _EVENT: Final = 0x09
 _HEAD_BYTES: Final = 512
 _SEQUENCE: Final = (
-    "a SequenceExample: decode_sequence_example and parse_sequence_example read these"
+    "a SequenceExample: decode_sequence_example and parse_sequence_example read these, and "
+    "features=SequenceFeatures(...) as columns"
 )
 _LIST: Final = (
     "an ExampleListWithContext: its field 1 holds Examples, which decode_example reads one by one"
@@ -71,6 +72,15 @@ def description_of(data: bytes) -> str | None:
         return "a TensorBoard event"
     kind = looks_like(data[:_HEAD_BYTES]) if data.strip(b"\0") else None
     return kind and kind.partition(":")[0]
+
+
+def is_sequence_example(data: bytes) -> bool:
+    r"""Tell whether a record has the fields of a SequenceExample, feature lists among them.
+
+    >>> is_sequence_example(b"\n\x00\x12\x00"), is_sequence_example(b"\n\x00")
+    (True, False)
+    """
+    return description_of(bytes(data)) == _SEQUENCE
 
 
 def _is_example(data: bytes) -> bool:

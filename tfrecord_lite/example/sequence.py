@@ -11,7 +11,7 @@ A serialized SequenceExample, with its tags in hexadecimal::
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -28,11 +28,13 @@ from tfrecord_lite.example.decode import (
 )
 from tfrecord_lite.example.encode import (
     Parts,
+    encode_as,
     encode_features,
     entry_key,
     entry_start,
     sorted_names,
 )
+from tfrecord_lite.example.features import FixedLenFeature, FixedLenSequenceFeature
 from tfrecord_lite.example.kinds import KIND_NAMES
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.values import check_size, encode_feature, lost_nuls
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from tfrecord_lite.example.features import FeatureSpec
+
 __all__ = ["decode_sequence_example", "encode_sequence_example"]
 
 _CONTEXT: Final = 0x0A
@@ -51,26 +55,30 @@ _STEP: Final = 0x0A
 
 
 def encode_sequence_example(
-    context: Mapping[str, object], feature_lists: Mapping[str, Iterable[object] | None]
+    context: Mapping[str, object],
+    feature_lists: Mapping[str, Iterable[object] | None],
+    context_features: Mapping[str, Any] | None = None,
+    sequence_features: Mapping[str, Any] | None = None,
 ) -> bytes:
     r"""Encode a context and feature lists, by name, as one serialized tf.train.SequenceExample.
 
     The context is as ``encode_example`` takes it. A feature list is a list of steps, each a value
     as ``encode_example`` takes it, or None for a Feature of no kind; an array's steps are its rows.
-    None in place of a feature list leaves it out.
+    None in place of a feature list leaves it out. ``context_features`` and ``sequence_features``
+    say of the context, and of the steps of lists, what ``features`` say to ``encode_example``.
 
     >>> encode_sequence_example({}, {"ids": [[1, 2], [3]]})
     b'\n\x00\x12\x18\n\x16\n\x03ids\x12\x0f\n\x06\x1a\x04\n\x02\x01\x02\n\x05\x1a\x03\n\x01\x03'
 
     Raises ExampleError where ``encode_example`` does, and for steps of several kinds.
     """
-    features, features_size = encode_features(context)
+    features, features_size = encode_features(context, context_features)
     lists: Parts = []
     lists_size = 0
     for name in sorted_names(feature_lists):
         steps = feature_lists[name]
         if steps is not None:
-            content, size = _encode_steps(name, steps)
+            content, size = _encode_steps(name, steps, (sequence_features or {}).get(name))
             start = entry_start(entry_key(name), b"", size)
             lists += (start, *content)
             lists_size += len(start) + size
@@ -79,7 +87,9 @@ def encode_sequence_example(
     return b"".join((heads[0], *features, heads[1], *lists))
 
 
-def _encode_steps(name: str, steps: Iterable[object]) -> tuple[Parts, int]:
+def _encode_steps(
+    name: str, steps: Iterable[object], feature: FeatureSpec | None
+) -> tuple[Parts, int]:
     if not isinstance(steps, (list, tuple, np.ndarray)) or getattr(steps, "ndim", 1) == 0:
         raise ExampleError(
             f"feature list {quote(name)}: {quote(steps)} is neither a list of steps nor an array "
@@ -88,12 +98,19 @@ def _encode_steps(name: str, steps: Iterable[object]) -> tuple[Parts, int]:
     if isinstance(steps, np.ndarray) and steps.dtype.kind in "SU" and (lost := lost_nuls(steps)):
         step = lost[0] // math.prod(steps.shape[1:])
         raise ExampleError(f"feature list {quote(name)}, step {step}: {lost[1]}")
+    if isinstance(feature, FixedLenSequenceFeature):
+        feature = FixedLenFeature(feature.shape, feature.dtype)
     parts: Parts = []
     size = 0
     first: tuple[int, int] | None = None
     for index, value in enumerate(steps):
         try:
-            head, run, run_size = (b"", b"", 0) if value is None else encode_feature(value)
+            if value is None:
+                head, run, run_size = b"", b"", 0
+            elif feature is None:
+                head, run, run_size = encode_feature(value)
+            else:
+                head, run, run_size = encode_as(value, feature)
         except ExampleError as error:
             raise ExampleError(
                 f"feature list {quote(name)}, step {index}: {error.reason}"
@@ -114,6 +131,8 @@ def _encode_steps(name: str, steps: Iterable[object]) -> tuple[Parts, int]:
 
 def decode_sequence_example(
     data: Buffer,
+    *,
+    strict: bool = True,
 ) -> tuple[dict[str, Value], dict[str, list[Value]]]:
     r"""Decode one serialized tf.train.SequenceExample into its context and its feature lists.
 
@@ -123,7 +142,8 @@ def decode_sequence_example(
     >>> decode_sequence_example(b"\n\x00\x12\x10\n\x0e\n\x03ids\x12\x07\n\x05\x1a\x03\n\x01\x03")
     ({}, {'ids': [array([3])]})
 
-    Raises ExampleError where protobuf raises DecodeError, and nowhere else.
+    Raises ExampleError where protobuf raises DecodeError; and for a field at top level that a
+    SequenceExample does not have, which ``strict=False`` skips, as protobuf does.
     """
     data = as_bytes(data)
     context: dict[str, Value] = {}
@@ -135,6 +155,11 @@ def decode_sequence_example(
             for inner, begin, end in read_fields(data, [(start, stop)], 1):
                 if inner == ENTRY:
                     decode_entry(data, begin, end, feature_lists, _decode_steps)
+        elif strict:
+            raise ExampleError(
+                f"byte {start}: unknown field {tag >> 3} at top level (wire type {tag & 7}), not a "
+                "SequenceExample's"
+            )
     return context, feature_lists
 
 

@@ -25,10 +25,10 @@ from tfrecord_lite.example.features import (
     SparseFeature,
     VarLenFeature,
 )
-from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.padding import PADDING
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.example.ragged import Ragged
+from tfrecord_lite.example.ragged import Ragged, Sparse
+from tfrecord_lite.example.sequence_features import checked_features
 from tfrecord_lite.example.sequence_spans import find_sequence_spans
 from tfrecord_lite.example.spans import MISSING, Spans, error_at
 
@@ -59,6 +59,8 @@ def parse_sequence_example(
     serialized: RecordBlock | Sequence[bytes],
     context_features: FeaturesLike | None = None,
     sequence_features: FeaturesLike | None = None,
+    *,
+    strict: bool = True,
 ) -> tuple[dict[str, Column], dict[str, Column], dict[str, Int64Array]]:
     r"""Parse a batch of serialized SequenceExamples, as ``tf.io.parse_sequence_example``.
 
@@ -75,14 +77,15 @@ def parse_sequence_example(
 
     Raises `ExampleError`, naming record, feature and step, for what is no SequenceExample, for a
     context feature without kind or a missing one without default, a missing feature list where
-    ``allow_missing`` is false, another kind, or another number of values.
+    ``allow_missing`` is false, another kind, or another number of values; and, unless
+    ``strict=False``, for a field at top level that a SequenceExample does not have.
     """  # noqa: E501 - bytes
-    context_features = _checked(context_features, _CONTEXT, "context_features")
-    sequence_features = _checked(sequence_features, _LISTS, "sequence_features")
+    context_features = checked_features(context_features, _CONTEXT, "context_features")
+    sequence_features = checked_features(sequence_features, _LISTS, "sequence_features")
     if not context_features and not sequence_features:
         raise ValueError("no features; name at least one in context_features or sequence_features")
     block = as_block(serialized)
-    columns = decode_sequences(block, context_features, sequence_features)
+    columns = decode_sequences(block, context_features, sequence_features, strict=strict)
     lists = {
         name: column.padded() if isinstance(column, Frames) else column
         for name, column in columns.feature_lists.items()
@@ -126,10 +129,12 @@ def decode_sequences(
     block: RecordBlock,
     context: Mapping[str, FeatureSpec],
     feature_lists: Mapping[str, FeatureSpec],
+    *,
+    strict: bool = True,
 ) -> SequenceColumns:
     """Decode a block of SequenceExamples; raises what `parse_sequence_example` raises."""
     keys = feature_keys(context)
-    buffer, spans, lists = find_sequence_spans(block, keys, list(feature_lists))
+    buffer, spans, lists = find_sequence_spans(block, keys, list(feature_lists), strict=strict)
     of_key = dict(zip(keys, spans, strict=True))
     try:
         return SequenceColumns(
@@ -152,6 +157,8 @@ def parse_single_sequence_example(
     data: bytes,
     context_features: FeaturesLike | None = None,
     sequence_features: FeaturesLike | None = None,
+    *,
+    strict: bool = True,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Parse one serialized SequenceExample, as ``tf.io.parse_single_sequence_example``.
 
@@ -167,31 +174,15 @@ def parse_single_sequence_example(
     7 [1 2 3]
     """
     context, lists, _ = parse_sequence_example(
-        [as_bytes(data)], context_features, sequence_features
+        [as_bytes(data)], context_features, sequence_features, strict=strict
     )
     return (
-        {name: column[0] for name, column in context.items()},
+        {
+            name: column.row(0) if isinstance(column, Sparse) else column[0]
+            for name, column in context.items()
+        },
         {name: column[0] for name, column in lists.items()},
     )
-
-
-def _checked(
-    features: FeaturesLike | None, classes: tuple[type, ...], parameter: str
-) -> Mapping[str, Any]:
-    if features is None or features == {}:
-        return {}
-    named = normalize_features(features, parameter=parameter)
-    for name, feature in named.items():
-        if not isinstance(feature, classes):
-            raise ValueError(  # noqa: TRY004 - as TensorFlow
-                f"{parameter}[{name!r}] is a {type(feature).__name__}; it takes "
-                f"{', '.join(cls.__name__ for cls in classes)}"
-            )
-        if isinstance(feature, FixedLenSequenceFeature) and feature.default_value is not None:
-            raise ValueError(
-                f"{parameter}[{name!r}] has a default_value, which feature lists do not take"
-            )
-    return named
 
 
 def _context_column(

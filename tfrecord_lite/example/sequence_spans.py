@@ -53,7 +53,7 @@ class ListSpans(NamedTuple):
 
 
 def find_sequence_spans(
-    block: RecordBlock, context: Sequence[str], lists: Sequence[str]
+    block: RecordBlock, context: Sequence[str], lists: Sequence[str], *, strict: bool = True
 ) -> tuple[Uint8Array, list[Spans], list[ListSpans]]:
     """Find the values of context features and of feature lists, by name, in each record.
 
@@ -86,7 +86,7 @@ def find_sequence_spans(
     odd[entries.record[entry_of[_too_long(buffer, spans, ~asked)]]] = True
 
     irregular = np.flatnonzero(odd)
-    decoded = dict(zip(irregular.tolist(), _decoded(block, irregular), strict=True))
+    decoded = dict(zip(irregular.tolist(), _decoded(block, irregular, strict=strict), strict=True))
     first = np.cumsum(steps.counts) - steps.counts
     result = []
     stored = _Stored(len(buffer))
@@ -259,11 +259,11 @@ def _too_long(
     return wrong
 
 
-def _decoded(block: RecordBlock, rows: Int64Array) -> list[Any]:
+def _decoded(block: RecordBlock, rows: Int64Array, *, strict: bool) -> list[Any]:
     decoded = []
     for index in rows.tolist():
         try:
-            decoded.append(decode_sequence_example(block[index]))
+            decoded.append(decode_sequence_example(block[index], strict=strict))
         except ExampleError as error:
             raise error_at(block, index, error.reason) from None
     return decoded

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from tfrecord_lite.dataset.schema import INFER_RECORDS
 from tfrecord_lite.errors import ExampleError, ignore_damage
 from tfrecord_lite.example.columns import decode_block
+from tfrecord_lite.example.composites import feature_keys
 from tfrecord_lite.example.decode import decode_example
 from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.normalize import check_given, normalize_features, select_features
+from tfrecord_lite.example.other_messages import is_sequence_example
+from tfrecord_lite.example.sequence_columns import decode_sequences
+from tfrecord_lite.example.sequence_features import SequenceFeatures, examples_only
 from tfrecord_lite.example.spans import walk
 from tfrecord_lite.example.unknown import UnknownFeatures
 from tfrecord_lite.integrity.oddities import tensorflow_difference
@@ -50,12 +54,17 @@ class _Expected:
     """
 
     def __init__(
-        self, features: Mapping[str, FeatureSpec], told: str = "", *, inferred: bool = False
+        self,
+        features: Mapping[str, FeatureSpec] | SequenceFeatures,
+        told: str = "",
+        *,
+        inferred: bool = False,
     ) -> None:
-        self.features = features
+        self.sequences = features if isinstance(features, SequenceFeatures) else None
+        self.features = {} if isinstance(features, SequenceFeatures) else features
         self.told = told
         self.unknown = UnknownFeatures() if inferred else None
-        self.layouts = Layouts(list(features), self.unknown)
+        self.layouts = Layouts(feature_keys(self.features), self.unknown)
 
 
 class Payloads:
@@ -88,9 +97,11 @@ class Payloads:
         A manifest whose features are none is a fault, which the inventory gets.
         """
         check_given(features)
+        if isinstance(features, SequenceFeatures):
+            return cls(_Expected(features), {}, None, strict=strict)
         if isinstance(features, Mapping):
             return cls(_Expected(normalize_features(features)), {}, None, strict=strict)
-        names = None if features is None else list(features)
+        names = None if features is None else list(cast("Sequence[str]", features))
         of_sets: dict[str, _Expected | None] = {}
         expected: dict[str, _Expected] = {}
         for file, entries in inventory.entries.items():
@@ -100,7 +111,7 @@ class Payloads:
                 spec = _features_of(manifest, inventory)
                 if spec is not None:
                     if names is not None:
-                        spec = select_features(spec, names)
+                        spec = select_features(examples_only(spec), names)
                     of_sets[manifest.path] = _Expected(spec, f"; features of {manifest.path}")
             found = of_sets[manifest.path]
             if found is not None:
@@ -123,6 +134,11 @@ class Payloads:
         expected = self._given or self._of_files.get(report.path)
         if expected is None:
             expected = self._of_files[report.path] = _inferred(block, self._names)
+        if expected.sequences is not None:
+            for index, kind, reason in _sequence_faults(block, expected, strict=self._strict):
+                number, offset = block.number(index), block.offset(index)
+                report.add_fault(Fault(report.path, kind, reason, number, offset))
+            return
         found: dict[int, tuple[str, str]] = {}
         for index in _irregular(block, expected).tolist():
             judgement = _judge(block[index], strict=self._strict)
@@ -154,7 +170,9 @@ def _first_records(files: Sequence[str], compression: CompressionOrAuto) -> Iter
                 yield from block
 
 
-def _features_of(manifest: Manifest, inventory: Inventory) -> Mapping[str, FeatureSpec] | None:
+def _features_of(
+    manifest: Manifest, inventory: Inventory
+) -> Mapping[str, FeatureSpec] | SequenceFeatures | None:
     """Return the features in a manifest; where they are invalid, that is a fault of it."""
     if manifest.features is None:
         return None
@@ -168,7 +186,12 @@ def _features_of(manifest: Manifest, inventory: Inventory) -> Mapping[str, Featu
 def _inferred(records: Iterable[bytes], names: Sequence[str] | None) -> _Expected:
     """Infer features from records of which some may be no Examples, or disagree with others."""
     dtypes: dict[str, Any] = {}
-    agreeing = []
+    agreeing: list[bytes] = []
+    records = iter(records)
+    first = next(records, None)
+    if first is not None and names is None and is_sequence_example(first):
+        return _inferred_sequences([first, *islice(records, INFER_RECORDS - 1)])
+    records = records if first is None else chain([first], records)
     for record in islice(records, INFER_RECORDS):
         try:
             example = decode_example(record)
@@ -182,10 +205,49 @@ def _inferred(records: Iterable[bytes], names: Sequence[str] | None) -> _Expecte
         if all(dtypes.get(name, dtype) is dtype for name, dtype in found.items()):
             dtypes.update(found)
             agreeing.append(record)
-    features = infer_features(agreeing)
+    features = examples_only(infer_features(agreeing))
     if names is not None:
         features = select_features(features, names)
     return _Expected(features, _INFERRED, inferred=names is None)
+
+
+def _inferred_sequences(records: list[bytes]) -> _Expected:
+    """Infer the features of SequenceExamples, of those that agree with the first."""
+    agreeing = []
+    for record in records:
+        try:
+            infer_features([records[0], record])
+        except ExampleError:
+            continue
+        agreeing.append(record)
+    try:
+        return _Expected(infer_features(agreeing), _INFERRED)
+    except ExampleError:
+        return _Expected(infer_features(records[:1]), _INFERRED)
+
+
+def _sequence_faults(
+    block: RecordBlock, expected: _Expected, *, strict: bool
+) -> list[tuple[int, str, str]]:
+    """Return row, kind and reason of the records that are no such SequenceExamples, in order."""
+    features = expected.sequences
+    assert features is not None
+    found = []
+    ranges = [(0, len(block))]
+    while ranges:
+        begin, end = ranges.pop()
+        part = block[begin:end]
+        try:
+            decode_sequences(part, features.context, features.feature_lists, strict=strict)
+        except ExampleError as error:
+            if end - begin > 1:
+                middle = (begin + end) // 2
+                ranges += [(middle, end), (begin, middle)]
+            elif error.misfit:
+                found.append((begin, "features", error.reason + expected.told))
+            else:
+                found.append((begin, "example", error.reason))
+    return found
 
 
 def _misfits(block: RecordBlock, expected: _Expected) -> Iterator[tuple[int, str]]:
@@ -218,7 +280,7 @@ def _judge(data: bytes, *, strict: bool) -> tuple[str, str] | None:
 
 def _irregular(block: RecordBlock, expected: _Expected) -> Int64Array:
     """Return all records that may be of a form that is read in different ways."""
-    names = list(expected.features)
+    names = feature_keys(expected.features)
     buffer, starts, lengths = block.buffer, block.starts, block.lengths
     end = int((starts + lengths).max()) + SLACK_BYTES
     if end > len(buffer):

@@ -145,13 +145,23 @@ class FrameWriter(Owned):
     ) -> int:
         """Write an Example for each row of columns, as `encode_examples`, and return how many.
 
+        Columns of a context and of feature lists, as `encode_sequence_examples` takes them, make
+        SequenceExamples.
+
         A part of the rows is encoded at a time. Raises what `encode_examples` raises; the rows
         before those that are encoded together are written then.
         """
         from tfrecord_lite.example.batch import encode_blocks
+        from tfrecord_lite.example.sequence_batch import are_sequences, encode_sequence_blocks
 
+        given: Any = self._features_of(features)
+        blocks: Iterable[Any] = (
+            encode_sequence_blocks(columns, given)
+            if are_sequences(columns, given)
+            else encode_blocks(columns, given)
+        )
         rows = 0
-        for block in encode_blocks(columns, self._features_of(features)):
+        for block in blocks:
             self.write_many(block)
             rows += len(block)
         return rows

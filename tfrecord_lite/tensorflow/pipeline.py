@@ -15,6 +15,7 @@ from tfrecord_lite.dataset.numbers import at_least, rank_of
 from tfrecord_lite.dataset.order import share
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.example.normalize import check_given, normalize_features
+from tfrecord_lite.example.sequence_features import examples_only
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.file_system import is_url
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
@@ -158,7 +159,7 @@ def make_dataset(
     else:
         landmarks = find_fronts(records, codecs)
     schema = Schema.find(features, found, strict=strict)
-    require_parsable(schema.features)
+    require_parsable(examples_only(schema.features))
     if check and engine == "tf.data":
         # Of the other, `Dataset` does the same.
         check_features(records, schema)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfrecord_lite.dataset.order import batch_count, share
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.features import FixedLenFeature, RawFeature
+from tfrecord_lite.example.sequence_features import examples_only
 from tfrecord_lite.tensorflow.checks import before_each_epoch
 from tfrecord_lite.tensorflow.columns import ColumnTensors
 from tfrecord_lite.tensorflow.features import parse_tensors
@@ -22,7 +23,7 @@ from tfrecord_lite.tensorflow.scattered import ScatteredRecords
 from tfrecord_lite.tensorflow.tables import TableDataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
     import numpy.typing as npt
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
+    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.compression import Codec
     from tfrecord_lite.tensorflow.ranges import Landmarks
 
@@ -68,6 +70,11 @@ class TensorSource:
     deterministic: bool
     on_damage: Literal["raise"] | Callable[[Damage], Any]
     look: Callable[[], None] | None = None
+
+    @property
+    def named(self) -> Mapping[str, FeatureSpec]:
+        """The features by name."""
+        return examples_only(self.schema.features)
 
     @property
     def share(self) -> range | None:
@@ -117,7 +124,7 @@ class TensorSource:
 
     def from_tensorflow(self) -> Any:
         """Read with ``TFRecordDataset`` and parse with ``tf.io.parse_example``."""
-        parse = partial(parse_tensors, features=self.schema.features)
+        parse = partial(parse_tensors, features=self.named)
         if self.shuffle:
             chunks = self._chunks(_SHUFFLED_CHUNK, in_order=False)
             return self._parsed(self._shuffled(chunks.unbatch()), parse)
@@ -179,7 +186,7 @@ class TensorSource:
         if self.shuffle and self.cache is not None:
             scattered = ScatteredRecords(self.records, self.schema, self.on_damage)
             data = self._shuffled(scattered.read(self.share).unbatch())
-            columns = ColumnTensors(self.schema.features)
+            columns = ColumnTensors(self.named)
             return data.map(partial(scattered.parse, columns=columns))
         repeat = self.repeat if self.cache is None else 1
         loader = TableDataset(
@@ -199,9 +206,9 @@ class TensorSource:
             # The files have been checked. But where a share begins, an index tells soonest.
             check=self.world_size > 1,
         )
-        columns = ColumnTensors(self.schema.features)
+        columns = ColumnTensors(self.named)
         # Of these TensorFlow makes batches itself.
-        together = all(isinstance(item, _FIXED) for item in self.schema.features.values())
+        together = all(isinstance(item, _FIXED) for item in self.named.values())
         expected = self._batches(repeat)
 
         def arrays() -> Generator[list[npt.NDArray[Any]], None, None]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Paths, Verify
     from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.example.sequence_features import SequenceFeatures
     from tfrecord_lite.torch.ranks import Auto
     from tfrecord_lite.torch.tensors import RaggedForm
 
@@ -115,7 +116,7 @@ class IterableDataset(TorchIterableDataset):  # type: ignore[misc]
         self._iterations = 0
 
     @property
-    def features(self) -> Mapping[str, FeatureSpec]:
+    def features(self) -> Mapping[str, FeatureSpec] | SequenceFeatures:
         """The features, as given or as found."""
         return self._dataset.features
 

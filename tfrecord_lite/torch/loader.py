@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.batcher import Batches
     from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.example.sequence_features import SequenceFeatures
     from tfrecord_lite.torch.ranks import Auto, Ranks
     from tfrecord_lite.torch.tensors import RaggedForm
 
@@ -130,7 +131,7 @@ class Loader(Closing):
         self._pin_memory = pin_memory
 
     @property
-    def features(self) -> Mapping[str, FeatureSpec]:
+    def features(self) -> Mapping[str, FeatureSpec] | SequenceFeatures:
         """The features, as given or as found."""
         return self._dataset.features
 
