@@ -17,6 +17,7 @@ from tfrecord_lite.example.encode import encode_example
 from tfrecord_lite.example.features import FixedLenFeature, RaggedFeature
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.sequence_batch import are_sequences, encode_sequence_blocks
 from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
@@ -92,6 +93,9 @@ def table_blocks(
 
     Raises TypeError for what is no table, else as `encode_examples`.
     """
+    if are_sequences(data, features):
+        yield from encode_sequence_blocks(data, features)  # type: ignore[arg-type]
+        return
     features = normalize_features(features) if features else None
     kinds: dict[str, Any] = {}
     row = 0

@@ -47,7 +47,7 @@ def encode_sequence_examples(
 
 def encode_sequence_blocks(
     columns: Mapping[str, Any], features: SequenceFeatures | None = None
-) -> Iterator[list[bytes]]:
+) -> Iterator[RecordBlock]:
     """Encode columns as `encode_sequence_examples`, some MB of records at a time."""
     gathered: list[bytes] = []
     size = 0
@@ -55,9 +55,9 @@ def encode_sequence_blocks(
         gathered.append(row)
         size += len(row)
         if size >= limits.encoded_bytes:
-            yield gathered
+            yield RecordBlock.from_records(gathered)
             gathered, size = [], 0
-    yield gathered
+    yield RecordBlock.from_records(gathered)
 
 
 def are_sequences(columns: Any, features: Any) -> bool:
