@@ -64,6 +64,14 @@ class _Column:
     ) -> None:
         self._buffer = buffer
         self._form = form
+        feature = form.feature
+        default = getattr(feature, "default_value", None)
+        if (
+            isinstance(feature, FixedLenFeature)
+            and feature.dtype is not bytes
+            and default is not None
+        ):
+            present = np.ones(len(present), np.bool_)  # `Decoder` fills it in
         self._present = present
         self._rows = None if present.all() else np.flatnonzero(present)
         if self._rows is not None and self._must_be_there():
@@ -160,7 +168,7 @@ class _Column:
             numbers = decoder.column()
             assert isinstance(numbers, np.ndarray)
             flat, counts = numbers.reshape(-1), np.full(len(numbers), count)
-            if missing and default is None:
+            if missing:
                 flat, counts = _spread_out(flat, there), self._spread(counts)
             values = _converted(flat, first, counts)
         if len(values) < len(there):
@@ -172,16 +180,14 @@ class _Column:
 
 
 def _filled(values: pa.Array, there: npt.NDArray[np.bool_], feature: FixedLenFeature) -> pa.Array:
-    """Put the default value, or null, where there are no values."""
+    """Put the default byte strings, or null, where there are no values."""
     which = np.cumsum(there) - 1
     if feature.default_value is None:
         return values.take(pa.array(which, mask=~there))
     default = list(feature.default_value) if feature.shape else [feature.default_value]
-    dtype = pa.binary() if feature.dtype is bytes else pa.from_numpy_dtype(feature.dtype)
-    filling = pa.array(default, dtype).cast(values.type)
     missing = np.flatnonzero(~there)
     which[missing] = len(values) + missing % len(default)
-    return pa.concat_arrays([values, filling]).take(pa.array(which))
+    return pa.concat_arrays([values, pa.array(default, values.type)]).take(pa.array(which))
 
 
 def _spread_out(values: Any, there: npt.NDArray[np.bool_]) -> Any:

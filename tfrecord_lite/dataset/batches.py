@@ -14,7 +14,7 @@ from tfrecord_lite.dataset.file_chunks import FileChunks
 from tfrecord_lite.dataset.memory import keep_freed_memory
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.dataset.table import Table
-from tfrecord_lite.dataset.tables import table_blocks
+from tfrecord_lite.dataset.tables import write_any
 from tfrecord_lite.errors import ignore_damage
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.files.record_set import RecordSet
@@ -129,7 +129,6 @@ def write_examples(
     >>> next(read_batches(path))["label"]
     array([0, 1, 2])
     """
-    rows = 0
     with RecordWriter(
         path,
         compression=compression,
@@ -140,7 +139,4 @@ def write_examples(
         fsync=fsync,
         on_truncated=on_truncated,
     ) as writer:
-        for block in table_blocks(columns, features, cast=cast):
-            writer.write_many(block)
-            rows += len(block)
-    return rows
+        return write_any(writer, columns, features, cast=cast)

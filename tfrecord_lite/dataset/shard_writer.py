@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfrecord_lite.dataset.numbers import at_least
-from tfrecord_lite.dataset.tables import FoundFeatures, table_blocks
+from tfrecord_lite.dataset.tables import FoundFeatures, write_any
 from tfrecord_lite.example.feature_json import features_to_json
 from tfrecord_lite.files.manifest import Manifest
 from tfrecord_lite.files.names import ShardNames
@@ -182,11 +182,7 @@ class ShardWriter(FrameWriter):
         Raises `ExampleError`, TypeError and ValueError as `encode_examples` does, and TypeError for
         what is no table; the rows before are written then.
         """
-        rows = 0
-        for block in table_blocks(data, self._features, cast=cast, found=self._found):
-            self.write_many(block)
-            rows += len(block)
-        return rows
+        return write_any(self, data, self._features, cast=cast, found=self._found)
 
     def _features_of(self, features: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         return self._features if features is None else features

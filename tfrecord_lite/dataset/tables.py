@@ -1,4 +1,4 @@
-"""Tables as callers have them, to blocks of Examples: never all of a table at once.
+"""Tables as callers have them, written as Examples: never all of a table at once.
 
 Columns by name; what is an Arrow stream (tables of pyarrow, polars, DuckDB); a DataFrame or a
 Series of pandas; rows that are dicts.
@@ -17,15 +17,15 @@ from tfrecord_lite.example.encode import encode_example
 from tfrecord_lite.example.features import FixedLenFeature, RaggedFeature
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.example.sequence_batch import are_sequences, encode_sequence_blocks
 from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.records.frame_writer import FrameWriter
 
-__all__ = ["FoundFeatures", "TablePart", "table_blocks"]
+__all__ = ["FoundFeatures", "TablePart", "write_any"]
 
 # So many rows of dicts become columns at once.
 _ROWS: Final = 1024
@@ -82,38 +82,42 @@ class FoundFeatures:
         }
 
 
-def table_blocks(
+def write_any(
+    writer: FrameWriter,
     data: Any,
     features: Mapping[str, Any] | None,
     *,
     cast: Mapping[str, Any] | None = None,
     found: FoundFeatures | None = None,
-) -> Iterator[RecordBlock]:
-    """Encode a table in blocks; ``found`` takes note of its features.
+) -> int:
+    """Write a table, and return how many rows it has; ``found`` takes note of its features.
 
     Raises TypeError for what is no table, else as `encode_examples`.
     """
-    if are_sequences(data, features):
-        yield from encode_sequence_blocks(data, features)  # type: ignore[arg-type]
-        return
+    if hasattr(data, "iloc") and (not _is_frame(data) or find_spec("pyarrow") is None):
+        data = _columns_of_pandas(data)
+    if isinstance(data, Mapping) and not cast and not any(map(_is_arrow, data.values())):
+        return writer.write_examples(data, features)
     features = normalize_features(features) if features else None
     kinds: dict[str, Any] = {}
     row = 0
     for part in _parts(data, features, cast):
+        blocks: Iterable[RecordBlock] = [
+            RecordBlock.from_records([encode_example({})] * (0 if part.columns else part.rows))
+        ]
         if part.columns:
-            yield from encode_blocks(part.columns, features, first_row=row, kinds=kinds)
-        elif part.rows:
-            yield RecordBlock.from_records([encode_example({})] * part.rows)
+            blocks = encode_blocks(part.columns, features, first_row=row, kinds=kinds)
+        for block in blocks:
+            writer.write_many(block)
         if found is not None:
             found.add(part)
         row += part.rows
+    return row
 
 
 def _parts(
     data: Any, features: Mapping[str, FeatureSpec] | None, cast: Mapping[str, Any] | None
 ) -> Iterator[TablePart]:
-    if hasattr(data, "iloc") and (not _is_frame(data) or find_spec("pyarrow") is None):
-        data = _columns_of_pandas(data)
     of_arrow = isinstance(data, Mapping) and any(map(_is_arrow, data.values()))
     if of_arrow or _is_frame(data) or _is_stream(data):
         from tfrecord_lite.arrow.writing import arrow_parts
@@ -124,8 +128,6 @@ def _parts(
             "cast is for tables whose columns have types: of Arrow, pandas, polars; pass features= "
             "for others"
         )
-    if isinstance(data, Mapping):
-        return _part_of_columns(data)
     if isinstance(data, (str, bytes, bytearray, memoryview)) or not isinstance(data, Iterable):
         raise TypeError(f"a table is {_TAKEN}; not {quote(data)}")
     return _parts_of_rows(data)
@@ -155,13 +157,6 @@ def _columns_of_pandas(data: Any) -> Mapping[str, Any]:
             raise TypeError("a Series has one column, of its name, which is to be a str; name it")
         return {data.name: data}
     return {name: data[name] for name in data.columns}
-
-
-def _part_of_columns(columns: Mapping[str, Any]) -> Iterator[TablePart]:
-    if not columns:
-        raise ValueError("no columns; pass at least one")
-    first = next(iter(columns.values()))
-    yield TablePart(columns, len(first) if hasattr(first, "__len__") else 0)
 
 
 def _parts_of_rows(data: Iterable[Any]) -> Iterator[TablePart]:
