@@ -162,3 +162,9 @@ def test_quick_run_of_shards_and_its_picture(tmp_path, run):
         }
     assert (tmp_path / "shards.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "shards.svg").read_text(encoding="utf-8")
+
+
+def test_quick_run_of_mixing(tmp_path, run):
+    run("mixing", "--quick", "--results", str(tmp_path))
+    mixing = json.loads((tmp_path / "mixing.json").read_text(encoding="utf-8"))["mixing"]
+    assert all(0 < moved < 2 and shards > 1 for moved, shards in mixing.values())
