@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+from multiprocessing import get_context
 from multiprocessing.context import get_spawning_popen
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,7 +34,7 @@ class SharedReport(DamageReport):
         self._counts = torch.zeros(2, dtype=torch.int64).share_memory_()
         self._told = torch.zeros(_REMEMBERED, dtype=torch.int64).share_memory_()
         # Of this context it goes to workers however they are started.
-        self._lock = multiprocessing.get_context("spawn").Lock()
+        self._lock = get_context("spawn").Lock()
 
     @property
     def counts(self) -> tuple[int, int]:
