@@ -20,8 +20,10 @@ BENCHMARKS := columns encoding verifying scaling records writing importing memor
 
 # Each in an environment of its own, tested by tests/worlds/: test-torch, ...
 WORLDS := torch jax
+# And what benchmarks/training.py measures them beside.
+ENVIRONMENTS := $(WORLDS) training
 
-.PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean
+.PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean bench-training
 # Nothing may run beside a benchmark.
 .NOTPARALLEL:
 
@@ -70,6 +72,11 @@ bench: $(BENCHMARKS:%=bench-%) bench-picture
 $(BENCHMARKS:%=bench-%) bench-picture: bench-%: $(VENV)/.bench
 	$(BIN)/python benchmarks/$*.py
 
+# Beside other packages that load TFRecords for PyTorch, which share no environment with the rest.
+bench-training: $(VENV)-training/.world
+	$(VENV)-training/bin/python -m pip --disable-pip-version-check install --quiet '$(TENSORFLOW)'
+	$(VENV)-training/bin/python benchmarks/training.py $(ARGS)
+
 # Coverage-guided fuzzing, all targets in turn: make fuzz SECONDS=3600
 SECONDS ?= 60
 fuzz: $(VENV)/.fuzz
@@ -88,13 +95,13 @@ proto: $(VENV)/.dev
 	$(BIN)/python proto/regenerate.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-lowest $(VENV)-3.1? $(WORLDS:%=$(VENV)-%) *-output build dist .coverage .coverage.* \
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-3.1? $(ENVIRONMENTS:%=$(VENV)-%) *-output build dist .coverage .coverage.* \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # Stamps: what is installed stays installed until pyproject.toml or this file changes. Dependency
 # groups need pip 25.1.
-$(VENV)/.venv $(WORLDS:%=$(VENV)-%/.venv):
+$(VENV)/.venv $(ENVIRONMENTS:%=$(VENV)-%/.venv):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 		echo "$(PYTHON) is not Python 3.10 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
@@ -120,6 +127,6 @@ $(VENV)/.fuzz: $(VENV)/.dev
 	$(PIP) install --quiet --group fuzz
 	@touch $@
 
-$(WORLDS:%=$(VENV)-%/.world): $(VENV)-%/.world: $(VENV)-%/.venv pyproject.toml Makefile
+$(ENVIRONMENTS:%=$(VENV)-%/.world): $(VENV)-%/.world: $(VENV)-%/.venv pyproject.toml Makefile
 	$(VENV)-$*/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[cli]' --group $*
 	@touch $@

@@ -13,6 +13,7 @@ from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.torch.epochs import Epochs
+from tfrecord_lite.torch.packed import PackedBatch
 from tfrecord_lite.torch.ranks import find_ranks
 from tfrecord_lite.torch.report import SharedReport
 from tfrecord_lite.torch.tensors import check_ragged, to_tensors
@@ -170,7 +171,8 @@ class Turns(BatchesInTurns):
         self._ragged = ragged
 
     def __next__(self) -> Any:
-        return to_tensors(super().__next__(), self._ragged)
+        batch = to_tensors(super().__next__(), self._ragged)
+        return PackedBatch(batch) if self._worker is not None and type(batch) is dict else batch
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where a state was taken; the iteration after this one is the epoch after its own.

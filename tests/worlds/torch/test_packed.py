@@ -1,0 +1,60 @@
+"""Batches that go from a DataLoader's worker to its process come out as they went in."""
+
+from __future__ import annotations
+
+import pickle
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from tfrecord_lite.torch.packed import PackedBatch
+
+
+class Pair(NamedTuple):
+    left: object
+    right: object
+
+
+def equal(left, right):
+    assert type(left) is type(right)
+    if isinstance(left, torch.Tensor):
+        assert (left.dtype, left.shape) == (right.dtype, right.shape)
+        assert torch.equal(left, right)
+    elif isinstance(left, dict):
+        assert left.keys() == right.keys()
+        for name in left:
+            equal(left[name], right[name])
+    elif isinstance(left, (list, tuple)):
+        assert len(left) == len(right)
+        for ours, theirs in zip(left, right, strict=True):
+            equal(ours, theirs)
+    else:
+        assert left == right
+
+
+BATCHES = {
+    "nothing": {},
+    "scalars": {"a": torch.tensor(3), "b": torch.tensor(True), "c": 4, "d": "text", "e": None},
+    "types": {
+        str(dtype): torch.tensor([1, 0, 1]).to(dtype)
+        for dtype in (torch.uint8, torch.bool, torch.int16, torch.bfloat16, torch.complex64)
+    },
+    "odd sizes": {str(size): torch.arange(size, dtype=torch.int8) for size in (1, 3, 17, 0)},
+    "empty": {"a": torch.zeros((0, 3)), "b": []},
+    "large beside small": {"a": torch.arange(100_000), "b": torch.arange(3)},
+    "views": {"a": torch.arange(12).reshape(3, 4).T, "b": torch.arange(6)[::2]},
+    "nested": {"a": {"b": [torch.arange(2), (torch.ones(1), b"x")]}, "c": Pair(torch.ones(2), 1)},
+    "strings": {"a": [b"x", b"y"], "b": [[b"x"], [b"y"]]},
+}
+
+
+@pytest.mark.parametrize("batch", BATCHES.values(), ids=BATCHES)
+def test_round_trip(batch):
+    equal(pickle.loads(pickle.dumps(PackedBatch(batch))), batch)
+
+
+def test_what_comes_out_may_be_written_to():
+    found = pickle.loads(pickle.dumps(PackedBatch(a=torch.zeros(2), b=torch.zeros(2))))
+    found["a"].fill_(1)
+    assert found["b"].tolist() == [0, 0]

@@ -1,0 +1,98 @@
+"""Batches on their way from a DataLoader's worker: small tensors together, as bytes.
+
+Torch sends each tensor in shared memory of its own, which costs some tenths of a millisecond each:
+more than it takes to read and decode a batch of small records.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import torch
+
+__all__ = ["PackedBatch"]
+
+# Tensors up to this size go as bytes, through the pipe.
+_MAX_BYTES: Final = 1 << 16
+_ALIGNMENT: Final = 16
+
+
+class PackedBatch(dict[str, Any]):
+    """A batch that is pickled with its small tensors in one piece, and is a dict again there.
+
+    >>> import pickle
+    >>> pickle.loads(pickle.dumps(PackedBatch(label=torch.tensor([1, 2]), name=[b"a", b"b"])))
+    {'label': tensor([1, 2]), 'name': [b'a', b'b']}
+    """
+
+    def __copy__(self) -> PackedBatch:
+        # Torch's default_convert makes a copy, and puts its own values in place.
+        return PackedBatch(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        packer = _Packer()
+        rest = {name: packer.without_tensors(value) for name, value in self.items()}
+        return _unpacked, (rest, b"".join(packer.pieces))
+
+
+class _Place(NamedTuple):
+    """Where a tensor lies in the bytes."""
+
+    begin: int
+    end: int
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+
+class _Packer:
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self._size = 0
+
+    def without_tensors(self, value: Any) -> Any:
+        """Return a value with places for its small tensors, whose bytes are taken."""
+        if isinstance(value, torch.Tensor):
+            return self._take(value)
+        if type(value) is dict:
+            return {name: self.without_tensors(item) for name, item in value.items()}
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return type(value)(*map(self.without_tensors, value))
+        if type(value) is tuple or (type(value) is list and value and type(value[0]) is not bytes):
+            return type(value)(map(self.without_tensors, value))
+        return value
+
+    def _take(self, tensor: torch.Tensor) -> Any:
+        if (
+            type(tensor) is not torch.Tensor
+            or tensor.layout is not torch.strided
+            or tensor.device.type != "cpu"
+            or tensor.requires_grad
+            or tensor.nbytes > _MAX_BYTES
+        ):
+            return tensor
+        flat = tensor.contiguous().reshape(-1).view(torch.uint8)
+        begin = self._size
+        piece = flat.numpy().tobytes()
+        padding = bytes(-len(piece) % _ALIGNMENT)
+        self.pieces += piece, padding
+        self._size += len(piece) + len(padding)
+        return _Place(begin, begin + len(piece), tensor.dtype, tuple(tensor.shape))
+
+
+def _unpacked(rest: dict[str, Any], data: bytes) -> dict[str, Any]:
+    # A bytearray can be written to; of nothing torch makes no tensor.
+    buffer = torch.frombuffer(bytearray(data or b"\0"), dtype=torch.uint8)
+    found: dict[str, Any] = _with_tensors(rest, buffer)
+    return found
+
+
+def _with_tensors(value: Any, buffer: torch.Tensor) -> Any:
+    if type(value) is _Place:
+        return buffer[value.begin : value.end].view(value.dtype).reshape(value.shape)
+    if type(value) is dict:
+        return {name: _with_tensors(item, buffer) for name, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_with_tensors(item, buffer) for item in value))
+    if type(value) is tuple or (type(value) is list and value and type(value[0]) is not bytes):
+        return type(value)(_with_tensors(item, buffer) for item in value)
+    return value
