@@ -308,15 +308,14 @@ def main() -> None:
 
     flags.FLAGS.mark_as_parsed()
     options = parse_options(__doc__, repeats=7, only=PARTS)
-    comparisons: list[Comparison] = []
+    packages = ["numpy", "torch", "tfrecord", "tensorflow_cpu", "grain", "simplejpeg", "pillow"]
     for name in [options.only] if options.only else PARTS:
         print(name, file=sys.stderr, flush=True)
         if name == "jpeg":
-            comparisons.append(jpegs(options))
+            comparisons = [jpegs(options)]
         else:
-            comparisons += [*loaders(name, options), *by_grain(name, options)]
-    packages = ["numpy", "torch", "tfrecord", "tensorflow_cpu", "grain", "simplejpeg", "pillow"]
-    publish("training", comparisons, packages, options.results)
+            comparisons = [*loaders(name, options), *by_grain(name, options)]
+        publish(f"training_{name}", comparisons, packages, options.results)
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ class DataSource:
 
     ``source[i]`` is what `parse_single_example` gives for a record: a dict of arrays and scalars of
     NumPy, bytes as they are. ``_getitems`` is grain's way to ask for many at once: they are read
-    and decoded together. ``read`` gives many as columns; the fastest pipeline shuffles and batches
-    numbers, and reads each batch of them::
+    and decoded together. Grain's ``batch`` asks one by one all the same, so a pipeline is many
+    times as fast that shuffles and batches numbers, and reads each batch of them as columns::
 
         numbers = grain.MapDataset.range(len(source)).shuffle(seed=0).batch(256)
         for batch in numbers.map(source.read): ...
