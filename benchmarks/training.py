@@ -239,7 +239,9 @@ def decode_one(data: bytes) -> Any:
     import simplejpeg
     from PIL import Image
 
-    pixels = simplejpeg.decode_jpeg(data, min_height=SIZE, min_width=SIZE, fastdct=True)
+    pixels = simplejpeg.decode_jpeg(
+        data, min_height=SIZE, min_width=SIZE, fastdct=True, fastupsample=True
+    )
     return np.array(Image.fromarray(pixels).resize((SIZE, SIZE), Image.Resampling.BILINEAR))
 
 
@@ -266,7 +268,9 @@ def jpeg_by_tensorflow(path: str) -> Any:
             },
         )
         image = tf.io.decode_jpeg(found["image"], channels=3)
-        return tf.cast(tf.image.resize(image, [SIZE, SIZE]), tf.uint8), found["label"]
+        # With antialias, as Pillow does it.
+        small = tf.image.resize(image, [SIZE, SIZE], antialias=True)
+        return tf.cast(small, tf.uint8), found["label"]
 
     data = tf.data.TFRecordDataset(path).map(decode, tf.data.AUTOTUNE).batch(64)
     return through(data.prefetch(tf.data.AUTOTUNE))
