@@ -17,7 +17,7 @@ from tfrecord_lite.dataset.damage_report import DamageReport, reported
 from tfrecord_lite.dataset.in_turns import BatchesInTurns
 from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.dataset.numbers import at_least
-from tfrecord_lite.dataset.rows import ExampleRows, rows_of
+from tfrecord_lite.dataset.rows import ExampleRows
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class DataSource:
         )
 
     @property
-    def features(self) -> Mapping[str, FeatureSpec]:
+    def features(self) -> Mapping[str, FeatureSpec] | SequenceFeatures:
         """The features, as given or as found."""
         return self._rows.features
 
@@ -91,7 +91,7 @@ class DataSource:
         return self._getitems([number])[0]
 
     def _getitems(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
-        return rows_of(self._rows.parts(numbers))
+        return self._rows.rows(numbers)
 
     def read(self, numbers: Sequence[int]) -> dict[str, Column]:
         """Return what `parse_example` gives for these records, in the order asked."""

@@ -78,3 +78,21 @@ def write_sparse(path: str) -> list[tuple[list[int], list[float]]]:
                 )
             )
     return rows
+
+
+def write_sequences(path: str) -> list[dict]:
+    """Write SequenceExamples; return what each holds."""
+    rows = [
+        {"context": {"id": n}, "feature_lists": {"steps": [[n * 10 + s] for s in range(n % 3)]}}
+        for n in range(5)
+    ]
+    with tfr.RecordWriter(path) as writer:
+        for row in rows:
+            writer.write(tfr.encode_sequence_example(row["context"], row["feature_lists"]))
+    return rows
+
+
+SEQUENCES = tfr.SequenceFeatures(
+    context={"id": tfr.FixedLenFeature([], np.int64)},
+    feature_lists={"steps": tfr.FixedLenSequenceFeature([], np.int64)},
+)

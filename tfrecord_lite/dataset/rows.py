@@ -14,19 +14,18 @@ from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.example.padding import Values
 from tfrecord_lite.example.ragged import Sparse
-from tfrecord_lite.example.sequence_features import examples_only
+from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Paths, Verify
-    from tfrecord_lite.example.columns import Column
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.files.by_number import Numbers
 
-__all__ = ["ExampleRows", "rows_of"]
+__all__ = ["ExampleRows"]
 
 
 class ExampleRows:
@@ -58,33 +57,53 @@ class ExampleRows:
             paths, compression=compression, verify=verify, max_record_bytes=max_record_bytes
         )
         self._schema = Schema.find(features, self.records, strict=strict)
-        examples_only(self._schema.features)
         # Counted here and now: copies in other processes know it.
         self._count = len(self.records)
 
     @property
-    def features(self) -> Mapping[str, FeatureSpec]:
+    def features(self) -> Mapping[str, FeatureSpec] | SequenceFeatures:
         """The features, as given or as found."""
-        return examples_only(self._schema.features)
+        return self._schema.features
 
     def __len__(self) -> int:
         return self._count
 
-    def columns(self, numbers: Numbers) -> dict[str, Column]:
-        """Return what `parse_example` gives for these records, in the order asked."""
-        return Table(self._decode(numbers), len(numbers)).batch()
+    def columns(self, numbers: Numbers) -> dict[str, Any]:
+        """Return what `Dataset` gives for these records, in the order asked."""
+        return self._table(numbers).batch()
 
-    def parts(self, numbers: Numbers) -> dict[str, Iterable[Any]]:
-        """Return by feature the value of each of these records: those of `parse_single_example`."""
-        return {name: _parts(column) for name, column in self._decode(numbers).items()}
+    def rows(
+        self, numbers: Numbers, convert: Callable[[Iterable[Any]], Iterable[Any]] = iter
+    ) -> list[dict[str, Any]]:
+        """Return for each of these records what `parse_single_example` gives.
 
-    def _decode(self, numbers: Numbers) -> dict[str, Column | Values]:
+        ``convert`` is called with the values that a feature has in them, and returns as many. Of a
+        SequenceExample there are the dicts "context" and "feature_lists".
+        """
+        table = self._table(numbers)
+        if isinstance(self._schema.features, SequenceFeatures):
+            parts = (table.part(row, row + 1).batch() for row in range(table.rows))
+            return [
+                {
+                    name: {key: next(iter(convert(_parts(column)))) for key, column in part.items()}
+                    for name, part in batch.items()
+                }
+                for batch in parts
+            ]
+        converted = {name: convert(_parts(column)) for name, column in table.columns.items()}
+        return [
+            dict(zip(converted, values, strict=True))
+            for values in zip(*converted.values(), strict=True)
+        ]
+
+    def _table(self, numbers: Numbers) -> Table:
         block = self.records.read_block(numbers)
         try:
-            return decode_columns(block, self._schema.features, strict=self._schema.strict)
+            columns = decode_columns(block, self._schema.features, strict=self._schema.strict)
         except ExampleError as error:
             self._schema.explain(error)
             raise
+        return Table(columns, len(block))
 
     def describe(self, kind: str) -> str:
         """Return the repr of what is made of these rows: the same for the same files."""
@@ -93,16 +112,7 @@ class ExampleRows:
         return f"{kind}({named}, {self._count} records, features {[*self.features]})"
 
 
-def rows_of(parts: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
-    """Return one dict for each record, of the values of each feature.
-
-    >>> rows_of({"label": [1, 2], "name": ["a", "b"]})
-    [{'label': 1, 'name': 'a'}, {'label': 2, 'name': 'b'}]
-    """
-    return [dict(zip(parts, values, strict=True)) for values in zip(*parts.values(), strict=True)]
-
-
-def _parts(column: Column | Values) -> Iterable[Any]:
+def _parts(column: Any) -> Iterable[Any]:
     if isinstance(column, Values):
         # As many steps as the record has: padding is for those that go together.
         shape, size = column.feature.shape, math.prod(column.feature.shape)
@@ -114,3 +124,9 @@ def _parts(column: Column | Values) -> Iterable[Any]:
     if isinstance(column, Sparse):
         return [column.row(row) for row in range(int(column.dense_shape[0]))]
     return [column[row] for row in range(len(column))]
+
+
+def _names(features: Mapping[str, Any] | SequenceFeatures) -> list[str]:
+    if isinstance(features, SequenceFeatures):
+        return [*features.context, *features.feature_lists]
+    return [*features]

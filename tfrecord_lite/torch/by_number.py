@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import Dataset
 
-from tfrecord_lite.dataset.rows import ExampleRows, rows_of
+from tfrecord_lite.dataset.rows import ExampleRows
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.torch.tensors import to_tensors
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tfrecord_lite import RecordSet
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Paths, Verify
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 __all__ = ["MapDataset"]
 
@@ -71,7 +72,7 @@ class MapDataset(Dataset):  # type: ignore[misc]
         self._transform = transform
 
     @property
-    def features(self) -> Mapping[str, FeatureSpec]:
+    def features(self) -> Mapping[str, FeatureSpec] | SequenceFeatures:
         """The features, as given or as found."""
         return self._rows.features
 
@@ -83,8 +84,7 @@ class MapDataset(Dataset):  # type: ignore[misc]
 
     def __getitems__(self, numbers: Sequence[int]) -> list[Any]:
         """Return records of these numbers, in their order: one read for all."""
-        parts = self._rows.parts(numbers)
-        rows = rows_of({name: _tensors(values) for name, values in parts.items()})
+        rows = self._rows.rows(numbers, _tensors)
         return rows if self._transform is None else list(map(self._transform, rows))
 
     def __repr__(self) -> str:

@@ -9,10 +9,20 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
-from worlds.files import FEATURES, SPARSE, damage, row, write, write_ids, write_sparse
+from worlds.files import (
+    FEATURES,
+    SEQUENCES,
+    SPARSE,
+    damage,
+    row,
+    write,
+    write_ids,
+    write_sequences,
+    write_sparse,
+)
 
 import tfrecord_lite as tfr
-from tfrecord_lite.torch import MapDataset
+from tfrecord_lite.torch import MapDataset, make_loader
 
 COUNTS = (5, 0, 17, 1)
 TOTAL = sum(COUNTS)
@@ -124,3 +134,15 @@ def test_sparse_features(tmp_path):
         (part.indices.flatten().tolist(), part.values.tolist(), part.dense_shape.tolist())
         for part in found
     ] == [(at, values, [5]) for at, values in rows]
+
+
+def test_sequence_examples(tmp_path):
+    rows = write_sequences(str(tmp_path / "a"))
+    data = MapDataset(tmp_path / "a", SEQUENCES)
+    for written, found in zip(rows, data.__getitems__(range(5)), strict=True):
+        assert found["context"]["id"] == written["context"]["id"]
+        steps = [step for (step,) in written["feature_lists"]["steps"]]
+        assert found["feature_lists"]["steps"].tolist() == steps
+    (batch,) = make_loader(tmp_path / "a", SEQUENCES, batch_size=5)
+    assert batch["context"]["id"].tolist() == [0, 1, 2, 3, 4]
+    assert batch["feature_lists"]["steps"].shape[0] == 5
