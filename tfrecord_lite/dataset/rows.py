@@ -109,7 +109,7 @@ class ExampleRows:
         """Return the repr of what is made of these rows: the same for the same files."""
         files = self.records.names
         named = repr(files[0]) if len(files) == 1 else f"{len(files)} files from {files[0]!r} on"
-        return f"{kind}({named}, {self._count} records, features {[*self.features]})"
+        return f"{kind}({named}, {self._count} records, features {_names(self.features)})"
 
 
 def _parts(column: Any) -> Iterable[Any]:

@@ -146,3 +146,4 @@ def test_sequence_examples(tmp_path):
     (batch,) = make_loader(tmp_path / "a", SEQUENCES, batch_size=5)
     assert batch["context"]["id"].tolist() == [0, 1, 2, 3, 4]
     assert batch["feature_lists"]["steps"].shape[0] == 5
+    assert repr(data).endswith("5 records, features ['id', 'steps'])")
