@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.arrow.types import Form
     from tfrecord_lite.example.features import FeatureSpec
 
-__all__ = ["ArrowColumns"]
+__all__ = ["ArrowColumns", "list_array", "validity_of"]
 
 
 class ArrowColumns:
@@ -52,7 +52,7 @@ class ArrowColumns:
         present = spans[keys_of(name, form.feature)[0]].kind != MISSING
         if is_composite(form.feature):
             column = feature_column(buffer, spans, name, form.feature)
-            return _of_ragged(column, plain_type(form.type), _validity(present))
+            return _of_ragged(column, plain_type(form.type), validity_of(present))
         return _Column(buffer, spans[name], form, present).array()
 
 
@@ -118,7 +118,7 @@ class _Column:
             counts = np.diff(splits)
             leaf = _converted(flat, _leaf_of(kind), counts)
         counts = counts // max(math.prod(getattr(feature, "shape", ())), 1)
-        return _list(leaf, self._spread(counts), kind, _validity(self._present))
+        return _list(leaf, self._spread(counts), kind, validity_of(self._present))
 
     def _spread(self, counts: Int64Array) -> Int64Array:
         """Return the counts of all records, of those of the records that have the feature."""
@@ -145,7 +145,7 @@ class _Column:
             return self._strings(kind, begin, size, counts)
         begins, sizes = (_spread_out(column, there) for column in (begin, size))
         strings = self._strings(kind, begins, sizes, there.astype(np.int64))
-        return _with_nulls(strings, _validity(there))
+        return _with_nulls(strings, validity_of(there))
 
     def _fixed(self, decoder: Decoder, feature: FixedLenFeature, kind: pa.DataType) -> pa.Array:
         count = math.prod(feature.shape)
@@ -173,7 +173,7 @@ class _Column:
             values = _converted(flat, first, counts)
         if len(values) < len(there):
             values = _filled(values, there, feature).cast(leaf)
-        validity = None if default is not None else _validity(self._present)
+        validity = None if default is not None else validity_of(self._present)
         if not feature.shape:
             return _with_nulls(values, validity)
         return _nested(values, kind, rows, validity)
@@ -208,7 +208,7 @@ def _both(ragged: Ragged) -> tuple[Any, Int64Array]:
     return ragged.values, ragged.row_splits
 
 
-def _validity(present: npt.NDArray[np.bool_]) -> Any:
+def validity_of(present: npt.NDArray[np.bool_]) -> Any:
     """Return a validity bitmap, None where all are there."""
     if present.all():
         return None
@@ -266,14 +266,17 @@ def _nested(leaf: pa.Array, kind: pa.DataType, rows: int, validity: Any = None) 
 
 
 def _list(leaf: pa.Array, counts: Int64Array, kind: pa.DataType, validity: Any) -> pa.Array:
+    """Return lists of so many items each, from all that is in these."""
+    return list_array(_nested(leaf, kind.value_type, int(counts.sum())), counts, kind, validity)
+
+
+def list_array(items: pa.Array, counts: Int64Array, kind: pa.DataType, validity: Any) -> pa.Array:
     """Return lists of so many items each."""
     large = pt.is_large_list(kind)
     offsets = np.zeros(len(counts) + 1, np.int64 if large else np.int32)
     np.cumsum(counts, out=offsets[1:])
     if not (large or pt.is_list(kind)):
-        made = _list(leaf, counts, pa.list_(kind.value_type), validity)
-        return made.cast(kind)
-    items = _nested(leaf, kind.value_type, int(offsets[-1]))
+        return list_array(items, counts, pa.list_(kind.value_type), validity).cast(kind)
     return pa.Array.from_buffers(
         kind, len(counts), [validity, pa.py_buffer(offsets)], children=[items]
     )

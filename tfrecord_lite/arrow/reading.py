@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, get_args
 
 import pyarrow as pa
 
-from tfrecord_lite.arrow.columns import ArrowColumns
-from tfrecord_lite.arrow.types import Binary, Layout, asked_types, natural_form, tfx_form
+from tfrecord_lite.arrow.plans import plan_examples, plan_sequences
+from tfrecord_lite.arrow.types import Binary, Layout, asked_types
 from tfrecord_lite.dataset.batcher import Cursor, Position
 from tfrecord_lite.dataset.file_chunks import FileChunks
 from tfrecord_lite.dataset.memory import keep_freed_memory
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.errors import ignore_damage
 from tfrecord_lite.example.normalize import check_given, select_features
-from tfrecord_lite.example.sequence_features import examples_only
+from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Sequence
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
-    from tfrecord_lite.arrow.types import Form
+    from tfrecord_lite.arrow.plans import Plan
 
 __all__ = ["to_arrow"]
 
@@ -60,6 +60,9 @@ def to_arrow(
     what tfx_bsl's ExamplesToRecordBatchDecoder gives: a large_list of int64, float or large_binary,
     null where it is missing; without ``features`` in the order of their names.
 
+    SequenceExamples are two structs, ``context`` and ``feature_lists``, those of them that have
+    features; a feature list is a list of steps, null where it is missing.
+
     A batch has the rows that were decoded together, some MB of records; or ``rows_per_batch``, the
     last one fewer, and each that would else be larger than 2 GiB. All other parameters are those of
     `read_batches`.
@@ -91,33 +94,28 @@ def to_arrow(
         max_record_bytes=max_record_bytes,
     )
     schema = Schema.find(plain, records, strict=strict)
-    named = examples_only(schema.features)
-    if layout == "tfx" and schema.inferred:
-        named = dict(sorted(named.items()))
-    if select is not None:
-        named = select_features(named, select)
-        schema = schema._replace(inferred=False)
-    if layout == "tfx":
-        forms = {name: tfx_form(name, feature) for name, feature in named.items()}
-    else:
-        forms = {
-            name: natural_form(name, feature, asked.get(name), binary)
-            for name, feature in named.items()
-        }
-    decoded = schema._replace(features={name: form.feature for name, form in forms.items()})
-    fields = pa.schema([(name, form.type) for name, form in forms.items()])
     keep_freed_memory()
-    return pa.RecordBatchReader.from_batches(
-        fields, _batches(records, decoded, forms, fields, rows_per_batch)
-    )
+    if isinstance(schema.features, SequenceFeatures):
+        if layout == "tfx" or select is not None:
+            raise ValueError(
+                "layout='tfx' and select are for Examples, and these are SequenceExamples: name "
+                "the columns by features=SequenceFeatures(context=..., feature_lists=...)"
+            )
+        plan = plan_sequences(schema.features, asked, binary)
+    else:
+        named = schema.features
+        if layout == "tfx" and schema.inferred:
+            named = dict(sorted(named.items()))
+        if select is not None:
+            named = select_features(named, select)
+            schema = schema._replace(inferred=False)
+        plan = plan_examples(named, asked, layout, binary)
+    batches = _batches(records, schema._replace(features=plan.features), plan, rows_per_batch)
+    return pa.RecordBatchReader.from_batches(plan.schema, batches)
 
 
 def _batches(
-    records: RecordSet,
-    schema: Schema,
-    forms: Mapping[str, Form],
-    arrow_schema: pa.Schema,
-    rows_per_batch: int | None,
+    records: RecordSet, schema: Schema, plan: Plan, rows_per_batch: int | None
 ) -> Generator[pa.RecordBatch, None, None]:
     cursor = Cursor(Position(0, 0, begun=True))
     chunks = FileChunks(
@@ -125,8 +123,8 @@ def _batches(
         schema,
         cursor,
         batch_size=rows_per_batch or _ROWS,
-        column=ArrowColumns(forms),
-        keep_blocks=any("view" in str(form.type) for form in forms.values()),
+        column=plan.column,
+        keep_blocks=plan.shares,
     )
     given = records.options["on_damage"]
     tell = given if callable(given) else ignore_damage
@@ -138,8 +136,8 @@ def _batches(
         if chunk.table is not None:
             row += chunk.table.rows
             cursor.move_to(Position(0, row, begun=True))
-            columns = [chunk.table.columns[name] for name in forms]
-            yield from waiting.add(pa.RecordBatch.from_arrays(columns, schema=arrow_schema))
+            arrays = plan.arrays(chunk.table)
+            yield from waiting.add(pa.RecordBatch.from_arrays(arrays, schema=plan.schema))
         if chunk.error is not None:
             yield from waiting.rest()
             raise chunk.error

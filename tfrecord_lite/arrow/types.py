@@ -18,21 +18,25 @@ from tfrecord_lite.example.features import (
     SparseFeature,
 )
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 if TYPE_CHECKING:
     from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = [
+    "SEQUENCE_PARTS",
     "Binary",
     "Form",
     "Layout",
     "Parts",
+    "are_sequences",
     "asked_types",
     "feature_of",
     "is_bytes",
     "natural_form",
     "parts_of",
     "plain_type",
+    "step_feature",
     "tfx_form",
     "with_leaf",
 ]
@@ -52,6 +56,9 @@ _IS_BYTES: Final = (
     pt.is_string_view,
 )
 _IS_LIST: Final = (pt.is_list, pt.is_large_list, pt.is_list_view, pt.is_large_list_view)
+
+
+SEQUENCE_PARTS: Final = ("context", "feature_lists")
 
 
 class Form(NamedTuple):
@@ -149,8 +156,13 @@ def feature_of(kind: pa.DataType) -> FeatureSpec:
     return FixedLenSequenceFeature(shape, dtype) if shape else RaggedFeature(dtype)
 
 
-def asked_types(features: Any) -> tuple[Any, dict[str, pa.DataType | type[str]]]:
-    """Return features without Arrow types, and the types that are asked for, `str` among them."""
+def asked_types(features: Any) -> tuple[Any, dict[str, Any]]:
+    """Return features without Arrow types, and the types that are asked for, `str` among them.
+
+    Of a schema of SequenceExamples the types are those of "context" and of "feature_lists".
+    """
+    if isinstance(features, pa.Schema) and are_sequences(features):
+        return _asked_sequences(features)
     if isinstance(features, pa.Schema):
         names = features.names
         twice = {name for name in names if names.count(name) > 1}
@@ -170,6 +182,39 @@ def asked_types(features: Any) -> tuple[Any, dict[str, pa.DataType | type[str]]]
             except TypeError as error:
                 raise TypeError(f"feature {quote(name)}: {error}") from None
     return plain, asked
+
+
+def are_sequences(schema: pa.Schema) -> bool:
+    """Tell whether columns are those of SequenceExamples: two structs, or one of them."""
+    known = set(schema.names) <= set(SEQUENCE_PARTS) and len(schema.names) == len(set(schema.names))
+    return known and len(schema) > 0 and all(map(pt.is_struct, schema.types))
+
+
+def step_feature(feature: FeatureSpec) -> FeatureSpec:
+    """Return the feature that each step of a feature list has."""
+    if isinstance(feature, FixedLenSequenceFeature):
+        return FixedLenFeature(feature.shape, feature.dtype)
+    return feature
+
+
+def _asked_sequences(schema: pa.Schema) -> tuple[Any, dict[str, Any]]:
+    asked: dict[str, dict[str, pa.DataType]] = {part: {} for part in SEQUENCE_PARTS}
+    features: dict[str, dict[str, FeatureSpec]] = {part: {} for part in SEQUENCE_PARTS}
+    for column in schema:
+        for field in column.type:
+            try:
+                kind = field.type if column.name == "context" else _step_type(field.type)
+                features[column.name][field.name] = feature_of(kind)
+            except TypeError as error:
+                raise TypeError(f"{column.name}: feature {quote(field.name)}: {error}") from None
+            asked[column.name][field.name] = field.type
+    return SequenceFeatures(**features), asked
+
+
+def _step_type(kind: pa.DataType) -> pa.DataType:
+    if not any(test(kind) for test in _IS_LIST):
+        raise TypeError(f"{kind}, but a feature list is a list of steps")
+    return kind.value_type
 
 
 def natural_form(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.columns import ColumnMaker
+    from tfrecord_lite.example.sequence_columns import SequenceMakers
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.records.framing import RecordBlock
     from tfrecord_lite.records.reader import RecordReader
@@ -66,7 +67,7 @@ class FileChunks:
         cursor: Cursor,
         *,
         batch_size: int,
-        column: ColumnMaker | None = None,
+        column: ColumnMaker | SequenceMakers | None = None,
         keep_blocks: bool = False,
     ) -> None:
         self._records = records

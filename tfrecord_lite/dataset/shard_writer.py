@@ -174,10 +174,11 @@ class ShardWriter(FrameWriter):
         and bools are stored as integers, dates and times as the integers that Arrow has for them,
         in the column's own unit, and fixed_size_lists flat. What no feature holds, as decimals,
         structs and lists of lists, is an `ExampleError` that names the column, unless ``cast`` says
-        what to make of it first, as in ``{"price": "float32"}``. Floats go by the rules of
-        `encode_examples`. The index of a DataFrame is no column. Where no ``features`` are given,
-        the manifest has those that the types of the columns say; a column with nulls is a
-        `RaggedFeature`.
+        what to make of it first, as in ``{"price": "float32"}``. Two structs, ``context`` and
+        ``feature_lists``, or one of these, and no other column make SequenceExamples. Floats go by
+        the rules of `encode_examples`. The index of a DataFrame is no column. Where no ``features``
+        are given, the manifest has those that the types of the columns say; a column with nulls is
+        a `RaggedFeature`.
 
         Raises `ExampleError`, TypeError and ValueError as `encode_examples` does, and TypeError for
         what is no table; the rows before are written then.

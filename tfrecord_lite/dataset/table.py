@@ -12,7 +12,7 @@ from tfrecord_lite.example.composites import feature_keys
 from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.padding import Values
 from tfrecord_lite.example.ragged import Ragged, Sparse
-from tfrecord_lite.example.sequence_columns import Frames, decode_sequences
+from tfrecord_lite.example.sequence_columns import Frames, SequenceMakers, decode_sequences
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.example.unknown import UnknownFeatures
 
@@ -74,12 +74,16 @@ def decode_columns(
     layouts: Layouts | None = None,
     *,
     strict: bool,
-    column: ColumnMaker | None = None,
+    column: ColumnMaker | SequenceMakers | None = None,
 ) -> dict[Any, Any]:
     """Return the columns of a `Table` of a block; ``column`` is that of `decode_block`."""
     if not isinstance(features, SequenceFeatures):
+        assert not isinstance(column, SequenceMakers)
         return dict(decode_block(block, features, layouts, strict=strict, column=column))
-    parts = decode_sequences(block, features.context, features.feature_lists, strict=strict)
+    assert column is None or isinstance(column, SequenceMakers)
+    parts = decode_sequences(
+        block, features.context, features.feature_lists, strict=strict, makers=column
+    )
     return {
         (part, name): column
         for part, columns in zip(parts._fields, parts, strict=True)
@@ -102,7 +106,7 @@ class Decoded(NamedTuple):
 class BlockDecoder:
     """Decodes blocks that follow one another, by one schema; ``column`` as in `decode_block`."""
 
-    def __init__(self, schema: Schema, column: ColumnMaker | None = None) -> None:
+    def __init__(self, schema: Schema, column: ColumnMaker | SequenceMakers | None = None) -> None:
         self._schema = schema
         self._column = column
         features = schema.features

@@ -15,9 +15,9 @@ from tfrecord_lite.example.batch import encode_blocks
 from tfrecord_lite.example.buffers import Present
 from tfrecord_lite.example.encode import encode_example
 from tfrecord_lite.example.features import FixedLenFeature, RaggedFeature
-from tfrecord_lite.example.normalize import normalize_features
+from tfrecord_lite.example.normalize import is_sequences, normalize_features
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.example.sequence_batch import are_sequences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,12 +38,14 @@ _TAKEN: Final = (
 class TablePart(NamedTuple):
     """Some rows of a table: columns by name, and how many rows these are.
 
-    ``features`` are those that the types of the columns say, None where types say nothing.
+    ``features`` are those that the types of the columns say, None where types say nothing. Columns
+    of SequenceExamples are encoded as ``encode_as`` says.
     """
 
     columns: Mapping[str, Any]
     rows: int
     features: Mapping[str, FeatureSpec] | None = None
+    encode_as: Any = None
 
 
 class FoundFeatures:
@@ -98,26 +100,25 @@ def write_any(
         data = _columns_of_pandas(data)
     if isinstance(data, Mapping) and not cast and not any(map(_is_arrow, data.values())):
         return writer.write_examples(data, features)
-    features = normalize_features(features) if features else None
+    if features and not is_sequences(features):
+        features = normalize_features(features)
     kinds: dict[str, Any] = {}
     row = 0
-    for part in _parts(data, features, cast):
-        blocks: Iterable[RecordBlock] = [
-            RecordBlock.from_records([encode_example({})] * (0 if part.columns else part.rows))
-        ]
-        if part.columns:
-            blocks = encode_blocks(part.columns, features, first_row=row, kinds=kinds)
-        for block in blocks:
-            writer.write_many(block)
+    for part in _parts(data, features or None, cast):
+        if are_sequences(part.columns, None):
+            writer.write_examples(part.columns, part.encode_as)
+        elif part.columns:
+            for block in encode_blocks(part.columns, features, first_row=row, kinds=kinds):
+                writer.write_many(block)
+        else:
+            writer.write_many([encode_example({})] * part.rows)
         if found is not None:
             found.add(part)
         row += part.rows
     return row
 
 
-def _parts(
-    data: Any, features: Mapping[str, FeatureSpec] | None, cast: Mapping[str, Any] | None
-) -> Iterator[TablePart]:
+def _parts(data: Any, features: Any, cast: Mapping[str, Any] | None) -> Iterator[TablePart]:
     of_arrow = isinstance(data, Mapping) and any(map(_is_arrow, data.values()))
     if of_arrow or _is_frame(data) or _is_stream(data):
         from tfrecord_lite.arrow.writing import arrow_parts

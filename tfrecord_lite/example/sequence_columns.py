@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import FeaturesLike, Int64Array, Uint8Array
-    from tfrecord_lite.example.columns import Column
+    from tfrecord_lite.example.columns import Column, ColumnMaker
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.example.sequence_spans import ListSpans
     from tfrecord_lite.records.framing import RecordBlock
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Frames",
     "SequenceColumns",
+    "SequenceMakers",
+    "Steps",
     "decode_sequences",
     "parse_sequence_example",
     "parse_single_sequence_example",
@@ -118,6 +120,21 @@ class Frames(NamedTuple):
         return column
 
 
+class SequenceMakers(NamedTuple):
+    """What makes the columns of the context, and those of all steps of a feature list."""
+
+    context: ColumnMaker
+    feature_lists: ColumnMaker
+
+
+class Steps(NamedTuple):
+    """The column of all steps of a feature list, how many each record has, and which have any."""
+
+    column: Any
+    counts: Int64Array
+    present: npt.NDArray[np.bool_]
+
+
 class SequenceColumns(NamedTuple):
     """The columns of a block of SequenceExamples, of which sequences are not padded yet."""
 
@@ -131,19 +148,24 @@ def decode_sequences(
     feature_lists: Mapping[str, FeatureSpec],
     *,
     strict: bool = True,
+    makers: SequenceMakers | None = None,
 ) -> SequenceColumns:
-    """Decode a block of SequenceExamples; raises what `parse_sequence_example` raises."""
+    """Decode a block of SequenceExamples; raises what `parse_sequence_example` raises.
+
+    ``makers`` make other columns than ours; those of feature lists are `Steps` then.
+    """
+    of_context, of_lists = makers or (feature_column, None)
     keys = feature_keys(context)
     buffer, spans, lists = find_sequence_spans(block, keys, list(feature_lists), strict=strict)
     of_key = dict(zip(keys, spans, strict=True))
     try:
         return SequenceColumns(
             {
-                name: _context_column(buffer, of_key, name, feature)
+                name: _context_column(buffer, of_key, name, feature, of_context)
                 for name, feature in context.items()
             },
             {
-                name: _list_column(buffer, found, name, feature)
+                name: _list_column(buffer, found, name, feature, of_lists)
                 for (name, feature), found in zip(feature_lists.items(), lists, strict=True)
             },
         )
@@ -186,7 +208,11 @@ def parse_single_sequence_example(
 
 
 def _context_column(
-    buffer: Uint8Array, spans: Mapping[str, Spans], name: str, feature: FeatureSpec
+    buffer: Uint8Array,
+    spans: Mapping[str, Spans],
+    name: str,
+    feature: FeatureSpec,
+    make: ColumnMaker,
 ) -> Any:
     where = f"context feature {quote(name)}"
     if isinstance(feature, FixedLenFeature):
@@ -197,12 +223,14 @@ def _context_column(
                 f"{where}: has no kind; leave it out to have the default_value",
             )
     try:
-        return feature_column(buffer, spans, name, feature)
+        return make(buffer, spans, name, feature)
     except UnfitError as unfit:
         raise UnfitError(unfit.record, f"{where}: {unfit.reason}") from None
 
 
-def _list_column(buffer: Uint8Array, found: ListSpans, name: str, feature: Any) -> Any:
+def _list_column(
+    buffer: Uint8Array, found: ListSpans, name: str, feature: Any, make: ColumnMaker | None
+) -> Any:
     where = f"feature list {quote(name)}"
     if (
         isinstance(feature, FixedLenSequenceFeature)
@@ -218,6 +246,10 @@ def _list_column(buffer: Uint8Array, found: ListSpans, name: str, feature: Any) 
     if isinstance(feature, FixedLenSequenceFeature):
         of_step = FixedLenFeature(feature.shape, feature.dtype)
     try:
+        if make is not None:
+            return Steps(
+                make(buffer, {name: found.spans}, name, of_step), found.counts, found.present
+            )
         column = Decoder(buffer, found.spans, of_step).column()
     except UnfitError as unfit:
         record = int(np.searchsorted(splits, unfit.record, "right")) - 1

@@ -1,0 +1,147 @@
+"""SequenceExamples as two structs, and back."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import tfrecord_lite as tfr
+from tfrecord_lite.arrow import to_arrow, write_table
+
+FEATURES = tfr.SequenceFeatures(
+    {"id": int, "tags": tfr.RaggedFeature(bytes)},
+    {
+        "frame": tfr.FixedLenFeature([2], np.float32),
+        "token": int,
+        "padded": tfr.FixedLenSequenceFeature([], np.int64),
+        "words": tfr.RaggedFeature(bytes),
+        "blob": tfr.RaggedFeature(np.uint8),
+    },
+)
+SCHEMA = pa.schema(
+    {
+        "context": pa.struct({"id": pa.int64(), "tags": pa.list_(pa.binary())}),
+        "feature_lists": pa.struct(
+            {
+                "frame": pa.list_(pa.list_(pa.float32(), 2)),
+                "token": pa.list_(pa.int64()),
+                "padded": pa.list_(pa.int64()),
+                "words": pa.list_(pa.list_(pa.binary())),
+                "blob": pa.list_(pa.binary()),
+            }
+        ),
+    }
+)
+
+
+def random_row(random):
+    def some(make, most=4):
+        if random.random() < 0.2:
+            return None
+        return [make() for _ in range(random.randrange(most))]
+
+    def text():
+        return random.randbytes(random.choice((0, 3, 40)))
+
+    return {
+        "context": {"id": random.randrange(500), "tags": some(text)},
+        "feature_lists": {
+            "frame": some(lambda: [random.randrange(9) / 2, 1.0]),
+            "token": some(lambda: random.randrange(500)),
+            "padded": some(lambda: 7),
+            "words": some(lambda: [text() for _ in range(random.randrange(3))]),
+            "blob": some(text),
+        },
+    }
+
+
+def record(row):
+    context = {
+        name: np.array(value, object) if isinstance(value, list) else value
+        for name, value in row["context"].items()
+    }
+    words = row["feature_lists"]["words"]
+    lists = {
+        **row["feature_lists"],
+        "words": words
+        and [np.array(step, object) if step else np.array([], "S1") for step in words],
+    }
+    features = {"tags": tfr.RaggedFeature(bytes)}
+    return tfr.encode_sequence_example(context, lists, features)
+
+
+@pytest.fixture
+def rows():
+    random = Random(1)
+    return [random_row(random) for _ in range(300)]
+
+
+@pytest.mark.parametrize("binary", ["binary", "view"])
+def test_each_value_null_and_empty_list_is_what_the_record_has(tmp_path, rows, binary):
+    tfr.write_records(tmp_path / "a", map(record, rows))
+    reader = to_arrow(tmp_path / "a", FEATURES, binary=binary, rows_per_batch=64)
+    table = reader.read_all()
+    table.validate(full=True)
+    assert table.to_pylist() == rows
+    if binary == "binary":
+        assert table.schema == SCHEMA
+
+
+def test_tables_come_back_as_they_were(tmp_path, rows):
+    rows[5]["context"]["id"] = None
+    table = pa.Table.from_pylist(rows, SCHEMA)
+    manifest = write_table(table, tmp_path / "set", num_shards=1)
+    assert manifest.records == len(rows)
+    back = to_arrow(tmp_path / "set", SCHEMA).read_all()
+    assert back.schema == SCHEMA
+    assert back.to_pylist() == rows
+    decoded = [tfr.decode_sequence_example(r) for r in tfr.read_records(tmp_path / "set")]
+    assert [set(lists) for _, lists in decoded] == [
+        {name for name, steps in row["feature_lists"].items() if steps is not None} for row in rows
+    ]
+
+
+def test_they_are_inferred(tmp_path, rows):
+    for row in rows:
+        row["feature_lists"] = {"token": row["feature_lists"]["token"] or [1]}
+        row["context"] = {"id": row["context"]["id"]}
+    tfr.write_records(tmp_path / "a", [tfr.encode_sequence_example(*row.values()) for row in rows])
+    assert pa.table(tfr.RecordSet(tmp_path / "a")).to_pylist() == rows
+    tfr.write_examples(tmp_path / "b", tfr.RecordSet(tmp_path / "a"))
+    assert list(tfr.read_records(tmp_path / "b")) == list(tfr.read_records(tmp_path / "a"))
+
+
+def test_one_struct_alone(tmp_path):
+    table = pa.table({"feature_lists": [{"a": [1, 2]}, {"a": []}, {"a": None}, None]})
+    write_table(table, tmp_path / "a")
+    back = to_arrow(tmp_path / "a", table.schema).read_all()
+    assert back.to_pylist() == [
+        {"feature_lists": {"a": value}} for value in ([1, 2], [], None, None)
+    ]
+
+
+def test_errors_name_feature_and_step(tmp_path):
+    tfr.write_records(tmp_path / "a", [tfr.encode_sequence_example({}, {"t": [[1], [2, 3]]})])
+    with pytest.raises(
+        tfr.ExampleError, match="record 0.*feature list 't', step 1: found 2 values"
+    ):
+        to_arrow(tmp_path / "a", tfr.SequenceFeatures({}, {"t": int})).read_all()
+
+
+def test_what_goes_for_examples_alone(tmp_path):
+    tfr.write_records(tmp_path / "a", [tfr.encode_sequence_example({}, {"t": [[1]]})])
+    for options in ({"select": ["t"]}, {"layout": "tfx"}):
+        with pytest.raises(ValueError, match="SequenceExamples"):
+            to_arrow(tmp_path / "a", **options)
+    table = pa.table({"feature_lists": [{"a": [1, 2]}]})
+    with pytest.raises(TypeError, match="cast is for tables of Examples"):
+        write_table(table, tmp_path / "b", cast={"a": "int64"})
+    with pytest.raises(TypeError, match="two structs"):
+        write_table(pa.table({"t": [1]}), tmp_path / "b", tfr.SequenceFeatures({}, {"t": int}))
+    with pytest.raises(
+        tfr.ExampleError, match="'a' is of type int64, but a feature list is a list"
+    ):
+        write_table(pa.table({"feature_lists": [{"a": 1}]}), tmp_path / "b")

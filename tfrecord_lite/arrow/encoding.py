@@ -1,0 +1,303 @@
+"""Arrow arrays as columns that the encoder knows, which share their memory where they can."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from tfrecord_lite.arrow.strings import is_view
+from tfrecord_lite.arrow.types import (
+    SEQUENCE_PARTS,
+    are_sequences,
+    feature_of,
+    is_bytes,
+    parts_of,
+    plain_type,
+    with_leaf,
+)
+from tfrecord_lite.dataset.tables import TablePart
+from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.buffers import ByteStrings, Present
+from tfrecord_lite.example.features import FixedLenFeature
+from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.ragged import Ragged
+from tfrecord_lite.example.sequence_features import SequenceFeatures
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tfrecord_lite.example.features import FeatureSpec
+
+__all__ = ["Columns", "SequenceColumns", "columns_of"]
+
+_PLAIN: Final = {int: pa.int64(), float: pa.float32(), str: pa.string(), bytes: pa.binary()}
+
+
+class Columns:
+    """Makes columns of the batches of one schema."""
+
+    def __init__(
+        self, schema: pa.Schema, features: Mapping[str, FeatureSpec], cast: Mapping[str, Any]
+    ) -> None:
+        self.schema = schema
+        self._given = features
+        names = schema.names
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ExampleError(f"column {quote(min(twice))} is there twice; rename one of them")
+        unknown = sorted(cast.keys() - set(names))
+        if unknown:
+            raise ValueError(f"cast: {quote(unknown[0])} is no column: {', '.join(names)}")
+        self._types = {
+            field.name: _target(field.name, field.type, cast.get(field.name))
+            for field in schema
+            if not pt.is_null(field.type)
+        }
+        self._features = {name: _feature(name, kind) for name, kind in self._types.items()}
+
+    def part(self, batch: pa.RecordBatch, first_row: int) -> TablePart:
+        """Return the columns of some rows, the first of which errors call ``first_row``."""
+        return TablePart(self.columns(batch.columns, first_row), batch.num_rows, self._features)
+
+    def lists_of_bytes(self) -> dict[str, FeatureSpec]:
+        """Return the features whose empty lists are of no kind by themselves."""
+        return {
+            name: feature
+            for name, feature in self._features.items()
+            if feature.dtype is bytes and not isinstance(feature, FixedLenFeature)
+        }
+
+    def columns(self, arrays: Sequence[pa.Array], first_row: int) -> dict[str, Any]:
+        """Return the columns alone, of the arrays of all columns of the schema."""
+        columns = {}
+        for name, kind in self._types.items():
+            array = arrays[self.schema.get_field_index(name)]
+            try:
+                columns[name] = _column(array, kind, self._given.get(name))
+            except _NullInListError as error:
+                raise ExampleError(
+                    f"column {quote(name)}: row {first_row + error.row} has a null in its list, "
+                    "but a feature is missing as a whole or not at all: fill it, or filter it out"
+                ) from None
+            except pa.ArrowException as error:
+                raise ExampleError(f"column {quote(name)}, as {kind}: {error}") from None
+        return columns
+
+
+class SequenceColumns:
+    """Makes columns of SequenceExamples: of the struct of the context, and of that of the lists."""
+
+    def __init__(self, schema: pa.Schema, features: SequenceFeatures | None) -> None:
+        self.schema = schema
+        self._of: dict[str, Columns] = {}
+        known: dict[str, dict[str, FeatureSpec]] = {part: {} for part in SEQUENCE_PARTS}
+        for column in schema:
+            steps = column.name == "feature_lists"
+            given = {} if features is None else getattr(features, column.name)
+            fields = [
+                pa.field(field.name, _step_type(field) if steps else field.type)
+                for field in column.type
+            ]
+            self._of[column.name] = columns = Columns(pa.schema(fields), given, {})
+            known[column.name] = {**columns.lists_of_bytes(), **given}
+        self._features = SequenceFeatures(**known) if any(known.values()) else None
+
+    def part(self, batch: pa.RecordBatch, first_row: int) -> TablePart:
+        """Return the columns of some rows, the first of which errors call ``first_row``."""
+        parts: dict[str, dict[str, Any]] = {part: {} for part in SEQUENCE_PARTS}
+        for name, columns in self._of.items():
+            children = batch.column(self.schema.get_field_index(name)).flatten()
+            if name == "context":
+                parts[name] = columns.columns(children, first_row)
+            else:
+                parts[name] = _rows_of_steps(columns, children)
+        return TablePart(parts, batch.num_rows, encode_as=self._features)
+
+
+def columns_of(
+    schema: pa.Schema, features: Any, cast: Mapping[str, Any]
+) -> Columns | SequenceColumns:
+    """Return what makes columns of the batches of a schema."""
+    if not are_sequences(schema):
+        if isinstance(features, SequenceFeatures):
+            raise TypeError(
+                "features is a SequenceFeatures, whose tables have two structs, context and "
+                f"feature_lists; these columns are {', '.join(map(quote, schema.names))}"
+            )
+        return Columns(schema, features or {}, cast)
+    if cast:
+        raise TypeError("cast is for tables of Examples, and these are SequenceExamples")
+    return SequenceColumns(schema, features or None)
+
+
+def _step_type(field: pa.Field) -> pa.DataType:
+    kind = plain_type(field.type)
+    if pt.is_list(kind) or pt.is_large_list(kind):
+        return kind.value_type
+    raise ExampleError(
+        f"feature list {quote(field.name)} is of type {kind}, but a feature list is a list of steps"
+    )
+
+
+def _rows_of_steps(columns: Columns, lists: Sequence[pa.Array]) -> dict[str, list[Any]]:
+    """Return for each row the list of its steps, None where there is no list."""
+    steps, edges = [], []
+    for array in map(_plain, lists):
+        begin = array.offsets[0].as_py()
+        splits = array.offsets.to_numpy() - begin
+        there = array.is_valid().to_numpy(zero_copy_only=False)
+        steps.append(array.values.slice(begin, int(splits[-1])))
+        edges.append((splits.tolist(), there.tolist()))
+    found = {}
+    of_all = columns.columns(steps, 0)
+    for name, (splits, there) in zip(columns.schema.names, edges, strict=True):
+        found[name] = [
+            _steps(of_all.get(name), *span) if valid else None
+            for span, valid in zip(pairwise(splits), there, strict=True)
+        ]
+    return found
+
+
+def _steps(column: Any, begin: int, end: int) -> Any:
+    if isinstance(column, np.ndarray):
+        return column[begin:end]
+    return [None if column is None else column[step] for step in range(begin, end)]
+
+
+def _target(name: str, kind: pa.DataType, cast: Any) -> pa.DataType:
+    """Return the type that a column is made before its values are taken."""
+    if cast is not None:
+        try:
+            wanted = _as_type(cast)
+        except (ValueError, TypeError, pa.ArrowException) as error:
+            raise ValueError(f"cast: {quote(name)}: {error}") from None
+        nested = pt.is_nested(wanted) or not pt.is_nested(plain_type(kind))
+        kind = wanted if nested else with_leaf(kind, wanted)
+    leaf = _feature_leaf(name, kind)
+    if is_view(leaf):
+        return with_leaf(kind, pa.large_binary())
+    return with_leaf(kind, leaf)
+
+
+def _as_type(cast: Any) -> pa.DataType:
+    if isinstance(cast, pa.DataType):
+        return cast
+    if isinstance(cast, type) and cast in _PLAIN:
+        return _PLAIN[cast]
+    return pa.type_for_alias(cast) if isinstance(cast, str) else pa.from_numpy_dtype(cast)
+
+
+def _feature_leaf(name: str, kind: pa.DataType) -> pa.DataType:
+    try:
+        return parts_of(kind).leaf
+    except TypeError as error:
+        raise _refused(name, error) from None
+
+
+def _feature(name: str, kind: pa.DataType) -> FeatureSpec:
+    try:
+        return feature_of(kind)
+    except (TypeError, ValueError) as error:
+        raise _refused(name, error) from None
+
+
+def _refused(name: str, error: Exception) -> ExampleError:
+    return ExampleError(
+        f"column {quote(name)} is of type {error}: convert it, as with cast={{{quote(name)}: "
+        "'float32'}, or leave it out"
+    )
+
+
+class _NullInListError(Exception):
+    def __init__(self, row: int) -> None:
+        self.row = row
+
+
+def _column(array: pa.Array, kind: pa.DataType, given: FeatureSpec | None) -> Any:
+    """Return an array as a column that the encoder knows."""
+    array = _plain(array)
+    if array.type != kind:
+        array = array.cast(kind)
+    if not array.null_count:
+        return _values(array, given)
+    rows = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))
+    try:
+        return Present(_values(array.drop_null(), given), rows, len(array))
+    except _NullInListError as error:
+        error.row = int(rows[error.row])
+        raise
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    """Return the values themselves, of a dictionary, of runs, or of an extension type."""
+    while True:
+        if isinstance(array.type, pa.BaseExtensionType):
+            array = array.storage
+        elif pt.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        elif pt.is_run_end_encoded(array.type):
+            array = pc.run_end_decode(array)
+        else:
+            return array
+
+
+def _values(array: pa.Array, given: FeatureSpec | None) -> Any:
+    """Return the values of an array without nulls."""
+    if pt.is_list(array.type) or pt.is_large_list(array.type):
+        splits = array.offsets.to_numpy().astype(np.int64)
+        inner = array.values.slice(splits[0], splits[-1] - splits[0])
+        splits -= splits[0]
+        flat, shape = _flat(inner, splits)
+        return Ragged(_numbers(flat), splits * math.prod(shape))
+    if not pt.is_fixed_size_list(array.type):
+        return _byte_strings(array) if is_bytes(array.type) else _numbers(array)
+    flat, shape = _flat(array, np.arange(len(array) + 1))
+    wanted = getattr(given, "shape", ())
+    shape = wanted if math.prod(wanted) == math.prod(shape) and wanted else (math.prod(shape),)
+    return _numbers(flat).reshape(len(array), *shape)
+
+
+def _flat(array: pa.Array, splits: Any) -> tuple[pa.Array, tuple[int, ...]]:
+    """Return the leaves of items of a fixed size, and their shape."""
+    shape: tuple[int, ...] = ()
+    while True:
+        array = _plain(array)
+        if array.null_count:
+            index = int(np.argmin(array.is_valid().to_numpy(zero_copy_only=False)))
+            row = int(np.searchsorted(splits * math.prod(shape), index, "right")) - 1
+            raise _NullInListError(row)
+        if not pt.is_fixed_size_list(array.type):
+            return array, shape
+        shape = (*shape, array.type.list_size)
+        array = array.flatten()
+
+
+def _numbers(array: pa.Array) -> Any:
+    """Return an array's elements for NumPy: those of byte strings as objects."""
+    kind = array.type
+    if is_bytes(kind):
+        values = np.empty(len(array), object)
+        values[:] = array.to_pylist()
+        return values
+    if pt.is_temporal(kind):
+        narrow = pt.is_date32(kind) or pt.is_time32(kind)
+        array = array.view(pa.int32() if narrow else pa.int64())
+    return array.to_numpy(zero_copy_only=False)
+
+
+def _byte_strings(array: pa.Array) -> ByteStrings:
+    """Share the bytes of an array with the encoder."""
+    buffers = array.buffers()
+    data = np.frombuffer(buffers[-1] or b"", np.uint8)
+    begin, end = array.offset, array.offset + len(array)
+    if pt.is_fixed_size_binary(array.type):
+        return ByteStrings(data, np.arange(begin, end + 1) * array.type.byte_width)
+    large = pt.is_large_binary(array.type) or pt.is_large_string(array.type)
+    offsets = np.frombuffer(buffers[1] or bytes(8), np.int64 if large else np.int32)
+    return ByteStrings(data, offsets[begin : end + 1].astype(np.int64))
