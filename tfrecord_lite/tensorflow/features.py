@@ -60,10 +60,10 @@ def tensor_dtype(feature: FeatureSpec) -> tf.DType:
     )
 
 
-def require_parsable(features: Mapping[str, FeatureSpec]) -> None:
-    """Refuse what TensorFlow cannot parse; ValueError naming the feature."""
+def require_parsable(features: Mapping[str, FeatureSpec], *, steps: bool = False) -> None:
+    """Refuse what TensorFlow cannot parse, of Examples or of ``steps``; ValueError naming it."""
     for name, feature in features.items():
-        if isinstance(feature, FixedLenSequenceFeature) and not feature.allow_missing:
+        if isinstance(feature, FixedLenSequenceFeature) and not feature.allow_missing and not steps:
             raise ValueError(
                 f"feature {quote(name)}: allow_missing=False is for the feature lists of a "
                 "SequenceExample; TensorFlow parses no Example with it"

@@ -15,7 +15,7 @@ from tfrecord_lite.dataset.numbers import at_least, rank_of
 from tfrecord_lite.dataset.order import share
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.example.normalize import check_given, normalize_features
-from tfrecord_lite.example.sequence_features import examples_only
+from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.file_system import is_url
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
@@ -62,9 +62,10 @@ def make_dataset(
 
     With n records in a batch, `FixedLenFeature` and `RawFeature` give a tensor ``[n, *shape]``,
     `FixedLenSequenceFeature` one of ``[n, longest, *shape]``, padded, `VarLenFeature` a
-    ``tf.SparseTensor`` and `RaggedFeature` a ``tf.RaggedTensor``. ``paths`` is what `RecordSet`
-    takes, and ``features`` and ``strict`` are those of `parse_example`: left out, the features are
-    the manifest's, or are inferred from the first 1,000 records.
+    ``tf.SparseTensor`` and `RaggedFeature` a ``tf.RaggedTensor``. `SequenceFeatures`, with
+    ``engine="numpy"``, give ``{"context": ..., "feature_lists": ...}``. ``paths`` is what
+    `RecordSet` takes, and ``features`` and ``strict`` are those of `parse_example`: left out, the
+    features are the manifest's, or are inferred from the first 1,000 records.
 
     The ``engine`` "tf.data" reads with TensorFlow's ``TFRecordDataset``, several ranges of the
     files at once, and parses with ``tf.io.parse_example``; "numpy" is fed by `Dataset`, which is
@@ -159,7 +160,16 @@ def make_dataset(
     else:
         landmarks = find_fronts(records, codecs)
     schema = Schema.find(features, found, strict=strict)
-    require_parsable(examples_only(schema.features))
+    if isinstance(schema.features, SequenceFeatures):
+        if engine == "tf.data":
+            raise ValueError(
+                "these are SequenceExamples, which need engine='numpy' here; tf.data itself has "
+                "tf.io.parse_sequence_example"
+            )
+        require_parsable(schema.features.context)
+        require_parsable(schema.features.feature_lists, steps=True)
+    else:
+        require_parsable(schema.features)
     if check and engine == "tf.data":
         # Of the other, `Dataset` does the same.
         check_features(records, schema)

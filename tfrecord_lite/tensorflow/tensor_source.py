@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfrecord_lite.dataset.order import batch_count, share
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.features import FixedLenFeature, RawFeature
-from tfrecord_lite.example.sequence_features import examples_only
+from tfrecord_lite.example.sequence_features import SequenceFeatures, examples_only
 from tfrecord_lite.tensorflow.checks import before_each_epoch
 from tfrecord_lite.tensorflow.columns import ColumnTensors
 from tfrecord_lite.tensorflow.features import parse_tensors
@@ -186,7 +186,7 @@ class TensorSource:
         if self.shuffle and self.cache is not None:
             scattered = ScatteredRecords(self.records, self.schema, self.on_damage)
             data = self._shuffled(scattered.read(self.share).unbatch())
-            columns = ColumnTensors(self.named)
+            columns = ColumnTensors(self.schema.features)
             return data.map(partial(scattered.parse, columns=columns))
         repeat = self.repeat if self.cache is None else 1
         loader = TableDataset(
@@ -206,9 +206,11 @@ class TensorSource:
             # The files have been checked. But where a share begins, an index tells soonest.
             check=self.world_size > 1,
         )
-        columns = ColumnTensors(self.named)
+        columns = ColumnTensors(self.schema.features)
         # Of these TensorFlow makes batches itself.
-        together = all(isinstance(item, _FIXED) for item in self.named.values())
+        together = not isinstance(self.schema.features, SequenceFeatures) and all(
+            isinstance(item, _FIXED) for item in self.named.values()
+        )
         expected = self._batches(repeat)
 
         def arrays() -> Generator[list[npt.NDArray[Any]], None, None]:
