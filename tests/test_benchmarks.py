@@ -139,6 +139,12 @@ def test_quick_run_of_scale(tmp_path):
     assert figures["shuffled"]["first"] > 0
 
 
+def test_quick_run_of_arrow(tmp_path, run):
+    pytest.importorskip("pyarrow")
+    table = run("arrow", "--quick", "--results", str(tmp_path))
+    assert "to_arrow, tfx" in table
+
+
 @pytest.mark.long
 def test_quick_run_of_shards_and_its_picture(tmp_path, run):
     """One kind of files after the other gives what all at once would."""

@@ -25,6 +25,8 @@ __all__ = ["arrow_parts", "write_table"]
 
 # Of a large batch so many rows become columns at once.
 _ROWS: Final = 1 << 16
+# And so many are read of files at once, whatever their size.
+_READ_ROWS: Final = 1 << 13
 
 
 def write_table(
@@ -97,9 +99,9 @@ def _batches(data: Any) -> Iterable[pa.RecordBatch]:
     if hasattr(data, "iloc"):
         return _of_pandas(data)
     if hasattr(data, "scanner"):
-        return data.scanner().to_reader()  # type: ignore[no-any-return]
+        return _scanned(data)
     if hasattr(data, "iter_batches"):
-        return data.iter_batches()  # type: ignore[no-any-return]
+        return data.iter_batches(_READ_ROWS)  # type: ignore[no-any-return]
     try:
         return pa.RecordBatchReader.from_stream(data)  # type: ignore[no-any-return]
     except (pa.ArrowInvalid, TypeError) as error:
@@ -107,6 +109,19 @@ def _batches(data: Any) -> Iterable[pa.RecordBatch]:
             f"{quote(data)} is no table ({error}); a column alone goes in as one of a mapping of "
             "names to columns"
         ) from None
+
+
+def _scanned(dataset: Any) -> Iterable[pa.RecordBatch]:
+    """Read a dataset of files; not ahead by whole files, as it would be otherwise."""
+    options: dict[str, Any] = {}
+    if getattr(getattr(dataset, "format", None), "default_extname", None) == "parquet":
+        from pyarrow.dataset import ParquetFragmentScanOptions
+
+        buffered = ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)
+        options["fragment_scan_options"] = buffered
+    return dataset.scanner(  # type: ignore[no-any-return]
+        batch_size=_READ_ROWS, batch_readahead=1, fragment_readahead=1, **options
+    ).to_reader()
 
 
 def _chunked(name: str, column: Any) -> Any:
