@@ -110,7 +110,11 @@ def _to_tf(feature: FeatureSpec) -> Any:
         theirs = tf.io.RaggedFeature
         partitions = [getattr(theirs, type(each).__name__)(*each) for each in feature.partitions]
         return theirs(
-            dtype, feature.value_key, partitions, row_splits_dtype=tf.int64, validate=True
+            dtype,
+            feature.value_key,
+            partitions,
+            row_splits_dtype=tf.int64,
+            validate=bool(partitions),
         )
     if isinstance(feature, SparseFeature):
         index_key, size = feature.index_key, feature.size
