@@ -84,10 +84,10 @@ class FaultyDisk:
         buffered = io.BufferedWriter(raw)
         return buffered if "b" in mode else io.TextIOWrapper(buffered, **options)
 
-    def raw(self, name: Any, mode: str = "r") -> io.FileIO:
+    def raw(self, name: Any, mode: str = "r", **options: Any) -> io.FileIO:
         path = self.path(name)
         if path is None or not set(mode) & set("wxa+"):
-            return self._raw(name, mode)
+            return self._raw(name, mode, **options)
         self.tick("open")
         new = not os.path.exists(name)
         file = _FaultyFile(name, mode)

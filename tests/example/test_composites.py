@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from variants import few_or_many
 
 import tfrecord_lite as tfr
 from tfrecord_lite import compat
@@ -263,9 +264,10 @@ def differences(seed):
     )
 
 
-def test_against_tensorflow():
+@few_or_many("seeds", 8, 60)
+def test_against_tensorflow(seeds):
     pytest.importorskip("tensorflow")
-    for seed in range(60):
+    for seed in range(seeds):
         differences(seed)
 
 
