@@ -205,6 +205,27 @@ def test_duckdb(write, name):
     assert sorted(plain(name), key=str) == [{"a": [1], "w": [b"x"]}, {"a": [2]}]
 
 
+@pytest.mark.parametrize("streaming", [False, True])
+def test_hugging_face(write, name, streaming):
+    datasets = pytest.importorskip("datasets")
+    data = datasets.Dataset.from_dict({"a": [1, 2, 3], "w": [["x"], [], None]})
+    data = data.to_iterable_dataset() if streaming else data.select([2, 1, 0])
+    write(data, name)
+    expected = [{"a": [3]}, {"a": [2], "w": []}, {"a": [1], "w": [b"x"]}]
+    assert plain(name) == (expected[::-1] if streaming else expected)
+
+
+def test_many_small_batches(write, name):
+    table = pa.table({"a": range(3000), "w": [["x"] * (i % 3) for i in range(3000)]})
+    batches = [table.slice(i, i % 7) for i in range(0, 3000, 5)]
+    write(pa.concat_tables(batches), name)
+    assert plain(name) == [
+        {key: [v.encode() for v in value] if key == "w" else [value] for key, value in row.items()}
+        for batch in batches
+        for row in batch.to_pylist()
+    ]
+
+
 def test_a_record_set_is_a_table_too(write, name, tmp_path):
     tfr.write_examples(tmp_path / "a", {"a": range(5)})
     write(tfr.RecordSet(tmp_path / "a"), name)

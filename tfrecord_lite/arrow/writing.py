@@ -25,6 +25,8 @@ __all__ = ["arrow_parts", "write_table"]
 
 # Of a large batch so many rows become columns at once.
 _ROWS: Final = 1 << 16
+# Batches of fewer rows are put together.
+_FEW_ROWS: Final = 1 << 10
 # And so many are read of files at once, whatever their size.
 _READ_ROWS: Final = 1 << 13
 
@@ -78,15 +80,37 @@ def write_table(
 
 def arrow_parts(data: Any, features: Any, cast: Mapping[str, Any] | None) -> Iterator[TablePart]:
     """Yield the rows of what is an Arrow table, or can be made one, some at a time."""
-    batches = _batches(data)
     columns: Columns | SequenceColumns | None = None
     done = 0
-    for batch in batches:
+    for batch in _gathered(_batches(data)):
         if columns is None or batch.schema != columns.schema:
             columns = columns_of(batch.schema, features, cast or {})
         for begin in range(0, batch.num_rows, _ROWS):
             yield columns.part(batch.slice(begin, _ROWS), done + begin)
         done += batch.num_rows
+
+
+def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Put small batches together: each costs as much as some hundred rows."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        if waiting and (rows >= _FEW_ROWS or batch.schema != waiting[0].schema):
+            yield from _joined(waiting)
+            waiting, rows = [], 0
+        if not batch.num_rows:  # still, its schema counts
+            yield batch
+            continue
+        waiting.append(batch)
+        rows += batch.num_rows
+    if waiting:
+        yield from _joined(waiting)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    if len(batches) == 1:
+        return batches
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()  # type: ignore[no-any-return]
 
 
 def _batches(data: Any) -> Iterable[pa.RecordBatch]:
@@ -100,6 +124,9 @@ def _batches(data: Any) -> Iterable[pa.RecordBatch]:
         return _of_pandas(data)
     if hasattr(data, "scanner"):
         return _scanned(data)
+    if hasattr(data, "with_format"):  # of Hugging Face
+        tables = data.with_format("arrow").iter(_READ_ROWS)
+        return (batch for table in tables for batch in table.to_batches())
     if hasattr(data, "iter_batches"):
         return data.iter_batches(_READ_ROWS)  # type: ignore[no-any-return]
     try:

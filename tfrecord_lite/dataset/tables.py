@@ -145,11 +145,12 @@ def _is_arrow(column: Any) -> bool:
 
 
 def _is_stream(data: Any) -> bool:
-    """Tell whether a table can be had from Arrow: a stream, a dataset of files, a Parquet file."""
-    return not isinstance(data, Mapping) and any(
-        hasattr(data, name)
-        for name in ("__arrow_c_stream__", "__arrow_c_array__", "scanner", "iter_batches")
-    )
+    """Tell whether a table can be had from Arrow: a stream, a dataset of files, a Parquet file.
+
+    Hugging Face's datasets give theirs where they are asked for by ``with_format``.
+    """
+    known = ("__arrow_c_stream__", "__arrow_c_array__", "scanner", "iter_batches", "with_format")
+    return not isinstance(data, Mapping) and any(hasattr(data, name) for name in known)
 
 
 def _columns_of_pandas(data: Any) -> Mapping[str, Any]:
