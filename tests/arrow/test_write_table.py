@@ -320,6 +320,12 @@ def test_a_null_in_a_list_is_an_error_that_names_the_row(name, column):
         write_table(pa.table({"x": column}), name)
 
 
+def test_rows_are_counted_through_all_batches(name):
+    lists = pa.table({"x": [[1]] * 2000})
+    with pytest.raises(tfr.ExampleError, match="column 'x': row 2001 has a null in its list"):
+        write_table(pa.concat_tables([lists, pa.table({"x": [[1], [None]]})]), name)
+
+
 def test_a_name_that_is_there_twice(name):
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["x", "x"])
     with pytest.raises(tfr.ExampleError, match="'x' is there twice"):
