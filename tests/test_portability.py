@@ -40,7 +40,18 @@ SYSTEMS = {
 # Python has these on Linux, macOS and Windows alike.
 EVERYWHERE = {
     *("O_CREAT", "O_RDONLY", "O_RDWR", "O_WRONLY", "SEEK_CUR", "SEEK_END", "SEEK_SET"),
-    *("PathLike", "altsep", "close", "cpu_count", "devnull", "dup", "dup2", "environ", "fdopen"),
+    *(
+        "PathLike",
+        "_exit",
+        "altsep",
+        "close",
+        "cpu_count",
+        "devnull",
+        "dup",
+        "dup2",
+        "environ",
+        "fdopen",
+    ),
     *("fsdecode", "fsencode", "fspath", "fstat", "fsync", "ftruncate", "get_inheritable", "getcwd"),
     *("getpid", "listdir", "lseek", "makedirs", "mkdir", "name", "open", "path", "read", "remove"),
     *("rename", "replace", "scandir", "sep", "stat", "strerror", "truncate", "unlink", "urandom"),

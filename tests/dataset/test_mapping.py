@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import select
 import subprocess
 import sys
 import textwrap
@@ -318,6 +319,13 @@ def test_without_cloudpickle_there_is_one_clear_error(sets, monkeypatch):
 def test_options_that_make_no_sense(sets, options, error, text):
     with pytest.raises(error, match=text):
         tfr.Dataset(sets["plain"], ID, batch_size=10, **options)
+
+
+def test_a_timeout_needs_poll(sets, monkeypatch):
+    monkeypatch.delattr(select, "poll")
+    with pytest.raises(ValueError, match="which this system does not have"):
+        tfr.Dataset(sets["plain"], ID, batch_size=10, timeout=5)
+    assert len(tfr.Dataset(sets["plain"], ID, batch_size=10)) == 10
 
 
 @IN_BOTH_WAYS

@@ -122,7 +122,7 @@ class Tables:
                     epoch = chunk.epoch
                 for damage in chunk.damages:
                     self._tell(epoch, damage)
-                if chunk.whole and chunk.table is not None:
+                if chunk.whole and chunk.table is not None and chunk.table.rows:
                     step = int(chunk.steps[-1]) + 1
                     yield chunk.table, Position(epoch, step, begun=True)
                     empty = False

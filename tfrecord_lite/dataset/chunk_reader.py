@@ -41,7 +41,7 @@ class DecodedChunk(NamedTuple):
 
     ``damages`` were left out before and between. An ``error`` is what stands behind the rows.
     ``late`` has the features that come late, by name, with file and number of the first record.
-    The rows of a ``whole`` one are one batch.
+    The rows of a ``whole`` one, where there are any, are one batch.
     """
 
     epoch: int
@@ -82,13 +82,16 @@ class ChunkReader:
         assert isinstance(chunk, Chunk)
         table, unfit, rows = self._decoder.decode(chunk.block)
         late = {name: self._place(chunk, row) for name, row in rows.items()}
+        whole = task.batch is not None
         if unfit is None:
-            return DecodedChunk(epoch, table, chunk.steps, chunk.damages, chunk.error, late)
+            return DecodedChunk(epoch, table, chunk.steps, chunk.damages, chunk.error, late, whole)
         # The block may be of many files, in any order.
         row = (unfit.record or 0) - chunk.block.first_record
         place = self._records.block_of(int(chunk.numbers[row]))
         error = error_at(place, 0, unfit.reason)
-        return DecodedChunk(epoch, table, chunk.steps[:row], chunk.damages, error, late)
+        # Of a batch that is not whole nothing is returned.
+        table = None if whole else table
+        return DecodedChunk(epoch, table, chunk.steps[:row], chunk.damages, error, late, whole)
 
     def _place(self, chunk: Chunk, row: int) -> tuple[str | None, int]:
         """Return the file and the number in it of a record of a chunk."""

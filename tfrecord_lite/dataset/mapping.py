@@ -72,9 +72,8 @@ class BatchMapper:
         """Decode a batch that was read, and map it."""
         decoded = self._reader.decode(task)
         table = decoded.table
-        if table is None or decoded.error is not None or not table.rows:
-            # Of a batch that is not whole nothing is returned.
-            return decoded._replace(table=None)
+        if table is None or not table.rows:
+            return decoded
         function = self._function
         if self._takes_rng:
             assert task.batch is not None
@@ -88,7 +87,7 @@ class BatchMapper:
                 error, f"raised by map, of a batch of epoch {task.epoch}: {self._names(chunk)}"
             )
             return decoded._replace(table=None, error=self._carry(error))
-        return decoded._replace(table=Mapped(table.rows, result), whole=True)
+        return decoded._replace(table=Mapped(table.rows, result))
 
     def _names(self, chunk: Chunk) -> str:
         """Return files and numbers of a chunk's records, as far as they fit a line."""

@@ -86,6 +86,8 @@ class Plan:
         """Return this plan with every so many-th batch alone."""
         plan = copy(self)
         plan._turns = Turns(turn, turns, self._batch_size)  # noqa: SLF001 - a copy of our own
+        # Where records are left out, nobody else can tell where batches begin.
+        plan._by_batch |= turns > 1 and self._records.tolerant  # noqa: SLF001
         return plan
 
     def resumed(self, epoch: int, begin: int) -> Plan:
