@@ -162,3 +162,10 @@ def test_each_threshold_is_read_by_the_package(name):
 def test_every_public_name_is_there():
     for name in tfrecord_lite.__all__:
         assert getattr(tfrecord_lite, name) is not None
+
+
+def test_no_example_is_taken_for_a_package():
+    """A folder beside a script is imported by its name where no package has it: keras tries jax."""
+    examples = Path(__file__).parents[1] / "examples"
+    names = {path.stem for path in examples.iterdir()}
+    assert not names & {*OUTSIDE, "keras", "flax", "numpy", "lightning", "accelerate"}

@@ -174,8 +174,8 @@ def by_us(table: str, data: bytes, feature: Any) -> str:
         return found[0] if found[0] == found[1] else f"{found[0]}; {found[1]} with `strict=False`"
     try:
         if table == "Contexts":
-            return shown(parse_single_sequence_example(data, {"a": feature})[0]["a"])
-        return shown(parse_single_sequence_example(data, {}, {"a": feature})[1]["a"])
+            return shown(parse_single_sequence_example(data, {"a": feature}, strict=False)[0]["a"])
+        return shown(parse_single_sequence_example(data, {}, {"a": feature}, strict=False)[1]["a"])
     except ExampleError:
         return REFUSED
 

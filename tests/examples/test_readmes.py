@@ -14,7 +14,7 @@ def test_each_example_is_in_the_index():
     index = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     folders = {path.name for path in EXAMPLES.iterdir() if list(path.glob("*.py"))}
     assert set(FOLDERS) == folders
-    assert set(re.findall(r"\]\((\w+)/README\.md\)", index)) == folders
+    assert set(re.findall(r"\]\(([\w-]+)/README\.md\)", index)) == folders
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

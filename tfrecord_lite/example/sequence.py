@@ -132,7 +132,7 @@ def _encode_steps(
 def decode_sequence_example(
     data: Buffer,
     *,
-    strict: bool = True,
+    strict: bool = False,
 ) -> tuple[dict[str, Value], dict[str, list[Value]]]:
     r"""Decode one serialized tf.train.SequenceExample into its context and its feature lists.
 
@@ -142,8 +142,8 @@ def decode_sequence_example(
     >>> decode_sequence_example(b"\n\x00\x12\x10\n\x0e\n\x03ids\x12\x07\n\x05\x1a\x03\n\x01\x03")
     ({}, {'ids': [array([3])]})
 
-    Raises ExampleError where protobuf raises DecodeError; and for a field at top level that a
-    SequenceExample does not have, which ``strict=False`` skips, as protobuf does.
+    Raises ExampleError where protobuf raises DecodeError, and nowhere else; with ``strict`` also
+    for a field at top level that a SequenceExample does not have.
     """
     data = as_bytes(data)
     context: dict[str, Value] = {}

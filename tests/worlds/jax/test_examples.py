@@ -1,4 +1,4 @@
-"""examples/jax/."""
+"""examples/jax-digits/."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from examples.running import numbers, run
 
 
 def test_digits(tmp_path):
-    stdout, _ = run("jax/digits.py", "--output", tmp_path, "--epochs", 3)
+    stdout, _ = run("jax-digits/digits.py", "--output", tmp_path, "--epochs", 3)
     assert "make_loader on 4 devices" in stdout
     right = numbers(r": ([\d.]+) of 360 right", stdout)
     # The same batches in the same order.

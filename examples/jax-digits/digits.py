@@ -1,6 +1,6 @@
 """Handwritten digits to shards, and a small network on them in plain JAX, fed in two ways.
 
-    python examples/jax/digits.py [--output FOLDER] [--epochs 5]
+    python examples/jax-digits/digits.py [--output FOLDER] [--epochs 5]
 
 First by `make_loader`, which keeps batches on the devices, shared out among them; then by a
 pipeline of grain, from which it goes on after a checkpoint.
