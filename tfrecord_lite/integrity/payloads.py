@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -187,12 +187,12 @@ def _inferred(records: Iterable[bytes], names: Sequence[str] | None) -> _Expecte
     """Infer features from records of which some may be no Examples, or disagree with others."""
     dtypes: dict[str, Any] = {}
     agreeing: list[bytes] = []
-    records = iter(records)
-    first = next(records, None)
-    if first is not None and names is None and is_sequence_example(first):
-        return _inferred_sequences([first, *islice(records, INFER_RECORDS - 1)])
-    records = records if first is None else chain([first], records)
-    for record in islice(records, INFER_RECORDS):
+    some = [*islice(records, INFER_RECORDS)]
+    # An Example passes for a SequenceExample without lists, so one of these among many is the odd
+    # one.
+    if names is None and 2 * sum(map(is_sequence_example, some)) > len(some):
+        return _inferred_sequences(some)
+    for record in some:
         try:
             example = decode_example(record)
         except ExampleError:
