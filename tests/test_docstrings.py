@@ -16,6 +16,8 @@ WORLDS = {
     **{name: name for name in ("tensorflow", "torch", "jax", "grain")},
     "arrow": "pyarrow",
 }
+# And a module that does.
+NEEDING = {"tfrecord_lite.parallel.cloud": "cloudpickle"}
 MODULES = [
     "tfrecord_lite",
     *(module.name for module in pkgutil.walk_packages(tfrecord_lite.__path__, "tfrecord_lite.")),
@@ -24,6 +26,8 @@ MODULES = [
 
 def world_of(module: str) -> str | None:
     """Return the package without which a module is not to be had."""
+    if module in NEEDING:
+        return NEEDING[module]
     return next((WORLDS[part] for part in module.split(".")[1:2] if part in WORLDS), None)
 
 
