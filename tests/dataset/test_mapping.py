@@ -334,3 +334,17 @@ def test_no_records(tmp_path, workers):
     with tfr.Dataset(tmp_path / "a", ID, batch_size=3, map=double, workers=workers) as dataset:
         assert list(dataset) == []
         assert len(dataset) == 0
+
+
+@pytest.mark.parametrize("done", [1, 3, 5])
+def test_resumed_in_the_middle_of_a_blocked_file_without_the_last_batch(sets, done):
+    """The rest of the file is read by number, and what follows it from the front."""
+    options = {"batch_size": 7, "map": double, "drop_remainder": True}
+    with tfr.Dataset(sets["blocked"], ID, **options) as dataset:
+        expected = ids(dataset)
+    dataset = tfr.Dataset(sets["blocked"], ID, **options)
+    found = ids(islice(dataset, done))
+    state = dataset.state_dict()
+    dataset = tfr.Dataset(sets["blocked"], ID, **options)
+    dataset.load_state_dict(state)
+    assert found + ids(dataset) == expected

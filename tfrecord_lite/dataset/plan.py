@@ -190,14 +190,15 @@ class Plan:
         order: Int64Array | Permutation | None = None,
         end: int | None = None,
     ) -> Iterator[Request]:
-        end = len(part) if end is None else end
+        if end is None:
+            end = len(part)
+            if self._by_batch and self._drop_remainder and not self._records.tolerant:
+                end -= end % self._batch_size
         rows = max_rows = self._rows(scattered=order is not None)
         if order is not None and not self._records.compressed:
             max_rows = max(rows, self._scattered_rows())
         if self._by_batch:
             rows = max_rows = self._batch_size
-            if self._drop_remainder and not self._records.tolerant:
-                end -= end % self._batch_size
         elif max_rows > rows:
             rows = self._batch_size
         while first < end:
