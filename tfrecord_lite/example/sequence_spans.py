@@ -19,12 +19,12 @@ from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.keys import KEY_HEAD, Keys, are_plain_keys
 from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST, MISSING, STRING
 from tfrecord_lite.example.sequence import decode_sequence_example
-from tfrecord_lite.example.spans import Spans, error_at, plain_form, walk
+from tfrecord_lite.example.spans import Spans, StoredValues, error_at, unreadable_runs, walk
 from tfrecord_lite.example.steps import find_steps
 from tfrecord_lite.example.value_headers import LARGEST_VALUE_SIZE, read_headers, read_large_headers
 from tfrecord_lite.example.wire import MAX_VARINT_BYTES
 from tfrecord_lite.example.words import BYTE, Words, as_words, varints_in
-from tfrecord_lite.records.framing import SLACK_BYTES, RecordBlock
+from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,10 +61,7 @@ def find_sequence_spans(
     record that `decode_sequence_example` refuses. In the context's spans ``begin`` is 0 where there
     is no feature, and not where there is one of no kind.
     """
-    buffer, starts, lengths = block.buffer, block.starts, block.lengths
-    last = int((starts + lengths).max(initial=0))
-    if last + SLACK_BYTES > len(buffer):
-        buffer = np.concatenate([buffer, np.zeros(SLACK_BYTES, np.uint8)])
+    buffer, starts, lengths = block.padded_buffer(), block.starts, block.lengths
     words = as_words(buffer)
     ends = starts + lengths
     odd = np.zeros(len(starts), np.bool_)
@@ -82,14 +79,17 @@ def find_sequence_spans(
     spans = _feature_spans(buffer, words, steps.begin, steps.end)
     entry_of = np.repeat(np.arange(len(entries.record)), steps.counts)
     odd[entries.record[entry_of[~spans.good]]] = True
-    asked = entries.name[entry_of] >= 0
-    odd[entries.record[entry_of[_too_long(buffer, spans, ~asked)]]] = True
+    # Those of features that were asked for are read, and so found to be too long, later.
+    long = (spans.kind == INT64_LIST) & (spans.end - spans.begin > MAX_VARINT_BYTES) & spans.good
+    rows = np.flatnonzero(long & (entries.name[entry_of] < 0))
+    too_long = rows[unreadable_runs(buffer, spans.begin[rows], spans.end[rows])]
+    odd[entries.record[entry_of[too_long]]] = True
 
     irregular = np.flatnonzero(odd)
     decoded = dict(zip(irregular.tolist(), _decoded(block, irregular, strict=strict), strict=True))
     first = np.cumsum(steps.counts) - steps.counts
     result = []
-    stored = _Stored(len(buffer))
+    stored = StoredValues(len(buffer))
     for number, name in enumerate(context):
         kinds, begins, stops = found[number]
         for index, (features, _) in decoded.items():
@@ -247,18 +247,6 @@ def _feature_spans(
     return _FeatureSpans(kind, payload, end, good)
 
 
-def _too_long(
-    buffer: Uint8Array, spans: _FeatureSpans, unasked: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.bool_]:
-    """Tell which Features nobody asked for have an integer of over ten bytes."""
-    wrong = np.zeros(len(spans.kind), np.bool_)
-    long = (spans.kind == INT64_LIST) & (spans.end - spans.begin > MAX_VARINT_BYTES)
-    for row in np.flatnonzero(long & unasked & spans.good).tolist():
-        stops = np.flatnonzero(buffer[spans.begin[row] : spans.end[row]] < 0x80)
-        wrong[row] = bool((np.diff(stops, prepend=-1) > MAX_VARINT_BYTES).any())
-    return wrong
-
-
 def _decoded(block: RecordBlock, rows: Int64Array, *, strict: bool) -> list[Any]:
     decoded = []
     for index in rows.tolist():
@@ -267,26 +255,3 @@ def _decoded(block: RecordBlock, rows: Int64Array, *, strict: bool) -> list[Any]
         except ExampleError as error:
             raise error_at(block, index, error.reason) from None
     return decoded
-
-
-class _Stored:
-    """Values in plain form, to be stored behind a buffer."""
-
-    def __init__(self, at: int) -> None:
-        self._at = at
-        self._payloads: list[bytes] = []
-
-    def add(self, value: Any) -> tuple[int, int, int]:
-        """Store a value; return its kind and span."""
-        kind, payload = plain_form(value)
-        begin = self._at
-        self._payloads.append(payload)
-        self._at += len(payload)
-        return kind, begin, self._at
-
-    def behind(self, buffer: Uint8Array) -> Uint8Array:
-        """Return the buffer with all of them behind it."""
-        if not self._payloads:
-            return buffer
-        payloads = b"".join([*self._payloads, bytes(SLACK_BYTES)])
-        return np.concatenate([buffer, np.frombuffer(payloads, np.uint8)])

@@ -49,9 +49,11 @@ __all__ = [
     "MISSING",
     "STRING",
     "Spans",
+    "StoredValues",
     "error_at",
     "find_spans",
-    "plain_form",
+    "unreadable_runs",
+    "walk",
 ]
 
 _8: Final = np.uint64(8)
@@ -90,10 +92,7 @@ def find_spans(
     its place, whichever feature of it is malformed. ``layouts``, made of the same names, remembers
     the layouts of blocks seen before; ``strict`` is that of `decode_example`.
     """
-    buffer, starts, lengths = block.buffer, block.starts, block.lengths
-    last = int((starts + lengths).max(initial=0))
-    if last + SLACK_BYTES > len(buffer):
-        buffer = np.concatenate([buffer, np.zeros(SLACK_BYTES, np.uint8)])
+    buffer, starts, lengths = block.padded_buffer(), block.starts, block.lengths
     found = np.zeros((len(names), 3, len(starts)), np.int64)
     layouts = layouts or Layouts(names)
     rest = layouts.locate(buffer, starts, lengths, found)
@@ -267,13 +266,19 @@ class _Walk:
         if not self._unread:
             return np.empty(0, np.int64)
         lanes, begins, ends = (np.concatenate(column) for column in zip(*self._unread, strict=True))
-        runs = RecordBlock(self._buffer, begins, ends - begins).to_list()
-        data = np.frombuffer(b"".join(runs), np.uint8)
-        # Every run ends with the last byte of an integer, so none reaches over into the next.
-        stops = np.flatnonzero(data < 0x80)
-        too_long = stops[np.diff(stops, prepend=-1) > MAX_VARINT_BYTES]
-        run: Int64Array = np.searchsorted(np.cumsum(ends - begins), too_long, "right")
-        return np.asarray(lanes[run], np.int64)
+        return np.asarray(lanes[unreadable_runs(self._buffer, begins, ends)], np.int64)
+
+
+def unreadable_runs(buffer: Uint8Array, begins: Int64Array, ends: Int64Array) -> Int64Array:
+    """Return the numbers of the packed runs, none empty, with an integer of over ten bytes.
+
+    Every run ends with the last byte of an integer, so none reaches over into the next.
+    """
+    runs = RecordBlock(buffer, begins, ends - begins).to_list()
+    data = np.frombuffer(b"".join(runs), np.uint8)
+    stops = np.flatnonzero(data < 0x80)
+    too_long = stops[np.diff(stops, prepend=-1) > MAX_VARINT_BYTES]
+    return np.asarray(np.searchsorted(np.cumsum(ends - begins), too_long, "right"), np.int64)
 
 
 def _read_one_by_one(
@@ -286,9 +291,8 @@ def _read_one_by_one(
     *,
     strict: bool,
 ) -> Uint8Array:
-    """Decode irregular records, lay their values down behind the buffer, and correct the spans."""
-    pieces: list[bytes] = []
-    at = len(buffer)
+    """Decode irregular records, store their values behind the buffer, and correct the spans."""
+    stored = StoredValues(len(buffer))
     for index in irregular.tolist():
         try:
             values = decode_example(block[index], strict=strict)
@@ -297,17 +301,34 @@ def _read_one_by_one(
         if unknown is not None:
             unknown.add_record(values, set(names), index)
         for name, (kinds, begins, ends) in zip(names, spans, strict=True):
-            kind, payload = plain_form(values.get(name))
-            pieces.append(payload)
-            kinds[index] = kind
-            begins[index] = at
-            at += len(payload)
-            ends[index] = at
-    pieces.append(bytes(SLACK_BYTES))
-    return np.concatenate([buffer, np.frombuffer(b"".join(pieces), np.uint8)])
+            kinds[index], begins[index], ends[index] = stored.add(values.get(name))
+    return stored.behind(buffer)
 
 
-def plain_form(value: Any) -> tuple[int, bytes]:
+class StoredValues:
+    """Decoded values in the form that `Spans` have, to be stored behind a buffer of such a size."""
+
+    def __init__(self, size: int) -> None:
+        self._at = size
+        self._payloads: list[bytes] = []
+
+    def add(self, value: Any) -> tuple[int, int, int]:
+        """Store a value; return its kind, and where its payload begins and ends."""
+        kind, payload = _plain_form(value)
+        begin = self._at
+        self._payloads.append(payload)
+        self._at += len(payload)
+        return kind, begin, self._at
+
+    def behind(self, buffer: Uint8Array) -> Uint8Array:
+        """Return the buffer with all of them behind it."""
+        if not self._payloads:
+            return buffer
+        payloads = b"".join([*self._payloads, bytes(SLACK_BYTES)])
+        return np.concatenate([buffer, np.frombuffer(payloads, np.uint8)])
+
+
+def _plain_form(value: Any) -> tuple[int, bytes]:
     """Return the kind of a decoded value, and its payload as `Spans` has it."""
     if value is None:
         return MISSING, b""

@@ -212,18 +212,26 @@ def _inferred(records: Iterable[bytes], names: Sequence[str] | None) -> _Expecte
 
 
 def _inferred_sequences(records: list[bytes]) -> _Expected:
-    """Infer the features of SequenceExamples, of those that agree with the first."""
-    agreeing = []
-    for record in records:
-        try:
-            infer_features([records[0], record])
-        except ExampleError:
-            continue
-        agreeing.append(record)
+    """Infer the features of SequenceExamples, of those that agree with the first that has lists."""
+    first = next(filter(is_sequence_example, records))
+    agreeing = [first, *records]
     try:
         return _Expected(infer_features(agreeing), _INFERRED)
     except ExampleError:
-        return _Expected(infer_features(records[:1]), _INFERRED)
+        # Some disagree: looked at one by one.
+        agreeing = [record for record in records if _agree(first, record)]
+    try:
+        return _Expected(infer_features([first, *agreeing]), _INFERRED)
+    except ExampleError:
+        return _Expected(infer_features([first]), _INFERRED)
+
+
+def _agree(first: bytes, record: bytes) -> bool:
+    try:
+        infer_features([first, record])
+    except ExampleError:
+        return False
+    return True
 
 
 def _sequence_faults(
@@ -281,10 +289,8 @@ def _judge(data: bytes, *, strict: bool) -> tuple[str, str] | None:
 def _irregular(block: RecordBlock, expected: _Expected) -> Int64Array:
     """Return all records that may be of a form that is read in different ways."""
     names = feature_keys(expected.features)
-    buffer, starts, lengths = block.buffer, block.starts, block.lengths
+    buffer, starts, lengths = block.padded_buffer(), block.starts, block.lengths
     end = int((starts + lengths).max()) + SLACK_BYTES
-    if end > len(buffer):
-        buffer = np.concatenate([buffer, np.zeros(SLACK_BYTES, np.uint8)])
     found = np.zeros((len(names), 3, len(starts)), np.int64)
     lane = expected.layouts.locate(buffer, starts, lengths, found)
     odd = walk(buffer, block, names, found, lane, expected.unknown)

@@ -89,6 +89,13 @@ class RecordBlock(Sequence[bytes]):
         ends = np.cumsum(lengths)
         return cls(np.frombuffer(b"".join(records), np.uint8), ends - lengths, lengths)
 
+    def padded_buffer(self) -> Uint8Array:
+        """Return the buffer, or a copy, with `SLACK_BYTES` behind the last record at least."""
+        end = int((self.starts + self.lengths).max(initial=0)) + SLACK_BYTES
+        if end <= len(self.buffer):
+            return self.buffer
+        return np.concatenate([self.buffer, np.zeros(SLACK_BYTES, np.uint8)])
+
     def __len__(self) -> int:
         return len(self.starts)
 

@@ -15,7 +15,7 @@ from tfrecord_lite.example.decode import decode_example
 from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.example.words import BYTE, as_words, varints_in
 from tfrecord_lite.files.record_file import RecordFile
-from tfrecord_lite.records.framing import HEADER_SIZE, SLACK_BYTES
+from tfrecord_lite.records.framing import HEADER_SIZE
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.thresholds import thresholds
@@ -66,9 +66,7 @@ def require_examples_in(block: RecordBlock) -> None:
 
     The features themselves are not looked at.
     """
-    buffer = block.buffer
-    if int((block.starts + block.lengths).max(initial=0)) + SLACK_BYTES > len(buffer):
-        buffer = np.concatenate([buffer, np.zeros(SLACK_BYTES, np.uint8)])
+    buffer = block.padded_buffer()
     for row in np.flatnonzero(~_are_one_field(buffer, block.starts, block.lengths)).tolist():
         try:
             decode_example(block[row])
