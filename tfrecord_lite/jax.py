@@ -18,8 +18,8 @@ import numpy as np
 
 from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.dataset.numbers import at_least
+from tfrecord_lite.dataset.wrapped import WrappedDataset
 from tfrecord_lite.example.ragged import Ragged, Sparse
-from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
     from tfrecord_lite.dataset.batcher import Batches
     from tfrecord_lite.dataset.order import Even
-    from tfrecord_lite.example.features import FeatureSpec
-    from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 __all__ = ["Loader", "Offsets", "make_loader"]
 
@@ -129,7 +127,7 @@ def make_loader(
     return Loader(dataset, sharding, prefetch)
 
 
-class Loader(Closing):
+class Loader(WrappedDataset):
     """A `Dataset` whose batches are on devices: what `make_loader` returns.
 
     >>> import tempfile, tfrecord_lite as tfr
@@ -143,18 +141,10 @@ class Loader(Closing):
     def __init__(
         self, dataset: Dataset, sharding: jax.sharding.Sharding | None, prefetch: int
     ) -> None:
-        self._dataset = dataset
+        super().__init__(dataset)
         self._sharding = sharding
         self._prefetch = prefetch
         self._newest: DeviceBatches | None = None
-
-    @property
-    def features(self) -> Mapping[str, FeatureSpec] | SequenceFeatures:
-        """The features, as given or as found."""
-        return self._dataset.features
-
-    def __len__(self) -> int:
-        return len(self._dataset)
 
     def __iter__(self) -> DeviceBatches:
         self._newest = DeviceBatches(self._dataset, self._sharding, self._prefetch)
@@ -162,24 +152,17 @@ class Loader(Closing):
 
     def set_epoch(self, epoch: int) -> None:
         """Have the next ``iter()`` be that of an epoch, as `Dataset.set_epoch`."""
-        self._dataset.set_epoch(epoch)
+        super().set_epoch(epoch)
         self._newest = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the newest iterator stands, as `Dataset.state_dict`."""
-        return self._dataset.state_dict() if self._newest is None else self._newest.state
+        return super().state_dict() if self._newest is None else self._newest.state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Have the next ``iter()`` go on where a state was taken, as `Dataset.load_state_dict`."""
-        self._dataset.load_state_dict(state)
+        super().load_state_dict(state)
         self._newest = None
-
-    def close(self) -> None:
-        """End the worker processes that wait for another epoch."""
-        self._dataset.close()
-
-    def __repr__(self) -> str:
-        return f"<Loader of {self._dataset!r}>"
 
 
 class DeviceBatches:

@@ -116,6 +116,9 @@ class Thresholds:
 
     # Numbers that are shuffled at once where nothing comes with them.
     shuffled_at_once: int = 1 << 16
+    # About so many records, or bytes of them, arrive at a shuffle's buffer together.
+    arriving_records: int = 1 << 12
+    arriving_bytes: int = 1 << 22
     # A batch that is larger is read in pieces, and put together.
     picked_batch_bytes: int = 1 << 24
     # Of many files so many records each are read at once, in all up to so many bytes.

@@ -17,6 +17,7 @@ def small(monkeypatch):
     monkeypatch.setattr(epoch_records, "FIRST_BLOCK_BYTES", 1000)
     for size in ("small", "middle", "large"):
         monkeypatch.setattr(limits, f"{size}_block_bytes", (1000, 1000))
+    monkeypatch.setattr(thresholds, "arriving_records", 10)
     monkeypatch.setattr(thresholds, "picked_batch_bytes", 4000)
     monkeypatch.setattr(thresholds, "picked_gzip_batch_bytes", 2000)
     monkeypatch.setattr(limits, "open_files", 2)

@@ -122,10 +122,7 @@ class EpochRecords:
 
     def total(self) -> int:
         """Return how many records there are; files that nobody has counted yet are read."""
-        for number, known in enumerate(self.counts):
-            if known is None:
-                self.counts[number] = self._count(number)
-        return sum(count or 0 for count in self.counts)
+        return int(self.bases[-1])
 
     def _count(self, number: int) -> int:
         count = 0
@@ -136,12 +133,14 @@ class EpochRecords:
     @property
     def counted(self) -> bool:
         """Whether `total` costs nothing."""
-        return None not in self.counts
+        return "bases" in self.__dict__ or None not in self.counts
 
     @cached_property
     def bases(self) -> Int64Array:
         """The number of each file's first record, and of the first that is in none."""
-        self.total()
+        for number, known in enumerate(self.counts):
+            if known is None:
+                self.counts[number] = self._count(number)
         return np.array([*accumulate(map(int, self.counts), initial=0)])  # type: ignore[arg-type]
 
     def can_place(self, number: int) -> bool:
@@ -177,11 +176,7 @@ class EpochRecords:
             for number, (low, high) in enumerate(pairwise(bases[first:]), first):
                 if low > stop:
                     break
-                # Perhaps nothing is left of a file; it comes behind the last record before it.
-                wanted = (
-                    begin < low or begin == low == 0 if low == high else low < stop and high > begin
-                )
-                if wanted:
+                if _is_wanted(low, high - low, begin, stop):
                     found.append(FileRange(number, max(begin - low, 0), min(stop, high) - low))
             count -= stop - begin
             begin = stop
@@ -234,12 +229,7 @@ class EpochRecords:
         base = 0
         stop = sys.maxsize if end is None else end
         for number, known in enumerate(self.counts):
-            if known == 0:
-                # Perhaps nothing is left of it, and whose record is the last before it is to tell.
-                wanted = begin < base <= stop or begin == base == 0
-            else:
-                wanted = base < stop and (known is None or begin < base + known)
-            if wanted:
+            if _is_wanted(base, known, begin, stop):
                 base += yield from self._stream(number, base, begin, stop, first_step)
             elif known is not None:
                 base += known
@@ -329,6 +319,16 @@ class EpochRecords:
             for block in reader.blocks():
                 reader.block_bytes = block_bytes(int(block.lengths.mean()), 1)
                 yield block
+
+
+def _is_wanted(base: int, count: int | None, begin: int, stop: int) -> bool:
+    """Tell whether a file, whose first record is ``base``, is to be read for some records.
+
+    Perhaps nothing is left of one without records: whose record is the last before it is to tell.
+    """
+    if count == 0:
+        return begin < base <= stop or begin == base == 0
+    return base < stop and (count is None or begin < base + count)
 
 
 class _State(NamedTuple):

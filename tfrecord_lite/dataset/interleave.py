@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tfrecord_lite.thresholds import thresholds
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
@@ -21,9 +23,6 @@ __all__ = ["Arrivals", "FileRange", "Interleave"]
 # be of several turns.
 _MAX_RUN = 16
 _TURNS_PER_BUFFER = 4
-# About so many records, or bytes of them, arrive together.
-_ARRIVALS = 4096
-_ARRIVING_BYTES = 1 << 22
 
 
 class FileRange(NamedTuple):
@@ -157,7 +156,10 @@ class _Together:
 
     @property
     def enough(self) -> bool:
-        return len(self._records) >= _ARRIVALS or self._bytes >= _ARRIVING_BYTES
+        return (
+            len(self._records) >= thresholds.arriving_records
+            or self._bytes >= thresholds.arriving_bytes
+        )
 
     def add(self, records: list[bytes], number: int, steps_before: int) -> None:
         """Add consecutive records of a file, ``steps_before`` behind where this turn began."""
@@ -188,8 +190,8 @@ class _Reading:
         taken: int,
         read: Callable[[FileRange], Generator[Chunk, None, None]],
     ) -> None:
-        begin, self._length = given.begin + taken, given.length
-        self._left = None if self._length is None else self._length - taken
+        begin, length = given.begin + taken, given.length
+        self._left = None if length is None else length - taken
         # Of what was read to its end before there is nothing to tell.
         done = self._left == 0 and taken > 0
         self._chunks = None if done else read(given._replace(begin=begin))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from tfrecord_lite.dataset.loader import Dataset
-from tfrecord_lite.records.closing import Closing
+from tfrecord_lite.dataset.wrapped import WrappedDataset
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.torch.ranks import find_ranks
 from tfrecord_lite.torch.tensors import check_ragged, pinned, to_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from typing_extensions import Self
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
     from tfrecord_lite.dataset.batcher import Batches
     from tfrecord_lite.dataset.order import Even
-    from tfrecord_lite.example.features import FeatureSpec
-    from tfrecord_lite.example.sequence_features import SequenceFeatures
     from tfrecord_lite.torch.ranks import Auto, Ranks
     from tfrecord_lite.torch.tensors import RaggedForm
 
@@ -111,7 +109,7 @@ def make_loader(
     return Loader(dataset, ranks, ragged=ragged, pin_memory=pin)
 
 
-class Loader(Closing):
+class Loader(WrappedDataset):
     """A `Dataset` whose batches are of tensors: what `make_loader` returns.
 
     >>> import tempfile, tfrecord_lite as tfr
@@ -125,18 +123,10 @@ class Loader(Closing):
     def __init__(
         self, dataset: Dataset, ranks: Ranks, *, ragged: RaggedForm, pin_memory: bool
     ) -> None:
-        self._dataset = dataset
+        super().__init__(dataset)
         self._ranks = ranks
         self._ragged = ragged
         self._pin_memory = pin_memory
-
-    @property
-    def features(self) -> Mapping[str, FeatureSpec] | SequenceFeatures:
-        """The features, as given or as found."""
-        return self._dataset.features
-
-    def __len__(self) -> int:
-        return len(self._dataset)
 
     def __iter__(self) -> TensorBatches:
         self._ranks.check()
@@ -145,25 +135,6 @@ class Loader(Closing):
     def _tensors(self, batch: Any) -> Any:
         tensors = to_tensors(batch, self._ragged)
         return pinned(tensors) if self._pin_memory else tensors
-
-    def set_epoch(self, epoch: int) -> None:
-        """Have the next ``iter()`` be that of an epoch, as `Dataset.set_epoch`."""
-        self._dataset.set_epoch(epoch)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return where the newest iterator stands, as `Dataset.state_dict`."""
-        return self._dataset.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Have the next ``iter()`` go on where a state was taken, as `Dataset.load_state_dict`."""
-        self._dataset.load_state_dict(state)
-
-    def close(self) -> None:
-        """End the worker processes that wait for another epoch."""
-        self._dataset.close()
-
-    def __repr__(self) -> str:
-        return f"<Loader of {self._dataset!r}>"
 
 
 class TensorBatches:
