@@ -26,7 +26,7 @@ WINGS = [
     ["example", "files"],
     ["dataset"],
     ["integrity"],
-    ["compat", "tensorflow", "torch", "jax", "grain", "arrow", "ray"],
+    ["compat", "tensorflow", "torch", "jax", "grain", "arrow", "events", "ray"],
     ["cli"],
 ]
 FLOOR = {wing: floor for floor, wings in enumerate(WINGS) for wing in wings}
@@ -56,7 +56,7 @@ AT_HOME = {
     "torch": {"torch"},
     "jax": {"jax"},
     "grain": {"grain"},
-    "pyarrow": {"arrow"},
+    "pyarrow": {"arrow", "events"},
     "ray": {"ray"},
 }
 # Methods that users expect on a class of a wing below, whose modules are imported when called.

@@ -15,6 +15,7 @@ from tfrecord_lite.example import messages
 WORLDS = {
     **{name: name for name in ("tensorflow", "torch", "jax", "grain")},
     "arrow": "pyarrow",
+    "events": "pyarrow",
 }
 # And a module that does.
 NEEDING = {"tfrecord_lite.parallel.cloud": "cloudpickle"}

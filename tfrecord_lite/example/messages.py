@@ -20,6 +20,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 __all__ = [
     "BytesList",
+    "Event",
     "Example",
     "Feature",
     "FeatureList",
@@ -58,6 +59,7 @@ _EXAMPLES = {
     "FeatureLists": ("len(FeatureLists(feature_list={'a': FeatureList()}).feature_list)", "1"),
     "Example": ("Example(features=Features(feature={})).SerializeToString()", "b'\\n\\x00'"),
     "SequenceExample": ("SequenceExample().SerializeToString()", "b''"),
+    "Event": ("Event(step=3).SerializeToString()", "b'\\x10\\x03'"),
     "TensorProto": ("TensorProto(dtype=1).SerializeToString()", "b'\\x08\\x01'"),
 }
 
@@ -79,4 +81,5 @@ FeatureList: Any = _message_class("FeatureList")
 FeatureLists: Any = _message_class("FeatureLists")
 Example: Any = _message_class("Example")
 SequenceExample: Any = _message_class("SequenceExample")
+Event: Any = _message_class("Event")
 TensorProto: Any = _message_class("TensorProto")

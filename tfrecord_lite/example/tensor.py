@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from typing_extensions import Buffer
 
-__all__ = ["parse_tensor", "serialize_tensor"]
+__all__ = ["array_of", "parse_tensor", "serialize_tensor"]
 
 _STRING: Final = 7
 
@@ -150,6 +150,11 @@ def parse_tensor(data: Buffer, *, max_bytes: int = 1 << 30) -> npt.NDArray[Any]:
         tensor = TensorProto.FromString(as_bytes(data))
     except DecodeError as error:
         raise ExampleError(f"not a TensorProto: {error}") from error
+    return array_of(tensor, max_bytes)
+
+
+def array_of(tensor: Any, max_bytes: int) -> npt.NDArray[Any]:
+    """Return what a TensorProto message holds, as `parse_tensor` does."""
     shape = tuple(dimension.size for dimension in tensor.tensor_shape.dim)
     if min(shape, default=0) < 0:
         raise ExampleError(f"a tensor of shape {quote(shape)}, which is no shape")
