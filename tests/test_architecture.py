@@ -27,6 +27,7 @@ WINGS = [
     ["dataset"],
     ["integrity"],
     ["compat", "tensorflow", "torch", "jax", "grain", "arrow", "events", "ray"],
+    ["jobs"],
     ["cli"],
 ]
 FLOOR = {wing: floor for floor, wings in enumerate(WINGS) for wing in wings}

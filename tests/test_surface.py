@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import io
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tfrecord_lite as tfr
-from tfrecord_lite import RecordSet, ShardWriter
+from tfrecord_lite import RecordSet, ShardWriter, jobs
 from tfrecord_lite.cli import main
 from tfrecord_lite.thresholds import limits
 
@@ -41,6 +42,12 @@ def made(engine):
     return make
 
 
+def merged(paths):
+    with tempfile.TemporaryDirectory() as folder:
+        jobs.merge(paths, f"{folder}/all")
+        return of_records(tfr.read_records(f"{folder}/all"))
+
+
 # What is read by each public function of which a parameter is called `paths` or `pattern`.
 FUNCTIONS = {
     "RecordSet": lambda paths: of_records(RecordSet(paths)),
@@ -48,6 +55,7 @@ FUNCTIONS = {
     "read_batches": lambda paths, features=None: labels(tfr.read_batches(paths, features)),
     "Dataset": lambda paths, features=None: labels(tfr.Dataset(paths, features, batch_size=3)),
     "verify": verified,
+    "jobs.merge": merged,
     "expand_shards": lambda paths: of_records(tfr.read_records(tfr.expand_shards(paths))),
     "make_dataset tf.data": made("tf.data"),
     "make_dataset numpy": made("numpy"),
@@ -65,7 +73,7 @@ def test_no_function_is_forgotten():
         and not (inspect.isclass(getattr(tfr, name)) and issubclass(getattr(tfr, name), Exception))
         and {"paths", "pattern"} & set(parameters(getattr(tfr, name)))
     }
-    assert takers == {name for name in FUNCTIONS if " " not in name}
+    assert takers == {name for name in FUNCTIONS if " " not in name and "." not in name}
     for name in takers - NAMES_ALONE - {"verify"}:
         given = parameters(getattr(tfr, name))
         assert {"compression", "verify", "on_damage", "max_record_bytes"} <= set(given), name

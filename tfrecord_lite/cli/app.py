@@ -12,6 +12,7 @@ from tfrecord_lite._version import __version__
 from tfrecord_lite.cli import bench as bench_command
 from tfrecord_lite.cli import index as index_command
 from tfrecord_lite.cli import info as info_command
+from tfrecord_lite.cli import jobs as jobs_command
 from tfrecord_lite.cli import salvage as salvage_command
 from tfrecord_lite.cli import shard as shard_command
 from tfrecord_lite.cli import show as show_command
@@ -213,6 +214,39 @@ def shard(
             bytes_per_shard=bytes_per_shard and shard_command.bytes_of(bytes_per_shard),
             num_shards=num_shards,
         )
+
+
+@app.command()
+def merge(
+    sources: Files,
+    target: Annotated[str, typer.Argument(help="The new file; GZIP where it ends in .gz.")],
+    compression: Annotated[
+        str | None, typer.Option(help="GZIP, ZLIB or none; left out: what the name says.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
+) -> None:
+    """Write the records of all files, shards of a set for instance, to one file."""
+    with clean_exit():
+        jobs_command.run_merge(sources, target, compression=compression, overwrite=overwrite)
+
+
+@app.command()
+def manifest(
+    name: Annotated[
+        str, typer.Argument(help="Name of the set, or a pattern of its files with {index}.")
+    ],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="Its shards, in order; left out: NAME-00000-of-... and so on."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the manifest that stands.")] = False,
+) -> None:
+    """Write the manifest of shards that have none, or anew after a rescue.
+
+    Every record is checked.
+    """
+    with clean_exit():
+        jobs_command.run_manifest(name, files or [], overwrite=overwrite)
 
 
 @app.command()

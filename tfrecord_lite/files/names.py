@@ -94,9 +94,10 @@ class ShardNames:
         self.folder, base = os.path.split(path)
         self.manifest = manifest_of(path)
         self.stem = _stem(base)
+        self.is_pattern = _is_pattern(base)
         if _is_pattern(self.folder):
             raise ValueError(f"{path!r}: all shards lie in one folder; put the fields behind it")
-        if _is_pattern(base):
+        if self.is_pattern:
             self._templates = [base]
         else:
             if _DATA_SUFFIX.search(base):

@@ -1,0 +1,116 @@
+"""`jobs.make_manifest`: for shards that have none, and anew where they have become others."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from job_sets import RECORDS, N, of_set, tree
+
+import tfrecord_lite as tfr
+from tfrecord_lite.jobs import make_manifest
+
+
+def manifest_of(train):
+    return train.with_name("train.manifest.json")
+
+
+def test_it_is_what_the_writer_wrote(train):
+    written = manifest_of(train).read_text()
+    manifest_of(train).unlink()
+    seen = []
+    manifest = make_manifest(train, progress=lambda *at: seen.append(at))
+    assert manifest_of(train).read_text() == written == manifest.to_json()
+    assert {path for path, _ in seen} == set(manifest.files)
+    assert tfr.verify(train).ok
+    assert len(tfr.RecordSet(train)) == N
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".tfrec", ".tfrecord.gz"])
+def test_shards_that_others_wrote(tmp_path, suffix):
+    for index in range(3):
+        path = tmp_path / f"train-{index:05d}-of-00003{suffix}"
+        tfr.write_records(path, RECORDS[index::3])
+    manifest = make_manifest(tmp_path / "train", features={"label": int})
+    assert manifest.compression == ("GZIP" if suffix.endswith("gz") else None)
+    assert manifest.records == N
+    assert of_set(tmp_path / "train") == [*RECORDS[::3], *RECORDS[1::3], *RECORDS[2::3]]
+    batch = next(tfr.read_batches(tmp_path / "train", batch_size=3))
+    assert {name: column.tolist() for name, column in batch.items()} == {"label": [0, 3, 6]}
+    assert tfr.verify(tmp_path / "train").ok
+
+
+def test_a_pattern(tmp_path):
+    for index in range(3):
+        tfr.write_records(tmp_path / f"s_{index:03d}.tfrecord", [b"%d" % index])
+    manifest = make_manifest(tmp_path / "s_{index:03d}.tfrecord")
+    assert manifest.path == str(tmp_path / "s.manifest.json")
+    assert of_set(tmp_path / "s") == [b"0", b"1", b"2"]
+    (tmp_path / "s_001.tfrecord").unlink()
+    with pytest.raises(FileNotFoundError, match=r"s_001.tfrecord: missing"):
+        make_manifest(tmp_path / "s_{index:03d}.tfrecord", overwrite=True)
+
+
+def test_files_that_are_given(tmp_path, monkeypatch):
+    for name in "bac":
+        tfr.write_records(tmp_path / name, [name.encode()])
+    make_manifest(tmp_path / "set", [tmp_path / "c", tmp_path / "a"])
+    assert of_set(tmp_path / "set") == [b"c", b"a"]
+    monkeypatch.chdir(tmp_path)
+    make_manifest("set", "[ab]", overwrite=True)
+    assert of_set("set") == [b"a", b"b"]
+    with pytest.raises(ValueError, match="each once"):
+        make_manifest("other", ["a", "a"])
+    (tmp_path / "below").mkdir()
+    with pytest.raises(ValueError, match="lie in the folder of their set"):
+        make_manifest("below/set", ["a"])
+    with pytest.raises(FileExistsError, match=r"set.manifest.json: these files are already"):
+        make_manifest("other", ["a", "c"])
+    assert sorted(path.name for path in tmp_path.glob("*.json")) == ["set.manifest.json"]
+
+
+def test_after_a_rescue(train):
+    features = {"label": tfr.FixedLenFeature([], np.int64)}
+    make_manifest(train, features=features, overwrite=True)
+    shard = sorted(train.parent.glob("*.tfrecord"))[1]
+    data = bytearray(shard.read_bytes())
+    data[20] ^= 1
+    shard.write_bytes(data)
+    with pytest.raises(tfr.CorruptRecordError, match=f"{shard}: record 0"):
+        make_manifest(train, overwrite=True)
+    assert tfr.Manifest.load(manifest_of(train)).records == N
+    tfr.salvage(shard, f"{shard}.new")
+    shutil.move(f"{shard}.new", shard)
+    with pytest.raises(tfr.TFRecordError, match="this shard was cut"):
+        tfr.RecordSet(train)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        make_manifest(train)
+    manifest = make_manifest(train, overwrite=True)
+    assert len(tfr.RecordSet(train)) == manifest.records == N - 1
+    # What the manifest said of features it says still.
+    assert manifest.features is not None
+    assert tfr.features_from_json(manifest.features) == features
+
+
+def test_what_is_no_set(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no shards of this name"):
+        make_manifest(tmp_path / "train")
+    tfr.write_records(tmp_path / "train-00000-of-00003", [b"x"])
+    tfr.write_records(tmp_path / "train-00002-of-00003", [b"x"])
+    with pytest.raises(FileNotFoundError, match=r"1 of 3 shards are missing: .*-00001-of-00003"):
+        make_manifest(tmp_path / "train")
+    tfr.write_records(tmp_path / "train-00001-of-00003", [b"x"], compression="GZIP")
+    with pytest.raises(ValueError, match=r"has compression None, .*00001.* has GZIP"):
+        make_manifest(tmp_path / "train")
+    tfr.write_records(tmp_path / "train-00000-of-00001", [b"x"])
+    with pytest.raises(ValueError, match=r"several sets, of \[1, 3\] shards"):
+        make_manifest(tmp_path / "train")
+    assert not [name for name in tree(tmp_path) if "json" in name or "publishing" in name]
+
+
+def test_an_empty_file_is_of_any_compression(tmp_path):
+    (tmp_path / "a").touch()
+    tfr.write_records(tmp_path / "b", [b"x"], compression="GZIP")
+    assert make_manifest(tmp_path / "set", [tmp_path / "a", tmp_path / "b"]).compression == "GZIP"
+    assert of_set(tmp_path / "set") == [b"x"]

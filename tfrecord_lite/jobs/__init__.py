@@ -1,0 +1,24 @@
+"""Jobs on whole sets: manifests, merging, sharding anew, and other formats in and out."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfrecord_lite.jobs.manifests import make_manifest
+    from tfrecord_lite.jobs.merging import merge
+
+__all__ = ["make_manifest", "merge"]
+
+# Which module each name is in: who merges files loads nothing of tables.
+_MODULES = {
+    "make_manifest": "manifests",
+    "merge": "merging",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
