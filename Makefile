@@ -19,7 +19,7 @@ SOURCES := tfrecord_lite tests examples benchmarks hatch_build.py
 BENCHMARKS := columns encoding verifying scaling records writing importing memory growth scale random_access shards mixing
 
 # Each in an environment of its own, tested by tests/worlds/: test-torch, ...
-WORLDS := torch jax
+WORLDS := torch jax huggingface
 # And what benchmarks/training.py measures them beside.
 ENVIRONMENTS := $(WORLDS) training
 
@@ -36,7 +36,7 @@ test: $(VENV)/.dev
 test-long: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -m long $(ARGS)
 
-# With PyTorch, with JAX: tests/worlds/, and the examples of our own modules about them.
+# With PyTorch, with JAX, with datasets: tests/worlds/, and the examples of our own modules about them.
 test-worlds: $(WORLDS:%=test-%)
 
 $(WORLDS:%=test-%): test-%: $(VENV)-%/.world
@@ -86,7 +86,7 @@ fuzz: $(VENV)/.fuzz
 # And all random combinations of loaders, workers, ranks, epochs and resumption points.
 soak: $(VENV)/.dev $(WORLDS:%=$(VENV)-%/.world)
 	$(BIN)/python tests/differential/soak.py --seconds $(SECONDS)
-	for world in $(WORLDS); do \
+	for world in torch jax; do \
 		$(VENV)-$$world/bin/python -m pytest -n auto -m '' tests/worlds/$$world/test_exactly_once.py || exit 1; \
 	done
 

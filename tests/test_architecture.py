@@ -27,7 +27,7 @@ WINGS = [
     ["dataset"],
     ["integrity"],
     ["compat", "tensorflow", "torch", "jax", "grain", "arrow", "events", "ray"],
-    ["jobs"],
+    ["jobs", "huggingface"],
     ["cli"],
 ]
 FLOOR = {wing: floor for floor, wings in enumerate(WINGS) for wing in wings}
@@ -46,6 +46,7 @@ OUTSIDE = {
     "PIL",
     "fsspec",
     "cloudpickle",
+    "datasets",
 }
 AT_HOME = {
     "typer": {"cli"},
@@ -57,7 +58,8 @@ AT_HOME = {
     "torch": {"torch"},
     "jax": {"jax"},
     "grain": {"grain"},
-    "pyarrow": {"arrow", "events"},
+    "pyarrow": {"arrow", "events", "huggingface"},
+    "datasets": {"huggingface"},
     "ray": {"ray"},
 }
 # Methods that users expect on a class of a wing below, whose modules are imported when called.

@@ -16,6 +16,7 @@ WORLDS = {
     **{name: name for name in ("tensorflow", "torch", "jax", "grain")},
     "arrow": "pyarrow",
     "events": "pyarrow",
+    "huggingface": "datasets",
 }
 # And a module that does.
 NEEDING = {"tfrecord_lite.parallel.cloud": "cloudpickle"}

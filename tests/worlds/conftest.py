@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = {"torch": ["torch", "torchdata", "lightning"], "jax": ["jax", "grain"]}
+PACKAGES = {
+    "torch": ["torch", "torchdata", "lightning"],
+    "jax": ["jax", "grain"],
+    "huggingface": ["datasets"],
+}
 
 
 class Skipped(pytest.Module):

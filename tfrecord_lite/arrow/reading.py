@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import pyarrow as pa
 
@@ -11,7 +11,8 @@ from tfrecord_lite.arrow.types import Binary, Layout, asked_types
 from tfrecord_lite.dataset.batcher import Cursor, Position
 from tfrecord_lite.dataset.file_chunks import FileChunks
 from tfrecord_lite.dataset.memory import keep_freed_memory
-from tfrecord_lite.dataset.schema import Schema
+from tfrecord_lite.dataset.schema import LateFeatures, Schema
+from tfrecord_lite.dataset.table import BlockDecoder
 from tfrecord_lite.errors import ignore_damage
 from tfrecord_lite.example.normalize import check_given, select_features
 from tfrecord_lite.example.sequence_features import SequenceFeatures
@@ -20,12 +21,13 @@ from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
     from tfrecord_lite.arrow.plans import Plan
+    from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["to_arrow"]
+__all__ = ["Selection", "to_arrow"]
 
 # Where nothing else is said, how many rows a block should have for.
 _ROWS = 1024
@@ -79,13 +81,6 @@ def to_arrow(
     """
     if rows_per_batch is not None and rows_per_batch < 1:
         raise ValueError(f"rows_per_batch={rows_per_batch} must be at least 1")
-    for name, value, values in (("layout", layout, Layout), ("binary", binary, Binary)):
-        if value not in get_args(values):
-            raise ValueError(f"{name}={value!r} must be one of {', '.join(get_args(values))}")
-    if layout == "tfx" and binary != "binary":
-        raise ValueError(f"binary={binary!r}: the tfx layout has large_binary and nothing else")
-    plain, asked = asked_types(features)
-    check_given(plain)
     records = RecordSet.of(
         paths,
         compression=compression,
@@ -93,25 +88,84 @@ def to_arrow(
         on_damage=on_damage,
         max_record_bytes=max_record_bytes,
     )
-    schema = Schema.find(plain, records, strict=strict)
-    keep_freed_memory()
-    if isinstance(schema.features, SequenceFeatures):
-        if layout == "tfx" or select is not None:
-            raise ValueError(
-                "layout='tfx' and select are for Examples, and these are SequenceExamples: name "
-                "the columns by features=SequenceFeatures(context=..., feature_lists=...)"
-            )
-        plan = plan_sequences(schema.features, asked, binary)
-    else:
+    selection = Selection.find(
+        records, features, select=select, layout=layout, binary=binary, strict=strict
+    )
+    return selection.reader(records, rows_per_batch)
+
+
+class Selection(NamedTuple):
+    """What is read of files, and as which Arrow types: decided once, for any part of them.
+
+    It can be pickled.
+    """
+
+    schema: Schema
+    asked: Mapping[str, Any]
+    layout: Layout
+    binary: Binary
+
+    @classmethod
+    def find(
+        cls,
+        records: RecordSet,
+        features: FeaturesLike | pa.Schema | None,
+        *,
+        select: Sequence[str] | None = None,
+        layout: Layout = "natural",
+        binary: Binary = "binary",
+        strict: bool = True,
+    ) -> Selection:
+        """Decide; the parameters are those of `to_arrow`, which raises the same."""
+        for name, value, values in (("layout", layout, Layout), ("binary", binary, Binary)):
+            if value not in get_args(values):
+                raise ValueError(f"{name}={value!r} must be one of {', '.join(get_args(values))}")
+        if layout == "tfx" and binary != "binary":
+            raise ValueError(f"binary={binary!r}: the tfx layout has large_binary and nothing else")
+        plain, asked = asked_types(features)
+        check_given(plain)
+        schema = Schema.find(plain, records, strict=strict)
+        if isinstance(schema.features, SequenceFeatures):
+            if layout == "tfx" or select is not None:
+                raise ValueError(
+                    "layout='tfx' and select are for Examples, and these are SequenceExamples: "
+                    "name the columns by features=SequenceFeatures(context=..., feature_lists=...)"
+                )
+            return cls(schema, asked, layout, binary)
         named = schema.features
         if layout == "tfx" and schema.inferred:
             named = dict(sorted(named.items()))
         if select is not None:
             named = select_features(named, select)
             schema = schema._replace(inferred=False)
-        plan = plan_examples(named, asked, layout, binary)
-    batches = _batches(records, schema._replace(features=plan.features), plan, rows_per_batch)
-    return pa.RecordBatchReader.from_batches(plan.schema, batches)
+        return cls(schema._replace(features=named), asked, layout, binary)
+
+    def plan(self) -> Plan:
+        """Return what is decoded, and how it becomes the columns of batches."""
+        keep_freed_memory()
+        if isinstance(self.schema.features, SequenceFeatures):
+            return plan_sequences(self.schema.features, self.asked, self.binary)
+        return plan_examples(self.schema.features, self.asked, self.layout, self.binary)
+
+    def reader(self, records: RecordSet, rows_per_batch: int | None = None) -> pa.RecordBatchReader:
+        """Read all of a set, as `to_arrow` does."""
+        plan = self.plan()
+        schema = self.schema._replace(features=plan.features)
+        batches = _batches(records, schema, plan, rows_per_batch)
+        return pa.RecordBatchReader.from_batches(plan.schema, batches)
+
+    def batches(self, blocks: Iterable[RecordBlock]) -> Iterator[pa.RecordBatch]:
+        """Yield a batch of each block, those of a `Split` for example; the blocks are kept."""
+        plan = self.plan()
+        decoder = BlockDecoder(self.schema._replace(features=plan.features), plan.column)
+        late = LateFeatures()
+        for block in blocks:
+            table, error, found = decoder.decode(block)
+            late.warn({name: (block.path, block.number(at)) for name, at in found.items()})
+            if table is not None:
+                yield pa.RecordBatch.from_arrays(plan.arrays(table), schema=plan.schema)
+            if error is not None:
+                raise error
 
 
 def _batches(
