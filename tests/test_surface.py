@@ -48,6 +48,12 @@ def merged(paths):
         return of_records(tfr.read_records(f"{folder}/all"))
 
 
+def sharded(paths):
+    with tempfile.TemporaryDirectory() as folder:
+        jobs.shard(paths, f"{folder}/all")
+        return of_records(tfr.read_records(f"{folder}/all"))
+
+
 # What is read by each public function of which a parameter is called `paths` or `pattern`.
 FUNCTIONS = {
     "RecordSet": lambda paths: of_records(RecordSet(paths)),
@@ -56,6 +62,7 @@ FUNCTIONS = {
     "Dataset": lambda paths, features=None: labels(tfr.Dataset(paths, features, batch_size=3)),
     "verify": verified,
     "jobs.merge": merged,
+    "jobs.shard": sharded,
     "expand_shards": lambda paths: of_records(tfr.read_records(tfr.expand_shards(paths))),
     "make_dataset tf.data": made("tf.data"),
     "make_dataset numpy": made("numpy"),

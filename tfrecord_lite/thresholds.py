@@ -198,6 +198,13 @@ class Limits:
     # Of no more bytes a batch is put together: 32-bit offsets hold 2 GiB.
     arrow_batch_bytes: int = (1 << 31) - 1
 
+    # --- Jobs on whole sets (jobs/) ---
+
+    # No more bytes of records than this are put in order in memory.
+    shuffled_bytes: int = 1 << 27
+    # So many sets are written at once, one for each value of a feature.
+    sets_at_once: int = 200
+
     # --- Checking files (integrity/) ---
 
     # Plain files are cut into parts of this size at most.

@@ -153,3 +153,42 @@ def test_a_progress_bar_on_a_terminal(sources: list[str], tmp_path: Path) -> Non
     assert b"y.tfrecord.gz" in shown
     assert out.stdout.startswith("ok ")
     assert contents(tmp_path / "a") == RECORDS
+
+
+def test_chosen_dealt_and_shuffled(command, tmp_path: Path) -> None:
+    name = ["cat", "a/b", "dog"]
+    columns = {"label": range(100), "name": [name[label % 3] for label in range(100)]}
+    tfr.write_examples(tmp_path / "src", columns)
+    split = ["--split", "train=0.9,val=0.1", "--shuffle", 3, "--where", "label >= 0"]
+    done = command("shard", tmp_path / "src", tmp_path / "a", *split)
+    assert done.code == 0, done
+    assert [line.split(":")[0] for line in done.out.splitlines()] == [
+        f"ok      {tmp_path}/a-{part}.manifest.json" for part in ("train", "val")
+    ]
+    assert len(contents(tmp_path / "a-train")) == 90
+    assert len(contents(tmp_path / "a-val")) == 10
+    done = command("shard", tmp_path / "src", tmp_path / "b", "--by", "name", "--sample", 50)
+    assert [line.partition("  (")[2] for line in done.out.splitlines()].count("a/b)") == 1
+    done = command("shard", tmp_path / "src", tmp_path / "c", "--manifest", "none")
+    assert done.code == 0
+    assert not (tmp_path / "c.manifest.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (["--split", "train"], 2, "is no split"),
+        (["--split", "train=1,train=0"], 2, "is no split"),
+        (["--split", "train=0.5"], 2, "must be 1"),
+        (["--where", "label >"], 2, "no expression"),
+        (["--where", "x > 1"], 2, "there is no feature"),
+        (["--manifest", "all"], 2, "auto or none"),
+        (["--by", "words"], 1, "record 0"),
+    ],
+)
+def test_options_that_mean_nothing(command, tmp_path: Path, options, code, told) -> None:
+    tfr.write_examples(tmp_path / "src", {"label": [1], "words": [["a", "b"]]})
+    done = command("shard", tmp_path / "src", tmp_path / "a", *options)
+    assert done.code == code
+    assert told in " ".join(done.err.replace("|", " ").split())
+    assert os.listdir(tmp_path) == ["src"]

@@ -189,6 +189,31 @@ def shard(
     name: Annotated[
         str, typer.Argument(help="Name of the set, or a pattern of its files with {index}.")
     ],
+    shuffle: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="SEED", help="In a random order, which is that of the seed."),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXPRESSION",
+            help="Only records for which it is true, such as: label > 6 and 'cat' in words. "
+            "`Backticks` are for names such as `image/format`.",
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Sets NAME-train, NAME-val with shares such as train=0.9,val=0.1."),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="FEATURE", help="A set NAME-VALUE for each value of this feature."),
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="So many records, chosen at random.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="For --sample and --split.")] = 0,
+    manifest: Annotated[str, typer.Option(help="auto, or none: the shards alone.")] = "auto",
     records_per_shard: Annotated[
         int | None, typer.Option(min=1, help="A new shard after so many records.")
     ] = None,
@@ -203,12 +228,21 @@ def shard(
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a set of that name.")] = False,
 ) -> None:
-    """Write the records of all files to the shards of a set, and its manifest."""
+    """Write the records of all files to the shards of a set, or of several, with manifests."""
+    if manifest not in ("auto", "none"):
+        raise typer.BadParameter(f"--manifest is auto or none, not {manifest!r}")
     with clean_exit():
         shard_command.run(
             sources,
             name,
             compression=compression,
+            shuffle=shuffle,
+            where=where,
+            split=shard_command.split_of(split),
+            by=by,
+            sample=sample,
+            seed=seed,
+            manifest=manifest == "auto",
             overwrite=overwrite,
             records_per_shard=records_per_shard,
             bytes_per_shard=bytes_per_shard and shard_command.bytes_of(bytes_per_shard),

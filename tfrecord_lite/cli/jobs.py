@@ -24,12 +24,12 @@ def codec_asked(name: str | None, otherwise: Any) -> Any:
     return otherwise if name is None else None if name == "none" else name
 
 
-def print_set(manifest: Manifest) -> None:
-    """Print the line about a set that was written."""
+def print_set(manifest: Manifest, note: str = "") -> None:
+    """Print the line about a set that was written, with a note behind it."""
     entries = manifest.entries
     shards, records = plural(len(entries), "shard"), plural(manifest.records, "record")
     size = size_text(sum(entry.size for entry in entries))
-    print(f"{'ok':8}{printable(manifest.path)}: {shards}, {records}, {size}")
+    print(f"{'ok':8}{printable(manifest.path)}: {shards}, {records}, {size}{note}")
 
 
 def run_manifest(name: str, files: list[str], *, overwrite: bool) -> None:

@@ -1,30 +1,23 @@
-"""``tfrecord-lite shard``: the records of some files, as the shards of a set."""
+"""``tfrecord-lite shard``: the records of some files, as a set of shards or several."""
 
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from tfrecord_lite.cli.inputs import expand_files
+from tfrecord_lite.cli.jobs import codec_asked, print_set
 from tfrecord_lite.cli.progress import progress_bar
-from tfrecord_lite.cli.text import plural, printable, size_text
-from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.cli.text import printable
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.example.feature_json import features_from_json
-from tfrecord_lite.files.manifest import find_manifest
-from tfrecord_lite.records.reader import RecordReader
+from tfrecord_lite.jobs.sharding import shard
 
-if TYPE_CHECKING:
-    from tfrecord_lite._types import PathOrFile
-    from tfrecord_lite.example.features import FeatureSpec
-    from tfrecord_lite.example.sequence_features import SequenceFeatures
-
-__all__ = ["bytes_of", "run"]
+__all__ = ["bytes_of", "run", "split_of"]
 
 _SIZE = re.compile(r"(\d+)(?:([KMGT])(?:i?B)?|B)?", re.IGNORECASE)
+_SHARE = re.compile(r"\s*\d*\.?\d+\s*")
 _POWERS = {None: 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
@@ -40,48 +33,52 @@ def bytes_of(text: str) -> int:
     return int(size[1]) << 10 * _POWERS[unit]
 
 
+def split_of(text: str | None) -> dict[str, float] | None:
+    """Read shares that a person wrote.
+
+    >>> split_of("train=0.9,val=0.1")
+    {'train': 0.9, 'val': 0.1}
+    """
+    if text is None:
+        return None
+    split: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, share = part.strip().partition("=")
+        if not name or name in split or not _SHARE.fullmatch(share):
+            raise typer.BadParameter(f"{text!r} is no split; write train=0.9,val=0.1")
+        split[name] = float(share)
+    return split
+
+
 def run(sources: list[str], name: str, *, compression: str | None, **options: Any) -> None:
-    """Write the records of all sources to the set ``name``, and print what it came to.
+    """Write the records of all sources to the set ``name`` or several, and print a line of each.
 
     Without ``compression`` it is that of the first file; "none" is none. ``options`` are those of
-    `ShardWriter`.
+    `tfrecord_lite.jobs.shard`.
     """
     files = expand_files(sources)
-    options["features"] = _features(files)
-    writer: ShardWriter | None = None
-    with progress_bar(files) as progress, ExitStack() as stack:
-        for file in files:
-            with RecordReader(file) as reader:
-                if writer is None:
-                    codec = reader.compression if compression is None else compression
-                    writer = _writer(name, None if codec == "none" else codec, options)
-                    stack.enter_context(writer)
-                for block in reader.blocks():
-                    writer.write_many(block)
-                    if progress is not None:
-                        progress(reader.path, reader.source_offset)
-    assert writer is not None
-    assert writer.manifest is not None
-    entries = writer.manifest.entries
-    shards, records = plural(len(entries), "shard"), plural(writer.records, "record")
-    size = size_text(sum(entry.size for entry in entries))
-    print(f"ok      {printable(writer.manifest.path)}: {shards}, {records}, {size}")
-
-
-def _writer(name: str, compression: Any, options: dict[str, Any]) -> ShardWriter:
     try:
-        return ShardWriter(name, compression=compression, **options)
+        with progress_bar(files) as progress:
+            found = shard(
+                files,
+                name,
+                write_compression=codec_asked(compression, "auto"),
+                progress=progress,
+                **options,
+            )
+    except TFRecordError:
+        # These are ValueErrors, too.
+        raise
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-
-
-def _features(files: list[PathOrFile]) -> dict[str, FeatureSpec] | SequenceFeatures | None:
-    """Return what the manifest of the sources says of features, where they have one."""
-    named = [file for file in files if isinstance(file, str)]
-    manifest = find_manifest(named) if len(named) == len(files) else None
-    if manifest is None or manifest.features is None:
-        return None
-    try:
-        return features_from_json(manifest.features)
-    except ValueError as error:
-        raise TFRecordError(f"its features: {error}", path=manifest.path) from None
+    for one in found:
+        value = one.value
+        value_text = (
+            f"{value.decode(errors='backslashreplace')}" if isinstance(value, bytes) else ""
+        )
+        note = (
+            f"  ({printable(value_text)})"
+            if value_text and one.name != f"{name}-{value_text}"
+            else ""
+        )
+        print_set(one.manifest, note)

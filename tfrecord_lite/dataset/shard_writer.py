@@ -246,6 +246,21 @@ class ShardWriter(FrameWriter):
         if self._progress is not None:
             self._progress(self.records, self.raw_bytes)
 
+    def prepare(self) -> None:
+        """Have all shards complete where they are staged, so that `close` has only to name them.
+
+        Of several sets that belong together each is prepared before the first is closed: what the
+        disk does not hold is known by then. Whatever is written afterwards begins a new shard.
+        """
+        self._exclusively(self._end_all)
+
+    def _end_all(self) -> None:
+        self._store_pending()
+        while self._open and not self._turns:
+            self._end()
+        for shard in self._open:
+            shard.writer.flush()
+
     def _complete(self) -> None:
         if not self._full and not self._open:
             self._begin()

@@ -92,7 +92,12 @@ class Staging:
         number = "" if part is None else f".part-{part:05d}"
         self.name = f".{stem}.{os.urandom(4).hex()}{number}{PARTIAL_SUFFIX}"
         os.mkdir(os.path.join(folder, self.name))
-        self._handle = os.open(self.path(_LOCK), os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            self._handle = os.open(self.path(_LOCK), os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError:
+            with suppress(OSError):
+                os.rmdir(self.path(""))
+            raise
         _lock(self._handle, wait=True)
 
     def path(self, file: str) -> str:

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
+from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tfrecord_lite._types import Int64Array
     from tfrecord_lite.files.record_set import RecordSet
-    from tfrecord_lite.records.framing import RecordBlock
 
     # Called with a file's name and how many of its bytes, as it lies on the disk, were read.
     Progress: TypeAlias = Callable[[str, int], object] | None
 
-__all__ = ["each_block", "refuse_sources"]
+__all__ = ["each_block", "picked", "refuse_sources"]
+
+_BETWEEN = bytes(FRAME_OVERHEAD)
 
 
-def each_block(records: RecordSet, progress: Progress = None) -> Iterator[RecordBlock]:
+def each_block(
+    records: RecordSet, progress: Progress = None, *, block_bytes: int | None = None
+) -> Iterator[RecordBlock]:
     """Yield the records of a set; a block's memory is used again once the next one is asked for.
 
+    Blocks have about ``block_bytes`` bytes.
     Raises `TFRecordError` where a file holds more records than its manifest says, or fewer, unless
     damage is left out.
     """
     for number, said in enumerate(records.counts):
         count = 0
         with records.reader(number) as reader:
+            if block_bytes is not None:
+                reader.block_bytes = block_bytes
             for block in reader.blocks():
                 yield block
                 count += len(block)
@@ -36,6 +47,24 @@ def each_block(records: RecordSet, progress: Progress = None) -> Iterator[Record
                     progress(reader.path, reader.source_offset)
         if said not in (None, count) and not records.tolerant:
             raise records.wrong_count(number, said, f"{count} records")
+
+
+def picked(block: RecordBlock, rows: Int64Array) -> RecordBlock:
+    """Return these records of a block, in this order, in a new buffer with room for frames."""
+    starts, lengths = block.starts[rows], block.lengths[rows]
+    size = int(lengths.sum())
+    parts: list[Any]
+    if size < thresholds.sliced_record_bytes * len(rows):
+        parts = RecordBlock(block.buffer, starts, lengths).to_list()
+    else:
+        memory = block.buffer.data
+        parts = [
+            memory[start : start + length]
+            for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)
+        ]
+    buffer = np.frombuffer(bytearray(_BETWEEN).join([b"", *parts, b""]), np.uint8)
+    ends = np.cumsum(lengths + FRAME_OVERHEAD)
+    return RecordBlock(buffer, ends - lengths, lengths, path=block.path)
 
 
 def refuse_sources(records: RecordSet, path: str) -> None:

@@ -1,0 +1,299 @@
+"""`jobs.shard`: records chosen, dealt among sets, and shuffled."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from collections import Counter
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faulty_disk import every_failure
+from job_sets import RECORDS, N, of_set, row, tree
+
+import tfrecord_lite as tfr
+from tfrecord_lite.jobs import shard
+from tfrecord_lite.jobs.choosing import dealt, random_keys
+from tfrecord_lite.thresholds import limits
+
+
+def labels(name, feature="image/id"):
+    return [int(tfr.decode_example(record)[feature][0]) for record in of_set(name)]
+
+
+def values(sets):
+    return {found.value: labels(found.name) for found in sets}
+
+
+def test_a_set_as_it_is(train, tmp_path):
+    seen = []
+    (found,) = shard(train, tmp_path / "new", num_shards=1, progress=lambda *at: seen.append(at))
+    assert (found.name, found.value) == (str(tmp_path / "new"), None)
+    assert found.manifest.records == N
+    assert of_set(tmp_path / "new") == RECORDS
+    assert dict(seen) == {str(file): file.stat().st_size for file in train.parent.glob("*d")}
+
+
+@pytest.mark.parametrize("bytes_at_once", [limits.shuffled_bytes, 3000, 300, 1])
+def test_shuffled(train, tmp_path, monkeypatch, bytes_at_once):
+    """The order is that of the seed, however much is put in order at once; nothing is left."""
+    shard(train, tmp_path / "expected", shuffle=7)
+    monkeypatch.setattr(limits, "shuffled_bytes", bytes_at_once)
+    shard(train, tmp_path / "new", shuffle=7)
+    order = labels(tmp_path / "new")
+    assert order == labels(tmp_path / "expected")
+    assert sorted(order) == list(range(N)) != order
+    assert sorted(of_set(tmp_path / "new")) == sorted(RECORDS)
+    shard(train, tmp_path / "other", shuffle=8)
+    assert labels(tmp_path / "other") != order
+    assert not [name for name in tree(tmp_path) if "partial" in name or "bucket" in name]
+
+
+def test_the_order_is_that_of_the_records_and_not_of_the_files(train, tmp_path):
+    tfr.write_records(tmp_path / "one.gz", RECORDS)
+    for name, src in (("a", train), ("b", tmp_path / "one.gz")):
+        shard(src, tmp_path / name, shuffle=3, split={"x": 0.5, "y": 0.5})
+    for part in "xy":
+        assert labels(tmp_path / f"a-{part}") == labels(tmp_path / f"b-{part}")
+    assert tfr.Manifest.load(tmp_path / "b-x.manifest.json").compression == "GZIP"
+
+
+def test_every_order_is_as_likely():
+    firsts = Counter(int(np.argmin(random_keys(seed, np.arange(4), 0))) for seed in range(2000))
+    assert all(400 < firsts[number] < 600 for number in range(4))
+    assert len(set(random_keys(1, np.arange(10_000), 0).tolist())) == 10_000
+
+
+def test_large_records_and_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "shuffled_bytes", 1 << 16)
+    records = [bytes([number]) * (number * 20_000) for number in range(20)]
+    tfr.write_records(tmp_path / "a", records)
+    shard(tmp_path / "a", tmp_path / "new", shuffle=1)
+    assert sorted(of_set(tmp_path / "new")) == records
+    tfr.write_records(tmp_path / "empty", [])
+    shard(tmp_path / "empty", tmp_path / "none", shuffle=1)
+    assert of_set(tmp_path / "none") == []
+
+
+def test_where(train, tmp_path):
+    shard(train, tmp_path / "a", where="label > 6 and 'dog' in words")
+    expected = [n for n in range(N) if n % 10 > 6 and n % 3 == 2]
+    assert labels(tmp_path / "a") == expected
+    assert of_set(tmp_path / "a") == [RECORDS[n] for n in expected]
+    shard(train, tmp_path / "b", where="`image/id` < 20 and name != 'öl'")
+    assert labels(tmp_path / "b") == [n for n in range(20) if n % 4 != 3]
+    shard(train, tmp_path / "c", where="words is None")
+    assert labels(tmp_path / "c") == list(range(0, N, 3))
+
+
+def test_sample(train, tmp_path):
+    for name, options in {
+        "a": {},
+        "b": {"on_damage": [].append},
+        "c": {"where": "label >= 0"},
+    }.items():
+        shard(train, tmp_path / name, sample=12, seed=3, **options)
+    assert len(set(labels(tmp_path / "a"))) == 12
+    assert labels(tmp_path / "a") == labels(tmp_path / "b") == labels(tmp_path / "c")
+    assert labels(tmp_path / "a") == sorted(labels(tmp_path / "a"))
+    shard(train, tmp_path / "d", sample=12, seed=4)
+    assert labels(tmp_path / "d") != labels(tmp_path / "a")
+    shard(train, tmp_path / "e", sample=12, where="label == 3", shuffle=1)
+    assert sorted(labels(tmp_path / "e")) == list(range(3, N, 10)) != labels(tmp_path / "e")
+
+
+def test_split(train, tmp_path):
+    split = {"train": 0.8, "val": 0.1, "test": 0.1}
+    found = values(shard(train, tmp_path / "a", split=split))
+    assert list(found) == list(split)
+    assert sorted(chain(*found.values())) == list(range(N))
+    assert all(part == sorted(part) for part in found.values())
+    assert found == values(shard(train, tmp_path / "b", split=split))
+    assert found != values(shard(train, tmp_path / "c", split=split, seed=1))
+    mixed = values(shard(train, tmp_path / "d", split=split, shuffle=1))
+    assert {name: sorted(part) for name, part in mixed.items()} == found != mixed
+
+
+def test_shares_are_exact():
+    for shares in ([0.9, 0.1], [1 / 3] * 3, [0.995, 0.005], [0.5, 0.25, 0.25]):
+        numbers = np.arange(10_000)
+        whole = dealt(shares, 5, numbers, 1)
+        assert np.bincount(whole).tolist() == pytest.approx(
+            [10_000 * share for share in shares], abs=1
+        )
+        parts = [dealt(shares, 5, numbers[begin : begin + 77], 1) for begin in range(0, 10_000, 77)]
+        assert np.concatenate(parts).tolist() == whole.tolist()
+
+
+def test_by(train, tmp_path):
+    found = shard(train, tmp_path / "a", by="label", shuffle=1)
+    assert {one.value for one in found} == set(range(10))
+    for one in found:
+        assert one.name == f"{tmp_path}/a-{one.value}"
+        assert set(labels(one.name, "label")) == {one.value}
+    assert sum(one.manifest.records for one in found) == N
+    named = shard(train, tmp_path / "b", by="name", where="words is not None")
+    assert [(one.value.decode(), os.path.basename(one.name)) for one in named] == [
+        ("dog", "b-dog"),
+        ("Eule", "b-Eule"),
+        ("cat", "b-cat"),
+        ("öl", "b-value00003"),
+    ]
+
+
+def test_names_that_are_none_or_taken(tmp_path):
+    given = ["a", "A", "value00003", "../x", "", "x" * 200, "-5", "a-00000-of-00001", "a\nb", ".b"]
+    given += ["a.tfrecord", "a.gz", "value00004", "con/aux", "a@2"]
+    tfr.write_examples(tmp_path / "src", {"name": given})
+    (tmp_path / "out").mkdir()
+    found = shard(tmp_path / "src", tmp_path / "out" / "s", by="name")
+    assert [one.value.decode() for one in found] == given
+    names = [os.path.basename(one.name) for one in found]
+    assert names[0] == "s-a"
+    assert names[2] == "s-value00003"
+    assert len({name.lower() for name in names}) == len(given)
+    for one in found:
+        assert os.path.dirname(one.name) == str(tmp_path / "out")
+        assert [tfr.decode_example(r)["name"] for r in of_set(one.name)] == [[one.value]]
+
+
+def test_more_values_than_sets(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "sets_at_once", 9)
+    before = tree(tmp_path)
+    with pytest.raises(tfr.ExampleError, match="record 9 at .* 'label' has more than 9 values"):
+        shard(train, tmp_path / "a", by="label")
+    assert tree(tmp_path) == before
+
+
+def test_without_manifests(train, tmp_path):
+    shard(train, tmp_path / "a", split={"x": 0.5, "y": 0.5}, manifest=False, overwrite=True)
+    names = [path.name for path in tmp_path.glob("a*")]
+    assert sorted(names) == ["a-x-00000-of-00001.tfrecord", "a-y-00000-of-00001.tfrecord"]
+
+
+def test_features_of_the_manifest(train, tmp_path):
+    features = {"label": tfr.FixedLenFeature([], np.int64)}
+    shard(train, tmp_path / "a", features={"label": int})
+    shard(tmp_path / "a", tmp_path / "b", where="label == 1", split={"x": 1.0})
+    for name in ("a", "b-x"):
+        manifest = tfr.Manifest.load(f"{tmp_path}/{name}.manifest.json")
+        assert manifest.features is not None
+        assert tfr.features_from_json(manifest.features) == features
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"split": {"a": 0.5, "b": 0.4}}, "0.9 together"),
+        ({"split": {"a": 1.5, "b": -0.5}}, "above 0"),
+        ({"split": {}}, "above 0"),
+        ({"split": {"a": 0.5, "A": 0.5}}, "take for one"),
+        ({"split": {"a": 1.0}, "by": "label"}, "exclude each other"),
+        ({"sample": 0}, "at least 1"),
+        ({"where": "nothing > 3"}, "there is no feature 'nothing'; there are: 'image/id', 'label'"),
+        ({"by": "nothing"}, "there is no feature 'nothing'"),
+        ({"by": "score"}, "a feature of floats"),
+        ({"where": "name > 3"}, "cannot be compared"),
+        ({"where": "open('x')"}, "there is"),
+        ({"by": "words", "where": "label < 1"}, "record 0 at .* 'words' is missing"),
+        ({"by": "words", "where": "words is not None"}, "2 values where one is meant"),
+        ({"where": "words == 'cat'"}, "2 values where one is meant"),
+        ({"num_shards": 2, "bytes_per_shard": 3}, "exclude each other"),
+        ({"write_compression": "LZ4"}, "unknown compression"),
+    ],
+)
+def test_what_is_refused_leaves_nothing(train, tmp_path, options, told):
+    before = tree(tmp_path)
+    with pytest.raises(ValueError, match=told):
+        shard(train, tmp_path / "a", **options)
+    assert tree(tmp_path) == before
+    with pytest.raises(ValueError, match="pass the NAME alone"):
+        shard(train, tmp_path / "a_{index}", by="label")
+
+
+def test_an_expression_over_sequences(tmp_path):
+    record = tfr.encode_sequence_example({"a": 1}, {"b": [[1]]})
+    tfr.write_records(tmp_path / "a", [record])
+    with pytest.raises(ValueError, match="SequenceExamples"):
+        shard(tmp_path / "a", tmp_path / "b", where="a == 1")
+    shard(tmp_path / "a", tmp_path / "b", shuffle=1)
+    assert of_set(tmp_path / "b") == [record]
+
+
+def test_a_stream(tmp_path):
+    class Pipe(io.BytesIO):
+        def seekable(self):
+            return False
+
+    data = (tmp_path / "x").write_bytes
+    tfr.write_records(tmp_path / "x", RECORDS)
+    assert data
+    shard(Pipe((tmp_path / "x").read_bytes()), tmp_path / "a", shuffle=7)
+    shard(tmp_path / "x", tmp_path / "b", shuffle=7)
+    assert of_set(tmp_path / "a") == of_set(tmp_path / "b")
+
+
+def test_damage(train, tmp_path):
+    file = sorted(train.parent.glob("*.tfrecord"))[1]
+    data = bytearray(file.read_bytes())
+    data[20] ^= 1
+    file.write_bytes(data)
+    before = tree(tmp_path)
+    with pytest.raises(tfr.CorruptRecordError, match=f"{file}: record 0"):
+        shard(train, tmp_path / "a", shuffle=1, split={"x": 0.5, "y": 0.5})
+    assert tree(tmp_path) == before
+    found: list[tfr.Damage] = []
+    shard(train, tmp_path / "a", shuffle=1, sample=100, on_damage=found.append)
+    assert [(damage.path, damage.record) for damage in found] == [(str(file), 0)]
+    assert sorted(labels(tmp_path / "a")) == [n for n in range(N) if n != 13]
+
+
+def test_sets_of_these_names(train, tmp_path):
+    (tmp_path / "out").mkdir()
+    shard(train, tmp_path / "out" / "a-y", where="label == 1")
+    before = tree(tmp_path)
+    split = {"x": 0.5, "y": 0.5}
+    with pytest.raises(FileExistsError, match="a-y"):
+        shard(train, tmp_path / "out" / "a", split=split)
+    assert tree(tmp_path) == before
+    shard(train, tmp_path / "out" / "a", split=split, overwrite=True)
+    assert len(of_set(tmp_path / "out" / "a-x")) == len(of_set(tmp_path / "out" / "a-y")) == 25
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_disk_that_fails_leaves_no_half_of_it(train, tmp_path, overwrite):
+    """All sets are there or none; where they replace others, each is the old one or the new one."""
+    out = tmp_path / "out"
+    out.mkdir()
+    split = {"x": 0.5, "y": 0.5}
+    if overwrite:
+        shard(train, out / "a", split=split)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    for disk in every_failure(out, "open write close rename mkdir", error=errno.ENOSPC, least=10):
+        for path in out.iterdir():
+            path.unlink()
+        for name, data in before.items():
+            (out / name).write_bytes(data)
+        try:
+            with disk:
+                shard(train, out / "a", split=split, shuffle=2, overwrite=overwrite)
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+        if overwrite:
+            for part in split:
+                assert len(of_set(out / f"a-{part}")) == 25
+        elif disk.failed and not (out / "a-x.manifest.json").exists():
+            assert tree(out) == []
+        else:
+            assert sorted(labels(out / "a-x") + labels(out / "a-y")) == list(range(N))
+        assert not [name for name in tree(out) if "partial" in name]
+
+
+def test_a_set_in_place_of_itself(train):
+    shard(train, train, shuffle=1, overwrite=True)
+    assert sorted(of_set(train)) == sorted(RECORDS)
+    assert row(3)["label"] == 3
+    assert Path(f"{train}.manifest.json").exists()

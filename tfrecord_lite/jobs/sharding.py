@@ -1,0 +1,290 @@
+"""shard: the records of files as one set of shards, or as several."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tfrecord_lite.dataset.numbers import at_least
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.example.feature_json import features_from_json
+from tfrecord_lite.example.normalize import normalize_features
+from tfrecord_lite.example.sequence_features import SequenceFeatures
+from tfrecord_lite.files.names import ShardNames
+from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.files.staging import Staging
+from tfrecord_lite.jobs.choosing import Chooser, NamedValue
+from tfrecord_lite.jobs.copying import each_block, picked
+from tfrecord_lite.jobs.shuffling import shuffled
+from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
+from tfrecord_lite.records.file_system import size_of
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+
+if TYPE_CHECKING:
+    from tfrecord_lite._types import (
+        Compression,
+        CompressionOrAuto,
+        FeaturesLike,
+        OnDamage,
+        Path,
+        Paths,
+        Verify,
+    )
+    from tfrecord_lite.files.manifest import Manifest
+    from tfrecord_lite.jobs.copying import Progress
+
+__all__ = ["WrittenSet", "shard"]
+
+# Read at once to be shuffled: the more, the longer what goes to each of the buckets.
+_BLOCK_BYTES = 1 << 24
+
+
+class WrittenSet(NamedTuple):
+    """A set that was written: its name and manifest.
+
+    ``value`` is that of the feature by which sets were told apart, the name of the share of a
+    split, or None.
+    """
+
+    name: str
+    manifest: Manifest
+    value: int | bytes | str | None = None
+
+
+def shard(
+    src: Paths | RecordSet,
+    name: Path,
+    *,
+    shuffle: int | None = None,
+    where: str | None = None,
+    split: Mapping[str, float] | None = None,
+    by: str | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    features: FeaturesLike | None = None,
+    manifest: bool = True,
+    overwrite: bool = False,
+    records_per_shard: int | None = None,
+    bytes_per_shard: int | None = None,
+    num_shards: int | None = None,
+    write_compression: CompressionOrAuto | Compression = "auto",
+    level: int | None = None,
+    block_bytes: int | None = DEFAULT_BLOCK_BYTES,
+    fsync: bool = False,
+    progress: Progress = None,
+    compression: CompressionOrAuto = "auto",
+    verify: Verify = True,
+    on_damage: OnDamage = "raise",
+    max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+) -> list[WrittenSet]:
+    """Write the records of ``src``, byte for byte, as a set of shards or several; return these.
+
+    ``src`` is what `RecordSet` takes, with its options; ``name``, the numbers of shards, and
+    ``level``, ``block_bytes`` and ``fsync`` are those of `ShardWriter`. ``write_compression`` is
+    that of the first file where it is "auto", and goes by the name where it is "infer".
+
+    ``where`` chooses records by an expression over their features, in which a name that is no
+    identifier stands in backticks: ``label > 6 and "cat" in words``, ```image/format` == 'PNG'``,
+    ``label in (1, 2)``, ``name is not None``; with arithmetic, ``and``, ``or`` and ``not``. As in
+    SQL, what is missing is neither larger nor smaller nor equal. Of a record no other features are
+    decoded. ``sample`` chooses so many of these at random, each with the same chance; all of them
+    where there are no more.
+
+    ``split={"train": 0.9, "val": 0.1}`` deals the records at random among the sets ``NAME-train``
+    and ``NAME-val``: of each 100 records in turn each has its share, so that a set of all has the
+    stated size but for some records. ``by`` is a feature that has one value in each record, an
+    integer or a string: the records of each value are the set ``NAME-VALUE``, or
+    ``NAME-value00000`` with a number where the value is not safe as a name, or is taken; there may
+    be 200. ``sample`` and ``split`` are functions of ``seed`` and the numbers of the records.
+
+    ``shuffle`` is the seed of a random order, and the order is a function of that seed and the
+    number of each record in ``src``. Memory stays below some hundred MB (and the largest record),
+    however many there are; the folder of the set takes all of them once more meanwhile.
+
+    ``features`` go into the manifests; left out, they are those of the source's. Without
+    ``manifest`` there are shards alone. ``progress`` is called after every block with a source's
+    name and how many of its bytes have been read.
+
+    All shards of all sets are complete before the first takes its name. Then one set after the
+    other does, each in one step; where that fails, those before are removed again unless they
+    replaced another. A process that is killed just there leaves the first of the sets.
+
+    Raises ValueError for options that make no sense together, for an expression that is none and
+    for a feature that is not there; ``FileExistsError`` where there is a set of one of these names,
+    unless ``overwrite`` is given; `ExampleError` where a record has several values of a feature of
+    which one is meant; else as `RecordSet` and `ShardWriter` do. Then nothing has changed.
+
+    >>> import tempfile, tfrecord_lite as tfr
+    >>> folder = tempfile.mkdtemp()
+    >>> _ = tfr.write_examples(folder + "/all", {"label": range(1000)})
+    >>> split = {"train": 0.9, "val": 0.1}
+    >>> sets = shard(folder + "/all", folder + "/x", where="label < 500", split=split, shuffle=1)
+    >>> [(found.value, found.manifest.records) for found in sets]
+    [('train', 450), ('val', 50)]
+    """
+    path = os.fsdecode(name)
+    names = ShardNames(path)
+    shares = _shares(split)
+    if split is not None and by is not None:
+        raise ValueError("split and by exclude each other; choose one")
+    if (split is not None or by is not None) and names.is_pattern:
+        raise ValueError(f"{path!r}: of several sets pass the NAME alone, without {{index}}")
+    if sample is not None:
+        at_least(1, sample=sample)
+    records = RecordSet.of(
+        src,
+        compression=compression,
+        verify=verify,
+        on_damage=on_damage,
+        max_record_bytes=max_record_bytes,
+    )
+    written = _written_features(features, records)
+    if write_compression == "auto":
+        with records.reader(0) if _is_seen_twice(records) else ExitStack() as reader:
+            write_compression = getattr(reader, "compression", None)
+    options = {
+        "overwrite": overwrite,
+        "features": written,
+        "records_per_shard": records_per_shard,
+        "bytes_per_shard": bytes_per_shard,
+        "num_shards": num_shards,
+        "compression": write_compression,
+        "level": level,
+        "block_bytes": block_bytes,
+        "fsync": fsync,
+    }
+    with ExitStack() as stack:
+        sets = _Sets(stack, options)
+        chooser = Chooser(records, features, where=where, by=by, shares=shares, seed=seed)
+        if by is not None:
+            chooser.name_values(path, sets.open)
+        elif split is not None:
+            for share in split:
+                sets.open(NamedValue(f"{path}-{share}", share))
+        else:
+            sets.open(NamedValue(path, None))
+        if sample is not None:
+            chooser.sample(sample)
+        blocks = each_block(
+            records, progress, block_bytes=None if shuffle is None else _BLOCK_BYTES
+        )
+        tagged = chooser.tagged(blocks, shuffle)
+        if shuffle is not None:
+            folder = _scratch(stack, names)
+            tagged = shuffled(tagged, folder, _raw_bytes(records))
+        for block, _, targets in tagged:
+            sets.write(block, targets)
+        found = sets.publish()
+    if not manifest:
+        for one in found:
+            os.unlink(one.manifest.path)
+    return found
+
+
+class _Sets:
+    """The sets that are written, all at once, and take their names together."""
+
+    def __init__(self, stack: ExitStack, options: dict[str, Any]) -> None:
+        self._stack = stack
+        self._options = options
+        self._named: list[NamedValue] = []
+        self._writers: list[ShardWriter] = []
+
+    def open(self, named: NamedValue) -> None:
+        """Begin a set."""
+        writer = ShardWriter(named.name, **self._options)
+        # What is raised within the stack cancels what is not closed.
+        self._stack.enter_context(writer)
+        self._named.append(named)
+        self._writers.append(writer)
+
+    def write(self, block: Any, targets: Any) -> None:
+        """Write each record to the set of its target."""
+        if len(self._writers) == 1:
+            self._writers[0].write_many(block)
+            return
+        order = np.argsort(targets, kind="stable")
+        edges = np.searchsorted(targets[order], np.arange(len(self._writers) + 1)).tolist()
+        for writer, begin, end in zip(self._writers, edges, edges[1:], strict=False):
+            if begin < end:
+                rows = order[begin:end]
+                writer.write_many(block if len(rows) == len(block) else picked(block, rows))
+
+    def publish(self) -> list[WrittenSet]:
+        """Give all sets their names; where one cannot have it, none that is new stays."""
+        for writer in self._writers:
+            writer.prepare()
+        new: list[Manifest] = []
+        found = []
+        try:
+            for named, writer in zip(self._named, self._writers, strict=True):
+                there = bool(ShardNames(named.name).present())
+                writer.close()
+                assert writer.manifest is not None
+                found.append(WrittenSet(named.name, writer.manifest, named.value))
+                if not there:
+                    new.append(writer.manifest)
+        except BaseException:
+            for manifest in new:
+                for file in (manifest.path, *manifest.files):
+                    with suppress(OSError):
+                        os.unlink(file)
+            raise
+        return found
+
+
+def _shares(split: Mapping[str, float] | None) -> list[float]:
+    if split is None:
+        return [1.0]
+    shares = list(split.values())
+    if not shares or not all(0 < share <= 1 for share in shares):
+        raise ValueError(f"split={split!r} must name shares above 0, such as train=0.9,val=0.1")
+    if not math.isclose(total := math.fsum(shares), 1, abs_tol=1e-6):
+        raise ValueError(f"split={split!r}: these shares are {total:g} together, and must be 1")
+    if len({share.lower() for share in split}) < len(split):
+        raise ValueError(f"split={split!r}: two names that some file systems take for one")
+    return shares
+
+
+def _written_features(features: FeaturesLike | None, records: RecordSet) -> Any:
+    """Return the features for the manifests: those given, or the source's."""
+    if features is not None:
+        if isinstance(features, (SequenceFeatures, Mapping)):
+            return features
+        return normalize_features(features)
+    described = records.manifest
+    if described is None or described.features is None:
+        return None
+    try:
+        return features_from_json(described.features)
+    except ValueError as error:
+        raise TFRecordError(f"its features: {error}", path=described.path) from None
+
+
+def _is_seen_twice(records: RecordSet) -> bool:
+    """Tell whether the first file can be looked at, and then read from its front."""
+    file = records.files[0]
+    return not hasattr(file, "seekable") or file.seekable()
+
+
+def _raw_bytes(records: RecordSet) -> int:
+    """Return about how many bytes there are when they are inflated."""
+    if records.manifest is not None:
+        return records.manifest.raw_bytes
+    # What is compressed may be some times as much; of a pipe nothing is known.
+    sizes = [size_of(file) if isinstance(file, str) else 1 << 30 for file in records.files]
+    return sum(sizes) * (4 if any(name.endswith("gz") for name in records.names) else 1)
+
+
+def _scratch(stack: ExitStack, names: ShardNames) -> str:
+    """Make a folder beside the set, that is removed at the end, or by the next writer."""
+    with names.journal():
+        staging = Staging(names.folder, names.stem)
+    stack.callback(staging.remove)
+    return staging.path("")
