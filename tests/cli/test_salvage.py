@@ -76,7 +76,7 @@ def test_standard_input_and_a_named_compression(command, damaged, tmp_path):
 def test_missing_file_exits_2(command, tmp_path):
     outcome = command("salvage", tmp_path / "none", tmp_path / "new")
     assert (outcome.code, outcome.out) == (2, "")
-    assert "No such file" in outcome.err
+    assert "no such file" in outcome.err
 
 
 def test_what_a_killed_writer_left(command, tmp_path):
@@ -97,3 +97,20 @@ def test_row_41_no_name_reaches_the_terminal_unescaped(command, tmp_path):
         outcome = command("salvage", *option, path, tmp_path / "b\x1b[31m", "--overwrite")
         assert outcome.code == 1
         assert "\x1b" not in outcome.out + outcome.err
+
+
+def test_a_set_and_how_many_records_are_lost(command, tmp_path):
+    with tfr.ShardWriter(tmp_path / "train", records_per_shard=1) as writer:
+        writer.write_many(RECORDS)
+    shards = sorted(tmp_path.glob("*.tfrecord"))
+    shards[0].write_bytes(shards[0].read_bytes()[:-1])
+    shards[2].unlink()
+    outcome = command("salvage", tmp_path / "train", tmp_path / "new")
+    assert outcome.code == 1
+    lines = outcome.out.splitlines()
+    assert lines[-2] == f"MISSING {shards[2]}"
+    assert lines[-1] == f"written {tmp_path}/new: 1 record; 2 of 3 records lost"
+    assert list(tfr.RecordSet(tmp_path / "new")) == [RECORDS[1]]
+    outcome = command("salvage", "--json", tmp_path / "train", tmp_path / "other")
+    report = json.loads(outcome.out)
+    assert (report["lost"], report["expected"], report["ok"]) == (2, 3, False)

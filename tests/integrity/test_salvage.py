@@ -216,7 +216,7 @@ def test_rows_24_and_25_a_disk_that_fails_publishes_nothing(damaged, tmp_path, m
 def test_missing_files(tmp_path):
     with pytest.raises(FileNotFoundError):
         salvage(tmp_path / "none", tmp_path / "new")
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(FileNotFoundError, match="no data files"):
         salvage(tmp_path, tmp_path / "new")
     left = tmp_path / ".train.0123abcd.tfrecord-partial"
     left.mkdir()
@@ -260,3 +260,69 @@ def test_what_is_rescued_is_read_by_tensorflow(damaged, tmp_path):
     salvage(damaged, tmp_path / "new")
     got = [record.numpy() for record in tf.data.TFRecordDataset(str(tmp_path / "new"))]
     assert got == [RECORDS[index] for index in LEFT]
+
+
+@pytest.fixture
+def damaged_set(tmp_path):
+    """Write four shards of 15 records: one is gone, two are damaged."""
+    features = {"a": tfr.FixedLenFeature([], int)}
+    with tfr.ShardWriter(tmp_path / "train", records_per_shard=15, features=features) as writer:
+        writer.write_many(RECORDS)
+    shards = sorted(tmp_path.glob("*.tfrecord"))
+    shards[0].write_bytes(shards[0].read_bytes()[:-1])
+    data = bytearray(shards[2].read_bytes())
+    data[2] ^= 1
+    shards[2].write_bytes(data)
+    shards[3].unlink()
+    return tmp_path / "train"
+
+
+def test_a_whole_set(damaged_set, tmp_path):
+    rescued = [*RECORDS[:14], *RECORDS[15:30], *RECORDS[31:45]]
+    for number, src in enumerate((damaged_set, f"{damaged_set}.manifest.json")):
+        report = salvage(src, tmp_path / f"new{number}")
+        assert not report.ok
+        assert [file.expected for file in report.files] == [15] * 4
+        assert [file.records for file in report.files] == [14, 15, 14, 0]
+        assert (report.lost, report.expected) == (17, 60)
+        manifest = tfr.Manifest.load(tmp_path / f"new{number}.manifest.json")
+        assert [entry.records for entry in manifest.entries] == [14, 15, 14]
+        assert manifest.features is not None
+        assert list(tfr.features_from_json(manifest.features)) == ["a"]
+        assert verify(tmp_path / f"new{number}").ok
+        assert list(tfr.RecordSet(tmp_path / f"new{number}")) == rescued
+    shard = f"{damaged_set}-00002-of-00004.tfrecord"
+    assert salvage(shard, tmp_path / "file").lost == 1
+    assert list(tfr.read_records(tmp_path / "file")) == RECORDS[31:45]
+
+
+def test_a_directory_of_files_that_nobody_counted(tmp_path):
+    (tmp_path / "in").mkdir()
+    tfr.write_records(tmp_path / "in" / "a", RECORDS[:5])
+    tfr.write_records(tmp_path / "in" / "b", RECORDS[5:])
+    report = salvage(tmp_path / "in", tmp_path / "new")
+    assert report.ok
+    assert report.lost is report.expected is None
+    assert list(tfr.RecordSet(tmp_path / "new")) == RECORDS
+    for name in "ab":
+        tfr.RecordIndex.build(tmp_path / "in" / name).save()
+    report = salvage([tmp_path / "in" / "a", tmp_path / "in" / "b"], tmp_path / "other")
+    assert (report.lost, report.expected) == (0, 60)
+
+
+def test_a_set_is_never_its_own_copy(damaged_set, tmp_path):
+    before = sorted(os.listdir(tmp_path))
+    with pytest.raises(ValueError, match="never replaces its source"):
+        salvage(damaged_set, damaged_set, overwrite=True)
+    assert sorted(os.listdir(tmp_path)) == before
+    salvage(damaged_set, tmp_path / "new")
+    with pytest.raises(FileExistsError):
+        salvage(damaged_set, tmp_path / "new")
+
+
+def test_nothing_is_left_of_a_set(tmp_path):
+    with tfr.ShardWriter(tmp_path / "a") as writer:
+        writer.write(b"x")
+    (tmp_path / "a-00000-of-00001.tfrecord").unlink()
+    with pytest.raises(FileNotFoundError, match="missing"):
+        salvage(tmp_path / "a", tmp_path / "b")

@@ -124,9 +124,11 @@ def verify(
 def salvage(
     source: Annotated[
         str,
-        typer.Argument(help="Damaged file, - for standard input, or a killed writer's folder."),
+        typer.Argument(
+            help="Damaged file, - for standard input, a killed writer's folder; or a whole set."
+        ),
     ],
-    target: Annotated[str, typer.Argument(help="The new file.")],
+    target: Annotated[str, typer.Argument(help="The new file; of a set, the name of the new set.")],
     json: Json = False,
     compression: Annotated[
         str | None, typer.Option(help="The source's, where its front does not tell: GZIP, ...")
@@ -136,7 +138,7 @@ def salvage(
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
 ) -> None:
-    """Copy every intact record of a damaged file to a new one, and list what had to be left.
+    """Copy every intact record of a damaged file or set to a new one, and list what was left.
 
     The exit code is 0 when nothing was damaged, 1 when something had to be left.
     """

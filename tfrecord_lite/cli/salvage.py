@@ -1,8 +1,9 @@
-"""``tfrecord-lite salvage``: the intact records of a damaged file, and what had to be left."""
+"""``tfrecord-lite salvage``: the intact records of damaged files, and what had to be left."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,9 +17,14 @@ from tfrecord_lite.cli.verify import (
     records_text,
     regions_text,
 )
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.integrity.inventory import Inventory
 from tfrecord_lite.integrity.salvage import salvage
+from tfrecord_lite.records.storage import is_partial
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tfrecord_lite.integrity.report import Report
 
 __all__ = ["run"]
@@ -38,7 +44,7 @@ def run(
     Compressions are "GZIP", "ZLIB" or "none"; None is for what is found in the source.
     """
     file: Any = sys.stdin.buffer if source == "-" else source
-    with progress_bar([file]) as progress:
+    with progress_bar(_files(file)) as progress:
         try:
             report = salvage(
                 file,
@@ -52,11 +58,20 @@ def run(
             raise typer.BadParameter(str(error)) from None
     if as_json:
         files = [file_as_json(found) for found in report.files]
-        print(json_text({"ok": report.ok, "files": files}, indent=2))
+        said = {"ok": report.ok, "expected": report.expected, "lost": report.lost, "files": files}
+        print(json_text(said, indent=2))
     else:
         _print_lines(report, target)
     if not report.ok:
         raise typer.Exit(DAMAGED)
+
+
+def _files(source: Any) -> Sequence[Any]:
+    """Return the files that the bar is about; what is wrong with them is told later."""
+    if isinstance(source, str) and not is_partial(source):
+        with suppress(OSError, TFRecordError):
+            return Inventory.take(source, "auto").files
+    return [source]
 
 
 def _codec(name: str | None) -> Any:
@@ -65,9 +80,18 @@ def _codec(name: str | None) -> Any:
 
 def _print_lines(report: Report, target: str) -> None:
     for found in report.files:
+        if found.fault_count:
+            print(f"{'MISSING':8}{printable(found.path)}")
+            continue
         state = "DAMAGED" if found.regions else "ok"
         counts = f"{records_text(found)} rescued; {regions_text(found)} left"
         print(f"{state:8}{printable(found.path)}: {counts}")
         print_places(found)
     records = sum(found.records for found in report.files)
-    print(f"{'written':8}{printable(target)}: {plural(records, 'record')}")
+    print(f"{'written':8}{printable(target)}: {plural(records, 'record')}{_lost(report)}")
+
+
+def _lost(report: Report) -> str:
+    if not report.lost:
+        return ""
+    return f"; {report.lost:,} of {plural(report.expected or 0, 'record')} lost"

@@ -246,11 +246,12 @@ class ShardWriter(FrameWriter):
         if self._progress is not None:
             self._progress(self.records, self.raw_bytes)
 
-    def prepare(self) -> None:
-        """Have all shards complete where they are staged, so that `close` has only to name them.
+    def end_shard(self) -> None:
+        """Complete the shard that is open: the next record begins another.
 
-        Of several sets that belong together each is prepared before the first is closed: what the
-        disk does not hold is known by then. Whatever is written afterwards begins a new shard.
+        With nothing written behind it `close` has only names to give. So, of several sets that
+        belong together, nothing is published before the disk has all of them. With ``num_shards``
+        what was gathered is stored, and records go on in turns.
         """
         self._exclusively(self._end_all)
 

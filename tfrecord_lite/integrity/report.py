@@ -40,6 +40,8 @@ class FileReport:
     whole (uncompressed) file. ``faults`` lists what else is wrong, ``fault_count`` in all. After
     100,000 entries a list is full. Where the file could not be read, ``error`` says why.
 
+    ``expected`` is how many records a manifest or an index says there were, in what `salvage` says.
+
     ``late_features`` is no fault: it has the features, by name, that are in none of the records
     from which the expected features were inferred, and the number of the first record with each; up
     to 100.
@@ -55,6 +57,7 @@ class FileReport:
     fault_count: int = 0
     error: OSError | None = None
     late_features: dict[str, int] = field(default_factory=dict)
+    expected: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -101,6 +104,18 @@ class Report:
 
     files: list[FileReport]
     leftovers: list[str] = field(default_factory=list)
+
+    @property
+    def expected(self) -> int | None:
+        """How many records all files had, where that is known of each."""
+        known = [file.expected for file in self.files if file.expected is not None]
+        return sum(known) if len(known) == len(self.files) else None
+
+    @property
+    def lost(self) -> int | None:
+        """How many of these are not among the intact ones; None where it is not known."""
+        expected = self.expected
+        return None if expected is None else expected - sum(file.records for file in self.files)
 
     @property
     def ok(self) -> bool:

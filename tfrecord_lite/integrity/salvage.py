@@ -1,12 +1,17 @@
-"""Every intact record of a damaged file, into a clean one; and an account of every other byte."""
+"""Every intact record of damaged files, in clean ones; and an account of every other byte."""
 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from tfrecord_lite.integrity.inventory import leftover_files
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.example.feature_json import features_from_json
+from tfrecord_lite.files.index import RecordIndex
+from tfrecord_lite.files.names import ShardNames
+from tfrecord_lite.integrity.inventory import Inventory, leftover_files
 from tfrecord_lite.integrity.report import FileReport, Report
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
@@ -15,15 +20,20 @@ from tfrecord_lite.records.storage import is_partial, is_path, name_of
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from tfrecord_lite._types import Compression, CompressionOrAuto, PathOrFile
+    from tfrecord_lite._types import Compression, CompressionOrAuto, PathOrFile, Paths
+    from tfrecord_lite.files.manifest import Manifest
+    from tfrecord_lite.records.frame_writer import FrameWriter
 
 __all__ = ["salvage"]
 
+# Of each source, however large it is.
+_ONE_SHARD: Final = 1 << 62
+
 
 def salvage(
-    src: PathOrFile,
+    src: Paths,
     dst: PathOrFile,
     *,
     compression: CompressionOrAuto = "auto",
@@ -31,21 +41,27 @@ def salvage(
     overwrite: bool = False,
     progress: Callable[[str, int], object] | None = None,
 ) -> Report:
-    r"""Copy every intact record of ``src``, in order and byte for byte, to a new file ``dst``.
+    r"""Copy every intact record of ``src``, in order and byte for byte, to something new, ``dst``.
 
     After damage the copy goes on at the next record of which both checksums hold. In a blocked GZIP
     file a damaged member costs its own records alone. In the report, `FileReport.damage` lists
     every region of the (uncompressed) source that was left; with the rescued records, which have
     ``raw_bytes``, these are all of it.
 
-    ``src`` is a file, or the folder that a writer of shards left behind when it was killed, whose
-    files are copied one after another; then the report has each. ``compression`` is that of the
-    source, ``write_compression`` that of the new file; left out, they are the same.
+    Where ``src`` is one file, or the folder that a writer of shards left behind when it was killed,
+    whose files are copied one after another, ``dst`` is a file. Where it is a set (whatever is
+    missing of it), a directory, a glob or a list of paths, ``dst`` is the name of a set, as
+    `ShardWriter` takes it, with a shard for each source in which there is a record, and with the
+    features that the source's manifest says. The report has each file; where a manifest or an index
+    tells how many records it had, `FileReport.expected` and `Report.lost` say how many are lost.
 
-    The new file takes its name when it is complete. One of that name raises ``FileExistsError``
-    unless ``overwrite`` is given; the source itself is never replaced, that is a ``ValueError``.
-    ``progress`` is called after every block with the source's name and how many of its bytes have
-    been read.
+    ``compression`` is that of the source, ``write_compression`` that of what is written; left out,
+    they are the same.
+
+    What is new takes its name when it is complete. A file or a set of that name raises
+    ``FileExistsError`` unless ``overwrite`` is given; the source itself is never replaced, that is
+    a ``ValueError``. ``progress`` is called after every block with the source's name and how many
+    of its bytes have been read.
 
     >>> import os, tempfile, tfrecord_lite as tfr
     >>> folder = tempfile.mkdtemp()
@@ -61,51 +77,115 @@ def salvage(
     for named in (compression, write_compression):
         if named != "auto":
             codec_named(named)
-    sources = _sources_of(src)
+    sources = _Sources.of(src)
     report = Report([])
     with ExitStack() as stack:
-        writer: RecordWriter | None = None
-        for source in sources:
-            found = FileReport(name_of(source))
+        writer: FrameWriter | None = None
+        for source in sources.files:
+            found = FileReport(name_of(source), expected=sources.expected(source))
             reader = RecordReader(source, compression=compression, on_damage=found.add_damage)
             with reader:
                 if writer is None:
                     codec = reader.compression if write_compression == "auto" else write_compression
                     writer = stack.enter_context(_open(dst, sources, codec, overwrite=overwrite))
                 _copy(reader, writer, found, progress)
+            if isinstance(writer, ShardWriter):
+                writer.end_shard()
             report.files.append(found)
+    report.files += sources.missing
     return report
 
 
-def _sources_of(src: PathOrFile) -> Sequence[PathOrFile]:
-    if not is_path(src):
-        return [src]
-    path = os.fsdecode(src)
-    if not (os.path.isdir(path) and is_partial(os.path.normpath(path))):
-        return [path]
-    if files := leftover_files(path):
-        return files
-    raise FileNotFoundError(f"{path}: no records were left in this folder")
+class _Sources(NamedTuple):
+    """What is copied: files, whether they make a set, and what manifests say of them."""
+
+    files: Sequence[PathOrFile]
+    is_set: bool = False
+    manifests: Sequence[Manifest] = ()
+    missing: Sequence[FileReport] = ()
+
+    @classmethod
+    def of(cls, src: Paths) -> _Sources:
+        if not is_path(src) and hasattr(src, "read"):
+            return cls([cast("PathOrFile", src)])
+        if is_path(src):
+            path = os.fsdecode(src)
+            if os.path.isdir(path) and is_partial(os.path.normpath(path)):
+                if files := leftover_files(path):
+                    return cls(files)
+                raise FileNotFoundError(f"{path}: no records were left in this folder")
+        inventory = Inventory.take(src, "auto")
+        entries = inventory.entries.values()
+        manifests = {manifest.path: manifest for known in entries for manifest, _ in known}
+        counts = _counts(manifests.values())
+        missing = []
+        for fault in inventory.faults:
+            if fault.kind == "missing":
+                gone = FileReport(fault.path, expected=counts.get(os.path.normpath(fault.path)))
+                gone.add_fault(fault)
+                missing.append(gone)
+        if not inventory.files:
+            raise FileNotFoundError(f"{inventory.faults[0].path}: {inventory.faults[0].reason}")
+        is_set = not is_path(src) or inventory.files != [os.fsdecode(src)]
+        return cls(inventory.files, is_set, [*manifests.values()], missing)
+
+    def expected(self, file: PathOrFile) -> int | None:
+        """Return how many records a file had, where that is known."""
+        if not is_path(file):
+            return None
+        path = os.fsdecode(file)
+        known = _counts(self.manifests).get(os.path.normpath(path))
+        if known is None:
+            with suppress(OSError, ValueError, TFRecordError):
+                known = len(RecordIndex.load(path))
+        return known
+
+    def features(self) -> Any:
+        """Return the features that the manifest says, where there is one of all files."""
+        if len(self.manifests) == 1 and (text := self.manifests[0].features) is not None:
+            with suppress(ValueError):
+                return features_from_json(text)
+        return None
+
+
+def _counts(manifests: Iterable[Manifest]) -> dict[str, int]:
+    return {
+        os.path.normpath(file): entry.records
+        for manifest in manifests
+        for file, entry in zip(manifest.files, manifest.entries, strict=True)
+    }
 
 
 def _open(
-    dst: PathOrFile, sources: Sequence[PathOrFile], codec: Compression, *, overwrite: bool
-) -> RecordWriter:
+    dst: PathOrFile, sources: _Sources, codec: Compression, *, overwrite: bool
+) -> FrameWriter:
     if not is_path(dst):
         return RecordWriter(dst, compression=codec)
-    if os.path.exists(dst):
-        for source in sources:
-            if isinstance(source, str) and os.path.samefile(source, dst):
-                raise ValueError(
-                    f"{name_of(dst)}: salvage never replaces its source; name another file, and "
-                    "rename it once you have looked at it"
-                )
-    return RecordWriter(dst, compression=codec, mode="w" if overwrite else "x")
+    written = [os.fsdecode(dst)]
+    if sources.is_set:
+        names = ShardNames(dst)
+        written = [os.path.join(names.folder, name) for name in names.present()]
+    named = [source for source in sources.files if isinstance(source, str)]
+    for old in filter(os.path.exists, written):
+        if any(os.path.samefile(source, old) for source in named):
+            raise ValueError(
+                f"{old}: salvage never replaces its source; choose another name, and rename it "
+                "once you have looked at it"
+            )
+    if not sources.is_set:
+        return RecordWriter(dst, compression=codec, mode="w" if overwrite else "x")
+    return ShardWriter(
+        dst,
+        compression=codec,
+        overwrite=overwrite,
+        features=sources.features(),
+        bytes_per_shard=_ONE_SHARD,
+    )
 
 
 def _copy(
     reader: RecordReader,
-    writer: RecordWriter,
+    writer: FrameWriter,
     found: FileReport,
     progress: Callable[[str, int], object] | None,
 ) -> None:

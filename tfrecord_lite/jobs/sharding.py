@@ -219,7 +219,7 @@ class _Sets:
     def publish(self) -> list[WrittenSet]:
         """Give all sets their names; where one cannot have it, none that is new stays."""
         for writer in self._writers:
-            writer.prepare()
+            writer.end_shard()
         new: list[Manifest] = []
         found = []
         try:
