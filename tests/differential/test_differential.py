@@ -15,7 +15,16 @@ from differential.ways import SLOW, WAYS, Case, make_case, mixed_lengths, run
 from variants import few_or_many
 
 # The ways that differ in what they do below `parse_example`, for each threshold.
-CHEAP = ("parse_block", "parse_picked", "read_batches", "record_file", "dataset_shuffled", "encode")
+CHEAP = (
+    "parse_block",
+    "parse_picked",
+    "read_batches",
+    "record_file",
+    "dataset_shuffled",
+    "sequences",
+    "encode",
+    "encode_sequences",
+)
 
 
 @few_or_many("seeds", 3, 9)

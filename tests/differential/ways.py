@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +26,7 @@ from differential.schemas import (
 )
 
 import tfrecord_lite as tfr
+from tfrecord_lite.example.buffers import Present
 
 # Cases are cut off here: what a case costs should not hang on how large its values happen to be.
 MOST_BYTES = 6 << 20
@@ -307,6 +309,89 @@ def _ragged(values: list[Any], kind: Any) -> tfr.Ragged:
     return tfr.Ragged(np.concatenate([*values, np.empty(0, kind)]).astype(kind), splits)
 
 
+def encode_sequences(case: Case) -> None:
+    """Encode columns of context and feature lists, and row by row: the same bytes."""
+    random = case.random
+    rows = [tfr.decode_example(record) for record in case.records[:1000]]
+    count = len(rows)
+    context: dict[str, Any] = {}
+    lists: dict[str, Any] = {}
+    specs: dict[str, dict[str, Any]] = {"context": {}, "feature_lists": {}}
+    expected_lists: dict[str, list[Any]] = {}
+    for each in case.schema.fields:
+        name = each.name
+        kind = {"bytes": bytes, "float": np.float32, "int64": np.int64}[each.kind]
+        values = [row.get(name) for row in rows]
+        specs["context"][name] = tfr.RaggedFeature(kind)
+        context[name] = values
+        known = [value for value in values if value is not None]
+        if not known:
+            continue
+        counts = [random.choice((0, 1, 1, 2, 5)) for _ in rows]
+        if random.random() < 0.3:
+            counts = [random.randrange(3)] * count
+        steps = [random.choice(known) for _ in range(sum(counts))]
+        lists[name], expected_lists[name] = _step_lists(random, steps, counts, kind)
+        specs["feature_lists"][name] = tfr.RaggedFeature(kind)
+    features = tfr.SequenceFeatures(**specs)
+    columns = {"context": context, "feature_lists": lists}
+    begin = 0
+    path = os.fspath(case.folder / "sequences.tfrecord")
+    tfr.write_examples(path, columns, features)
+    for block in (tfr.encode_sequence_examples(columns, features), list(tfr.read_records(path))):
+        assert len(block) == count
+        for index, found in enumerate(block):
+            expected = tfr.encode_sequence_example(
+                {name: context[name][index] for name in context},
+                {name: steps[index] for name, steps in expected_lists.items()},
+                features.context,
+                features.feature_lists,
+            )
+            assert found == expected, index
+        begin += count
+    case.oracle.rows += begin
+
+
+def _step_lists(random: Random, steps: list[Any], counts: list[int], kind: Any) -> tuple[Any, Any]:
+    """Return steps as a column of some form, and the list of steps of each row."""
+    splits = np.cumsum([0, *counts])
+    rows = [steps[begin:end] for begin, end in pairwise(splits.tolist())]
+    forms = ["lists", "ragged", "missing", "present"]
+    same = len(set(map(len, steps))) == 1
+    numbers = kind is not bytes
+    if same and numbers:
+        forms += ["frames", "arrays"] * 2
+    if len(set(counts)) == 1 and counts[0] and same and numbers:
+        forms += ["padded"] * 3
+    if same and len(steps[0]) == 1:
+        forms += ["single"] * 3
+    form = random.choice(forms)
+    if form == "missing":
+        # Steps of no kind, and records without the list.
+        rows = [
+            None if random.random() < 0.2 else [random.choice((None, step)) for step in steps]
+            for steps in rows
+        ]
+    if form in ("lists", "missing"):
+        return rows, rows
+    if form == "ragged":
+        return tfr.Ragged(_ragged(steps, kind), splits), rows
+    if form == "present":
+        there = np.flatnonzero([random.random() < 0.7 for _ in rows])
+        kept = [rows[row] for row in there.tolist()]
+        column = Present(kept, there, len(rows))
+        return column, [column[row] for row in range(len(rows))]
+    if form == "single":
+        flat = np.array([step[0] for step in steps], object if kind is bytes else kind)
+        return tfr.Ragged(flat, splits), rows
+    frames = np.stack(steps)
+    if form == "arrays":
+        return [frames[begin:end] for begin, end in pairwise(splits.tolist())], rows
+    if form == "padded":
+        return frames.reshape(len(rows), counts[0], -1), rows
+    return tfr.Ragged(frames, splits), rows
+
+
 def round_trip(case: Case) -> None:
     """Write columns that were read, and read them again."""
     path = os.fspath(case.folder / "again.tfrecord")
@@ -343,6 +428,7 @@ WAYS: dict[str, Callable[[Case], None]] = {
         make_dataset_numpy,
         sequences,
         encode,
+        encode_sequences,
         round_trip,
     )
 }

@@ -17,7 +17,7 @@ from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.buffers import ByteStrings, Present
 from tfrecord_lite.example.composites import is_composite
 from tfrecord_lite.example.encode import encode_as
-from tfrecord_lite.example.features import RawFeature
+from tfrecord_lite.example.features import RaggedFeature, RawFeature, VarLenFeature
 from tfrecord_lite.example.floats import narrow
 from tfrecord_lite.example.kinds import (
     BYTES_LIST,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array, Uint8Array
     from tfrecord_lite.example.features import FeatureSpec
 
-__all__ = ["FirstRow", "Payloads", "column_payloads"]
+__all__ = ["FirstRow", "Payloads", "column_payloads", "of_one_kind"]
 
 _MAX_INT64: Final = (1 << 63) - 1
 
@@ -90,11 +90,11 @@ def column_payloads(
     if payloads.sizes.size:
         row = 0 if payloads.rows is None else int(payloads.rows[0])
         # Whole Features are made of byte strings only.
-        first = _of_one_kind(first, payloads.kind or BYTES_LIST, first_row + row)
+        first = of_one_kind(first, payloads.kind or BYTES_LIST, first_row + row)
     return payloads, first
 
 
-def _of_one_kind(first: FirstRow | None, kind: int, row: int) -> FirstRow:
+def of_one_kind(first: FirstRow | None, kind: int, row: int) -> FirstRow:
     """Return the first row of a column; ExampleError where ``row`` is of another kind."""
     if first is None:
         return FirstRow(kind, row)
@@ -120,7 +120,7 @@ def _row_by_row(
             parts = encode_feature(value) if spec is None else encode_as(value, spec)
         except ExampleError as error:
             raise ExampleError(f"row {first_row + row}: {error.reason}") from None
-        first = _of_one_kind(first, parts[0][0], first_row + row)
+        first = of_one_kind(first, parts[0][0], first_row + row)
         features.append(b"".join(parts[:2]))
         rows.append(row)
     whole = _strings(features)
@@ -151,22 +151,31 @@ def _plain_payloads(column: Any, spec: FeatureSpec | None) -> Payloads | None:
         payloads = _plain_list(list(column), floats=floats) if _is_list(column) else None
     elif _fits(column, spec):
         return _array(column.reshape(len(column), math.prod(column.shape[1:])), floats=floats)
+    elif isinstance(column, Ragged) and isinstance(spec, (VarLenFeature, RaggedFeature)):
+        payloads = _ragged(column, floats=floats)
     else:
         return None
-    return payloads if payloads is not None and payloads.kind == KINDS[spec.dtype] else None
+    if payloads is None:
+        return None
+    # Whole Features are made of byte strings only.
+    return payloads if (payloads.kind or BYTES_LIST) == KINDS[spec.dtype] else None
 
 
 def _plain(column: Any) -> Payloads | None:
     if isinstance(column, Ragged):
-        values = column.values
-        if isinstance(values, Ragged) or values.ndim != 1:
-            return None
-        if values.dtype == object:
-            return _string_lists(column)
-        return _numbers(values, column.row_splits)
+        return _ragged(column)
     if _is_list(column):
         return _plain_list(list(column))
     return _array(column) if isinstance(column, np.ndarray) and column.ndim <= 2 else None
+
+
+def _ragged(column: Ragged, *, floats: bool = False) -> Payloads | None:
+    values = column.values
+    if isinstance(values, Ragged) or values.ndim != 1:
+        return None
+    if values.dtype == object:
+        return _string_lists(column)
+    return _numbers(values, column.row_splits, rounded=floats)
 
 
 def _is_list(column: Any) -> bool:

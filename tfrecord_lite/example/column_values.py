@@ -57,6 +57,11 @@ def known_column(column: Any, spec: FeatureSpec | None = None) -> Any:
         return column
     if isinstance(column, Ragged):
         ragged = checked(column)
+        if isinstance(ragged.values, Ragged):
+            try:
+                return Ragged(known_column(ragged.values, spec), ragged.row_splits)
+            except ExampleError as error:
+                raise ExampleError(f"in its steps: {error.reason}") from None
         if not _is_strings(ragged.values, spec):
             return ragged
         splits = ragged.row_splits

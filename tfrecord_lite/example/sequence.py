@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite.example.features import FeatureSpec
 
-__all__ = ["decode_sequence_example", "encode_sequence_example"]
+__all__ = ["decode_sequence_example", "encode_sequence_example", "encode_steps"]
 
 _CONTEXT: Final = 0x0A
 _FEATURE_LISTS: Final = 0x12
@@ -78,7 +78,7 @@ def encode_sequence_example(
     for name in sorted_names(feature_lists):
         steps = feature_lists[name]
         if steps is not None:
-            content, size = _encode_steps(name, steps, (sequence_features or {}).get(name))
+            content, size, _ = encode_steps(name, steps, (sequence_features or {}).get(name))
             start = entry_start(entry_key(name), b"", size)
             lists += (start, *content)
             lists_size += len(start) + size
@@ -87,9 +87,13 @@ def encode_sequence_example(
     return b"".join((heads[0], *features, heads[1], *lists))
 
 
-def _encode_steps(
+def encode_steps(
     name: str, steps: Iterable[object], feature: FeatureSpec | None
-) -> tuple[Parts, int]:
+) -> tuple[Parts, int, int]:
+    """Encode a feature list: bytes-like parts, their size together, and the kind of the steps.
+
+    The kind is 0 where no step has one.
+    """
     if not isinstance(steps, (list, tuple, np.ndarray)) or getattr(steps, "ndim", 1) == 0:
         raise ExampleError(
             f"feature list {quote(name)}: {quote(steps)} is neither a list of steps nor an array "
@@ -126,7 +130,7 @@ def _encode_steps(
         head = b"\x0a" + varint(len(head) + run_size) + head
         parts += (head, run)
         size += len(head) + run_size
-    return parts, size
+    return parts, size, first[0] if first else 0
 
 
 def decode_sequence_example(
