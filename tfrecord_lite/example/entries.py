@@ -214,7 +214,7 @@ def _items(buffer: Uint8Array, size: int) -> Any:
 def _put(buffer: Uint8Array, at: Int64Array, prefix: bytes, payloads: Any, size: int) -> None:
     """Write the same prefix, and behind it a payload of its own, at each of these places."""
     start = np.frombuffer(prefix, np.uint8)
-    if size >= thresholds.copied_payload_bytes:
+    if size and size >= thresholds.copied_payload_bytes:
         # Row by row: NumPy's own scatter of large items takes several times as long.
         view, rows = buffer.data, _as_items(payloads, size).view(np.uint8).data
         for row, middle in enumerate((at + len(start)).tolist()):

@@ -19,7 +19,7 @@ from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.tensorflow.calls import ends_with_python
 from tfrecord_lite.tensorflow.ranges import front, landmarks_of
-from tfrecord_lite.tensorflow.strictness import require_examples, require_examples_in
+from tfrecord_lite.tensorflow.strictness import require, require_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.files.manifest import ManifestEntry
     from tfrecord_lite.records.compression import Codec
     from tfrecord_lite.tensorflow.ranges import Landmarks
+    from tfrecord_lite.tensorflow.strictness import TopLevel
 
 __all__ = ["before_each_epoch", "check_files", "find_codecs", "find_fronts", "look_again"]
 
@@ -54,14 +55,14 @@ def find_fronts(records: EpochRecords, codecs: list[Codec]) -> list[Landmarks]:
 
 
 def check_files(
-    records: EpochRecords, codecs: list[Codec], start: int, batch_size: int, *, strict: bool
+    records: EpochRecords, codecs: list[Codec], start: int, batch_size: int, *, top: TopLevel | None
 ) -> list[Landmarks]:
     """Look through all files; note how many records they have, return where these can be read from.
 
     Batches are likely to be wanted from the record ``start`` on.
 
-    Of a plain file the headers of all records are looked at, and blocked gzip is read to its end,
-    ``strict``ly if so: then a record with fields beside its features is refused.
+    Of a plain file the headers of all records are looked at, and blocked gzip is read to its end. A
+    record is refused that has other messages at its top level than ``top``, where that is given.
     A compressed file that the manifest has is compared with its checksum there. Streams are not
     inflated, so of one without manifest nothing is known.
 
@@ -79,7 +80,7 @@ def check_files(
             if entry is not None and codec is not None:
                 _compare_content(file, entry)
             first = start - base if start > base else (start - base) % batch_size
-            found[file] = _look_through(file, codec, first, batch_size, strict=strict)
+            found[file] = _look_through(file, codec, first, batch_size, top=top)
         look = found[file]
         if look is None:
             continue
@@ -92,14 +93,14 @@ def check_files(
                 "file, or it was written to since; write the set again",
                 path=file,
             )
-        if first_time and strict and index.members is None:
-            require_examples(index)
+        if first_time and top is not None and index.members is None:
+            require(index, top)
         records.counts[number] = count
     return landmarks
 
 
 def look_again(
-    records: EpochRecords, codecs: list[Codec], landmarks: list[Landmarks], *, strict: bool
+    records: EpochRecords, codecs: list[Codec], landmarks: list[Landmarks], *, top: TopLevel | None
 ) -> None:
     """See that the files are those that were looked through, or are as good.
 
@@ -113,7 +114,7 @@ def look_again(
         entry = _entries(records).get(os.path.basename(file))
         if entry is not None and codec is not None:
             _compare_content(file, entry)
-        index = _index(file, codec, strict=strict)
+        index = _index(file, codec, top=top)
         if index is None:
             return True
         marks = landmarks[number]
@@ -123,8 +124,8 @@ def look_again(
             return False
         if not (index.bounds[marks.records] == marks.offsets).all():
             return False
-        if strict:
-            require_examples(index)
+        if top is not None:
+            require(index, top)
         return True
 
     records.look_again(accept)
@@ -166,10 +167,10 @@ def _compare_content(file: str, entry: ManifestEntry) -> None:
 
 
 def _look_through(
-    file: str, codec: Codec, first: int, batch_size: int, *, strict: bool
+    file: str, codec: Codec, first: int, batch_size: int, *, top: TopLevel | None
 ) -> tuple[RecordIndex, Landmarks] | None:
     """Index a file and find its landmarks; None for a stream, which has no boundaries."""
-    index = _index(file, codec, strict=strict)
+    index = _index(file, codec, top=top)
     if index is None:
         return None
     if index.members is None:
@@ -177,7 +178,7 @@ def _look_through(
     return index, front(int(index.members.raw_offsets[-1]))
 
 
-def _index(file: str, codec: Codec, *, strict: bool) -> RecordIndex | None:
+def _index(file: str, codec: Codec, *, top: TopLevel | None) -> RecordIndex | None:
     """Index a file, and look at the records of blocked gzip; None for a stream."""
     try:
         # A sidecar is not believed: the file itself must be as it should.
@@ -188,7 +189,7 @@ def _index(file: str, codec: Codec, *, strict: bool) -> RecordIndex | None:
         # TensorFlow compares nothing with what the members state, by which records are counted.
         with RecordReader(file, compression=codec) as reader:
             for block in reader.blocks():
-                if strict:
-                    require_examples_in(block)
+                if top is not None:
+                    require_in(block, top)
                 reader.recycle(block)
     return index

@@ -133,6 +133,9 @@ def _tensor(feature: Any, steps: bool, parts: Iterator[Any]) -> Any:
         indices.set_shape((None, dimensions))
         values.set_shape((None,))
         dense_shape.set_shape((dimensions,))
+        if isinstance(feature, SparseFeature):
+            # The sizes, which so are known in the graph.
+            dense_shape = tf.concat([dense_shape[:1], tf.constant(feature.sizes, tf.int64)], 0)
         return tf.SparseTensor(indices, values, dense_shape)
     if isinstance(feature, RaggedFeature) or _is_of_frames(feature, steps):
         depth, inner = _levels(feature, steps)

@@ -1,4 +1,4 @@
-"""Our features in TensorFlow's terms: how they are parsed in a graph, and what that gives.
+"""Our features in TensorFlow's terms.
 
 A `VarLenFeature` gives a ``tf.SparseTensor``, a `RaggedFeature` a ``tf.RaggedTensor`` with int64
 row splits, everything else a ``tf.Tensor``.
@@ -6,7 +6,6 @@ row splits, everything else a ``tf.Tensor``.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -27,7 +26,13 @@ from tfrecord_lite.example.quote import quote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RAW_DTYPES", "parse_tensors", "require_parsable", "tensor_dtype", "to_tf_features"]
+__all__ = [
+    "RAW_DTYPES",
+    "require_parsable",
+    "tensor_dtype",
+    "to_tf_features",
+    "to_tf_list_features",
+]
 
 _DTYPES: Final = {
     np.int64: tf.int64,
@@ -35,10 +40,8 @@ _DTYPES: Final = {
     bytes: tf.string,
     np.uint8: tf.uint8,
 }
-# These decode_raw does not know; they are made of bytes.
-_CAST: Final = (tf.uint32, tf.uint64)
 RAW_DTYPES: Final = (
-    *(tf.uint8, tf.int8, tf.uint16, tf.int16, tf.int32, tf.int64, tf.bool, *_CAST),
+    *(tf.uint8, tf.int8, tf.uint16, tf.int16, tf.int32, tf.int64, tf.bool, tf.uint32, tf.uint64),
     *(tf.bfloat16, tf.float16, tf.float32, tf.float64, tf.complex64, tf.complex128),
 )
 """The dtypes of the tensors that a `RawFeature` can give."""
@@ -129,33 +132,24 @@ def _to_tf(feature: FeatureSpec) -> Any:
     return tf.io.VarLenFeature(dtype)
 
 
-def parse_tensors(serialized: Any, features: Mapping[str, FeatureSpec]) -> dict[str, Any]:
-    """Parse a batch of serialized Examples in a graph: a string tensor ``[n]`` to tensors.
+def to_tf_list_features(features: Mapping[str, FeatureSpec]) -> dict[str, Any]:
+    """Return features of feature lists as ``tf.io.parse_sequence_example`` takes them.
 
-    The dict has the order of ``features``; a `RawFeature` gives ``[n, *shape]`` of its dtype.
+    Frames become a ``FixedLenSequenceFeature``, which is padded; byte strings of which a step has
+    one, or none, a ``RaggedFeature``.
     """
-    columns = tf.io.parse_example(serialized, to_tf_features(features))
-    return {name: _finished(columns[name], feature) for name, feature in features.items()}
+    return {name: _to_tf_list(feature) for name, feature in features.items()}
 
 
-def _finished(column: Any, feature: FeatureSpec) -> Any:
+def _to_tf_list(feature: FeatureSpec) -> Any:
     if isinstance(feature, RawFeature):
-        return _decode_raw(column, feature)
+        return tf.io.FixedLenSequenceFeature((), tf.string, allow_missing=True)
+    if isinstance(feature, (FixedLenFeature, FixedLenSequenceFeature)):
+        return tf.io.FixedLenSequenceFeature(
+            feature.shape,
+            tensor_dtype(feature),
+            allow_missing=getattr(feature, "allow_missing", True),
+        )
     if feature.dtype is np.uint8:
-        joined = tf.io.decode_raw(tf.strings.reduce_join(column), tf.uint8)
-        lengths = tf.cast(tf.strings.length(column), tf.int64)
-        return tf.RaggedTensor.from_row_lengths(joined, lengths, validate=False)
-    return column
-
-
-def _decode_raw(column: Any, feature: RawFeature) -> Any:
-    """Decode byte strings, all of which must have the right length: reshape alone is content."""
-    dtype = tensor_dtype(feature)
-    shape = (tf.shape(column, tf.int64)[0], *feature.shape)
-    size = math.prod(feature.shape)
-    if dtype in _CAST:
-        data = tf.ensure_shape(tf.io.decode_raw(column, tf.uint8), (None, feature.nbytes))
-        data = tf.bitcast(tf.reshape(data, (*shape, dtype.size)), dtype)
-    else:
-        data = tf.reshape(tf.ensure_shape(tf.io.decode_raw(column, dtype), (None, size)), shape)
-    return tf.ensure_shape(data, (None, *feature.shape))
+        return tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64)
+    return _to_tf(feature)

@@ -22,6 +22,7 @@ from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.tensorflow.checks import check_files, find_codecs, find_fronts, look_again
 from tfrecord_lite.tensorflow.devices import ahead
 from tfrecord_lite.tensorflow.features import require_parsable
+from tfrecord_lite.tensorflow.strictness import EXAMPLES, SEQUENCE_EXAMPLES
 from tfrecord_lite.tensorflow.tensor_source import TensorSource
 
 if TYPE_CHECKING:
@@ -62,17 +63,19 @@ def make_dataset(
 
     With n records in a batch, `FixedLenFeature` and `RawFeature` give a tensor ``[n, *shape]``,
     `FixedLenSequenceFeature` one of ``[n, longest, *shape]``, padded, `VarLenFeature` a
-    ``tf.SparseTensor`` and `RaggedFeature` a ``tf.RaggedTensor``. `SequenceFeatures`, with
-    ``engine="numpy"``, give ``{"context": ..., "feature_lists": ...}``. ``paths`` is what
-    `RecordSet` takes, and ``features`` and ``strict`` are those of `parse_example`: left out, the
-    features are the manifest's, or are inferred from the first 1,000 records.
+    ``tf.SparseTensor`` and `RaggedFeature` a ``tf.RaggedTensor``. `SequenceFeatures` give
+    ``{"context": ..., "feature_lists": ...}``, and in the latter `FixedLenFeature` and `RawFeature`
+    a ``tf.RaggedTensor`` of frames. ``paths`` is what `RecordSet` takes, and ``features`` and
+    ``strict`` are those of `parse_example`: left out, the features are the manifest's, or are
+    inferred from the first 1,000 records.
 
     The ``engine`` "tf.data" reads with TensorFlow's ``TFRecordDataset``, several ranges of the
-    files at once, and parses with ``tf.io.parse_example``; "numpy" is fed by `Dataset`, which is
-    faster for plain files of small records (benchmarks/results/shards.md), and gives equal batches
-    (but for odd encodings, of which TensorFlow loses values). Both check the checksums of every
-    record. ``shuffle``, ``interleave``, ``seed``, ``rank``, ``world_size``, ``even``, ``repeat``
-    and ``drop_remainder`` mean what they mean for `Dataset`, each epoch in another order; the order
+    files at once, and parses with ``tf.io.parse_example`` or ``tf.io.parse_sequence_example``;
+    "numpy" is fed by `Dataset`, which is faster for plain files of small records
+    (benchmarks/results/shards.md), and gives equal batches (but for odd encodings, of which
+    TensorFlow loses values). Both check the checksums of every record. ``shuffle``,
+    ``interleave``, ``seed``, ``rank``, ``world_size``, ``even``, ``repeat`` and ``drop_remainder``
+    mean what they mean for `Dataset`, each epoch in another order; the order
     of a shuffle is each engine's own, and with "tf.data" each rank shuffles consecutive records of
     its own. ``workers`` are those of `Dataset`, for "numpy". With
     ``deterministic``, batches without a shuffle have the order of the files, and a shuffle the
@@ -150,26 +153,23 @@ def make_dataset(
     repeat = repeat if repeat is None else at_least(1, repeat=repeat)
     records = EpochRecords(found)
     codecs = find_codecs(records)
-    look = None
-    if check and not tolerant:
-        start = share(records.total(), rank, world_size, even).start if records.counted else 0
-        # Of the other engine the reading itself is strict.
-        strictly = strict and engine == "tf.data"
-        landmarks = check_files(records, codecs, start, batch_size, strict=strictly)
-        look = partial(look_again, records, codecs, landmarks, strict=strictly)
-    else:
-        landmarks = find_fronts(records, codecs)
     schema = Schema.find(features, found, strict=strict)
+    sequences = isinstance(schema.features, SequenceFeatures)
     if isinstance(schema.features, SequenceFeatures):
-        if engine == "tf.data":
-            raise ValueError(
-                "these are SequenceExamples, which need engine='numpy' here; tf.data itself has "
-                "tf.io.parse_sequence_example"
-            )
         require_parsable(schema.features.context)
         require_parsable(schema.features.feature_lists, steps=True)
     else:
         require_parsable(schema.features)
+    look = None
+    if check and not tolerant:
+        start = share(records.total(), rank, world_size, even).start if records.counted else 0
+        # Of the other engine the reading itself is strict.
+        top = SEQUENCE_EXAMPLES if sequences else EXAMPLES
+        top_level = top if strict and engine == "tf.data" else None
+        landmarks = check_files(records, codecs, start, batch_size, top=top_level)
+        look = partial(look_again, records, codecs, landmarks, top=top_level)
+    else:
+        landmarks = find_fronts(records, codecs)
     if check and engine == "tf.data":
         # Of the other, `Dataset` does the same.
         check_features(records, schema)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from tfrecord_lite.tensorflow.features import parse_tensors
+from tfrecord_lite.tensorflow.parsing import parse_tensors
 from tfrecord_lite.tensorflow.pipeline import make_dataset
 
 if TYPE_CHECKING:

@@ -12,18 +12,18 @@ import tensorflow as tf
 from tfrecord_lite.dataset.order import batch_count, share
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.features import FixedLenFeature, RawFeature
-from tfrecord_lite.example.sequence_features import SequenceFeatures, examples_only
+from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.tensorflow.checks import before_each_epoch
 from tfrecord_lite.tensorflow.columns import ColumnTensors
-from tfrecord_lite.tensorflow.features import parse_tensors
 from tfrecord_lite.tensorflow.fed import feed
 from tfrecord_lite.tensorflow.native import RecordRange, read_chunks, within
+from tfrecord_lite.tensorflow.parsing import parse_tensors
 from tfrecord_lite.tensorflow.ranges import Ranges, cut
 from tfrecord_lite.tensorflow.scattered import ScatteredRecords
 from tfrecord_lite.tensorflow.tables import TableDataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator
 
     import numpy.typing as npt
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.errors import Damage
-    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.compression import Codec
     from tfrecord_lite.tensorflow.ranges import Landmarks
 
@@ -70,11 +69,6 @@ class TensorSource:
     deterministic: bool
     on_damage: Literal["raise"] | Callable[[Damage], Any]
     look: Callable[[], None] | None = None
-
-    @property
-    def named(self) -> Mapping[str, FeatureSpec]:
-        """The features by name."""
-        return examples_only(self.schema.features)
 
     @property
     def share(self) -> range | None:
@@ -123,8 +117,8 @@ class TensorSource:
         return self._ranges is None or len(self._ranges.rows) > 1
 
     def from_tensorflow(self) -> Any:
-        """Read with ``TFRecordDataset`` and parse with ``tf.io.parse_example``."""
-        parse = partial(parse_tensors, features=self.named)
+        """Read with ``TFRecordDataset``, parse with ``tf.io.parse_example`` or its like."""
+        parse = partial(parse_tensors, features=self.schema.features)
         if self.shuffle:
             chunks = self._chunks(_SHUFFLED_CHUNK, in_order=False)
             return self._parsed(self._shuffled(chunks.unbatch()), parse)
@@ -208,8 +202,9 @@ class TensorSource:
         )
         columns = ColumnTensors(self.schema.features)
         # Of these TensorFlow makes batches itself.
-        together = not isinstance(self.schema.features, SequenceFeatures) and all(
-            isinstance(item, _FIXED) for item in self.named.values()
+        features = self.schema.features
+        together = not isinstance(features, SequenceFeatures) and all(
+            isinstance(item, _FIXED) for item in features.values()
         )
         expected = self._batches(repeat)
 
