@@ -129,6 +129,41 @@ def test_inferred(path):
     assert tfr.Dataset(path, batch_size=7).features == features
 
 
+EXAMPLE = tfr.encode_example({"id": 7})
+
+
+@pytest.mark.parametrize(
+    ("records", "sequences"),
+    [
+        ([EXAMPLE, *RECORDS[:9]], True),
+        ([*RECORDS[:9], EXAMPLE], True),
+        ([RECORDS[0], *[EXAMPLE] * 9], False),
+        ([*[EXAMPLE] * 9, RECORDS[0]], False),
+    ],
+)
+def test_what_most_records_are(tmp_path, records, sequences):
+    """An Example passes for a SequenceExample; one among Examples is the odd one."""
+    tfr.write_records(tmp_path / "a", records)
+    at = next(number for number, record in enumerate(records) if record != EXAMPLE)
+    text = rf"record {at} at byte \d+: .*looks like a SequenceExample"
+    report = tfr.verify(tmp_path / "a", examples=True)
+    if sequences:
+        assert isinstance(tfr.infer_features(records), tfr.SequenceFeatures)
+        (batch,) = tfr.read_batches(tmp_path / "a")
+        assert len(batch["context"]["id"]) == 10
+        assert report.ok
+        return
+    assert list(tfr.infer_features(records, strict=False)) == ["id"]
+    for call in (
+        lambda: next(tfr.read_batches(tmp_path / "a")),
+        lambda: tfr.Dataset(tmp_path / "a", batch_size=2),
+    ):
+        with pytest.raises(tfr.ExampleError, match=text):
+            call()
+    assert [fault.record for fault in report.files[0].faults] == [at]
+    assert len(next(tfr.read_batches(tmp_path / "a", strict=False))["id"]) == 10
+
+
 def test_written_and_read_again(path, tmp_path):
     """What is read is what may be written, by the file and as a set with its features."""
     unpadded = tfr.SequenceFeatures(

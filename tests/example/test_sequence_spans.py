@@ -140,6 +140,32 @@ def test_what_is_malformed_anywhere_is_an_error():
                 tfr.parse_sequence_example(records, {}, {"asked": tfr.RaggedFeature(np.int64)})
 
 
+@pytest.mark.parametrize("asked", ["list", "other"])
+@pytest.mark.parametrize("count", [1, 40])
+def test_an_integer_that_is_too_long_where_a_list_comes_twice(asked, count):
+    """The last of two counts, and the first is read too, whether it was asked for or not."""
+    step = b"\x0a\x0f\x1a\x0d\x0a\x0b" + b"\x80" * 10 + b"\x01"
+    good = b"\x0a\x05\x1a\x03\x0a\x01\x07"
+
+    def entry(content):
+        inner = b"\x0a\x04list\x12" + varint(len(content)) + content
+        return b"\x0a" + varint(len(inner)) + inner
+
+    def record(*contents):
+        lists = b"".join(map(entry, contents))
+        return b"\x12" + varint(len(lists)) + lists
+
+    features = {asked: tfr.RaggedFeature(np.int64)}
+    fine = [record(good, good)] * count
+    _, lists, _ = tfr.parse_sequence_example(fine, {}, features)
+    assert lists[asked].to_list() == [[[7]] if asked == "list" else []] * count
+    for bad in (record(step, good), record(good, step)):
+        with pytest.raises(tfr.ExampleError):
+            tfr.decode_sequence_example(bad)
+        with pytest.raises(tfr.ExampleError, match="ten bytes|10 bytes|varint"):
+            tfr.parse_sequence_example([*fine, bad], {}, features)
+
+
 def test_spans_of_no_records_and_of_empty_ones():
     for records in ([], [b""], [b""] * 5):
         block = RecordBlock.from_records(records)

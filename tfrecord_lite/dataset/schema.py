@@ -13,7 +13,6 @@ from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures, examples_only
-from tfrecord_lite.example.spans import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import FeaturesLike, OnDamage
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.files.record_set import RecordSet
-    from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["INFER_RECORDS", "LateFeatures", "Schema"]
 
@@ -110,17 +108,20 @@ def _callers() -> int:
 def _infer(records: RecordSet, *, strict: bool) -> dict[str, FeatureSpec] | SequenceFeatures:
     """Infer features from the first `INFER_RECORDS` records of all files."""
     on_damage: OnDamage = ignore_damage if records.tolerant else "raise"
-    place: list[tuple[RecordBlock, int]] = []
+    # The blocks themselves would be kept with all their bytes.
+    places: list[tuple[str | None, int, int]] = []
 
     def sample() -> Iterator[bytes]:
         for number in range(len(records.files)):
             with records.reader(number, on_damage=on_damage) as reader:
                 for block in reader.blocks():
                     for index, record in enumerate(block):
-                        place[:] = [(block, index)]
+                        path = block.path_of(index)
+                        places.append((path, block.number(index), block.offset(index)))
                         yield record
 
     try:
         return infer_features(islice(sample(), INFER_RECORDS), strict=strict)
     except ExampleError as error:
-        raise error_at(*place[0], error.reason) from None
+        path, record, offset = places[error.record or 0]
+        raise ExampleError(error.reason, path=path, record=record, offset=offset) from None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.example.decode import Value
     from tfrecord_lite.example.features import FeatureSpec
 
-__all__ = ["infer_features"]
+__all__ = ["are_mostly_sequences", "infer_features", "infer_sequences"]
 
 
 def infer_features(
@@ -28,8 +28,8 @@ def infer_features(
 ) -> dict[str, FeatureSpec] | SequenceFeatures:
     """Infer the features of serialized Examples, in the order in which they first appear.
 
-    Where the first record is a SequenceExample all are read as such, and it is a
-    `SequenceFeatures`: of feature lists the number of values is that of each step.
+    Where more than half of the records have feature lists, all are read as SequenceExamples, and it
+    is a `SequenceFeatures`: of feature lists the number of values is that of each step.
 
     A feature that every record has, with the same number of values, is a `FixedLenFeature` of that
     many (one: of shape ``()``); any other is a `RaggedFeature`. One that never has a kind is left
@@ -47,30 +47,75 @@ def infer_features(
         raise TypeError(
             f"records={quote(records)}: a list of serialized Examples, not one; [record] is one"
         )
-    known, steps = _Known("feature"), _Known("feature list")
-    sequences = False
+    # Which it is, the last record may tell, and all of them may be too large to be kept.
+    examples, sequences = _Reading(as_sequences=False), _Reading(as_sequences=True)
+    number, with_lists = -1, 0
+    for number, record in enumerate(records):
+        with_lists += is_sequence_example(record)
+        for reading in (examples, sequences):
+            reading.add(record, number, strict=strict)
+        if examples.error is not None and sequences.error is not None:
+            break
+    chosen = sequences if are_mostly_sequences(with_lists, number + 1) else examples
+    return chosen.features(number + 1)
+
+
+def infer_sequences(records: Iterable[bytes]) -> SequenceFeatures:
+    """Infer the features of SequenceExamples, whether or not most of them have feature lists."""
+    reading = _Reading(as_sequences=True)
     number = -1
     for number, record in enumerate(records):
-        sequences = sequences or (number == 0 and is_sequence_example(record))
+        reading.add(record, number, strict=True)
+    features = reading.features(number + 1)
+    assert isinstance(features, SequenceFeatures)
+    return features
+
+
+def are_mostly_sequences(with_lists: int, count: int) -> bool:
+    """Tell whether records are SequenceExamples, so many of which have feature lists.
+
+    An Example passes for a SequenceExample without lists, so one with lists among many others is
+    the odd one.
+    """
+    return 2 * with_lists > count
+
+
+class _Reading:
+    """What is known of records, read as Examples or as SequenceExamples, up to the first error."""
+
+    def __init__(self, *, as_sequences: bool) -> None:
+        self._as_sequences = as_sequences
+        self._known, self._steps = _Known("feature"), _Known("feature list")
+        self.error: ExampleError | None = None
+
+    def add(self, record: bytes, number: int, *, strict: bool) -> None:
+        """Take note of a record."""
+        if self.error is not None:
+            return
         lists: dict[str, list[Value]] = {}
         try:
-            if sequences:
+            if self._as_sequences:
                 example, lists = decode_sequence_example(record, strict=strict)
             else:
                 example = decode_example(record, strict=strict)
+            for name, value in example.items():
+                self._known.add(name, value, number)
+            for name, values in lists.items():
+                for value in values:
+                    self._steps.add(name, value, number)
+                self._steps.see(name, len(values))
         except ExampleError as error:
             error.record = number
-            raise
-        for name, value in example.items():
-            known.add(name, value, number)
-        for name, values in lists.items():
-            for value in values:
-                steps.add(name, value, number)
-            steps.see(name, len(values))
-    features = known.features(number + 1)
-    if not sequences:
-        return features
-    return SequenceFeatures(features, steps.features(None))
+            self.error = error
+
+    def features(self, count: int) -> dict[str, FeatureSpec] | SequenceFeatures:
+        """Return the features of all records, ``count`` of them, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        features = self._known.features(count)
+        if not self._as_sequences:
+            return features
+        return SequenceFeatures(features, self._steps.features(None))
 
 
 class _Known:

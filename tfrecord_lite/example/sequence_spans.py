@@ -79,9 +79,15 @@ def find_sequence_spans(
     spans = _feature_spans(buffer, words, steps.begin, steps.end)
     entry_of = np.repeat(np.arange(len(entries.record)), steps.counts)
     odd[entries.record[entry_of[~spans.good]]] = True
-    # Those of features that were asked for are read, and so found to be too long, later.
+    # Of entries with one key the last counts: it stands behind the others.
+    entry_of_name = np.full((len(lists), len(starts)), -1)
+    named = np.flatnonzero(entries.name >= 0)
+    entry_of_name[entries.name[named], entries.record[named]] = named
+    # The integers of these are read, and so found to be too long, later.
     long = (spans.kind == INT64_LIST) & (spans.end - spans.begin > MAX_VARINT_BYTES) & spans.good
-    rows = np.flatnonzero(long & (entries.name[entry_of] < 0))
+    unread = np.ones(len(entries.record), np.bool_)
+    unread[entry_of_name[entry_of_name >= 0]] = False
+    rows = np.flatnonzero(long & unread[entry_of])
     too_long = rows[unreadable_runs(buffer, spans.begin[rows], spans.end[rows])]
     odd[entries.record[entry_of[too_long]]] = True
 
@@ -97,10 +103,7 @@ def find_sequence_spans(
                 stored.add(features[name]) if name in features else (MISSING, 0, 0)
             )
     for number, name in enumerate(lists):
-        # Of entries with one key the last counts: it stands behind the others.
-        entry = np.full(len(starts), -1)
-        of_name = np.flatnonzero(entries.name == number)
-        entry[entries.record[of_name]] = of_name
+        entry = entry_of_name[number]
         entry[odd] = -1
         present = entry >= 0
         counts = np.zeros(len(starts), np.int64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,7 @@ from tfrecord_lite.example.columns import decode_block
 from tfrecord_lite.example.composites import feature_keys
 from tfrecord_lite.example.decode import decode_example
 from tfrecord_lite.example.feature_json import features_from_json
-from tfrecord_lite.example.infer import infer_features
+from tfrecord_lite.example.infer import are_mostly_sequences, infer_features, infer_sequences
 from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.normalize import check_given, normalize_features, select_features
 from tfrecord_lite.example.other_messages import is_sequence_example
@@ -188,9 +189,8 @@ def _inferred(records: Iterable[bytes], names: Sequence[str] | None) -> _Expecte
     dtypes: dict[str, Any] = {}
     agreeing: list[bytes] = []
     some = [*islice(records, INFER_RECORDS)]
-    # An Example passes for a SequenceExample without lists, so one of these among many is the odd
-    # one.
-    if names is None and 2 * sum(map(is_sequence_example, some)) > len(some):
+    with_lists = sum(map(is_sequence_example, some))
+    if names is None and are_mostly_sequences(with_lists, len(some)):
         return _inferred_sequences(some)
     for record in some:
         try:
@@ -214,21 +214,15 @@ def _inferred(records: Iterable[bytes], names: Sequence[str] | None) -> _Expecte
 def _inferred_sequences(records: list[bytes]) -> _Expected:
     """Infer the features of SequenceExamples, of those that agree with the first that has lists."""
     first = next(filter(is_sequence_example, records))
-    agreeing = [first, *records]
-    try:
-        return _Expected(infer_features(agreeing), _INFERRED)
-    except ExampleError:
-        # Some disagree: looked at one by one.
-        agreeing = [record for record in records if _agree(first, record)]
-    try:
-        return _Expected(infer_features([first, *agreeing]), _INFERRED)
-    except ExampleError:
-        return _Expected(infer_features([first]), _INFERRED)
+    for agreeing in (records, filter(partial(_agree, first), records)):
+        with suppress(ExampleError):
+            return _Expected(infer_sequences([first, *agreeing]), _INFERRED)
+    return _Expected(infer_sequences([first]), _INFERRED)
 
 
 def _agree(first: bytes, record: bytes) -> bool:
     try:
-        infer_features([first, record])
+        infer_sequences([first, record])
     except ExampleError:
         return False
     return True
