@@ -145,6 +145,11 @@ def test_quick_run_of_arrow(tmp_path, run):
     assert "to_arrow, tfx" in table
 
 
+def test_quick_run_of_sequences(tmp_path, run):
+    table = run("sequences", "--quick", "--results", str(tmp_path))
+    assert "RaggedFeature(np.uint8)" in table
+
+
 @pytest.mark.long
 def test_quick_run_of_shards_and_its_picture(tmp_path, run):
     """One kind of files after the other gives what all at once would."""
