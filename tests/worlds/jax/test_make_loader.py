@@ -90,6 +90,25 @@ def test_what_a_map_returns(paths):
     assert found["noise"].dtype == np.float32
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_map_that_returns_another_thing_each_time_or_raises(paths, workers):
+    def odd(batch):
+        first = int(batch["id"][0])
+        if first == 12:
+            raise LookupError("no twelve")
+        column = batch["id"][::-1]
+        return (column, column[None, :1].astype(np.uint8), {"view": batch["id"][1:]})[first // 4]
+
+    with make_loader(paths, batch_size=4, workers=workers, map=odd) as loader:
+        batches = iter(loader)
+        first, second, third = islice(batches, 3)
+        with pytest.raises(LookupError, match="no twelve"):
+            next(batches)
+    assert first.tolist() == [3, 2, 1, 0]
+    assert (second.dtype, second.tolist()) == (np.uint8, [[7]])
+    assert third["view"].tolist() == [9, 10, 11]
+
+
 def test_integers_beyond_32_bits(tmp_path):
     path = str(tmp_path / "a.tfrecord")
     tfr.write_examples(path, {"big": [1, -(2**40)], "small": [1, 2**31 - 1]})

@@ -141,6 +141,38 @@ def test_what_a_map_returns(paths, workers):
         assert torch.equal(ours["nested"]["noise"], theirs["nested"]["noise"])
 
 
+def odd(batch):
+    """Give each batch another shape and type, or views of what came, and raise for one."""
+    first = int(batch["id"][0])
+    if first == 12:
+        raise LookupError("no twelve")
+    column = batch["id"][::-1]
+    return (column, column[None, :1].astype(np.uint8), {"view": batch["id"][1:]})[first // 4]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_map_that_returns_another_thing_each_time_or_raises(paths, workers):
+    with make_loader(paths, batch_size=4, workers=workers, map=odd) as loader:
+        batches = iter(loader)
+        first, second, third = islice(batches, 3)
+        with pytest.raises(LookupError, match="no twelve"):
+            next(batches)
+    assert first.tolist() == [3, 2, 1, 0]
+    assert (second.dtype, second.tolist()) == (torch.uint8, [[7]])
+    assert third["view"].tolist() == [9, 10, 11]
+
+
+def test_ranks_with_other_files_can_be_told_apart(tmp_path):
+    ours, theirs = (
+        write_ids(tmp_path / name, counts) for name, counts in (("a", (5, 6)), ("b", (5, 7)))
+    )
+    files = {
+        name: make_loader(paths, batch_size=4, rank=rank, world_size=2).state_dict()["files"]
+        for name, rank, paths in (("0", 0, ours), ("1", 1, ours), ("other", 1, theirs))
+    }
+    assert files["0"] == files["1"] != files["other"]
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_tensors_may_be_written_to(paths, workers):
     with make_loader(paths, batch_size=4, workers=workers) as loader:
