@@ -1,4 +1,4 @@
-"""Records that are read at once, some MB of them: a piece of an epoch."""
+"""Records that are read at once, some MB of them: a chunk of an epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A piece of an epoch, decoded: what is done for it, here or in a worker process."""
+"""A chunk of an epoch, decoded: what is done for it, here or in a worker process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["ChunkReader", "DecodedChunk", "Task"]
 
 
 class Task(NamedTuple):
-    """A piece of an epoch to be done: to be read and decoded, or to be decoded.
+    """A chunk of an epoch to be done: to be read and decoded, or to be decoded.
 
     ``batch`` tells a batch from all others of the epoch, where the records are one batch.
     """
@@ -37,7 +37,7 @@ class Task(NamedTuple):
 
 
 class DecodedChunk(NamedTuple):
-    """A piece of an epoch as a table; row i comes at step ``steps[i]``, int64 ``[rows]``.
+    """A chunk of an epoch as a table; row i comes at step ``steps[i]``, int64 ``[rows]``.
 
     ``damages`` were left out before and between. An ``error`` is what stands behind the rows.
     ``late`` has the features that come late, by name, with file and number of the first record.

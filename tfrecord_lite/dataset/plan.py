@@ -1,4 +1,4 @@
-"""What one rank reads in an epoch, in which order, and in which pieces."""
+"""What one rank reads in an epoch, in which order, and in which chunks."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Plan:
 
     With ``shuffle`` True all ranks go through one order of all records, batch by batch; else each
     has consecutive ones, and a number is the size of its buffer, which ``interleave`` files at a
-    time fill. ``parallel`` wants pieces that can be read independently of each other, where there
-    can be such. ``by_batch`` wants a piece for each batch, and none for a smaller one with
+    time fill. ``parallel`` wants chunks that can be read independently of each other, where there
+    can be such. ``by_batch`` wants a chunk for each batch, and none for a smaller one with
     ``drop_remainder``.
     """
 
