@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(tfrecord_lite.__file__).parent
 WINGS = [
-    ["errors", "thresholds", "_version", "_types"],
+    ["errors", "thresholds", "text", "_version", "_types"],
     ["parallel"],
     ["records"],
     ["example", "files"],
     ["dataset"],
-    ["integrity"],
+    ["integrity", "description"],
     ["compat", "tensorflow", "torch", "jax", "grain", "arrow", "events", "ray"],
     ["jobs", "huggingface"],
     ["cli"],

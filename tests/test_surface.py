@@ -34,6 +34,12 @@ def verified(paths, **options):
     return LABELS[: sum(file.records for file in report.files)]
 
 
+def described(paths, **options):
+    found = tfr.describe(paths, **options)
+    assert found.ok, found
+    return LABELS[: found.records]
+
+
 def made(engine):
     def make(paths, features=None):
         tensorflow = pytest.importorskip("tfrecord_lite.tensorflow")
@@ -63,11 +69,14 @@ FUNCTIONS = {
     "verify": verified,
     "jobs.merge": merged,
     "jobs.shard": sharded,
+    "describe": described,
     "expand_shards": lambda paths: of_records(tfr.read_records(tfr.expand_shards(paths))),
     "make_dataset tf.data": made("tf.data"),
     "make_dataset numpy": made("numpy"),
 }
 NAMES_ALONE = {"expand_shards"}
+# They tell what they find, damage too, and return no records.
+REPORTS = {"verify", "describe"}
 READ_ONCE_AN_EPOCH = {"Dataset", "make_dataset tf.data", "make_dataset numpy", "expand_shards"}
 
 
@@ -81,7 +90,7 @@ def test_no_function_is_forgotten():
         and {"paths", "pattern"} & set(parameters(getattr(tfr, name)))
     }
     assert takers == {name for name in FUNCTIONS if " " not in name and "." not in name}
-    for name in takers - NAMES_ALONE - {"verify"}:
+    for name in takers - NAMES_ALONE - REPORTS:
         given = parameters(getattr(tfr, name))
         assert {"compression", "verify", "on_damage", "max_record_bytes"} <= set(given), name
 
@@ -218,7 +227,7 @@ def test_a_directory_wins_over_a_set_of_its_name(folder, tmp_path):
     (tmp_path / "s").mkdir()
     tfr.write_examples(tmp_path / "s" / "a", {"label": [5]})
     for name in FUNCTIONS:
-        if name != "verify":
+        if name not in REPORTS:
             assert FUNCTIONS[name](tmp_path / "s") == [5]
     assert len(verified(tmp_path / "s")) == 1
 
@@ -227,23 +236,24 @@ def test_a_file_wins_over_what_its_name_looks_like(tmp_path):
     for name in ("a@2", "b*", "c[1]"):
         tfr.write_examples(tmp_path / name, {"label": [3]})
         tfr.write_examples(tmp_path / "b-other", {"label": [4]})
-        for function in set(FUNCTIONS) - {"verify"}:
+        for function in set(FUNCTIONS) - REPORTS:
             assert FUNCTIONS[function](tmp_path / name) == [3]
 
 
 def test_files_named_twice(folder):
     file = FORMS["a list of files"](folder)[0]
-    for name in set(FUNCTIONS) - {"verify"}:
+    for name in set(FUNCTIONS) - REPORTS:
         assert FUNCTIONS[name]([file, file]) == [0, 1, 2, 0, 1, 2]
 
 
 def test_links_in_a_circle(folder, tmp_path):
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    for name in set(FUNCTIONS) - {"verify", "expand_shards"}:
+    for name in set(FUNCTIONS) - REPORTS - {"expand_shards"}:
         with pytest.raises(OSError, match="symbolic links"):
             FUNCTIONS[name](tmp_path / "a")
     assert not tfr.verify(tmp_path / "a").ok
+    assert not tfr.describe(tmp_path / "a").ok
 
 
 def test_a_hundred_thousand_files(tmp_path, monkeypatch):

@@ -14,6 +14,13 @@ from tfrecord_lite._version import __version__
 
 if TYPE_CHECKING:
     from tfrecord_lite.dataset import Dataset, ShardWriter, read_batches, write_examples
+    from tfrecord_lite.description import (
+        Description,
+        FeatureDescription,
+        FileDescription,
+        Spread,
+        describe,
+    )
     from tfrecord_lite.errors import (
         CompressionError,
         CorruptRecordError,
@@ -87,12 +94,15 @@ __all__ = [
     "CorruptRecordError",
     "Damage",
     "Dataset",
+    "Description",
     "Example",
     "ExampleError",
     "Feature",
+    "FeatureDescription",
     "FeatureList",
     "FeatureLists",
     "Features",
+    "FileDescription",
     "FixedLenFeature",
     "FixedLenSequenceFeature",
     "FloatList",
@@ -115,6 +125,7 @@ __all__ = [
     "Sparse",
     "SparseFeature",
     "Split",
+    "Spread",
     "StaleIndexError",
     "TFRecordError",
     "TruncatedRecordError",
@@ -122,6 +133,7 @@ __all__ = [
     "__version__",
     "decode_example",
     "decode_sequence_example",
+    "describe",
     "encode_example",
     "encode_examples",
     "encode_sequence_example",
@@ -159,6 +171,7 @@ _WINGS = (
     "tfrecord_lite.files",
     "tfrecord_lite.dataset",
     "tfrecord_lite.integrity",
+    "tfrecord_lite.description",
 )
 
 

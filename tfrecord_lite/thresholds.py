@@ -219,6 +219,12 @@ class Limits:
     # So many regions and faults of a file are listed; memory stays bounded whatever is in it.
     listed_faults: int = 100_000
 
+    # --- Describing (description/describe.py) ---
+
+    # Files are cut into such parts for processes, which all together must have so much to do.
+    described_part_bytes: int = 1 << 25
+    described_in_processes_bytes: int = 1 << 27
+
 
 thresholds = Thresholds()
 limits = Limits()

@@ -11,7 +11,7 @@ import typer
 import tfrecord_lite as tfr
 from tfrecord_lite.cli.exits import clean_exit
 from tfrecord_lite.cli.table import print_table
-from tfrecord_lite.cli.text import size_text
+from tfrecord_lite.text import size_text
 
 
 def test_version(command):

@@ -23,87 +23,87 @@ def path(tmp_path):
     return path
 
 
+def found_in(command, *arguments, **options):
+    return json.loads(command("info", "--json", *arguments, **options).out)
+
+
 def test_for_people(command, path):
     outcome = command("info", path)
     assert outcome.code == 0
     mean = sum(SIZES) / 3
     assert [" ".join(line.split()) for line in outcome.out.splitlines()] == [
-        str(path),
         "records 3",
-        f"bytes {path.stat().st_size} B, not compressed",
-        f"record size {min(SIZES)} to {max(SIZES)} bytes, {mean:.1f} on average",
-        "content 3 Example, all looked at",
-        "label int64_list in 2, bytes_list in 1 1 value",
-        "score float_list in 2 2 to 5 values",
+        f"bytes {path.stat().st_size} B in 1 file, not compressed",
+        f"record {min(SIZES)} to {max(SIZES)} bytes, {mean:.1f} on average",
+        "content 3 Example",
+        "",
+        "feature kind records values what",
+        "label int64, bytes all 1 3 to 4, mean 3.5, UTF-8 text, 5 bytes, 3 distinct",
+        "score float32 2 2 to 5 0.5 to 0.5, mean 0.5, 1 distinct",
     ]
 
 
 def test_json(command, path):
-    outcome = command("info", "--json", path)
-    (file,) = json.loads(outcome.out)["files"]
-    assert file == {
-        "path": str(path),
-        "compression": None,
-        "bytes": path.stat().st_size,
-        "raw_bytes": path.stat().st_size,
-        "records": 3,
-        "record_bytes": {"min": min(SIZES), "mean": sum(SIZES) / 3, "max": max(SIZES)},
-        "damage": 0,
-        "sample": 3,
-        "payloads": {"example": 3},
-        "features": [
-            {
-                "in": "features",
-                "name": "label",
-                "kinds": {"int64_list": 2, "bytes_list": 1},
-                "values": {"min": 1, "max": 1},
-            },
-            {
-                "in": "features",
-                "name": "score",
-                "kinds": {"float_list": 2},
-                "values": {"min": 2, "max": 5},
-            },
-        ],
-    }
+    found = found_in(command, path)
+    assert (found["records"], found["bytes"], found["damage"]) == (3, path.stat().st_size, 0)
+    assert (found["sample"], found["payloads"]) == (3, {"Example": 3})
+    (file,) = found["files"]
+    assert (file["path"], file["records"]) == (str(path), 3)
+    sizes = file["record_bytes"]
+    assert (sizes["min"], sizes["mean"], sizes["max"]) == (min(SIZES), sum(SIZES) / 3, max(SIZES))
+    label, score = found["features"]
+    assert (label["name"], label["in"]) == ("label", "features")
+    assert label["kinds"] == {"int64": 2, "bytes": 1}
+    assert (score["records"], score["counts"]["min"], score["counts"]["max"]) == (2, 2, 5)
+    assert (score["numbers"]["min"], score["distinct"], score["top"]) == (0.5, 1, [[0.5, 7]])
 
 
 @pytest.mark.parametrize("compression", ["GZIP", "ZLIB"])
 def test_compressed(command, tmp_path, compression):
     path = tmp_path / "a"
     tfr.write_records(path, EXAMPLES * 100, compression=compression)
-    assert f"of {compression}, " in command("info", path).out
-    (file,) = json.loads(command("info", "--json", path).out)["files"]
+    assert f"in 1 file, {compression}, " in command("info", path).out
+    (file,) = found_in(command, path)["files"]
     assert file["compression"] == compression
     assert file["bytes"] == path.stat().st_size
     assert file["raw_bytes"] == 100 * (sum(SIZES) + 16 * 3)
-    (file,) = json.loads(command("info", "--json", "-", stdin=path.read_bytes()).out)["files"]
+    (file,) = found_in(command, "-", stdin=path.read_bytes())["files"]
     assert (file["records"], file["bytes"]) == (300, None)
-    assert f" in {compression}" in command("info", "-", stdin=path.read_bytes()).out
+    assert f"{compression}, " in command("info", "-", stdin=path.read_bytes()).out
 
 
 def test_sequence_examples_and_other_bytes(command, tmp_path):
     path = tmp_path / "a"
     sequence = tfr.encode_sequence_example({"id": 7}, {"frames": [[b"a"], [b"b"]], "none": []})
-    tfr.write_records(path, [sequence, b"opaque"])
-    (file,) = json.loads(command("info", "--json", path).out)["files"]
-    assert file["payloads"] == {"sequence_example": 1, "raw": 1}
-    assert [(one["in"], one["name"], one["kinds"]) for one in file["features"]] == [
-        ("context", "id", {"int64_list": 1}),
-        ("feature_lists", "frames", {"bytes_list": 1}),
-        ("feature_lists", "none", {"none": 1}),
+    tfr.write_records(path, [sequence, sequence, b"opaque"])
+    found = found_in(command, path)
+    assert found["payloads"] == {"SequenceExample": 2, "text": 1}
+    assert [(one["in"], one["name"], one["kinds"]) for one in found["features"]] == [
+        ("context", "id", {"int64": 2}),
+        ("feature_lists", "frames", {"bytes": 4}),
+        ("feature_lists", "none", {}),
     ]
+    assert found["features"][1]["steps"]["max"] == 2
     out = command("info", path).out
-    assert "1 SequenceExample, 1 other bytes" in out
-    assert "2 steps" in out
+    assert "2 SequenceExample, 1 text" in out
+    assert "2 x 1" in out
 
 
 def test_sample_limits_what_is_looked_at(command, path):
-    out = command("info", "--sample", 1, path).out
-    assert "1 Example, the first 1 looked at" in out
-    assert "2 values" in out
-    (file,) = json.loads(command("info", "--json", "--sample", 0, path).out)["files"]
-    assert (file["sample"], file["records"]) == (3, 3)
+    assert "1 Example, 1 looked at" in command("info", "--sample", 1, path).out
+    found = found_in(command, "--sample", 0, path)
+    assert (found["sample"], found["records"]) == (3, 3)
+
+
+def test_several_files(command, tmp_path):
+    for name, count in (("a", 2), ("b", 3)):
+        tfr.write_examples(tmp_path / name, {"x": range(count)})
+    out = command("info", tmp_path).out
+    assert "records  5" in out
+    assert str(tmp_path / "b") not in out
+    rows = command("info", "--files", tmp_path).out.splitlines()[-2:]
+    assert [row.split()[0] for row in rows] == ["2", "3"]
+    assert rows[1].endswith(str(tmp_path / "b"))
 
 
 def test_empty_file(command, tmp_path):
@@ -111,8 +111,8 @@ def test_empty_file(command, tmp_path):
     outcome = command("info", tmp_path / "empty")
     assert outcome.code == 0
     assert "records  0" in outcome.out
-    (file,) = json.loads(command("info", "--json", tmp_path / "empty").out)["files"]
-    assert (file["records"], file["record_bytes"], file["features"]) == (0, None, [])
+    found = found_in(command, tmp_path / "empty")
+    assert (found["records"], found["record_bytes"]["min"], found["features"]) == (0, None, [])
 
 
 def test_damaged_file_exits_1_and_tells_of_the_rest(command, path):
@@ -121,9 +121,21 @@ def test_damaged_file_exits_1_and_tells_of_the_rest(command, path):
     path.write_bytes(data)
     outcome = command("info", path)
     assert outcome.code == 1
-    assert "1 region left out" in outcome.out
-    assert "records      2" in outcome.out
+    assert "1 region, 57 B left out" in outcome.out
+    assert "records  2" in outcome.out
 
 
-def test_missing_file_exits_2(command, tmp_path):
+def test_a_page(command, path, tmp_path):
+    outcome = command("info", "--html", tmp_path / "page.html", path)
+    assert (outcome.code, outcome.out) == (0, "")
+    page = (tmp_path / "page.html").read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert "score" in page
+
+
+def test_missing_file_exits_2_and_tells_of_the_rest(command, tmp_path, path):
     assert command("info", tmp_path / "none").code == 2
+    outcome = command("info", tmp_path / "none", path)
+    assert outcome.code == 2
+    assert "records  3" in outcome.out
+    assert "none" in outcome.err

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import tfrecord_lite as tfr
 from tfrecord_lite.cli.payload import read_payload
-from tfrecord_lite.cli.text import json_text
+from tfrecord_lite.text import json_text
 
 REAL = sorted((Path(__file__).parents[1] / "data" / "real").iterdir())
 EXAMPLES = [tfr.encode_example({"label": i, "name": f"digit {i}"}) for i in range(10)]

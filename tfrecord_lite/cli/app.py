@@ -46,13 +46,25 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 def info(
     files: Files,
     json: Json = False,
+    each: Annotated[bool, typer.Option("--files", help="A row for each file, too.")] = False,
     sample: Annotated[
-        int, typer.Option(min=0, help="Look for features in the first so many records; 0: in all.")
-    ] = 1000,
+        int,
+        typer.Option(min=0, help="Look into so many records, spread over the files; 0: into all."),
+    ] = 0,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a page with pictures.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes; left out, as many as there are cores.")
+    ] = None,
 ) -> None:
-    """Tell what files hold: records, bytes, compression, record sizes, feature names and kinds."""
+    """Tell what files hold: records, bytes, compression, sizes, and what is in each feature.
+
+    The exit code is 0 when all is well, 1 when something is damaged, 2 when a file could not be
+    read; the others are told of all the same.
+    """
     with clean_exit():
-        info_command.run(files, as_json=json, sample=sample)
+        info_command.run(files, as_json=json, each=each, sample=sample, html=html, workers=workers)
 
 
 @app.command()

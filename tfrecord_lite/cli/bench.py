@@ -14,12 +14,12 @@ import typer
 
 from tfrecord_lite.cli.exits import UNUSABLE, complain
 from tfrecord_lite.cli.table import print_table
-from tfrecord_lite.cli.text import json_text, plural, size_text
 from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.example.sequence_features import examples_only
 from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.records.compression import codec_of
+from tfrecord_lite.text import json_text, plural, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from tfrecord_lite.cli.text import printable
 from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,11 +9,11 @@ import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
 from tfrecord_lite.cli.progress import progress_bar
-from tfrecord_lite.cli.text import plural, printable, size_text
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.resolve import expand_shards
+from tfrecord_lite.text import plural, printable, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import PathOrFile
     from tfrecord_lite.errors import Damage
 
-__all__ = ["Record", "expand_files", "records_of"]
+__all__ = ["Record", "expand_files", "named_or_standard_input", "records_of"]
 
 
 class Record(NamedTuple):
@@ -31,6 +31,11 @@ def expand_files(files: list[str]) -> list[PathOrFile]:
     for file in files:
         found += [sys.stdin.buffer] if file == "-" else expand_shards(file)
     return found
+
+
+def named_or_standard_input(files: list[str]) -> list[Any]:
+    """Return names as they are, and standard input for ``-``."""
+    return [sys.stdin.buffer if file == "-" else file for file in files]
 
 
 def records_of(files: list[str], on_damage: Callable[[Damage], Any]) -> Iterator[Record]:

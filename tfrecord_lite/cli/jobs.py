@@ -9,9 +9,9 @@ import typer
 
 from tfrecord_lite.cli.inputs import expand_files
 from tfrecord_lite.cli.progress import progress_bar
-from tfrecord_lite.cli.text import plural, printable, size_text
 from tfrecord_lite.jobs.manifests import files_of_set, make_manifest
 from tfrecord_lite.jobs.merging import merge
+from tfrecord_lite.text import plural, printable, size_text
 
 if TYPE_CHECKING:
     from tfrecord_lite.files.manifest import Manifest

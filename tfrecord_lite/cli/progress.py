@@ -7,8 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tfrecord_lite.cli.text import printable
 from tfrecord_lite.records.file_system import size_of
+from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -10,7 +10,6 @@ import typer
 
 from tfrecord_lite.cli.exits import DAMAGED
 from tfrecord_lite.cli.progress import progress_bar
-from tfrecord_lite.cli.text import json_text, plural, printable
 from tfrecord_lite.cli.verify import (
     file_as_json,
     print_places,
@@ -21,6 +20,7 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.integrity.inventory import Inventory
 from tfrecord_lite.integrity.salvage import salvage
 from tfrecord_lite.records.storage import is_partial
+from tfrecord_lite.text import json_text, plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,9 @@ import typer
 from tfrecord_lite.cli.inputs import expand_files
 from tfrecord_lite.cli.jobs import codec_asked, print_set
 from tfrecord_lite.cli.progress import progress_bar
-from tfrecord_lite.cli.text import printable
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.jobs.sharding import shard
+from tfrecord_lite.text import printable
 
 __all__ = ["bytes_of", "run", "split_of"]
 

@@ -13,7 +13,7 @@ from tfrecord_lite.cli.exits import DAMAGED, complain
 from tfrecord_lite.cli.inputs import Record, records_of
 from tfrecord_lite.cli.payload import kind_of, read_payload
 from tfrecord_lite.cli.table import print_table
-from tfrecord_lite.cli.text import json_text, name_text, plural, printable
+from tfrecord_lite.text import json_text, name_text, plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

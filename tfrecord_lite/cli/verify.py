@@ -10,12 +10,12 @@ import typer
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import print_table
-from tfrecord_lite.cli.text import json_text, plural, printable, size_text, unicode_text
 from tfrecord_lite.dataset.schema import INFER_RECORDS
 from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.integrity.inventory import Inventory
 from tfrecord_lite.integrity.verify import verify
+from tfrecord_lite.text import json_text, plural, printable, size_text, unicode_text
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:

@@ -1,0 +1,127 @@
+"""What numbers there are: the least, the mean, the largest, and how they are spread."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+
+from tfrecord_lite.description.sampling import some_rows
+
+__all__ = ["Numbers"]
+
+# As many values as are kept for a histogram, twice at most; of a block so many.
+_KEPT: Final = 1 << 14
+_OF_A_BLOCK: Final = 256
+_BINS: Final = 30
+# Whole numbers up to here are those of float64 too.
+_EXACT_FLOATS: Final = 1 << 53
+
+
+class Numbers:
+    """Numbers that were added, int64 or float32.
+
+    All but the histogram is exact, and a mean but for rounding.
+
+    NaN and infinities are counted, and are in nothing else.
+
+    >>> numbers = Numbers()
+    >>> numbers.add(np.array([1, 2, 6]))
+    >>> numbers.min, numbers.mean, numbers.max
+    (1, 3.0, 6)
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        """How many there are, those that are not finite left out."""
+        self.nan = self.infinite = self.zeros = 0
+        self.min: float | None = None
+        self.max: float | None = None
+        self._sum: float = 0
+        self._values: Any = np.empty(0)
+        self._weights: Any = np.empty(0)
+
+    @property
+    def mean(self) -> float | None:
+        """Their mean; None where there are none."""
+        return self._sum / self.count if self.count else None
+
+    def add(self, values: Any) -> None:
+        """Add some, int64 or float32 ``[values]``."""
+        if values.dtype.kind == "f":
+            finite = np.isfinite(values)
+            if not finite.all():
+                self.nan += int(np.isnan(values).sum())
+                self.infinite += int(np.isinf(values).sum())
+                values = values[finite]
+        if not len(values):
+            return
+        least, largest = values.min().item(), values.max().item()
+        self._extend(least, largest)
+        self.count += len(values)
+        self.zeros += len(values) - int(np.count_nonzero(values))
+        if values.dtype.kind == "f":
+            self._sum += float(values.sum(dtype=np.float64))
+        elif max(-least, largest) < (1 << 62) // len(values):
+            self._sum += int(values.sum())
+        else:
+            self._sum += sum(values.tolist())
+        some = values[some_rows(len(values), _OF_A_BLOCK)].astype(np.float64)
+        self._keep(some, np.full(len(some), len(values) / len(some)))
+
+    def merge(self, other: Numbers) -> None:
+        """Add all that were added to another one."""
+        self.nan += other.nan
+        self.infinite += other.infinite
+        if other.min is not None and other.max is not None:
+            self._extend(other.min, other.max)
+            self.count += other.count
+            self.zeros += other.zeros
+            self._sum += other._sum
+            self._keep(other._values, other._weights)
+
+    def _extend(self, least: float, largest: float) -> None:
+        self.min = least if self.min is None else min(self.min, least)
+        self.max = largest if self.max is None else max(self.max, largest)
+
+    def _keep(self, values: Any, weights: Any) -> None:
+        self._values = np.concatenate([self._values, values])
+        self._weights = np.concatenate([self._weights, weights])
+        if len(self._values) > 2 * _KEPT:
+            # Every second one for both; which of two near ones it is does not matter.
+            order = np.argsort(self._values, kind="stable")[::2]
+            self._values, self._weights = self._values[order], 2 * self._weights[order]
+
+    def histogram(self) -> tuple[list[float], list[float]] | None:
+        """Return the edges of bins and about how many numbers are in each; None of no numbers.
+
+        Where there are few whole numbers each has a bin of its own, from -1/2 to 1/2 around it.
+        """
+        if self.min is None or self.max is None:
+            return None
+        width = self.max - self.min
+        whole = isinstance(self.min, int) and abs(self.min) + abs(self.max) < _EXACT_FLOATS
+        if whole and width < 2 * _BINS:
+            edges = np.arange(self.min - 0.5, self.max + 1)
+        elif width == 0 or not math.isfinite(width):
+            edges = np.array([self.min, np.nextafter(float(self.max), math.inf)])
+        else:
+            edges = np.linspace(self.min, self.max, _BINS + 1)
+        counts = np.histogram(self._values, edges, weights=self._weights)[0]
+        total = counts.sum()
+        return edges.tolist(), (counts * (self.count / total if total else 0)).tolist()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as what JSON can hold."""
+        edges, counts = self.histogram() or ([], [])
+        return {
+            "count": self.count,
+            "min": self.min,
+            "mean": self.mean,
+            "max": self.max,
+            "zeros": self.zeros,
+            "nan": self.nan,
+            "infinite": self.infinite,
+            "histogram": {"edges": edges, "counts": [round(count, 3) for count in counts]},
+        }

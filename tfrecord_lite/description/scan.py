@@ -1,0 +1,167 @@
+"""Records looked at, block by block: their sizes, what they are, and what is in their features."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tfrecord_lite.description.features import FeatureDescription, find_values
+from tfrecord_lite.description.sampling import some_rows
+from tfrecord_lite.description.spread import Spread
+from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.columns import UnfitError
+from tfrecord_lite.example.decode import decode_example
+from tfrecord_lite.example.layouts import Layouts
+from tfrecord_lite.example.other_messages import description_of, is_sequence_example
+from tfrecord_lite.example.sequence import decode_sequence_example
+from tfrecord_lite.example.sequence_spans import find_sequence_spans
+from tfrecord_lite.example.spans import MISSING, find_spans
+from tfrecord_lite.example.unknown import UnknownFeatures
+from tfrecord_lite.records.framing import RecordBlock
+
+if TYPE_CHECKING:
+    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.description.features import Found
+
+__all__ = ["EXAMPLE", "SEQUENCE", "Scan"]
+
+EXAMPLE: Final = "Example"
+SEQUENCE: Final = "SequenceExample"
+# By so many of a block is told of which kind its records are.
+_JUDGED: Final = 16
+# Names beyond these are not told apart: they are data.
+MOST_FEATURES: Final = 1000
+
+
+class Scan:
+    """What was seen in records.
+
+    ``sizes`` are bytes of all records, without frames; ``payloads`` says what those that were
+    ``looked_at`` are, by name, and ``features`` describes what is in them, by part and name.
+    ``more_features`` says that there are others, of which there are too many.
+    """
+
+    def __init__(self) -> None:
+        self.sizes = Spread()
+        self.looked_at = 0
+        self.payloads: Counter[str] = Counter()
+        self.features: dict[tuple[str, str], FeatureDescription] = {}
+        self.more_features = False
+        self._names: list[str] = []
+        self._layouts: Layouts | None = None
+        self._unknown: UnknownFeatures | None = None
+
+    def add(self, block: RecordBlock, most: int | None = None) -> None:
+        """Add the records of a block; ``most`` is how many of them are looked at, None all."""
+        self.sizes.add(block.lengths)
+        if most is not None:
+            block = block[:most]
+        if not len(block):
+            return
+        self.looked_at += len(block)
+        some = some_rows(len(block), _JUDGED).tolist()
+        sequences = sum(is_sequence_example(block[row]) for row in some)
+        if 2 * sequences > len(some):
+            self._add_all(block, SEQUENCE)
+        else:
+            self._add_all(block, EXAMPLE)
+
+    def merge(self, other: Scan) -> None:
+        """Add all that was seen by another one."""
+        self.sizes.merge(other.sizes)
+        self.looked_at += other.looked_at
+        self.payloads += other.payloads
+        self.more_features |= other.more_features
+        for key, feature in other.features.items():
+            self._feature(*key).merge(feature)
+
+    def finish(self) -> Scan:
+        """Forget what is for reading on."""
+        self._names, self._layouts, self._unknown = [], None, None
+        return self
+
+    def _feature(self, part: str, name: str) -> FeatureDescription:
+        key = part, name
+        if key not in self.features:
+            self.features[key] = FeatureDescription(part, name)
+        return self.features[key]
+
+    def _add_all(self, block: RecordBlock, kind: str) -> None:
+        """Add records of one kind, and one by one those that turn out to be of another."""
+        add = self._add_sequences if kind == SEQUENCE else self._add_examples
+        try:
+            add(block)
+            self.payloads[kind] += len(block)
+            return
+        except ExampleError:
+            kinds = [_kind_of(data) for data in block]
+        for one in set(kinds):
+            rows = np.flatnonzero([found == one for found in kinds])
+            part = RecordBlock(block.buffer, block.starts[rows], block.lengths[rows])
+            if one in (EXAMPLE, SEQUENCE):
+                (self._add_sequences if one == SEQUENCE else self._add_examples)(part)
+            self.payloads[one] += len(rows)
+
+    def _add_examples(self, block: RecordBlock) -> None:
+        while True:
+            if self._layouts is None:
+                full = len(self._names) >= MOST_FEATURES
+                self._unknown = None if full else UnknownFeatures()
+                self._layouts = Layouts(self._names, self._unknown)
+            buffer, spans = find_spans(block, self._names, self._layouts, strict=True)
+            new = {} if self._unknown is None else self._unknown.take(len(block))
+            if not new:
+                break
+            self._names = [*self._names, *new][:MOST_FEATURES]
+            self.more_features |= len(self._names) == MOST_FEATURES
+            self._layouts = None
+        try:
+            found = [find_values(buffer, of_name) for of_name in spans]
+        except UnfitError as unfit:
+            raise ExampleError(unfit.reason, record=unfit.record) from None
+        for name, of_name, values in zip(self._names, spans, found, strict=True):
+            self._add("features", name, values, int((of_name.kind != MISSING).sum()))
+
+    def _add_sequences(self, block: RecordBlock) -> None:
+        context: dict[str, None] = {}
+        lists: dict[str, None] = {}
+        for data in block:
+            features, feature_lists = decode_sequence_example(data)
+            context.update(dict.fromkeys(features))
+            lists.update(dict.fromkeys(feature_lists))
+        names, list_names = [*context][:MOST_FEATURES], [*lists][:MOST_FEATURES]
+        self.more_features |= MOST_FEATURES in (len(names), len(list_names))
+        buffer, spans, found_lists = find_sequence_spans(block, names, list_names, strict=True)
+        try:
+            found = [find_values(buffer, of_name) for of_name in spans]
+            of_lists = [find_values(buffer, of_name.spans) for of_name in found_lists]
+        except UnfitError as unfit:
+            raise ExampleError(unfit.reason) from None
+        for name, of_name, values in zip(names, spans, found, strict=True):
+            self._add("context", name, values, int((of_name.kind != MISSING).sum()))
+        for name, of_list, values in zip(list_names, found_lists, of_lists, strict=True):
+            counts: Int64Array = of_list.counts[of_list.present]
+            self._feature("feature_lists", name).add_lists(counts)
+            self._add("feature_lists", name, values, 0)
+
+    def _add(self, part: str, name: str, found: list[Found], rows: int) -> None:
+        if found or part == "feature_lists":
+            self._feature(part, name).add(found, rows=rows)
+
+
+def _kind_of(data: bytes) -> str:
+    """Say what a record is."""
+    if is_sequence_example(data):
+        try:
+            decode_sequence_example(data)
+        except ExampleError:
+            return "other bytes"
+        return SEQUENCE
+    try:
+        decode_example(data)
+    except ExampleError:
+        kind = (description_of(data) or "other bytes").partition(":")[0]
+        return kind.removeprefix("an ").removeprefix("a ")
+    return EXAMPLE

@@ -1,0 +1,107 @@
+"""How whole numbers are spread: sizes of records, numbers of values, lengths of byte strings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tfrecord_lite._types import Int64Array
+
+__all__ = ["Spread"]
+
+# 0, 1, 2 to 3, 4 to 7, and so on: as many buckets as an int64 has powers of two, and 0.
+_BUCKETS = 64
+
+
+class Spread:
+    """Whole numbers, none below 0, that were added: how many, and how they are spread.
+
+    ``buckets`` has ``(low, high, count)`` for 0, 1, 2 to 3, 4 to 7, ..., from the first to the last
+    that has any. All of it is exact.
+
+    >>> spread = Spread()
+    >>> spread.add(np.array([3, 5, 6]))
+    >>> spread.count, spread.min, spread.mean, spread.max, spread.buckets
+    (3, 3, 4.666666666666667, 6, [(2, 3, 1), (4, 7, 2)])
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = 0
+        self._min, self._max = 0, 0
+        self._counts = np.zeros(_BUCKETS, np.int64)
+
+    @property
+    def min(self) -> int | None:
+        """The least of them; None where there are none."""
+        return self._min if self.count else None
+
+    @property
+    def max(self) -> int | None:
+        """The largest of them; None where there are none."""
+        return self._max if self.count else None
+
+    @property
+    def mean(self) -> float | None:
+        """Their mean; None where there are none."""
+        return self.total / self.count if self.count else None
+
+    @property
+    def buckets(self) -> list[tuple[int, int, int]]:
+        """Low, high and count of each bucket between the least and the largest."""
+        used = np.flatnonzero(self._counts)
+        if not len(used):
+            return []
+        return [
+            (1 << at - 1 if at else 0, (1 << at) - 1, int(self._counts[at]))
+            for at in range(int(used[0]), int(used[-1]) + 1)
+        ]
+
+    def add(self, numbers: Int64Array) -> None:
+        """Add some, int64 ``[numbers]``."""
+        if not len(numbers):
+            return
+        least, largest = int(numbers.min()), int(numbers.max())
+        self._extend(least, largest)
+        self.count += len(numbers)
+        self.total += int(numbers.sum())
+        if least.bit_length() == largest.bit_length():
+            self._counts[least.bit_length()] += len(numbers)
+        else:
+            # What frexp calls the exponent is the number of bits, for 0 as well.
+            bits = np.frexp(numbers.astype(np.float64))[1]
+            found = np.bincount(bits, minlength=_BUCKETS)
+            self._counts += found[:_BUCKETS]
+
+    def add_same(self, number: int, count: int) -> None:
+        """Add one number so many times."""
+        if count:
+            self._extend(number, number)
+            self.count += count
+            self.total += number * count
+            self._counts[number.bit_length()] += count
+
+    def merge(self, other: Spread) -> None:
+        """Add all that were added to another one."""
+        if other.count:
+            self._extend(other._min, other._max)
+            self.count += other.count
+            self.total += other.total
+            self._counts += other._counts
+
+    def _extend(self, least: int, largest: int) -> None:
+        self._min = min(self._min, least) if self.count else least
+        self._max = max(self._max, largest) if self.count else largest
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as what JSON can hold."""
+        return {
+            "count": self.count,
+            "min": self.min,
+            "mean": self.mean,
+            "max": self.max,
+            "total": self.total,
+            "buckets": [list(bucket) for bucket in self.buckets],
+        }

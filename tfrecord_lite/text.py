@@ -1,0 +1,154 @@
+"""Text that any terminal and any program can take: names and values are somebody else's bytes."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "cut",
+    "json_text",
+    "name_text",
+    "number_text",
+    "plural",
+    "printable",
+    "size_text",
+    "table_text",
+    "unicode_text",
+]
+
+_NAME_CHARACTERS = 40
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` as it is where every character prints, else quoted and escaped.
+
+    Escape sequences, line breaks, characters that turn the direction of writing and bytes that were
+    no UTF-8 never reach the terminal.
+
+    >>> print(printable("label"), printable("a\x1b[31mb"), printable("c\udcff"))
+    label 'a\x1b[31mb' 'c\udcff'
+    """
+    return text if text.isprintable() else repr(text)
+
+
+def name_text(name: str) -> str:
+    """Return a feature's name for a table: safe to print, and not so long as to crowd out the rest.
+
+    >>> name_text("x" * 100)
+    'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
+    """
+    text = printable(name)
+    return text if len(text) <= _NAME_CHARACTERS else text[: _NAME_CHARACTERS - 3] + "..."
+
+
+def unicode_text(text: str) -> str:
+    r"""Return ``text`` as valid Unicode, even where a file name is not; JSON wants it.
+
+    >>> print(unicode_text("a\udcff.tfrecord"))
+    a\udcff.tfrecord
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    r"""Return JSON in ASCII, as RFC 8259 has it: NaN and infinities must not be in ``value``.
+
+    >>> print(json_text({"é": [1, 0.5]}))
+    {"\u00e9": [1, 0.5]}
+    """
+    return json.dumps(value, allow_nan=False, ensure_ascii=True, indent=indent)
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    >>> plural(1, "record"), plural(1200, "byte")
+    ('1 record', '1,200 bytes')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def size_text(size: float) -> str:
+    """Return a number of bytes for people, in powers of 1024.
+
+    >>> size_text(41), size_text(1536), size_text(3 << 30), size_text(5 << 50)
+    ('41 B', '1.5 KiB', '3.0 GiB', '5120.0 TiB')
+    """
+    if size < 1024:
+        return f"{size:.0f} B"
+    for unit in ("KiB", "MiB", "GiB"):
+        size /= 1024
+        if size < 1024:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1024:.1f} TiB"
+
+
+def number_text(number: float | None) -> str:
+    """Return a number for people, with some six digits; "" for None.
+
+    >>> number_text(1234567), number_text(0.123456789), number_text(3.0), number_text(None)
+    ('1,234,567', '0.123457', '3', '')
+    """
+    if number is None:
+        return ""
+    return f"{number:,}" if isinstance(number, int) else f"{number:.6g}"
+
+
+def cut(text: str, width: int) -> str:
+    """Return text that takes so many columns of a terminal at most, with dots where it was cut.
+
+    >>> cut("a long name", 8), cut("short", 8)
+    ('a lon...', 'short')
+    """
+    if _width(text) <= width:
+        return text
+    kept, room = "", max(width - 3, 0)
+    for character in text:
+        room -= _width(character)
+        if room < 0:
+            break
+        kept += character
+    return kept.rstrip() + "..."[:width]
+
+
+def table_text(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+    """Return rows of text in columns, one line each, with two spaces between columns.
+
+    To fit ``width`` columns of a terminal the last column is cut, first and last alone where there
+    is room for the others. The text must be safe to print.
+
+    >>> print(table_text([["a", "1"], ["long", "22"]]))
+    a     1
+    long  22
+    """
+    if not rows:
+        return ""
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell + " " * (wide - _width(cell))
+            for cell, wide in zip(row[:-1], widths[:-1], strict=True)
+        ]
+        begin = "".join(cell + "  " for cell in cells)
+        last = row[-1]
+        if width is not None:
+            last = cut(last, max(width - _width(begin), 0))
+        line = (begin + last).rstrip()
+        lines.append(line if width is None else cut(line, width))
+    return "\n".join(lines)
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1
+        for one in text
+    )
