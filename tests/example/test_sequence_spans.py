@@ -68,11 +68,10 @@ def odd_form(draw, data):
         fields = fields * 2
     elif choice == 3:
         # A list that comes twice, in one message: the last counts.
-        entry = b"\x0a\x01a\x12\x02\x0a\x00"
-        lists = b"\x0a" + varint(len(entry)) + entry
-        body = fields[-1][fields[-1].index(b"\x12") + 1 :] if fields else b""
-        del body
-        fields = [*fields[:1], b"\x12" + varint(2 * len(lists)) + lists * 2]
+        contents = [b"\x0a\x00" * steps for steps in draw.sample(range(4), 2)]
+        entries = [b"\x0a\x01a\x12" + varint(len(content)) + content for content in contents]
+        lists = b"".join(b"\x0a" + varint(len(entry)) + entry for entry in entries)
+        fields = [*fields[:1], b"\x12" + varint(len(lists)) + lists]
     else:
         fields = fields[:1]
     return b"".join(fields)

@@ -1,0 +1,92 @@
+"""Messages that stand one behind the other, found for many lists, held against one by one."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from tfrecord_lite.example.steps import find_steps
+from tfrecord_lite.example.wire import varint
+from tfrecord_lite.records.framing import SLACK_BYTES
+from tfrecord_lite.thresholds import thresholds
+
+SIZES = [0, 1, 2, 127, 128, 200, 275, 328, 20_000]
+
+
+@pytest.fixture(params=[0, 3, 1 << 40], ids=["in step", "some", "one by one"], autouse=True)
+def walked(request, monkeypatch):
+    monkeypatch.setattr(thresholds, "walked_lists", request.param)
+
+
+def messages_of(data):
+    """Return where the messages of one list begin and end; None where it is something else."""
+    found, at = [], 0
+    while at < len(data):
+        if data[at] != 0x0A:
+            return None
+        head = data[at + 1 : at + 11]
+        width = next((n for n, byte in enumerate(head, 1) if byte < 0x80), None)
+        if width is None:
+            return None
+        size = sum((byte & 0x7F) << 7 * n for n, byte in enumerate(head[:width]))
+        begin, at = at + 1 + width, at + 1 + width + size
+        if at > len(data):
+            return None
+        found.append((begin, at))
+    return found
+
+
+def check(lists):
+    """Hold all lists, with other bytes before, between and behind, against one by one."""
+    gap = b"\x0a\x05"
+    data = gap + gap.join(lists) + gap + bytes(SLACK_BYTES)
+    lengths = np.array([len(one) for one in lists], np.int64)
+    begins = np.cumsum(lengths + len(gap)) - lengths
+    found = find_steps(np.frombuffer(data, np.uint8), begins, begins + lengths)
+    wanted = [messages_of(one) for one in lists]
+    assert found.good.tolist() == [one is not None for one in wanted]
+    assert found.counts.tolist() == [len(one or []) for one in wanted]
+    spans = [
+        (int(begin) + first, int(begin) + last)
+        for begin, one in zip(begins, wanted, strict=True)
+        for first, last in one or []
+    ]
+    assert list(zip(found.begin.tolist(), found.end.tolist(), strict=True)) == spans
+
+
+def list_of(draw):
+    sizes = draw.choices(SIZES[:8], k=draw.randrange(6)) if draw.random() < 0.5 else None
+    sizes = sizes or [draw.choice(SIZES)] * draw.randrange(5)
+    return b"".join(b"\x0a" + varint(size) + draw.randbytes(size) for size in sizes)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_lists_and_what_is_none(seed):
+    draw = random.Random(seed)
+    lists = []
+    for _ in range(draw.choice([1, 3, 50])):
+        one = list_of(draw)
+        if one and draw.random() < 0.3:
+            one = one[: draw.randrange(len(one))]
+        if one and draw.random() < 0.2:
+            place = draw.randrange(min(len(one), 4))
+            one = one[:place] + draw.randbytes(1) + one[place + 1 :]
+        lists.append(one)
+    check(lists)
+
+
+def test_a_list_that_ends_before_its_last_message_does():
+    check([b"\x0a\x02ab\x0a\x03ab", b"\x0a\x00", b"\x0a\x01", b"\x0a"])
+
+
+def test_sizes_that_begin_alike():
+    """Three messages whose bytes together are as many as three of the first one's."""
+    second = bytearray(328)
+    # Where the third would begin, if all were as long as the first.
+    second[200:203] = b"\x0a\xc8\x01"
+    parts = [bytes(200), bytes(second), bytes(73)]
+    one = b"".join(b"\x0a" + varint(len(part)) + part for part in parts)
+    assert len(one) == 3 * 203
+    check([one, one[:203] * 3])
