@@ -54,6 +54,12 @@ def merged(paths):
         return of_records(tfr.read_records(f"{folder}/all"))
 
 
+def converted(paths):
+    with tempfile.TemporaryDirectory() as folder:
+        jobs.convert(paths, f"{folder}/all.tfrecord")
+        return of_records(tfr.read_records(f"{folder}/all.tfrecord"))
+
+
 def sharded(paths):
     with tempfile.TemporaryDirectory() as folder:
         jobs.shard(paths, f"{folder}/all")
@@ -70,6 +76,7 @@ FUNCTIONS = {
     "jobs.merge": merged,
     "jobs.shard": sharded,
     "describe": described,
+    "jobs.convert": converted,
     "expand_shards": lambda paths: of_records(tfr.read_records(tfr.expand_shards(paths))),
     "make_dataset tf.data": made("tf.data"),
     "make_dataset numpy": made("numpy"),

@@ -50,3 +50,45 @@ def test_manifest(command, train):
     done = command("manifest", train, "--overwrite")
     assert done.code == 1
     assert f"{shards[1]}: record 19" in done.err
+
+
+def test_convert(command, train, tmp_path):
+    done = command("convert", train, tmp_path / "a.jsonl")
+    assert done == (0, f"ok      {tmp_path}/a.jsonl: 50 records\n", "")
+    assert (tmp_path / "a.jsonl").read_text() == command("cat", train).out
+    done = command("convert", tmp_path / "a.jsonl", tmp_path / "b", "--records-per-shard", 20)
+    assert done.code == 0
+    assert of_set(tmp_path / "b") == RECORDS
+    assert command("convert", tmp_path / "a.jsonl", tmp_path / "b").code == 2
+    done = command("convert", tmp_path / "a.jsonl", tmp_path / "c.parquet")
+    assert done.code == 2
+    assert "one of the two" in done.err
+    (tmp_path / "a.jsonl").write_text("nothing")
+    done = command("convert", tmp_path / "a.jsonl", tmp_path / "d")
+    assert (done.code, done.out) == (1, "")
+    assert "a.jsonl: record 0: no JSON" in done.err
+    done = command("convert", train, tmp_path / "d.jsonl", "--cast", "x")
+    assert done.code == 2
+
+
+def test_convert_with_damage(command, train, tmp_path):
+    shard = min(train.parent.glob("*.tfrecord"))
+    data = bytearray(shard.read_bytes())
+    data[20] ^= 1
+    shard.write_bytes(data)
+    assert command("convert", train, tmp_path / "a.jsonl").code == 1
+    assert not (tmp_path / "a.jsonl").exists()
+    done = command("convert", train, tmp_path / "a.jsonl", "--skip-damage")
+    assert (done.code, done.out) == (1, f"ok      {tmp_path}/a.jsonl: 49 records\n")
+    assert f"{shard}: record 0, bytes 0 to " in done.err
+
+
+def test_convert_tables(command, train, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    done = command("convert", train, tmp_path / "a.parquet", "--select", "label,score")
+    assert done.code == 0
+    assert parquet.read_table(tmp_path / "a.parquet").column_names == ["label", "score"]
+    (tmp_path / "b.csv").write_text("price,id\n0.1,7\n")
+    done = command("convert", tmp_path / "b.csv", tmp_path / "b.tfrecord", "--cast", "id=string")
+    assert done.code == 0
+    assert tfr.decode_example(of_set(tmp_path / "b.tfrecord")[0])["id"] == [b"7"]

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tfrecord_lite as tfr
-from tfrecord_lite.cli.payload import read_payload
+from tfrecord_lite.example.record_json import read_payload
 from tfrecord_lite.text import json_text
 
 REAL = sorted((Path(__file__).parents[1] / "data" / "real").iterdir())

@@ -279,6 +279,65 @@ def merge(
 
 
 @app.command()
+def convert(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SRC",
+            help="Files of one format, a set, a directory of images in class folders.",
+        ),
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="DST",
+            help=".tfrecord, .tfrecord.gz, .parquet, .arrow, .csv, .jsonl; else the name of a set.",
+        ),
+    ],
+    select: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="The columns of a table, such as a,b.")
+    ] = None,
+    cast: Annotated[
+        str | None,
+        typer.Option(metavar="TYPES", help="Types of columns, such as price=float32,id=int64."),
+    ] = None,
+    records_per_shard: Annotated[
+        int | None, typer.Option(min=1, help="Of a set: a new shard after so many records.")
+    ] = None,
+    bytes_per_shard: Annotated[
+        str | None, typer.Option(help="Of a set: a new shard after so many bytes, such as 128M.")
+    ] = None,
+    num_shards: Annotated[
+        int | None, typer.Option(min=1, help="Of a set: so many shards, which take turns.")
+    ] = None,
+    compression: Annotated[
+        str | None, typer.Option(help="GZIP, ZLIB or none; left out: what the name says.")
+    ] = None,
+    skip_damage: Annotated[
+        bool, typer.Option(help="Leave damaged records out, and name them; the exit code is 1.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace what has this name.")] = False,
+) -> None:
+    """Write records as a table or JSON lines, or records of these, of images, of WebDataset.
+
+    Which it is, the names of source and target say. Event files of TensorBoard become a table.
+    """
+    with clean_exit():
+        jobs_command.run_convert(
+            sources,
+            target,
+            compression=compression,
+            select=None if select is None else select.split(","),
+            cast=jobs_command.types_of(cast),
+            skip_damage=skip_damage,
+            records_per_shard=records_per_shard,
+            bytes_per_shard=bytes_per_shard and shard_command.bytes_of(bytes_per_shard),
+            num_shards=num_shards,
+            overwrite=overwrite,
+        )
+
+
+@app.command()
 def manifest(
     name: Annotated[
         str, typer.Argument(help="Name of the set, or a pattern of its files with {index}.")

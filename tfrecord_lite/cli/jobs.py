@@ -1,4 +1,4 @@
-"""``tfrecord-lite manifest`` and ``merge``: jobs on whole sets, and a line about each."""
+"""``tfrecord-lite convert``, ``merge``, ``manifest``: jobs on sets, and a line about each."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tfrecord_lite.cli.exits import DAMAGED, complain
 from tfrecord_lite.cli.inputs import expand_files
 from tfrecord_lite.cli.progress import progress_bar
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.jobs.converting import convert, source_files
 from tfrecord_lite.jobs.manifests import files_of_set, make_manifest
 from tfrecord_lite.jobs.merging import merge
 from tfrecord_lite.text import plural, printable, size_text
 
 if TYPE_CHECKING:
+    from tfrecord_lite.errors import Damage
     from tfrecord_lite.files.manifest import Manifest
 
-__all__ = ["codec_asked", "print_set", "run_manifest", "run_merge"]
+__all__ = ["codec_asked", "print_set", "run_convert", "run_manifest", "run_merge", "types_of"]
 
 
 def codec_asked(name: str | None, otherwise: Any) -> Any:
@@ -38,6 +42,8 @@ def run_manifest(name: str, files: list[str], *, overwrite: bool) -> None:
         shards = files_of_set(name, files or None)
         with progress_bar([*shards]) as progress:
             manifest = make_manifest(name, shards, overwrite=overwrite, progress=progress)
+    except TFRecordError:
+        raise
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     print_set(manifest)
@@ -55,7 +61,52 @@ def run_merge(sources: list[str], target: str, *, compression: str | None, overw
                 write_compression=codec_asked(compression, "infer"),
                 progress=progress,
             )
+    except TFRecordError:
+        raise
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     size = size_text(os.path.getsize(target))
     print(f"{'ok':8}{printable(target)}: {plural(count, 'record')}, {size}")
+
+
+def types_of(text: str | None) -> dict[str, str] | None:
+    """Read the types of columns.
+
+    >>> types_of("price=float32,id=int64")
+    {'price': 'float32', 'id': 'int64'}
+    """
+    if text is None:
+        return None
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(name and kind for name, _, kind in pairs):
+        raise typer.BadParameter(f"{text!r} has no types; write price=float32,id=int64")
+    return {name.strip(): kind.strip() for name, _, kind in pairs}
+
+
+def run_convert(
+    sources: list[str], target: str, *, compression: str | None, skip_damage: bool, **options: Any
+) -> None:
+    """Write what the sources hold as the target's name says; ``options`` are those of `convert`."""
+    left_out: list[Damage] = []
+    src: Any = sources[0] if len(sources) == 1 else sources
+    try:
+        with progress_bar([*source_files(src)]) as progress:
+            count = convert(
+                src,
+                target,
+                write_compression=codec_asked(compression, "infer"),
+                on_damage=left_out.append if skip_damage else "raise",
+                progress=progress,
+                **options,
+            )
+    except TFRecordError:
+        # These are ValueErrors, too.
+        raise
+    except (ImportError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from None
+    for damage in left_out:
+        place = f"{damage.path}: record {damage.record}, bytes {damage.begin} to {damage.end}"
+        complain(f"{place} left out: {damage.reason}")
+    print(f"{'ok':8}{printable(target)}: {plural(count, 'record')}")
+    if left_out:
+        raise typer.Exit(DAMAGED)

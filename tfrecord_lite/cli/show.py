@@ -11,8 +11,8 @@ import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, complain
 from tfrecord_lite.cli.inputs import Record, records_of
-from tfrecord_lite.cli.payload import kind_of, read_payload
 from tfrecord_lite.cli.table import print_table
+from tfrecord_lite.example.record_json import kind_of, read_payload
 from tfrecord_lite.text import json_text, name_text, plural, printable
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _UTF8 = codecs.getincrementaldecoder("utf-8")
 
 
 def print_json(files: list[str], *, limit: int | None) -> None:
-    """Print records as lines of JSON (`tfrecord_lite.cli.payload` has the form)."""
+    """Print records as lines of JSON (`tfrecord_lite.example.record_json` has the form)."""
     _print_each(files, limit, print_json_line)
 
 

@@ -6,14 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tfrecord_lite.jobs.converting import convert
     from tfrecord_lite.jobs.manifests import make_manifest
     from tfrecord_lite.jobs.merging import merge
     from tfrecord_lite.jobs.sharding import WrittenSet, shard
 
-__all__ = ["WrittenSet", "make_manifest", "merge", "shard"]
+__all__ = ["WrittenSet", "convert", "make_manifest", "merge", "shard"]
 
 # Which module each name is in: who merges files loads nothing of tables.
 _MODULES = {
+    "convert": "converting",
     "make_manifest": "manifests",
     "merge": "merging",
     "WrittenSet": "sharding",

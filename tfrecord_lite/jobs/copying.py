@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.thresholds import thresholds
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.files.record_set import RecordSet
+    from tfrecord_lite.records.reader import RecordReader
 
     # Called with a file's name and how many of its bytes, as it lies on the disk, were read.
     Progress: TypeAlias = Callable[[str, int], object] | None
 
-__all__ = ["each_block", "picked", "refuse_sources"]
+__all__ = ["Watched", "each_block", "picked", "refuse_sources"]
 
 _BETWEEN = bytes(FRAME_OVERHEAD)
 
@@ -47,6 +48,28 @@ def each_block(
                     progress(reader.path, reader.source_offset)
         if said not in (None, count) and not records.tolerant:
             raise records.wrong_count(number, said, f"{count} records")
+
+
+class Watched(RecordSet):
+    """A set of which it is told how far it is read, whoever reads it."""
+
+    def __init__(self, records: RecordSet, progress: Progress) -> None:
+        super().__init__(records)
+        self._progress = progress
+
+    def reader(self, number: int, **options: Any) -> RecordReader:
+        """Return a reader of one of the files, that tells of each block."""
+        reader = super().reader(number, **options)
+        if self._progress is not None:
+            next_block, progress = reader.next_block, self._progress
+
+            def watched() -> RecordBlock | None:
+                block = next_block()
+                progress(reader.path, reader.source_offset)
+                return block
+
+            reader.next_block = watched  # type: ignore[method-assign]
+        return reader
 
 
 def picked(block: RecordBlock, rows: Int64Array) -> RecordBlock:

@@ -1,0 +1,295 @@
+"""Files of tables: Parquet, Arrow (Feather) and CSV, read and written a batch at a time."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from tfrecord_lite.errors import ExampleError, TFRecordError
+from tfrecord_lite.example.normalize import normalize_features
+from tfrecord_lite.example.quote import quote
+from tfrecord_lite.records.storage import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+__all__ = ["TableFile", "write_batches"]
+
+# About so much is read at once, and at most so many rows.
+_BATCH_BYTES: Final = 1 << 23
+_BATCH_ROWS: Final = 1 << 13
+_BUFFER_BYTES: Final = 1 << 20
+# Of a row group of Parquet.
+_GROUP_BYTES: Final = 1 << 26
+
+
+class TableFile:
+    """A file of the kind "parquet", "arrow" or "csv", read a batch at a time.
+
+    ``types`` are those of columns of CSV, where they are known: feature classes, names of Arrow's
+    types or these.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        kind: str,
+        types: Mapping[str, Any] | None = None,
+        progress: Callable[[str, int], object] | None = None,
+    ) -> None:
+        self._path = path
+        self._kind = kind
+        self._types = types or {}
+        self._progress = progress
+
+    def iter_batches(self, rows: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - by their bytes
+        """Yield the batches, first one of no rows; what takes tables takes this by its name.
+
+        Raises `TFRecordError` with the path, and row and column where they are known, for a file
+        that is none, is cut, or has a column twice.
+        """
+        opened = {"parquet": _parquet, "arrow": _arrow, "csv": _csv}[self._kind]
+        with _explained(self._path, self._kind):
+            names: list[str] | None = None
+            for batch, position in opened(self._path, self._types):
+                if names is None:
+                    names = batch.schema.names
+                    self._check_names(names)
+                yield batch
+                if self._progress is not None:
+                    self._progress(self._path, position)
+
+    def _check_names(self, names: list[str]) -> None:
+        for name in names:
+            if (count := names.count(name)) > 1:
+                reason = f"column {quote(name)} is there {count} times; rename one"
+                raise TFRecordError(reason, path=self._path)
+
+
+@contextmanager
+def _explained(path: str, kind: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        if isinstance(error, OSError):
+            raise
+        what = {"parquet": "Parquet", "arrow": "Arrow", "csv": "CSV"}[kind]
+        advice = ""
+        if "conversion error" in str(error):
+            advice = "; types are those of the first rows: cast= says what a column has"
+        raise TFRecordError(f"this is no whole {what} file: {error}{advice}", path=path) from None
+
+
+def _parquet(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch, int]]:  # noqa: ARG001
+    import pyarrow.parquet as pq
+
+    size = os.path.getsize(path)
+    try:
+        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES)
+    except OSError as error:
+        # Also where the metadata cannot be read: Arrow takes that for input and output.
+        if error.errno is not None:
+            raise
+        raise TFRecordError(f"this is no whole Parquet file: {error}", path=path) from None
+    with file:
+        metadata = file.metadata
+        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+        mean = sum(group.total_byte_size for group in groups) // max(metadata.num_rows, 1)
+        rows = min(max(_BATCH_BYTES // max(mean, 1), 1), _BATCH_ROWS)
+        done = 0
+        yield pa.RecordBatch.from_pylist([], file.schema_arrow), 0
+        try:
+            for batch in file.iter_batches(rows, use_threads=False):
+                done += batch.num_rows
+                yield batch, size * done // metadata.num_rows
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise TFRecordError(
+                f"after row {done}: {error}; the file is cut or damaged", path=path
+            ) from None
+
+
+def _arrow(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch, int]]:  # noqa: ARG001
+    with pa.OSFile(path) as source:
+        if source.read(6) == b"ARROW1":
+            file = pa.ipc.open_file(source)
+            yield pa.RecordBatch.from_pylist([], file.schema), 0
+            for number in range(file.num_record_batches):
+                yield file.get_batch(number), source.tell()
+            return
+        source.seek(0)
+        stream = pa.ipc.open_stream(source)
+        yield pa.RecordBatch.from_pylist([], stream.schema), 0
+        for batch in stream:
+            yield batch, source.tell()
+
+
+def _csv(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch, int]]:
+    from pyarrow import csv
+
+    known = {name: _type_of(name, given) for name, given in types.items()}
+    with open(path, "rb") as source:
+        reader = csv.open_csv(
+            source,
+            # One thread knows the numbers of rows, for its errors.
+            read_options=csv.ReadOptions(use_threads=False),
+            convert_options=csv.ConvertOptions(column_types=known),
+        )
+        yield pa.RecordBatch.from_pylist([], reader.schema), 0
+        for batch in reader:
+            yield batch, source.tell()
+
+
+def _type_of(name: str, given: Any) -> pa.DataType:
+    if isinstance(given, pa.DataType):
+        return given
+    if isinstance(given, str):
+        return pa.type_for_alias(given)
+    dtype = getattr(normalize_features({name: given})[name], "dtype", bytes)
+    return pa.string() if dtype is bytes else pa.from_numpy_dtype(dtype)
+
+
+class _Sink:
+    """An `Output` as pyarrow wants a file."""
+
+    closed = False
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def write(self, data: Any) -> int:
+        self._output.write(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: all is written."""
+
+    def close(self) -> None:
+        """Leave that to the `Output`."""
+
+    def readable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+
+def write_batches(
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    path: str,
+    kind: str,
+    *,
+    overwrite: bool,
+    fsync: bool,
+) -> int:
+    """Write a table, of the kind "parquet", "arrow" or "csv", and return how many rows it has.
+
+    The file takes its name when it is complete. Raises ``FileExistsError`` for one of that name,
+    unless ``overwrite`` is given, and `ExampleError` for columns and values that CSV has no form
+    for. Then nothing has changed.
+    """
+    if kind == "csv":
+        schema, batches = _text_schema(schema), _text_batches(batches)
+    output = Output(path, mode="w" if overwrite else "x", atomic=True, fsync=fsync)
+    try:
+        rows = 0
+        sink = pa.PythonFile(_Sink(output), "w")
+        with _writer(sink, schema, kind) as write:
+            for batch in batches:
+                rows += batch.num_rows
+                write(batch)
+        output.close()
+    except BaseException:
+        output.abort()
+        raise
+    return rows
+
+
+@contextmanager
+def _writer(sink: Any, schema: pa.Schema, kind: str) -> Iterator[Callable[[Any], object]]:
+    if kind == "arrow":
+        with pa.ipc.new_file(sink, schema) as arrow:
+            yield arrow.write_batch
+    elif kind == "csv":
+        from pyarrow import csv
+
+        with csv.CSVWriter(sink, schema) as text:
+            yield text.write_batch
+    else:
+        import pyarrow.parquet as pq
+
+        with pq.ParquetWriter(sink, schema) as parquet:
+            groups = _Groups(parquet, schema)
+            yield groups.add
+            groups.write()
+
+
+class _Groups:
+    """Batches, gathered to row groups."""
+
+    def __init__(self, writer: Any, schema: pa.Schema) -> None:
+        self._writer = writer
+        self._schema = schema
+        self._waiting: list[pa.RecordBatch] = []
+        self._bytes = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self._waiting.append(batch)
+        self._bytes += batch.nbytes
+        if self._bytes >= _GROUP_BYTES:
+            self.write()
+
+    def write(self) -> None:
+        if self._waiting:
+            table = pa.Table.from_batches(self._waiting, self._schema)
+            self._writer.write_table(table, row_group_size=max(table.num_rows, 1))
+        self._waiting, self._bytes = [], 0
+
+
+def _text_schema(schema: pa.Schema) -> pa.Schema:
+    fields = []
+    for field in schema:
+        if pa.types.is_nested(field.type):
+            raise ExampleError(
+                f"column {quote(field.name)}: CSV has no {field.type}; choose columns by select=, "
+                "or write .parquet, .arrow or .jsonl"
+            )
+        binary = pa.types.is_binary(field.type)
+        fields.append(pa.field(field.name, pa.string() if binary else field.type))
+    return pa.schema(fields)
+
+
+def _text_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    done = 0
+    for batch in batches:
+        columns = [
+            _text(name, column, done)
+            for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        ]
+        yield pa.RecordBatch.from_arrays(columns, batch.schema.names)
+        done += batch.num_rows
+
+
+def _text(name: str, column: pa.Array, first_row: int) -> pa.Array:
+    if not pa.types.is_binary(column.type):
+        return column
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowInvalid:
+        for row, value in enumerate(column.to_pylist()):
+            try:
+                (value or b"").decode()
+            except UnicodeDecodeError:
+                raise ExampleError(
+                    f"column {quote(name)}: row {first_row + row} has {quote(value)}, which is no "
+                    "UTF-8; leave the column out by select=, or write .parquet, .arrow or .jsonl"
+                ) from None
+        raise

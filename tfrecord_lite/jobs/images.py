@@ -1,0 +1,90 @@
+"""A directory of images in class folders, as Examples of features with the usual names."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Final
+
+from tfrecord_lite.errors import TFRecordError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tfrecord_lite.jobs.copying import Progress
+    from tfrecord_lite.records.frame_writer import FrameWriter
+
+__all__ = ["is_image_folder", "read_images"]
+
+_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
+
+
+def is_image_folder(path: str) -> bool:
+    """Tell whether a directory has folders, and images in any of them."""
+    return os.path.isdir(path) and any(
+        name.lower().endswith(_SUFFIXES)
+        for folder in _folders(path)
+        for name in os.listdir(os.path.join(path, folder))
+    )
+
+
+def read_images(path: str, writer: FrameWriter, progress: Progress) -> None:
+    """Write an Example for each image, folder after folder, in the order of the names.
+
+    ``image/class/text`` is the folder's name, ``image/class/label`` its number among the sorted
+    ones, from 0. `TFRecordError` for a file that is called as an image and is none; other files are
+    passed over, with a warning.
+    """
+    others: list[str] = []
+    for label, folder in enumerate(_folders(path)):
+        for name in _images(os.path.join(path, folder), others):
+            file = os.path.join(path, folder, name)
+            with open(file, "rb") as opened:
+                data = opened.read()
+            writer.write_example(
+                {
+                    "image/encoded": data,
+                    "image/format": _format(file, data),
+                    "image/filename": os.fsencode(name),
+                    "image/class/label": label,
+                    "image/class/text": os.fsencode(folder),
+                }
+            )
+            if progress is not None:
+                progress(file, len(data))
+    if others:
+        warnings.warn(
+            f"{others[0]}: no image by its name, and passed over; {len(others)} such files in all",
+            stacklevel=3,
+        )
+
+
+def _folders(path: str) -> list[str]:
+    with os.scandir(path) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != ".")
+
+
+def _images(folder: str, others: list[str]) -> Iterator[str]:
+    for name in sorted(os.listdir(folder)):
+        if name.lower().endswith(_SUFFIXES):
+            yield name
+        elif name[0] != ".":
+            others.append(os.path.join(folder, name))
+
+
+def _format(file: str, data: bytes) -> str:
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    if data.startswith(b"BM"):
+        return "bmp"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "webp"
+    raise TFRecordError(
+        f"no JPEG, PNG, GIF, BMP or WebP image, but {len(data)} bytes that begin with "
+        f"{data[:8]!r}; remove or mend it",
+        path=file,
+    )

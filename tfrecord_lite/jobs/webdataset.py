@@ -1,0 +1,86 @@
+"""WebDataset's tar files: files of one name, with several suffixes, are one sample."""
+
+from __future__ import annotations
+
+import lzma
+import tarfile
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.example.quote import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tfrecord_lite.jobs.copying import Progress
+    from tfrecord_lite.records.frame_writer import FrameWriter
+
+__all__ = ["read_webdataset"]
+
+# What WebDataset itself takes for integers.
+_INTEGERS: Final = ("cls", "cls2", "class", "count", "index", "inx", "id")
+_BAD: Final = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+
+
+def read_webdataset(path: str, writer: FrameWriter, progress: Progress) -> None:
+    """Write an Example for each sample: its files by their suffixes, and its ``__key__``.
+
+    A sample is what follows one another with the same path up to the first dot of the name, as
+    WebDataset has it. Contents are bytes; those of `cls`, `index` and the like are integers.
+    `TFRecordError` for what is no whole tar file, names the file in it.
+    """
+    key: str | None = None
+    sample: dict[str, Any] = {}
+    for found, suffix, data in _members(path, progress):
+        if found != key and sample:
+            writer.write_example({"__key__": key, **sample})
+            sample = {}
+        key = found
+        if suffix in sample:
+            raise TFRecordError(
+                f"{quote(f'{found}.{suffix}')} is there twice in one sample", path=path
+            )
+        sample[suffix] = _integer(path, found, suffix, data) if suffix in _INTEGERS else data
+    if sample:
+        writer.write_example({"__key__": key, **sample})
+
+
+def _members(path: str, progress: Progress) -> Iterator[tuple[str, str, bytes]]:
+    last = "the beginning"
+    with open(path, "rb") as file:
+        try:
+            with tarfile.open(fileobj=file, mode="r|*") as archive:
+                for member in archive:
+                    folder, slash, name = member.name.removeprefix("./").rpartition("/")
+                    if not member.isfile() or name.startswith("."):
+                        continue
+                    base, _, suffix = name.partition(".")
+                    if not suffix:
+                        raise TFRecordError(
+                            f"{quote(member.name)} has no suffix, which would be the name of its "
+                            "feature",
+                            path=path,
+                        )
+                    content = archive.extractfile(member)
+                    assert content is not None
+                    data = content.read()
+                    if len(data) < member.size:
+                        raise EOFError(f"{quote(member.name)} is cut")
+                    last = quote(member.name)
+                    # The archive keeps what it has read of all members otherwise.
+                    archive.members.clear()  # type: ignore[attr-defined]
+                    yield folder + slash + base, suffix.lower(), data
+                    if progress is not None:
+                        progress(path, file.tell())
+        except _BAD as error:
+            raise TFRecordError(f"no whole tar file: after {last}: {error}", path=path) from None
+
+
+def _integer(path: str, key: str, suffix: str, data: bytes) -> int:
+    try:
+        return int(data)
+    except ValueError:
+        raise TFRecordError(
+            f"{quote(f'{key}.{suffix}')} is to be an integer, and has {quote(data[:20])}", path=path
+        ) from None
