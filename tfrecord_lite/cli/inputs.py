@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
 
 from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.records.reader import RecordReader
@@ -14,7 +16,16 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import PathOrFile
     from tfrecord_lite.errors import Damage
 
-__all__ = ["Record", "expand_files", "named_or_standard_input", "records_of"]
+__all__ = ["Files", "Record", "expand_files", "named_or_standard_input", "records_of"]
+
+
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILES",
+        help="Files, directories, globs, NAME@N for N shards, or - for standard input.",
+    ),
+]
 
 
 class Record(NamedTuple):
