@@ -133,6 +133,7 @@ def test_quick_run_of_random_access(tmp_path, run):
     assert "index" in measured["tasks"][1]["task"]
 
 
+@pytest.mark.long
 def test_quick_run_of_scale(tmp_path):
     run_script("scale", "--quick", "--results", str(tmp_path))
     figures = json.loads((tmp_path / "scale.json").read_text(encoding="utf-8"))["figures"]
@@ -175,6 +176,7 @@ def test_quick_run_of_shards_and_its_picture(tmp_path, run):
     assert "<svg" in (tmp_path / "shards.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_quick_run_of_mixing(tmp_path, run):
     run("mixing", "--quick", "--results", str(tmp_path))
     mixing = json.loads((tmp_path / "mixing.json").read_text(encoding="utf-8"))["mixing"]
