@@ -19,7 +19,9 @@ SOURCES := tfrecord_lite tests examples benchmarks hatch_build.py
 BENCHMARKS := columns encoding verifying scaling records writing importing memory growth scale random_access shards mixing
 
 # Each in an environment of its own, tested by tests/worlds/: test-torch, ...
-WORLDS := torch jax huggingface
+WORLDS := torch jax huggingface ray
+# These start a cluster of their own, one for all tests.
+CLUSTERS := ray
 # And what benchmarks/training.py measures them beside.
 ENVIRONMENTS := $(WORLDS) training
 
@@ -36,11 +38,11 @@ test: $(VENV)/.dev
 test-long: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -m long $(ARGS)
 
-# With PyTorch, with JAX, with datasets: tests/worlds/, and the examples of our own modules about them.
+# With PyTorch, JAX, datasets, on Ray: tests/worlds/, and the examples of our own modules about them.
 test-worlds: $(WORLDS:%=test-%)
 
 $(WORLDS:%=test-%): test-%: $(VENV)-%/.world
-	$(VENV)-$*/bin/python -m pytest -n auto tests/worlds/$* tests/test_docstrings.py $(ARGS)
+	$(VENV)-$*/bin/python -m pytest -n $(if $(filter $*,$(CLUSTERS)),0,auto) tests/worlds/$* tests/test_docstrings.py $(ARGS)
 
 # The core without TensorFlow: with the lowest versions of what it needs, and with each Python at hand.
 lowest pythons:
@@ -84,7 +86,7 @@ fuzz: $(VENV)/.fuzz
 
 # Every way from records to columns and back, held against one by one: make soak SECONDS=3600
 # And all random combinations of loaders, workers, ranks, epochs and resumption points.
-soak: $(VENV)/.dev $(WORLDS:%=$(VENV)-%/.world)
+soak: $(VENV)/.dev $(VENV)-torch/.world $(VENV)-jax/.world
 	$(BIN)/python tests/differential/soak.py --seconds $(SECONDS)
 	for world in torch jax; do \
 		$(VENV)-$$world/bin/python -m pytest -n auto -m '' tests/worlds/$$world/test_exactly_once.py || exit 1; \

@@ -26,8 +26,8 @@ WINGS = [
     ["example", "files"],
     ["dataset"],
     ["integrity", "description"],
-    ["compat", "tensorflow", "torch", "jax", "grain", "arrow", "events", "ray"],
-    ["jobs", "huggingface"],
+    ["compat", "tensorflow", "torch", "jax", "grain", "arrow", "events"],
+    ["jobs", "huggingface", "ray", "spark", "beam"],
     ["cli"],
 ]
 FLOOR = {wing: floor for floor, wings in enumerate(WINGS) for wing in wings}
@@ -41,6 +41,8 @@ OUTSIDE = {
     "grain",
     "pyarrow",
     "ray",
+    "pyspark",
+    "apache_beam",
     "typer",
     "rich",
     "PIL",
@@ -58,9 +60,12 @@ AT_HOME = {
     "torch": {"torch"},
     "jax": {"jax"},
     "grain": {"grain"},
-    "pyarrow": {"arrow", "events", "huggingface"},
+    # Ray Data and Spark need it themselves.
+    "pyarrow": {"arrow", "events", "huggingface", "ray", "spark"},
     "datasets": {"huggingface"},
     "ray": {"ray"},
+    "pyspark": {"spark"},
+    "apache_beam": {"beam"},
 }
 # Methods that users expect on a class of a wing below, whose modules are imported when called.
 UPWARD = {

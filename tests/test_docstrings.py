@@ -13,10 +13,12 @@ from tfrecord_lite.example import messages
 
 # Parts of the package that each need another package, of the same name.
 WORLDS = {
-    **{name: name for name in ("tensorflow", "torch", "jax", "grain")},
+    **{name: name for name in ("tensorflow", "torch", "jax", "grain", "ray")},
     "arrow": "pyarrow",
     "events": "pyarrow",
     "huggingface": "datasets",
+    "spark": "pyspark",
+    "beam": "apache_beam",
 }
 # And a module that does.
 NEEDING = {"tfrecord_lite.parallel.cloud": "cloudpickle"}

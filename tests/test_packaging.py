@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = Path(tfrecord_lite.__file__).parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CORE = {"numpy", "crc32c", "protobuf"}
-DISTRIBUTIONS = {"google": "protobuf", "PIL": "pillow"}
+DISTRIBUTIONS = {"google": "protobuf", "PIL": "pillow", "apache_beam": "apache-beam"}
 # The package that gives NumPy bfloat16 and its like is asked for where there is such a tensor.
 BY_VALUE = {"ml_dtypes"}
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from tfrecord_lite import read_records
 from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.dataset.write_job import WriteJob
 from tfrecord_lite.files.manifest import Manifest
 from tfrecord_lite.files.publishing import publish_shards
 from tfrecord_lite.files.resolve import expand_shards
@@ -42,6 +43,8 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "parts": {"records_per_shard": 60},
     "publish": {"records_per_shard": 60},
     "publish_overwrite": {"records_per_shard": 60, "overwrite": True},
+    "job": {"records_per_shard": 60},
+    "job_overwrite": {"records_per_shard": 60, "overwrite": True},
 }
 
 
@@ -52,6 +55,7 @@ class World:
         self.options = SCENARIOS[scenario]
         self.in_parts = scenario.startswith(("parts", "publish"))
         self.publish_only = scenario.startswith("publish")
+        self.job = scenario.startswith("job")
         self.overwrite = self.options.get("overwrite", False)
         self.expected = sorted(NEW) if "num_shards" in self.options else NEW
         self.folder = folder
@@ -76,6 +80,9 @@ class World:
     def write(self, *, overwrite: bool = False) -> None:
         """What is killed, and what is run again."""
         overwrite = overwrite or self.overwrite
+        if self.job:
+            self.write_job(overwrite=overwrite)
+            return
         if not self.in_parts:
             with ShardWriter(self.name, **{**self.options, "overwrite": overwrite}) as writer:
                 for record in NEW:
@@ -84,6 +91,18 @@ class World:
         if not self.publish_only:
             self.write_parts()
         publish_shards(self.name, PARTS, overwrite=overwrite)
+
+    def write_job(self, *, overwrite: bool) -> None:
+        """Write as an engine does, and some attempts twice."""
+        job = WriteJob(self.name, **{**self.options, "overwrite": overwrite})
+        job.start(hold=not self.overwrite)
+        manifests = []
+        size = -(-len(NEW) // PARTS)
+        for task in (0, 1, 1):
+            with job.open(task) as writer:
+                writer.write_many(NEW[task * size : (task + 1) * size])
+            manifests.append(writer.manifest)
+        job.commit([manifests[0], manifests[2]])
 
     def check(self) -> str:
         """Look at what is there as any reader would, and return what it is."""

@@ -23,11 +23,11 @@ def run(*args: object) -> dict[str, int]:
     return found
 
 
-# One way each to write shards, to replace some, and to publish parts; then all others.
-WAYS = ["gzip", "overwrite", "parts", "publish_overwrite"]
+# One way each to write shards, to replace some, to publish parts, as engines do; then all others.
+WAYS = ["gzip", "overwrite", "parts", "publish_overwrite", "job_overwrite"]
 
 
-@pytest.mark.parametrize("scenario", first(4, dict.fromkeys([*WAYS, *killing.SCENARIOS])))
+@pytest.mark.parametrize("scenario", first(5, dict.fromkeys([*WAYS, *killing.SCENARIOS])))
 def test_row_27_killed_before_each_change_of_a_file(
     scenario: str, tmp_path: Path, injected
 ) -> None:

@@ -11,6 +11,7 @@ PACKAGES = {
     "torch": ["torch", "torchdata", "lightning"],
     "jax": ["jax", "grain"],
     "huggingface": ["datasets"],
+    "ray": ["ray", "pyarrow", "pandas"],
 }
 
 

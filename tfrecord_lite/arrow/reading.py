@@ -16,6 +16,7 @@ from tfrecord_lite.dataset.table import BlockDecoder
 from tfrecord_lite.errors import ignore_damage
 from tfrecord_lite.example.normalize import check_given, select_features
 from tfrecord_lite.example.sequence_features import SequenceFeatures
+from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.thresholds import limits
@@ -140,6 +141,13 @@ class Selection(NamedTuple):
             schema = schema._replace(inferred=False)
         return cls(schema._replace(features=named), asked, layout, binary)
 
+    def only(self, names: Sequence[str]) -> Selection:
+        """Return a selection of these columns alone; not for SequenceExamples."""
+        features = self.schema.features
+        assert not isinstance(features, SequenceFeatures)
+        chosen = select_features(features, names)
+        return self._replace(schema=self.schema._replace(features=chosen, inferred=False))
+
     def plan(self) -> Plan:
         """Return what is decoded, and how it becomes the columns of batches."""
         keep_freed_memory()
@@ -160,6 +168,9 @@ class Selection(NamedTuple):
         decoder = BlockDecoder(self.schema._replace(features=plan.features), plan.column)
         late = LateFeatures()
         for block in blocks:
+            if not self.schema.features:
+                reason = "no feature in any of the first records; pass features="
+                raise error_at(block, 0, reason)
             table, error, found = decoder.decode(block)
             late.warn({name: (block.path, block.number(at)) for name, at in found.items()})
             if table is not None:

@@ -1,0 +1,202 @@
+"""A set of shards that the tasks of an engine write: each try by itself, one commit for all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.example.feature_json import features_from_json, features_to_json
+from tfrecord_lite.example.features import RaggedFeature
+from tfrecord_lite.example.sequence_features import SequenceFeatures
+from tfrecord_lite.files.names import ShardNames
+from tfrecord_lite.files.publishing import existing, publish
+from tfrecord_lite.files.staging import MOST_PARTS, Staging
+from tfrecord_lite.records.compression import codec_by_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tfrecord_lite._types import Compression, Path
+    from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.files.manifest import Manifest
+
+__all__ = ["WriteJob"]
+
+# Where nobody lives as long as the job does, its folder is that of a part that nobody writes: other
+# writers of the set leave it alone.
+_PART: Final = MOST_PARTS - 1
+
+
+class WriteJob:
+    """A set that many processes write, some of which are killed, or write the same twice.
+
+    The driver calls `start`. Each attempt of a task writes with a writer of its own, of `open`, and
+    hands back ``writer.manifest``. The driver commits one manifest of each task: the shards take
+    their names, all together. All else that was written goes, then or by `abort`; what a killed
+    driver leaves goes with the next job of that name.
+
+    ``name`` and the options are those of `ShardWriter`; its policies count for each task. All
+    processes see the folder of the set. To be pickled once started.
+
+    >>> import tempfile, tfrecord_lite as tfr
+    >>> job = WriteJob(tempfile.mkdtemp() + "/train")
+    >>> job.start()
+    >>> manifests = []
+    >>> for task in range(2):  # in a process each
+    ...     with job.open(task) as writer:
+    ...         writer.write(b"from %d" % task)
+    ...     manifests.append(writer.manifest)
+    >>> list(tfr.read_records(job.commit(manifests).files))
+    [b'from 0', b'from 1']
+    """
+
+    def __init__(
+        self,
+        name: Path,
+        *,
+        overwrite: bool = False,
+        features: Mapping[str, Any] | None = None,
+        compression: Compression = "infer",
+        fsync: bool = False,
+        **options: Any,
+    ) -> None:
+        # Other processes may have another working directory.
+        self._path = os.path.join(os.getcwd(), os.fsdecode(name))
+        names = ShardNames(self._path)
+        if compression == "infer":
+            compression = codec_by_name(names.shard(0, 1, None))
+        self._overwrite = overwrite
+        self._fsync = fsync
+        self._options = {
+            **options,
+            "features": features,
+            "compression": compression,
+            "fsync": fsync,
+        }
+        self._folder = ""
+        self._held: Staging | None = None
+
+    def start(self, *, hold: bool = True) -> None:
+        """Make the folder of the job; what jobs left that were killed is removed.
+
+        With ``hold`` this process holds the job until `commit` or `abort`: if it dies, whoever
+        writes the set next may clear up. Without it the job is another's in turn, and there may be
+        but one of them at a time.
+
+        Raises ``FileExistsError`` where the set is there and may not be replaced, and what
+        `ShardWriter` raises for wrong options.
+        """
+        names = ShardNames(self._path)
+        os.makedirs(names.folder, exist_ok=True)
+        with names.journal() as journal:
+            for part in (None, _PART):
+                journal.remove_leftovers(part)
+            existing(names, overwrite=self._overwrite)
+            staging = Staging(names.folder, names.stem, None if hold else _PART)
+        self._folder = staging.path("")
+        if hold:
+            self._held = staging
+        else:
+            staging.release()
+        try:
+            self._check_options()
+        except BaseException:
+            self.abort()
+            raise
+
+    def _check_options(self) -> None:
+        with suppress(_NotWrittenError), self.open(0):
+            raise _NotWrittenError
+
+    def open(self, task: int) -> ShardWriter:
+        """Return a writer for one attempt of a task; behind `close` it has a manifest."""
+        if not os.path.isdir(self._folder):
+            raise FileNotFoundError(
+                f"{self._path}: the job that writes it is over; begin a new one, and one at a time"
+            )
+        attempt = f"{task:06d}-{os.urandom(4).hex()}"
+        return ShardWriter(os.path.join(self._folder, attempt), **self._options)
+
+    def commit(self, manifests: Iterable[Manifest]) -> Manifest:
+        """Publish what these attempts wrote, one of each task, in this order.
+
+        Raises what `publish_shards` raises; then nothing has changed, and `abort` is to be called.
+        """
+        sources = list(manifests)
+        if not any(source.records for source in sources):
+            with self.open(0) as writer:
+                pass
+            assert writer.manifest is not None
+            sources = [writer.manifest]
+        else:
+            sources = [
+                replace(source, entries=tuple(entry for entry in source.entries if entry.records))
+                for source in sources
+                if source.records
+            ]
+        for source in sources:
+            source.check()
+        features = _features_of_all(sources)
+        names = ShardNames(self._path)
+        with names.journal() as journal:
+            staging = Staging(names.folder, names.stem)
+            try:
+                manifest = publish(
+                    journal,
+                    names,
+                    staging,
+                    [replace(source, features=features) for source in sources],
+                    overwrite=self._overwrite,
+                    fsync=self._fsync,
+                )
+            finally:
+                staging.remove()
+            self._remove()
+        return manifest
+
+    def abort(self) -> None:
+        """Remove all that was written; the set is as it was, or as it was committed."""
+        with ShardNames(self._path).journal():
+            self._remove()
+
+    def _remove(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._held is not None:
+            self._held.release()
+            self._held = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_held": None}
+
+
+class _NotWrittenError(Exception):
+    """Ends a writer that is to write nothing."""
+
+
+def _features_of_all(manifests: Sequence[Manifest]) -> str | None:
+    """Return the features by which the records of all can be read; None where some are unknown.
+
+    What differs, or is not in all of them, is a `RaggedFeature`.
+    """
+    texts = list(dict.fromkeys(manifest.features for manifest in manifests))
+    if len(texts) == 1:
+        return texts[0]
+    known = []
+    for text in texts:
+        features = None if text is None else features_from_json(text)
+        if features is None or isinstance(features, SequenceFeatures):
+            return None
+        known.append(features)
+    common: dict[str, FeatureSpec] = {}
+    for features in known:
+        for name, feature in features.items():
+            first = common.setdefault(name, feature)
+            if first.dtype != feature.dtype:
+                return None
+            if first != feature or any(name not in other for other in known):
+                common[name] = RaggedFeature(feature.dtype)
+    return features_to_json(common)
