@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(tfrecord_lite.__file__).parent
 WINGS = [
+    ["urls"],
     ["errors", "thresholds", "text", "_version", "_types"],
     ["parallel"],
+    ["stores"],
     ["records"],
     ["example", "files"],
     ["dataset"],
@@ -47,6 +49,7 @@ OUTSIDE = {
     "rich",
     "PIL",
     "fsspec",
+    "obstore",
     "cloudpickle",
     "datasets",
 }
@@ -55,7 +58,8 @@ AT_HOME = {
     "rich": {"cli"},
     "PIL": {"compat"},
     "cloudpickle": {"parallel"},
-    "fsspec": {"records"},
+    "fsspec": {"stores"},
+    "obstore": {"stores"},
     "tensorflow": {"tensorflow"},
     "torch": {"torch"},
     "jax": {"jax"},

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from tfrecord_lite.urls import shown
+
 __all__ = [
     "CompressionError",
     "CorruptRecordError",
@@ -70,7 +72,7 @@ class TFRecordError(Exception):
             place.append(f"record {self.record}{at}")
         elif self.offset is not None:
             place.append(f"byte {self.offset}")
-        return ": ".join([*place, self.reason])
+        return shown(": ".join([*place, self.reason]))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # An exception is rebuilt from its positional arguments alone; the place is restored as

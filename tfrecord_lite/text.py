@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+from tfrecord_lite.urls import shown
+
 __all__ = [
     "cut",
     "json_text",
@@ -33,6 +35,7 @@ def printable(text: str) -> str:
     >>> print(printable("label"), printable("a\x1b[31mb"), printable("c\udcff"))
     label 'a\x1b[31mb' 'c\udcff'
     """
+    text = shown(text)
     return text if text.isprintable() else repr(text)
 
 

@@ -112,6 +112,16 @@ class Thresholds:
     skipped_record_bytes: int = 1 << 14
     skipped_records: int = 1 << 14
 
+    # --- Objects by URL (stores/object_file.py, files/plain_frames.py) ---
+
+    # The first range of an object that is read from its front, and the largest. Some 30 ms go by
+    # before the first byte of each, in which 4 MiB come by a connection of 100 MB/s.
+    remote_first_bytes: int = 1 << 18
+    remote_range_bytes: int = 1 << 22
+    # Records no further apart than this come by one request, and about so much is asked at once.
+    remote_gap_bytes: int = 1 << 16
+    remote_piece_bytes: int = 1 << 25
+
     # --- Epochs (dataset/) ---
 
     # Numbers that are shuffled at once where nothing comes with them.
@@ -152,6 +162,18 @@ class Limits:
     # Members made to lie inside one another could have the same bytes inflated over and over. So
     # many times the file is looked at again, all in all; from then on the search only goes forward.
     searches_of_members: int = 8
+
+    # --- Objects by URL (stores/object_file.py) ---
+
+    # How much of all objects together is in memory before it is used; as much is given to no one
+    # of them that half of it is not left.
+    remote_ahead_bytes: int = 1 << 26
+    # Requests at once for one object.
+    remote_connections: int = 8
+    # So often a range goes on where its connection was lost, beyond what the library does.
+    lost_connections: int = 3
+    # After so many ranges it is looked whether the object is still the same, where no answer says.
+    unchecked_ranges: int = 64
 
     # --- Encoding (example/batch.py) ---
 

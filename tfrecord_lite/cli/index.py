@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,6 +12,7 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.resolve import expand_shards
+from tfrecord_lite.records.file_system import size_of
 from tfrecord_lite.text import plural, printable, size_text
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _index(
         index.to_text(written)
     else:
         written = index.save() if state == "ok" else index.sidecar
-    size = size_text(os.path.getsize(written))
+    size = size_text(size_of(written))
     return f"{state:8}{printable(written)}: {plural(len(index), 'record')}, {size}"
 
 

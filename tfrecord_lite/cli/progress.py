@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tfrecord_lite.records.file_system import size_of
 from tfrecord_lite.text import printable
+from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -56,7 +57,9 @@ def progress_bar(files: Sequence[PathOrFile]) -> Iterator[Callable[[str, int], o
 
         def show(path: str, position: int) -> None:
             progress.update(
-                task, advance=position - done.get(path, 0), file=printable(os.path.basename(path))
+                task,
+                advance=position - done.get(path, 0),
+                file=printable(os.path.basename(shown(path))),
             )
             done[path] = position
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -31,9 +30,11 @@ from tfrecord_lite.files.sidecar import (
 )
 from tfrecord_lite.files.text_index import read_text_index, write_text_index
 from tfrecord_lite.records.compression import HEAD_BYTES, codec_named, find_codec
+from tfrecord_lite.records.file_system import is_file, open_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.positions import positioned
 from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,8 +212,8 @@ class RecordIndex:
         and is a ``FileExistsError``.
         """
         name = self.sidecar if sidecar is None else name_of(sidecar)
-        if os.path.exists(name):
-            with open(name, "rb") as file:
+        if is_file(name):
+            with open_file(name) as file:
                 if not MAGIC.startswith(file.read(len(MAGIC))):
                     raise FileExistsError(
                         f"{name}: not an index written here, so it is not replaced; remove it, or "
@@ -298,7 +299,7 @@ class RecordIndex:
         return _restored, (self.path, self._fingerprint, places_to(self._places))
 
     def __repr__(self) -> str:
-        return f"<RecordIndex of {self.path}: {len(self)} records>"
+        return f"<RecordIndex of {shown(self.path)}: {len(self)} records>"
 
 
 def _unheard(path: str, position: int) -> None:

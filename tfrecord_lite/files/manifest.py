@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.compression import codec_named
-from tfrecord_lite.records.file_system import is_file, list_directory, open_file, size_of
+from tfrecord_lite.records.file_system import is_file, list_directory, open_file, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
+from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -100,7 +101,8 @@ class Manifest:
     version: int = _VERSION
 
     def __repr__(self) -> str:
-        return f"<Manifest of {self.path}: {len(self.entries)} shards, {self.records} records>"
+        shards = f"{len(self.entries)} shards, {self.records} records"
+        return f"<Manifest of {shown(self.path)}: {shards}>"
 
     @cached_property
     def records(self) -> int:
@@ -126,13 +128,11 @@ class Manifest:
         naming them.
         """
         missing = []
-        for file, entry in zip(self.files, self.entries, strict=True):
-            try:
-                size = size_of(file)
-            except FileNotFoundError:
+        files = self.files
+        for file, entry, size in zip(files, self.entries, sizes_of(files), strict=True):
+            if size is None:
                 missing.append(file)
-                continue
-            if size != entry.size:
+            elif size != entry.size:
                 raise TFRecordError(
                     f"{size} bytes, but {self.path} says {entry.size}: this shard was cut, "
                     "replaced or written to; restore it, or write the set again",

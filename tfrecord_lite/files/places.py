@@ -83,7 +83,9 @@ def _scan_bounds(
     columns: list[Column] = []
     # A file that grows meanwhile is not followed; whoever asked has to look at it again.
     while stream.offset <= size:
-        while verify is False and (lengths := _hop(file, stream.offset, size)):
+        # Of an object each header would be a request.
+        hops = verify is False and file.remote is None
+        while hops and (lengths := _hop(file, stream.offset, size)):
             columns.append(least_column(np.array(lengths)))
             end = stream.offset + sum(lengths) + FRAME_OVERHEAD * len(lengths)
             stream.move_to(end, stream.record + len(lengths))

@@ -33,6 +33,8 @@ class PlainFrames:
         self._file = file
         self._bounds = bounds
         self._most = max_record_bytes
+        # What costs a request each is read together where it can be.
+        self._is_remote = file.remote is not None
         # Those last looked up: whoever asks whether records are large asks for these next.
         self._last: tuple[Int64Array, Int64Array, Int64Array] | None = None
 
@@ -41,7 +43,7 @@ class PlainFrames:
         begin, end = self._bounds.frame(number)
         if end - begin > self._most + FRAME_OVERHEAD:
             refuse_large(self._file.path, number, begin, end - begin, self._most)
-        if end - begin < thresholds.single_read_bytes:
+        if self._is_remote or end - begin < thresholds.single_read_bytes:
             frame = self._file.read_at(end - begin, begin)
             return frame[:HEADER_SIZE], frame[HEADER_SIZE:-FOOTER_SIZE], frame[-FOOTER_SIZE:]
         start, stop = begin + HEADER_SIZE, end - FOOTER_SIZE
@@ -52,7 +54,8 @@ class PlainFrames:
         """Tell whether each of these records is cheaper to get by itself."""
         begins, ends = self._bounds.frames(numbers)
         self._last = numbers, begins, ends
-        return bool((ends - begins >= thresholds.single_read_bytes).all())
+        large = ends - begins >= thresholds.single_read_bytes
+        return not self._is_remote and bool(large.all())
 
     def between(self, first: int, end: int) -> Frames:
         """Return all frames from one to before another, read by one call to where they stay."""
@@ -69,27 +72,38 @@ class PlainFrames:
         """Iterate over frames, and where each begins; near ones are read at once."""
         last, self._last = self._last, None
         begins, ends = last[1:] if last and last[0] is numbers else self._bounds.frames(numbers)
+        gap_bytes, run_bytes, piece_bytes = (
+            (
+                thresholds.remote_gap_bytes,
+                thresholds.remote_range_bytes,
+                thresholds.remote_piece_bytes,
+            )
+            if self._is_remote
+            else (
+                thresholds.picked_gap_bytes,
+                thresholds.picked_run_bytes,
+                thresholds.picked_piece_bytes,
+            )
+        )
         if not len(numbers) or int((ends - begins).max()) > self._most + FRAME_OVERHEAD:
             refuse_large(self._file.path, numbers, begins, ends - begins, self._most)
-        if (begins[1:] - ends[:-1] > thresholds.picked_gap_bytes).all():
+        if (begins[1:] - ends[:-1] > gap_bytes).all():
             at, stop = begins.tolist(), ends.tolist()
             size = sum(stop) - sum(at)
-            if size <= thresholds.picked_piece_bytes:
+            if size <= piece_bytes:
                 # Each by itself, and all at once.
                 frames = self._file.read_spans(at, stop)
                 if sum(map(len, frames)) < size:
                     raise self._shrunk()
                 yield frames, begins
                 return
-        short = ends - begins <= thresholds.picked_run_bytes
-        near = (begins[1:] - ends[:-1] <= thresholds.picked_gap_bytes) & short[1:] & short[:-1]
-        near &= (
-            begins[1:] // thresholds.picked_run_bytes == begins[:-1] // thresholds.picked_run_bytes
-        )
+        short = ends - begins <= run_bytes
+        near = (begins[1:] - ends[:-1] <= gap_bytes) & short[1:] & short[:-1]
+        near &= begins[1:] // run_bytes == begins[:-1] // run_bytes
         edges = edges_of(~near, len(numbers))
         # A run is read by one call; some runs make a piece.
         run_begins, run_ends = begins[edges[:-1]], ends[edges[1:] - 1]
-        which = np.cumsum(run_ends - run_begins) // thresholds.picked_piece_bytes
+        which = np.cumsum(run_ends - run_begins) // piece_bytes
         for low, high in pairwise(edges_of(np.diff(which) != 0, len(which)).tolist()):
             at, stop = run_begins[low:high].tolist(), run_ends[low:high].tolist()
             runs = self._file.read_spans(at, stop)

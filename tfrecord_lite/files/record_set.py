@@ -37,6 +37,7 @@ from tfrecord_lite.records.reader import (
 )
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.thresholds import thresholds
+from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -379,7 +380,7 @@ class RecordSet(ByNumber):
         files = "1 file" if len(self.files) == 1 else f"{len(self.files)} files"
         known = None not in self.__dict__.get("counts", [None])
         records = f", {len(self)} records" if known else ""
-        return f"<RecordSet of {files}{records}: {name_of(self.files[0])}>"
+        return f"<RecordSet of {files}{records}: {shown(name_of(self.files[0]))}>"
 
     def __getstate__(self) -> dict[str, Any]:
         if self._origins:

@@ -17,6 +17,7 @@ from tfrecord_lite.files.paths import Folders, expand_path, name_and_count
 from tfrecord_lite.files.staging import names_in_flux
 from tfrecord_lite.records.file_system import exists, is_url, list_directory
 from tfrecord_lite.records.storage import is_path, name_of
+from tfrecord_lite.urls import shown, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,6 +46,11 @@ def resolve(paths: Paths) -> Meaning:
 
     Raises as `expand_shards` does, but takes open files too.
     """
+    with without_secrets():
+        return _resolve(paths)
+
+
+def _resolve(paths: Paths) -> Meaning:
     folders, found = Folders(), _Found({}, [])
     files: list[NameOrFile] = []
     for path in each_path(paths):
@@ -236,7 +242,7 @@ def _warn_of_missing(files: list[str]) -> None:
                 examples = [f"{prefix}-{n:0{width}d}-of-{total}{suffix}" for n in first]
                 more = f" and {missing - 3} more" if missing > 3 else ""
                 warnings.warn(
-                    f"{os.path.join(folder, prefix)}: {missing} of {int(total)} shards are "
+                    f"{shown(os.path.join(folder, prefix))}: {missing} of {int(total)} shards are "
                     f"missing, as the names of the others tell: {', '.join(examples)}{more}",
                     stacklevel=3,
                 )

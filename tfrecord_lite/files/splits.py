@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from contextlib import suppress
@@ -16,11 +17,12 @@ from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.compression import codec_of
-from tfrecord_lite.records.file_system import is_file, open_file, size_of
+from tfrecord_lite.records.file_system import is_file, open_file, sizes_of
 from tfrecord_lite.records.framing import HEADER_SIZE
 from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.stores.object_file import ObjectFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -138,6 +140,7 @@ class _RangeReader:
             if file_range.origin is not None:
                 cast("BinaryIO", file_range.file).seek(file_range.origin)
             self._reader = RecordReader(file_range.file, **options)
+            self._reader.read_ahead_until(file_range.end)
             if file_range.begin:
                 self._reader.go_to(file_range.begin, file_range.record or 0)
 
@@ -205,6 +208,8 @@ class _Slice(io.RawIOBase):
     def __init__(self, file_range: _FileRange) -> None:
         self.name = name_of(file_range.file)
         self._file = open_file(self.name)
+        if isinstance(self._file, ObjectFile):
+            self._file.read_ahead_until(file_range.end)
         self._begin, self._at = file_range.begin, 0
         self._size = (file_range.end or 0) - file_range.begin
 
@@ -243,7 +248,7 @@ def make_splits(
     for name, given in (("count", count), ("bytes_per_split", bytes_per_split)):
         if given is not None and given < 1:
             raise ValueError(f"{name}={given} must be at least 1")
-    sizes = [_size_of(file) for file in files]
+    sizes = _sizes_of(files)
     if count is None and bytes_per_split is None:
         return [
             Split((_whole(file),), options, size) for file, size in zip(files, sizes, strict=True)
@@ -290,9 +295,19 @@ def _complete(
     return end
 
 
-def _size_of(file: NameOrFile) -> int:
-    if isinstance(file, str):
-        return size_of(file)
+def _sizes_of(files: Sequence[NameOrFile]) -> list[int]:
+    names = [file for file in files if isinstance(file, str)]
+    sizes = dict(zip(names, sizes_of(names), strict=True))
+    found = []
+    for file in files:
+        size = sizes[file] if isinstance(file, str) else _size_of(file)
+        if size is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), file)
+        found.append(size)
+    return found
+
+
+def _size_of(file: BinaryIO) -> int:
     if not file.seekable():
         return 0
     position = file.tell()

@@ -15,7 +15,7 @@ from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, manifests_na
 from tfrecord_lite.files.paths import Folders, is_data_file
 from tfrecord_lite.files.resolve import each_path, files_of, set_named
 from tfrecord_lite.integrity.report import Fault
-from tfrecord_lite.records.file_system import exists, is_directory, list_directory
+from tfrecord_lite.records.file_system import is_directory, list_directory, sizes_of
 from tfrecord_lite.records.storage import is_partial, is_path
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ _NUMBERS = re.compile(r"(\d+)")
 def leftover_files(path: str) -> list[str]:
     """Return the record files in the folder that a writer of shards left behind, in their order."""
     return sorted(
-        os.path.join(path, name) for name in os.listdir(path) if is_partial(name) and name[0] != "."
+        os.path.join(path, name)
+        for name, is_folder in list_directory(path)
+        if not is_folder and is_partial(name) and name[0] != "."
     )
 
 
@@ -137,7 +139,7 @@ class _Survey:
                 raise FileNotFoundError(
                     f"{path}: this set has {len(manifest.entries)} shards, not {total}"
                 )
-            files += [file for file in manifest.files if exists(file)]
+            files += _present(manifest.files)
             self.sets.append(manifest)
         self._add_leftovers_of(stem)
 
@@ -185,12 +187,13 @@ class _Survey:
 
     def _compare(self, manifest: Manifest, by_path: dict[str, list[str]], *, whole: bool) -> None:
         """Note what a manifest says of each file; of a ``whole`` set, what is missing or extra."""
+        present = set(_present(manifest.files)) if whole else set()
         for shard, entry in zip(manifest.files, manifest.entries, strict=True):
             for file in by_path.get(os.path.normpath(shard), []):
                 known = self._inventory.entries.setdefault(file, [])
                 if (manifest, entry) not in known:
                     known.append((manifest, entry))
-            if whole and not exists(shard):
+            if whole and shard not in present:
                 reason = f"missing, though {manifest.path} has it"
                 self._inventory.add_fault(Fault(shard, "missing", reason))
         for file in self._extra_shards(manifest) if whole else ():
@@ -221,6 +224,11 @@ class _Survey:
             for file in found.files
         }
         return [file for file in files if os.path.normpath(file) not in other]
+
+
+def _present(files: list[str]) -> list[str]:
+    sizes = zip(files, sizes_of(files), strict=True)
+    return [file for file, size in sizes if size is not None or os.path.lexists(file)]
 
 
 def _shard_pattern(stem: str, names: list[str]) -> tuple[str, re.Pattern[str]] | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from tfrecord_lite.thresholds import limits
+from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from tfrecord_lite.errors import Damage
@@ -71,7 +72,7 @@ class FileReport:
         found = "ok" if self.ok else f"{self.regions} damaged regions, {self.fault_count} faults"
         if self.error is not None:
             found = str(self.error)
-        return f"<FileReport of {self.path}: {found}, {self.records} records>"
+        return f"<FileReport of {shown(self.path)}: {found}, {self.records} records>"
 
     def add_damage(self, damage: Damage) -> None:
         """Note a region that was left out."""

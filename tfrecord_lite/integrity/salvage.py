@@ -14,6 +14,7 @@ from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.integrity.inventory import Inventory, leftover_files
 from tfrecord_lite.integrity.report import FileReport, Report
 from tfrecord_lite.records.compression import codec_named
+from tfrecord_lite.records.file_system import exists, is_directory, is_same_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import is_partial, is_path, name_of
@@ -110,7 +111,7 @@ class _Sources(NamedTuple):
             return cls([cast("PathOrFile", src)])
         if is_path(src):
             path = os.fsdecode(src)
-            if os.path.isdir(path) and is_partial(os.path.normpath(path)):
+            if is_directory(path) and is_partial(os.path.normpath(path)):
                 if files := leftover_files(path):
                     return cls(files)
                 raise FileNotFoundError(f"{path}: no records were left in this folder")
@@ -166,8 +167,8 @@ def _open(
         names = ShardNames(dst)
         written = [os.path.join(names.folder, name) for name in names.present()]
     named = [source for source in sources.files if isinstance(source, str)]
-    for old in filter(os.path.exists, written):
-        if any(os.path.samefile(source, old) for source in named):
+    for old in filter(exists, written):
+        if any(is_same_file(source, old) for source in named):
             raise ValueError(
                 f"{old}: salvage never replaces its source; choose another name, and rename it "
                 "once you have looked at it"

@@ -11,7 +11,7 @@ from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.threads import Threads
 from tfrecord_lite.parallel.workers import Workers
 from tfrecord_lite.records.compression import codec_of
-from tfrecord_lite.records.file_system import is_file, open_file, size_of
+from tfrecord_lite.records.file_system import is_file, is_url, open_file, sizes_of
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 from tfrecord_lite.thresholds import limits
 
@@ -48,7 +48,7 @@ class Schedule:
         cores = usable_cores() if workers is None else workers
         if cores < 2 or len(named) < len(files):
             return
-        sizes = {file: _size_of(file) for file in named}
+        sizes = dict(zip(named, _sizes_of(named), strict=True))
         first_lengths = []
         for file, size in sizes.items():
             if not decode and size >= limits.checked_part_bytes:
@@ -92,11 +92,14 @@ class Schedule:
             yield from map(checker, tasks)
 
 
-def _size_of(file: str) -> int:
+def _sizes_of(files: list[str]) -> list[int]:
+    regular = [file for file in files if is_url(file) or is_file(file)]
     try:
-        return size_of(file) if is_file(file) else 0
+        sizes = dict(zip(regular, sizes_of(regular), strict=True))
+        return [sizes.get(file) or 0 for file in files]
     except OSError:
-        return 0
+        # Whoever opens them says which, and why.
+        return [0] * len(files)
 
 
 def _first_length(file: str, compression: CompressionOrAuto) -> int | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.storage import is_path, name_of
+from tfrecord_lite.stores.object_file import ObjectFile
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import PathOrFile
@@ -194,6 +195,11 @@ class ByteSource:
         if self._origin is None or not stat.S_ISREG(status.st_mode):
             return None
         return max(status.st_size - self._origin - self.offset, 0)
+
+    def read_ahead_until(self, end: int | None) -> None:
+        """Have no more of an object asked for in advance than what comes before byte ``end``."""
+        if isinstance(self._file, ObjectFile):
+            self._file.read_ahead_until(end)
 
     def close(self) -> None:
         """Close the file where it was opened here."""

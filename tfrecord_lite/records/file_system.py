@@ -1,87 +1,128 @@
-"""Files by their names: those of the system, and by URL those that fsspec finds."""
+"""Files by their names: those of the system, and by URL those of stores."""
 
 from __future__ import annotations
 
+import fnmatch
 import glob
-import io
 import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from tfrecord_lite.parallel.threads import Threads
+from tfrecord_lite.stores.object_file import ObjectFile
+from tfrecord_lite.stores.store import store_of
+from tfrecord_lite.thresholds import limits
+from tfrecord_lite.urls import is_url, scheme_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "exists",
     "glob_paths",
     "is_directory",
     "is_file",
+    "is_same_file",
     "is_url",
     "list_directory",
     "open_file",
     "size_of",
+    "sizes_of",
 ]
-
-# A scheme of one letter is a drive of Windows.
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.", re.DOTALL)
-
-
-def is_url(path: str) -> bool:
-    """Tell whether a name is a URL, and no file of the system's that is called so.
-
-    >>> is_url("memory://data/a.tfrecord"), is_url("C://a"), is_url("a.tfrecord")
-    (True, False, False)
-    """
-    return _URL.match(path) is not None and not os.path.lexists(path)
-
-
-def _of_url(url: str) -> Any:
-    """Return the file system of fsspec for a URL; fsspec keeps one for each scheme and server."""
-    try:
-        import fsspec
-    except ImportError:
-        raise ImportError(
-            f"{url}: URLs are read by fsspec: pip install 'tfrecord-lite-np[remote]'"
-        ) from None
-    try:
-        return fsspec.core.url_to_fs(url)[0]
-    except ValueError as error:
-        raise ValueError(f"{url}: {error}") from None
 
 
 def open_file(path: str) -> Any:
     """Open a file for reading; ``FileNotFoundError`` where there is none."""
-    if not is_url(path):
-        return open(path, "rb", buffering=0)
-    file = _of_url(path).open(path, "rb")
-    # All that open a file in memory get the same one, and would share its position.
-    return io.BytesIO(file.getvalue()) if isinstance(file, io.BytesIO) else file
+    return ObjectFile(path) if is_url(path) else open(path, "rb", buffering=0)
 
 
 def exists(path: str) -> bool:
     """Tell whether a name is taken, also by a link to what is missing."""
-    return bool(_of_url(path).exists(path)) if is_url(path) else os.path.lexists(path)
+    if not is_url(path):
+        return os.path.lexists(path)
+    return is_file(path) or is_directory(path)
 
 
 def is_file(path: str) -> bool:
     """Tell whether a name is that of a regular file, or a link to one."""
-    return bool(_of_url(path).isfile(path)) if is_url(path) else os.path.isfile(path)
+    if not is_url(path):
+        return os.path.isfile(path)
+    if path.endswith("/"):
+        return False
+    try:
+        store_of(path).state(path)
+    except (FileNotFoundError, IsADirectoryError):
+        return False
+    return True
 
 
 def is_directory(path: str) -> bool:
     """Tell whether a name is that of a directory."""
-    return bool(_of_url(path).isdir(path)) if is_url(path) else os.path.isdir(path)
+    return store_of(path).is_directory(path) if is_url(path) else os.path.isdir(path)
+
+
+def is_same_file(one: str, other: str) -> bool:
+    """Tell whether two names of files that exist are of the same."""
+    if is_url(one) or is_url(other):
+        return one == other
+    return os.path.samefile(one, other)
 
 
 def size_of(path: str) -> int:
     """Return the bytes of a file; ``FileNotFoundError`` where there is none."""
-    return int(_of_url(path).size(path) or 0) if is_url(path) else os.stat(path).st_size
+    return store_of(path).state(path).size if is_url(path) else os.stat(path).st_size
+
+
+def sizes_of(paths: Sequence[str]) -> list[int | None]:
+    """Return the bytes of files, None for one that is not there.
+
+    Of URLs each folder is listed once, however many of the files are in it.
+    """
+    sizes: dict[str, int | None] = {}
+    folders: dict[str, list[str]] = {}
+    for path in paths:
+        if is_url(path):
+            folders.setdefault(os.path.dirname(path), []).append(path)
+        else:
+            sizes[path] = _size_if_any(path)
+    for folder, inside in folders.items():
+        if len(inside) > 1 and not scheme_of(folder).startswith("http"):
+            found = {
+                entry.name: entry.size
+                for entry in store_of(folder).list(folder)
+                if not entry.is_directory
+            }
+            sizes.update((path, found.get(os.path.basename(path))) for path in inside)
+        else:
+            sizes.update(zip(inside, _each_size(inside), strict=True))
+    return [sizes[path] for path in paths]
+
+
+def _each_size(paths: list[str]) -> list[int | None]:
+    if len(paths) == 1:
+        return [_size_if_any(paths[0])]
+    threads = Threads(limits.remote_connections, "tfrecord_lite-sizes")
+    try:
+        calls = [threads.submit(_size_if_any, path) for path in paths]
+        return [call.result() for call in calls]
+    finally:
+        threads.close()
+
+
+def _size_if_any(path: str) -> int | None:
+    try:
+        return size_of(path)
+    except FileNotFoundError:
+        return None
 
 
 def list_directory(path: str) -> list[tuple[str, bool]]:
     """Return what is in a directory, sorted: names, and whether each is a directory."""
-    if not is_url(path):
-        with os.scandir(path or ".") as entries:
-            return sorted((entry.name, _leads_to_directory(entry)) for entry in entries)
-    found = _of_url(path).ls(path, detail=True)
-    return sorted((os.path.basename(one["name"].rstrip("/")), _is_dir(one)) for one in found)
+    if is_url(path):
+        found = store_of(path).list(path)
+        return sorted((entry.name, entry.is_directory) for entry in found)
+    with os.scandir(path or ".") as entries:
+        return sorted((entry.name, _leads_to_directory(entry)) for entry in entries)
 
 
 def _leads_to_directory(entry: Any) -> bool:
@@ -92,13 +133,25 @@ def _leads_to_directory(entry: Any) -> bool:
         return False
 
 
-def _is_dir(entry: dict[str, Any]) -> bool:
-    return bool(entry["type"] == "directory")
-
-
 def glob_paths(pattern: str) -> list[str]:
     """Return all that a glob matches, files and directories, sorted."""
     if not is_url(pattern):
         return sorted(glob.glob(pattern))
-    found = _of_url(pattern)
-    return sorted(found.unstrip_protocol(path) for path in found.glob(pattern))
+    scheme, place, *parts = re.split(r"(?<=://)|/", pattern)
+    found = [scheme + place]
+    for number, part in enumerate(parts):
+        is_last = number == len(parts) - 1
+        if glob.has_magic(part):
+            found = [
+                f"{folder}/{name}"
+                for folder in found
+                for name, is_folder in list_directory(folder)
+                if (is_last or is_folder)
+                and fnmatch.fnmatchcase(name, part)
+                and (name[0] != "." or part[0] == ".")
+            ]
+        else:
+            found = [f"{folder}/{part}" for folder in found]
+            if is_last:
+                found = [path for path in found if exists(path)]
+    return sorted(found)

@@ -1,4 +1,4 @@
-"""Reading at any place of a regular file, by several threads and forked processes at once."""
+"""Reading at any place of a file or an object, by several threads and processes at once."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.records.byte_source import read_at
 from tfrecord_lite.records.closing import Closing
-from tfrecord_lite.records.file_system import is_url, open_file
 from tfrecord_lite.records.storage import is_path, name_of
+from tfrecord_lite.stores.object_file import ObjectFile
+from tfrecord_lite.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,23 +25,25 @@ __all__ = ["PositionedFile", "positioned"]
 
 
 class PositionedFile(Closing):
-    """A regular file, open for reading at offsets; there is no position that anyone could move.
+    """A regular file, or an object by its URL, open for reading at offsets.
 
-    ``raw`` is the open file, for what reads front to back. What is not a regular file (a pipe, a
-    device) raises `io.UnsupportedOperation`. A caller's open file that seeks stays open; offsets
-    are counted from where it stands.
+    There is no position that anyone could move. ``raw`` is the open file, for what reads front to
+    back. What is neither (a pipe, a device) raises `io.UnsupportedOperation`. A caller's open file
+    that seeks stays open; offsets are counted from where it stands.
     """
 
     _handle, owned = -1, False
     """Whether the file was opened here."""
     raw: Any = None
+    remote: ObjectFile | None = None
+    """The object, where it is one; some things cost a request there."""
 
     def __init__(self, file: PathOrFile) -> None:
         self.path = name_of(file)
         self.owned = is_path(file)
         self._origin = 0
         if isinstance(file, str) and is_url(file):
-            self.raw = open_file(file)
+            self.raw = self.remote = ObjectFile(file)
         elif is_path(file):
             mode = os.stat(file).st_mode
             if stat.S_ISDIR(mode):
@@ -81,6 +84,8 @@ class PositionedFile(Closing):
         """How many bytes the file has now."""
         if self._handle >= 0:
             return os.fstat(self._handle).st_size
+        if self.remote is not None:
+            return self.remote.size
         with self._lock:
             position = self.raw.tell()
             try:
@@ -98,6 +103,8 @@ class PositionedFile(Closing):
 
         The memory is taken at once: ``size`` must be of this file, not of what someone says.
         """
+        if self.remote is not None:
+            return self.remote.read_at(size, offset)
         if self._positional:
             return read_at(self.raw, size, offset)
         with self._lock:
@@ -105,6 +112,8 @@ class PositionedFile(Closing):
 
     def read_into(self, view: memoryview, offset: int) -> int:
         """Fill ``view`` with the bytes from ``offset`` on; return how many, fewer at the end."""
+        if self.remote is not None:
+            return self.remote.read_into(view, offset)
         if not (self._positional and hasattr(os, "preadv")):
             data = self.read_at(len(view), offset)
             view[: len(data)] = data
@@ -119,6 +128,8 @@ class PositionedFile(Closing):
 
     def read_spans(self, begins: list[int], ends: list[int]) -> list[bytes]:
         """Return the bytes from each begin to its end, fewer where the file ends."""
+        if self.remote is not None:
+            return self.remote.read_spans(begins, ends)
         if self._positional:
             # As below, in one go.
             pread, handle = os.pread, self.raw.fileno()

@@ -324,6 +324,10 @@ class RecordReader(Closing):
         """Go on at another boundary, where the record of this number begins."""
         self._position = _Position(self._engine, offset, record, None, iter(()))
 
+    def read_ahead_until(self, end: int | None) -> None:
+        """Have no more of an object asked for in advance than what comes before byte ``end``."""
+        self._file.source.read_ahead_until(end)
+
     def recycle(self, block: RecordBlock) -> None:
         """Give a block of `blocks` back, so that its memory is used again for one to come.
 

@@ -1,0 +1,259 @@
+"""Objects by HTTP, read by each library: ranges ahead, lost connections, and what servers do."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from object_server import serving
+
+import tfrecord_lite as tfr
+from tfrecord_lite.records.file_system import open_file
+from tfrecord_lite.stores import store as stores
+from tfrecord_lite.thresholds import limits, thresholds
+
+RECORDS = [b"%d-" % number * (number % 1000) for number in range(3000)]
+
+
+@pytest.fixture(params=["fsspec", "obstore"])
+def library(request, monkeypatch):
+    """Have URLs be read by one library."""
+    if request.param == "obstore":
+        pytest.importorskip("obstore")
+        from tfrecord_lite.stores import obstore_store
+
+        quick = {
+            "init_backoff": timedelta(milliseconds=1),
+            "max_backoff": timedelta(milliseconds=9),
+            "base": 2.0,
+        }
+        monkeypatch.setitem(obstore_store.RETRY, "backoff", quick)
+        monkeypatch.setitem(obstore_store.RETRY, "max_retries", 2)
+    else:
+        pytest.importorskip("fsspec")
+        pytest.importorskip("aiohttp")
+    monkeypatch.setenv("TFRECORD_LITE_STORE", request.param)
+    monkeypatch.setattr(stores, "_stores", {})
+    return request.param
+
+
+@pytest.fixture
+def server(library):
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "a"
+    tfr.write_records(path, RECORDS)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def url(server, data):
+    server.objects["/a b.tfrecord"] = data
+    return server.url + "/a%20b.tfrecord"
+
+
+@pytest.fixture
+def small_ranges(monkeypatch):
+    monkeypatch.setattr(thresholds, "remote_first_bytes", 1 << 14)
+    monkeypatch.setattr(thresholds, "remote_range_bytes", 1 << 16)
+
+
+def spans(server):
+    """Return the ranges asked for as pairs, in their order in the object."""
+    asked = [found.removeprefix("bytes=").split("-") for found in server.gets() if found]
+    return sorted((int(begin), int(end) + 1) for begin, end in asked)
+
+
+def test_ranges_are_read_ahead_and_none_twice(server, url, data, small_ranges):
+    assert list(tfr.read_records(url)) == RECORDS
+    edges = spans(server)
+    # Once more from the front: whoever looks what the file is.
+    whole = [span for span in edges if span[0]]
+    assert [begin for begin, _ in whole[1:]] == [end for _, end in whole[:-1]]
+    assert whole[-1][1] == len(data)
+    assert max(end - begin for begin, end in whole) <= thresholds.remote_range_bytes
+
+
+def test_what_is_ahead_is_bounded(server, url, data, small_ranges, monkeypatch):
+    monkeypatch.setattr(limits, "remote_ahead_bytes", 1 << 18)
+    with open_file(url) as one, open_file(url) as other:
+        taken = 0
+        for file in (one, other) * 20:
+            taken += len(file.read(1 << 13))
+        asked = sum(end - begin for begin, end in spans(server))
+        # What was taken, and of each what is ahead, and a range that was begun.
+        assert taken < asked <= taken + (1 << 18) + 2 * thresholds.remote_range_bytes
+
+
+def test_a_lost_connection_goes_on_at_that_byte(server, url, small_ranges):
+    server.cut = {1: 100, 4: 5000, 7: 0}
+    assert list(tfr.read_records(url)) == RECORDS
+
+
+def test_a_line_that_is_lost_again_and_again(server, url, small_ranges):
+    server.cut = dict.fromkeys(range(2, 10_000), 10)
+    with pytest.raises(OSError, match=rf"^{url.replace('.', '.')}: at byte \d+: ") as caught:
+        list(tfr.read_records(url))
+    assert not isinstance(caught.value, tfr.TFRecordError)
+    server.cut = {}
+
+
+def test_a_reader_goes_on_where_the_line_failed(server, url, small_ranges):
+    with tfr.RecordReader(url) as reader:
+        found = [next(reader)]
+        server.fail, server.failures = 503, 10_000
+        with pytest.raises(OSError, match="503"):
+            for record in reader:
+                found.append(record)
+        server.fail = 0
+        found += reader
+    assert found == RECORDS
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_server_that_fails(server, url, status):
+    server.fail, server.failures = status, 1000
+    with pytest.raises(OSError, match=rf"{url}.*{status}"):
+        list(tfr.read_records(url))
+
+
+def test_a_server_that_ignores_ranges(server, url, small_ranges):
+    server.ignores_ranges = True
+    with pytest.raises(OSError, match=rf"{url}: at byte \d+: .*range"):
+        list(tfr.read_records(url))
+
+
+@pytest.mark.parametrize("has_etags", [True, False])
+def test_an_object_that_is_replaced(server, url, data, small_ranges, has_etags):
+    server.has_etags = has_etags
+    with tfr.RecordReader(url) as reader:
+        next(reader)
+        # Without an ETag its size tells.
+        server.objects["/a b.tfrecord"] = data[:-7] if not has_etags else data[::-1]
+        with pytest.raises(OSError, match=rf"{url}: .*(replaced|ends here|416)"):
+            list(reader)
+
+
+def test_an_object_that_is_truncated(server, url, data, small_ranges):
+    server.objects["/a b.tfrecord"] = data[:-7]
+    with pytest.raises(tfr.TruncatedRecordError, match=rf"^{url}: record 2999 "):
+        list(tfr.read_records(url))
+
+
+def test_no_object(server):
+    for name in ("/none", "/none.manifest.json"):
+        with pytest.raises(FileNotFoundError, match=server.url + name):
+            tfr.read_records(server.url + name)
+    with pytest.raises(FileNotFoundError, match=server.url):
+        tfr.RecordReader(server.url + "/none")
+
+
+@pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://127.0.0.1/a"])
+def test_a_redirect_to_what_is_no_http(server, url, where):
+    server.redirect = where
+    with pytest.raises(OSError, match=server.url):
+        list(tfr.RecordReader(url))
+
+
+def test_records_by_number_come_by_few_requests(server, url, data):
+    tfr_index = tfr.RecordIndex.build(url)
+    with tfr.RecordFile(url, index=tfr_index) as file:
+        server.requests.clear()
+        numbers = random.Random(1).sample(range(3000), 300)
+        assert file[numbers] == [RECORDS[number] for number in numbers]
+        assert len(server.requests) <= 300 * 1.2
+        scattered = len(server.requests)
+        server.requests.clear()
+        assert file[1000:1300] == RECORDS[1000:1300]
+        assert len(server.requests) * 20 <= 300
+        server.requests.clear()
+        # Too far from each other for one request.
+        thresholds_before = thresholds.remote_gap_bytes
+        try:
+            thresholds.remote_gap_bytes = 0
+            assert file[[0, 1500, 2999]] == [RECORDS[0], RECORDS[1500], RECORDS[2999]]
+        finally:
+            thresholds.remote_gap_bytes = thresholds_before
+        assert len(server.requests) == 3 < scattered
+
+
+def test_a_sidecar_beside_it(server, url, data, tmp_path):
+    (tmp_path / "a").write_bytes(data)
+    sidecar = tfr.RecordIndex.build(tmp_path / "a").save()
+    with open(sidecar, "rb") as file:
+        server.objects["/a b.tfrecord.index"] = file.read()
+    server.requests.clear()
+    with tfr.RecordFile(url) as file:
+        assert file[2000] == RECORDS[2000]
+    asked = sum(end - begin for begin, end in spans(server))
+    assert asked < 1 << 18 < len(data)
+
+
+def test_a_set_by_its_manifest(server, tmp_path):
+    with tfr.ShardWriter(tmp_path / "s", num_shards=4) as writer:
+        writer.write_many(RECORDS)
+    for file in tmp_path.iterdir():
+        server.objects[f"/d/{file.name}"] = file.read_bytes()
+    assert len(tfr.RecordSet(server.url + "/d/s")) == 3000
+    assert sorted(tfr.read_records(server.url + "/d/s@4")) == sorted(RECORDS)
+    del server.objects["/d/s-00002-of-00004.tfrecord"]
+    with pytest.raises(FileNotFoundError, match="1 of 4 shards are missing: http.*s-00002"):
+        tfr.RecordSet(server.url + "/d/s")
+
+
+def test_no_secret_is_shown(server, data, capsys, library):
+    if library == "obstore":
+        pytest.importorskip("aiohttp")
+    secret = server.url.replace("http://", "http://me:SECRET@") + "/a?Signature=SECRET"
+    failing = {
+        "missing": lambda: tfr.RecordReader(secret),
+        "resolved": lambda: tfr.read_records(secret),
+        "broken": lambda: list(tfr.RecordReader(secret)),
+        "damaged": lambda: list(tfr.RecordReader(secret)),
+        "manifest": lambda: tfr.Manifest.load(secret),
+        "index": lambda: tfr.RecordFile(secret)[0],
+        "set": lambda: list(tfr.RecordSet(secret)),
+    }
+    for name, call in failing.items():
+        if name == "broken":
+            server.objects["/a"] = data
+            server.fail, server.failures = 500, 100
+        elif name == "damaged":
+            server.failures = 0
+            server.objects["/a"] = b"x" * 20 + data[20:]
+        with pytest.raises(Exception, match="/a") as caught:
+            call()
+        assert "SECRET" not in str(caught.value), name
+        assert "SECRET" not in repr(tfr.RecordSet(secret)) if name == "set" else True
+    report = tfr.verify(secret)
+    assert not report.ok
+    print(report, repr(report), report.files[0])
+    assert "SECRET" not in capsys.readouterr().out
+
+
+FORKED = """
+import os, sys
+import tfrecord_lite as tfr
+with tfr.RecordReader(sys.argv[1]) as reader, tfr.RecordFile(sys.argv[1]) as file:
+    first = next(reader)
+    child = os.fork()
+    rest = [first, *reader], file[100]
+    if not child:
+        os._exit(len(rest[0]) != 3000)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(rest[0]) == 3000
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_reads_on(server, url):
+    pytest.importorskip("aiohttp")
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED, url], check=True, timeout=60)

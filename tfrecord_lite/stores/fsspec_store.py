@@ -1,0 +1,264 @@
+"""Objects by fsspec: whatever it, and the packages for it, know."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from tfrecord_lite.stores.store import Entry, ObjectState, raise_of_store, replaced
+from tfrecord_lite.urls import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tfrecord_lite.stores.store import Upload
+
+__all__ = ["FsspecStore"]
+
+_HTTP = {"http", "https"}
+# Here an object is there when its upload is complete, and not before.
+_ATOMIC = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci"}
+# What tells one state of an object from another, as the file systems call it.
+_VERSIONS = (
+    "ETag", "etag", "e_tag", "generation", "content_md5", "md5Hash", "Last-Modified",
+    "LastModified", "last_modified", "updated", "mtime", "created",
+)  # fmt: skip
+# Of a connection that was lost, in the words of aiohttp and http.client.
+_LOST = {"ClientPayloadError", "ServerDisconnectedError", "ClientOSError", "IncompleteRead"}
+# What a server of HTTP answers where an object is not in the state that was asked for.
+_ANOTHER_STATE = 412
+_PART_BYTES = 8 << 20
+
+
+class FsspecStore:
+    """The file system of fsspec for a URL; see `Store`."""
+
+    checks_each_read = False
+
+    def __init__(self, url: str) -> None:
+        try:
+            import fsspec
+        except ImportError:
+            raise ImportError(
+                f"{shown(url)}: URLs are read by fsspec: pip install 'tfrecord-lite-np[remote]'"
+            ) from None
+        try:
+            self._system: Any = fsspec.core.url_to_fs(url)[0]
+        except ValueError as error:
+            raise ValueError(f"{shown(url)}: {shown(str(error))}") from None
+        protocol = self._system.protocol
+        self._protocols = {protocol} if isinstance(protocol, str) else set(protocol)
+        self._is_http = bool(self._protocols & _HTTP)
+
+    def _path(self, url: str) -> str:
+        return str(self._system._strip_protocol(url))  # noqa: SLF001 - its name is part of the API
+
+    def state(self, url: str) -> ObjectState:
+        """See `Store`."""
+        try:
+            info = self._info(url)
+        except Exception as error:  # noqa: BLE001 - of any library
+            raise_of_store(error, url)
+        if info.get("type") == "directory":
+            raise_of_store(IsADirectoryError(), url)
+        size = info.get("size")
+        if size is None:
+            raise OSError(f"{shown(url)}: the server does not tell how large it is")
+        version = next((info[key] for key in _VERSIONS if info.get(key) is not None), None)
+        return ObjectState(int(size), None if version is None else str(version))
+
+    def _info(self, url: str) -> dict[str, Any]:
+        path = self._path(url)
+        self._system.invalidate_cache(path)
+        info: dict[str, Any] = self._system.info(path)
+        return info
+
+    def read(self, url: str, begin: int, end: int, state: ObjectState) -> Any:
+        """See `Store`."""
+        path = self._path(url)
+        try:
+            if self._is_http:
+                # This looks at what the server made of the range before it takes the bytes.
+                with self._system.open(
+                    path, size=state.size, cache_type="none", headers=_only_if(state)
+                ) as file:
+                    file.seek(begin)
+                    data = file.read(end - begin)
+            else:
+                data = self._system.cat_file(path, start=begin, end=end)
+        except Exception as error:  # noqa: BLE001 - of any library
+            if getattr(error, "status", None) == _ANOTHER_STATE:
+                raise replaced(url, begin) from None
+            if type(error).__name__ in _LOST:
+                raise_of_store(ConnectionError(str(error)), url, begin)
+            raise_of_store(error, url, begin)
+        if len(data) < end - begin and self.state(url) != state:
+            raise replaced(url, begin)
+        if len(data) > end - begin:
+            raise OSError(
+                f"{shown(url)}: at byte {begin}: asked for {end - begin} bytes, the server sent "
+                f"{len(data)}: it does not know ranges"
+            )
+        return data
+
+    def is_directory(self, url: str) -> bool:
+        """See `Store`."""
+        if self._is_http:
+            # It would read the whole object for links.
+            return url.endswith("/")
+        path = self._path(url)
+        try:
+            self._system.invalidate_cache(path)
+            return bool(self._system.isdir(path))
+        except Exception as error:  # noqa: BLE001 - of any library
+            raise_of_store(error, url)
+
+    def list(self, url: str) -> list[Entry]:
+        """See `Store`."""
+        path = self._path(url)
+        try:
+            self._system.invalidate_cache(path)
+            found = self._system.ls(path, detail=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except Exception as error:  # noqa: BLE001 - of any library
+            raise_of_store(error, url)
+        own = path.rstrip("/")
+        return [
+            Entry(
+                os.path.basename(one["name"].rstrip("/")),
+                one["type"] == "directory",
+                int(one.get("size") or 0),
+            )
+            for one in found
+            # Some tell the folder itself, as an object of no bytes.
+            if one["name"].rstrip("/") != own
+        ]
+
+    def upload(self, url: str) -> Upload:
+        """See `Store`."""
+        try:
+            if self._protocols & _ATOMIC:
+                return _Multipart(self._system, self._path(url), url)
+            return _Staged(self._system, self._path(url), url)
+        except Exception as error:  # noqa: BLE001 - of any library
+            raise_of_store(error, url)
+
+    def put(self, url: str, data: bytes, *, new: bool = False) -> None:
+        """See `Store`."""
+        path = self._path(url)
+        try:
+            self._system.invalidate_cache(path)
+            if new and self._system.exists(path):
+                raise FileExistsError  # noqa: TRY301 - as the library would
+            if not self._protocols & _ATOMIC:
+                staged = _Staged(self._system, path, url)
+                staged.write(data)
+                staged.complete()
+            elif new:
+                self._put_new(path, data)
+            else:
+                self._system.pipe_file(path, data)
+        except Exception as error:  # noqa: BLE001 - of any library
+            raise_of_store(error, url)
+
+    def _put_new(self, path: str, data: bytes) -> None:
+        try:
+            self._system.pipe_file(path, data, mode="create")
+        except (NotImplementedError, TypeError):
+            # A store that cannot; it was looked at before.
+            self._system.pipe_file(path, data)
+
+    def copy(self, source: str, target: str) -> None:
+        """See `Store`."""
+        try:
+            self._system.cp_file(self._path(source), self._path(target))
+        except Exception as error:  # noqa: BLE001 - of any library
+            raise_of_store(error, source)
+
+    def delete(self, urls: Sequence[str]) -> None:
+        """See `Store`."""
+        for url in urls:
+            try:
+                self._system.rm_file(self._path(url))
+            except FileNotFoundError:
+                pass
+            except Exception as error:  # noqa: BLE001 - of any library
+                raise_of_store(error, url)
+
+    def remove_unfinished(self, url: str) -> None:
+        """See `Store`."""
+        if not hasattr(self._system, "list_multipart_uploads"):
+            # Google and Azure forget them of themselves, within a week.
+            return
+        bucket, _, key = self._path(url).partition("/")
+        key += "/" if url.endswith("/") and not key.endswith("/") else ""
+        with suppress(Exception):
+            for upload in self._system.list_multipart_uploads(bucket):
+                if upload["Key"] == key or (key.endswith("/") and upload["Key"].startswith(key)):
+                    self._system.abort_mpu(bucket, upload["Key"], upload["UploadId"])
+
+
+def _only_if(state: ObjectState) -> dict[str, str]:
+    """Return the headers that ask for an object in this state alone."""
+    is_strong = state.version is not None and state.version.startswith('"')
+    return {"If-Match": state.version or ""} if is_strong else {}
+
+
+class _Multipart:
+    """An object of a store in which it is there when its upload is complete."""
+
+    def __init__(self, system: Any, path: str, url: str) -> None:
+        self._url = url
+        self._file = system.open(path, "wb", block_size=_PART_BYTES, autocommit=False)
+
+    def write(self, data: bytes | memoryview) -> None:
+        try:
+            self._file.write(data)
+        except Exception as error:  # noqa: BLE001 - of any library
+            raise_of_store(error, self._url)
+
+    def complete(self) -> None:
+        try:
+            self._file.close()
+            self._file.commit()
+        except Exception as error:  # noqa: BLE001 - of any library
+            raise_of_store(error, self._url)
+
+    def abort(self) -> None:
+        with suppress(Exception):
+            self._file.discard()
+        # Else it would be completed when nobody uses it any more.
+        self._file.closed = True
+
+
+class _Staged:
+    """A file where one that is written can be seen: it takes its name when it is complete."""
+
+    def __init__(self, system: Any, path: str, url: str) -> None:
+        self._system, self._path, self._url = system, path, url
+        folder, name = os.path.split(path)
+        self._partial = f"{folder}/.{name}.{os.urandom(4).hex()}.tfrecord-partial"
+        with suppress(Exception):
+            system.makedirs(folder, exist_ok=True)
+        self._file = system.open(self._partial, "wb")
+
+    def write(self, data: bytes | memoryview) -> None:
+        try:
+            self._file.write(data)
+        except Exception as error:  # noqa: BLE001 - of any library
+            raise_of_store(error, self._url)
+
+    def complete(self) -> None:
+        try:
+            self._file.close()
+            self._system.mv(self._partial, self._path)
+        except Exception as error:  # noqa: BLE001 - of any library
+            raise_of_store(error, self._url)
+
+    def abort(self) -> None:
+        with suppress(Exception):
+            self._file.close()
+        with suppress(Exception):
+            self._system.rm_file(self._partial)

@@ -1,0 +1,285 @@
+"""An object as a file: read from its front some ranges ahead, or at any place, checked to be one.
+
+All objects that are read from their fronts share a budget of memory. One that begins to be read has
+a small range of it, and twice as much with each range that was used up, until it has its share.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from tfrecord_lite.parallel.threads import Call, Threads
+from tfrecord_lite.stores.store import replaced, store_of
+from tfrecord_lite.thresholds import limits, thresholds
+from tfrecord_lite.urls import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["ObjectFile"]
+
+# Those that have ranges in memory.
+_reading: WeakSet[ObjectFile] = WeakSet()
+
+
+class _Range:
+    """Bytes ``begin`` to ``end`` of an object: on their way, or here."""
+
+    def __init__(self, begin: int, end: int, call: Call[memoryview] | None = None) -> None:
+        self.begin, self.end = begin, end
+        self.call = call
+        self.data: memoryview | None = None
+
+
+class ObjectFile(io.RawIOBase):
+    """An object of a store, read.
+
+    `readinto` is for one thread at a time; `read_at`, `read_into` and `read_spans` move nothing and
+    are for any. ``FileNotFoundError`` where there is no such object. A range that fails is an
+    ``OSError`` with the URL and the offset; a connection that was lost goes on at that byte a few
+    times first.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.name = url
+        self._store = store_of(url)
+        self._state = self._store.state(url)
+        self._process = os.getpid()
+        self._at = 0
+        self._ranges: deque[_Range] = deque()
+        self._max_ahead = 0
+        self._ahead_end = self.size
+        self._local = threading.local()
+        # Reads of which nobody knows yet that they were all of one object.
+        self._unchecked = 0
+
+    @property
+    def size(self) -> int:
+        """How many bytes it had when it was opened."""
+        return self._state.size
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move; nothing is read."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
+        if base + offset < 0:
+            raise ValueError(f"negative seek position {base + offset}")
+        self._at = base + offset
+        return self._at
+
+    def tell(self) -> int:
+        """Return where the next `readinto` begins."""
+        return self._at
+
+    # From the front.
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the front of ``buffer`` with what comes next; 0 at the end."""
+        view = memoryview(buffer).cast("B")
+        at = self._at
+        if at >= self.size:
+            self._forget_ranges()
+            self._check_state(at)
+            return 0
+        try:
+            found = self._range_at(at)
+            data = self._data_of(found)
+        except BaseException:
+            # Whoever reads on begins anew.
+            self._forget_ranges()
+            raise
+        begin = at - found.begin
+        count = min(len(view), len(data) - begin)
+        view[:count] = data[begin : begin + count]
+        self._at = at + count
+        return count
+
+    def read_ahead_until(self, end: int | None) -> None:
+        """Ask for no more in advance than what comes before byte ``end``; None: the object's."""
+        self._ahead_end = self.size if end is None else min(end, self.size)
+
+    def _range_at(self, at: int) -> _Range:
+        """Return the range with this byte, and have more on their way."""
+        if self._process != os.getpid():
+            self._begin_in_child()
+        ranges, used = self._ranges, 0
+        while ranges and ranges[0].end <= at:
+            used = ranges.popleft().end
+        if not ranges or not ranges[0].begin <= at < ranges[0].end:
+            in_order = used == at and self._max_ahead > 0
+            if not in_order:
+                self._forget_ranges()
+                self._max_ahead = thresholds.remote_first_bytes
+            ranges.append(_Range(at, min(at + thresholds.remote_first_bytes, self.size)))
+            _reading.add(self)
+        if used:
+            self._max_ahead *= 2
+            self._read_ahead(at)
+        return ranges[0]
+
+    def _read_ahead(self, at: int) -> None:
+        share = limits.remote_ahead_bytes // (2 * max(len(_reading), 1))
+        ahead = self._max_ahead = min(self._max_ahead, share)
+        size = max(min(thresholds.remote_range_bytes, ahead // 4), 1)
+        end = self._ranges[-1].end
+        while end < self._ahead_end and end - at < ahead:
+            begin, end = end, min(end + size, self._ahead_end)
+            call = self._threads().submit(self._fetch, begin, end)
+            self._ranges.append(_Range(begin, end, call))
+
+    def _data_of(self, found: _Range) -> memoryview:
+        if found.data is None:
+            if found.call is not None:
+                found.data = found.call.result()
+                found.call = None
+            else:
+                found.data = self._fetch(found.begin, found.end)
+        return found.data
+
+    def _forget_ranges(self) -> None:
+        while self._ranges:
+            call = self._ranges.popleft().call
+            if call is not None:
+                call.cancel()
+        self._max_ahead = 0
+        _reading.discard(self)
+
+    # At any place.
+
+    def read_at(self, size: int, offset: int) -> bytes:
+        """Return ``size`` bytes from ``offset`` on, fewer where the object ends."""
+        end = min(offset + size, self.size)
+        return bytes(self._fetch(offset, end)) if offset < end else b""
+
+    def read_into(self, view: memoryview, offset: int) -> int:
+        """Fill ``view`` with the bytes from ``offset`` on; return how many, fewer at the end."""
+        end = min(offset + len(view), self.size)
+        if offset >= end:
+            return 0
+        step = max(thresholds.remote_range_bytes, 1)
+        begins = range(offset, end, step)
+        spans = [(begin, min(begin + step, end)) for begin in begins]
+        for (begin, stop), data in zip(spans, self._fetch_all(spans), strict=True):
+            view[begin - offset : stop - offset] = data
+        return end - offset
+
+    def read_spans(self, begins: Sequence[int], ends: Sequence[int]) -> list[bytes]:
+        """Return the bytes from each begin, which ascend, to its end, fewer where the object ends.
+
+        Spans that are near each other come by one request, some requests at once.
+        """
+        rows: list[list[int]] = []
+        spans: list[tuple[int, int]] = []
+        for row in range(len(begins)):
+            begin, end = min(begins[row], self.size), min(ends[row], self.size)
+            if spans and self._is_near(spans[-1], begin, end):
+                spans[-1] = spans[-1][0], max(end, spans[-1][1])
+                rows[-1].append(row)
+            else:
+                spans.append((begin, end))
+                rows.append([row])
+        found: list[bytes] = []
+        for (first, _), each, data in zip(spans, rows, self._fetch_all(spans), strict=True):
+            found += [bytes(data[begins[row] - first : ends[row] - first]) for row in each]
+        return found
+
+    def _is_near(self, span: tuple[int, int], begin: int, end: int) -> bool:
+        near = span[0] <= begin <= span[1] + thresholds.remote_gap_bytes
+        return near and end - span[0] <= thresholds.remote_range_bytes
+
+    def _fetch_all(self, spans: Sequence[tuple[int, int]]) -> Iterator[memoryview]:
+        """Yield the bytes of spans, in their order; up to a budget of them is on its way."""
+        if len(spans) == 1:
+            yield self._fetch(*spans[0])
+            return
+        calls: deque[tuple[Call[memoryview], int]] = deque()
+        left, pending = deque(spans), 0
+        try:
+            while left or calls:
+                most = limits.remote_ahead_bytes // 2
+                while left and (not calls or pending + left[0][1] - left[0][0] <= most):
+                    begin, end = left.popleft()
+                    calls.append((self._threads().submit(self._fetch, begin, end), end - begin))
+                    pending += end - begin
+                call, size = calls.popleft()
+                yield call.result()
+                pending -= size
+        finally:
+            for call, _ in calls:
+                call.cancel()
+
+    # One range.
+
+    def _fetch(self, begin: int, end: int) -> memoryview:
+        """Return the bytes of a range, all of them."""
+        if begin >= end:
+            return memoryview(b"")
+        if self._process != os.getpid():
+            self._begin_in_child()
+        store = self._store
+        parts: list[Any] = []
+        at, lost = begin, 0
+        while at < end:
+            try:
+                data = store.read(self.name, at, end, self._state)
+            except ConnectionError:
+                lost += 1
+                if lost > limits.lost_connections:
+                    raise
+                continue
+            if not len(data):
+                raise OSError(
+                    f"{shown(self.name)}: at byte {at}: the object ends here, it had {self.size} "
+                    "bytes when it was opened"
+                )
+            parts.append(data)
+            at += len(data)
+        if not store.checks_each_read:
+            self._unchecked += 1
+            if self._unchecked >= limits.unchecked_ranges:
+                self._check_state(begin)
+        return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def _check_state(self, at: int) -> None:
+        """Raise `ReplacedError` where it is another object than at first, if nobody looked yet."""
+        if self._unchecked:
+            self._unchecked = 0
+            if self._store.state(self.name) != self._state:
+                raise replaced(self.name, at)
+
+    def _threads(self) -> Threads:
+        """Return threads of this thread's own."""
+        mine: tuple[int, Threads] | None = getattr(self._local, "threads", None)
+        if mine is None or mine[0] != os.getpid():
+            mine = os.getpid(), Threads(limits.remote_connections, "tfrecord_lite-object")
+            self._local.threads = mine
+        return mine[1]
+
+    def _begin_in_child(self) -> None:
+        """Begin anew in a process that was forked: no connection goes on there, and no thread."""
+        self._ranges.clear()
+        self._max_ahead = 0
+        store = store_of(self.name)
+        state = store.state(self.name)
+        if state.size != self._state.size:
+            raise replaced(self.name, self._at)
+        self._store, self._state, self._process = store, state, os.getpid()
+
+    def close(self) -> None:
+        """Let go of what is in memory. Closing twice is harmless."""
+        if not self.closed:
+            self._forget_ranges()
+        super().close()

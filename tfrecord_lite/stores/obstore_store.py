@@ -1,0 +1,202 @@
+"""Objects by obstore: S3, Google's and Azure's stores, and HTTP."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import obstore
+from obstore.exceptions import NotSupportedError
+from obstore.store import from_url
+
+from tfrecord_lite.stores.store import Entry, ObjectState, raise_of_store, replaced
+from tfrecord_lite.urls import scheme_of, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tfrecord_lite.stores.store import Store, Upload
+
+__all__ = ["RETRY", "ObstoreStore", "usable"]
+
+# How obstore tries again, what a server or a connection failed at.
+RETRY: dict[str, Any] = {
+    "max_retries": 6,
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=5),
+        "base": 2.0,
+    },
+    "retry_timeout": timedelta(minutes=3),
+}
+_PART_BYTES = 8 << 20
+_process = os.getpid()
+
+
+def usable() -> bool:
+    """Tell whether obstore works in this process: in one that was forked it waits for ever."""
+    return os.getpid() == _process
+
+
+class ObstoreStore:
+    """One bucket, container or server; see `Store`."""
+
+    checks_each_read = True
+
+    def __init__(self, url: str) -> None:
+        scheme = scheme_of(url)
+        self._is_http = scheme in ("http", "https")
+        self._root = "{}://{}".format(scheme, url.partition("://")[2].partition("/")[0])
+        options: dict[str, Any] = {"retry_config": RETRY}
+        if scheme == "http":
+            options["client_options"] = {"allow_http": True}
+        try:
+            self._store: Any = from_url(self._root, **options)
+        except Exception as error:  # noqa: BLE001 - of any kind
+            raise ValueError(f"{shown(url)}: {shown(str(error))[:300]}") from None
+
+    def _key(self, url: str) -> str:
+        key = url.partition("://")[2].partition("/")[2]
+        # Elsewhere a key is what it is; here it is encoded again.
+        return unquote(key) if self._is_http else key
+
+    def state(self, url: str) -> ObjectState:
+        """See `Store`."""
+        try:
+            return _state_of(obstore.head(self._store, self._key(url)))
+        except Exception as error:  # noqa: BLE001 - of any kind
+            raise_of_store(error, url)
+
+    def read(self, url: str, begin: int, end: int, state: ObjectState) -> Any:
+        """See `Store`."""
+        options: dict[str, Any] = {"range": (begin, end)}
+        if state.version is not None and not state.version.startswith(("W/", "modified ")):
+            options["if_match"] = state.version
+        get: Any = obstore.get
+        try:
+            found = get(self._store, self._key(url), options=options)
+            now = _state_of(found.meta)
+            data = found.bytes()
+        except NotSupportedError:
+            raise OSError(
+                f"{shown(url)}: at byte {begin}: the server does not know ranges, so it cannot be "
+                "read in pieces; copy the file, and read the copy"
+            ) from None
+        except Exception as error:  # noqa: BLE001 - of any kind
+            raise_of_store(error, url, begin)
+        if now != state:
+            raise replaced(url, begin)
+        return memoryview(data)
+
+    def is_directory(self, url: str) -> bool:
+        """See `Store`."""
+        if self._is_http:
+            return url.endswith("/")
+        try:
+            listing = obstore.list(self._store, self._prefix(url), chunk_size=1)
+            return any(True for _ in listing)
+        except Exception as error:  # noqa: BLE001 - of any kind
+            raise_of_store(error, url)
+
+    def _prefix(self, url: str) -> str | None:
+        return self._key(url).rstrip("/") or None
+
+    def list(self, url: str) -> list[Entry]:
+        """See `Store`."""
+        if self._is_http:
+            # There is no listing, but pages with links.
+            return self._by_fsspec(url).list(url)
+        try:
+            found = obstore.list_with_delimiter(self._store, self._prefix(url))
+        except FileNotFoundError:
+            return []
+        except Exception as error:  # noqa: BLE001 - of any kind
+            raise_of_store(error, url)
+        own = self._prefix(url)
+        folders = [Entry(os.path.basename(key), True, 0) for key in found["common_prefixes"]]
+        return folders + [
+            Entry(os.path.basename(one["path"]), False, one["size"])
+            for one in found["objects"]
+            if one["path"] != own
+        ]
+
+    def upload(self, url: str) -> Upload:
+        """See `Store`."""
+        try:
+            return _Multipart(self, self._store, self._key(url), url)
+        except Exception as error:  # noqa: BLE001 - of any kind
+            raise_of_store(error, url)
+
+    def put(self, url: str, data: bytes, *, new: bool = False) -> None:
+        """See `Store`."""
+        try:
+            mode: Any = "create" if new else "overwrite"
+            obstore.put(self._store, self._key(url), data, mode=mode, use_multipart=False)
+        except Exception as error:  # noqa: BLE001 - of any kind
+            raise_of_store(error, url)
+
+    def copy(self, source: str, target: str) -> None:
+        """See `Store`."""
+        try:
+            obstore.copy(self._store, self._key(source), self._key(target))
+        except Exception as error:  # noqa: BLE001 - of any kind
+            raise_of_store(error, source)
+
+    def delete(self, urls: Sequence[str]) -> None:
+        """See `Store`."""
+        if not urls:
+            return
+        try:
+            obstore.delete(self._store, [self._key(url) for url in urls])
+        except FileNotFoundError:
+            pass
+        except Exception as error:  # noqa: BLE001 - of any kind
+            raise_of_store(error, urls[0])
+
+    def remove_unfinished(self, url: str) -> None:
+        """See `Store`; obstore does not list them, what fsspec has for S3 does."""
+        if scheme_of(url) in ("s3", "s3a"):
+            with suppress(ImportError):
+                self._by_fsspec(url).remove_unfinished(url)
+
+    def _by_fsspec(self, url: str) -> Store:
+        from tfrecord_lite.stores.fsspec_store import FsspecStore
+
+        return FsspecStore(url)
+
+
+def _state_of(meta: Any) -> ObjectState:
+    version = meta["e_tag"]
+    if version is None and (modified := meta["last_modified"]).timestamp() > 0:
+        version = f"modified {modified.isoformat()}"
+    return ObjectState(meta["size"], version)
+
+
+class _Multipart:
+    """An object that is there when its upload is complete."""
+
+    def __init__(self, owner: ObstoreStore, store: Any, key: str, url: str) -> None:
+        self._owner, self._url = owner, url
+        self._file: Any = obstore.open_writer(
+            store, key, buffer_size=_PART_BYTES, max_concurrency=4
+        )
+
+    def write(self, data: bytes | memoryview) -> None:
+        try:
+            self._file.write(bytes(data))
+        except Exception as error:  # noqa: BLE001 - of any kind
+            raise_of_store(error, self._url)
+
+    def complete(self) -> None:
+        try:
+            self._file.close()
+        except Exception as error:  # noqa: BLE001 - of any kind
+            raise_of_store(error, self._url)
+
+    def abort(self) -> None:
+        # What is never completed is never seen; obstore has no call for saying so.
+        self._file = None
+        self._owner.remove_unfinished(self._url)

@@ -1,0 +1,179 @@
+"""What is asked of a store of objects; which library does it; and errors with the URL in them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+
+from tfrecord_lite.urls import scheme_of, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "Entry",
+    "ObjectState",
+    "ReplacedError",
+    "Store",
+    "Upload",
+    "raise_of_store",
+    "replaced",
+    "store_of",
+]
+
+# By which library: "obstore" and "fsspec" are taken whatever the scheme is.
+_CHOICE = "TFRECORD_LITE_STORE"
+_OBSTORE_SCHEMES = {"s3", "s3a", "gs", "az", "abfs", "abfss", "http", "https"}
+# A library's error may come with pages of what it is made of.
+_MAX_REASON = 300
+# What obstore calls it.
+_NO_PERMISSION = {"PermissionDeniedError", "UnauthenticatedError"}
+
+
+class ObjectState(NamedTuple):
+    """An object's size, and what changes when it is replaced (an ETag, a time); None: no such."""
+
+    size: int
+    version: str | None
+
+
+class Entry(NamedTuple):
+    """What a listing tells of a name in a folder."""
+
+    name: str
+    is_directory: bool
+    size: int
+
+
+class Upload(Protocol):
+    """An object that is being written, and is there when it is complete."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take more bytes, all of them."""
+
+    def complete(self) -> None:
+        """Have the object be there, whole."""
+
+    def abort(self) -> None:
+        """Have nothing be there of it."""
+
+
+class Store(Protocol):
+    """Objects by their URLs. Whatever goes wrong is an ``OSError`` that names the URL.
+
+    Threads may share one. Names are those of URLs: what lies "in" ``s3://bucket/a`` are the objects
+    whose URLs begin with ``s3://bucket/a/``.
+    """
+
+    checks_each_read: bool
+    """Whether `read` notices of itself that an object is no longer the one of a state."""
+
+    def state(self, url: str) -> ObjectState:
+        """Return the state of an object; ``FileNotFoundError`` where there is none."""
+
+    def read(self, url: str, begin: int, end: int, state: ObjectState) -> Any:
+        """Return bytes ``begin`` to ``end`` (or fewer from the front of these) as a buffer.
+
+        `ReplacedError` where the object is no longer in this state, and that was noticed.
+        """
+
+    def is_directory(self, url: str) -> bool:
+        """Tell whether there is anything in a folder of that name."""
+
+    def list(self, url: str) -> list[Entry]:
+        """Return what is in a folder, in no order; nothing where there is no such folder."""
+
+    def upload(self, url: str) -> Upload:
+        """Begin to write an object."""
+
+    def put(self, url: str, data: bytes, *, new: bool = False) -> None:
+        """Write a small object at once.
+
+        ``new``: ``FileExistsError`` where there is one; that is sure where the store can do it.
+        """
+
+    def copy(self, source: str, target: str) -> None:
+        """Make another object of the same bytes, without moving them through this machine."""
+
+    def delete(self, urls: Sequence[str]) -> None:
+        """Delete objects; that one is not there is no matter."""
+
+    def remove_unfinished(self, url: str) -> None:
+        """Remove what uploads of an object left that never came to an end.
+
+        Where the URL ends in a slash, of all objects whose URLs begin so.
+        """
+
+
+class ReplacedError(OSError):
+    """An object was replaced while it was read."""
+
+
+_stores: dict[tuple[int, str, str], Store] = {}
+
+
+def store_of(url: str) -> Store:
+    """Return the store that a URL is of.
+
+    Raises ImportError where what it takes is not installed, and ``ValueError`` for a scheme that
+    nobody knows.
+    """
+    scheme = scheme_of(url)
+    place = url.partition("://")[2].partition("/")[0]
+    # Neither library's connections go on in a forked child.
+    key = os.getpid(), scheme, place if "?" not in url else url
+    store = _stores.get(key)
+    if store is None:
+        store = _stores[key] = _open(url, scheme, place)
+    return store
+
+
+def _open(url: str, scheme: str, place: str) -> Store:
+    choice = os.environ.get(_CHOICE, "")
+    # These are dropped by obstore.
+    signed = scheme.startswith("http") and ("@" in place or "?" in url)
+    if scheme in _OBSTORE_SCHEMES and not signed and choice != "fsspec":
+        try:
+            from tfrecord_lite.stores.obstore_store import ObstoreStore, usable
+        except ImportError:
+            if choice == "obstore":
+                raise
+        else:
+            if usable():
+                return ObstoreStore(url)
+    from tfrecord_lite.stores.fsspec_store import FsspecStore
+
+    return FsspecStore(url)
+
+
+def raise_of_store(error: Exception, url: str, begin: int | None = None) -> NoReturn:
+    """Raise what a library raised as the system's error of that kind, with the URL in it.
+
+    No secret of the URL is in it, and nothing of the library's own error.
+    """
+    where = shown(url) if begin is None else f"{shown(url)}: at byte {begin}"
+    name = type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), shown(url)) from None
+    if isinstance(error, IsADirectoryError):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), shown(url)) from None
+    if isinstance(error, FileExistsError) or name == "AlreadyExistsError":
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), shown(url)) from None
+    reason = shown(" ".join(str(error).partition("\n\n")[0].split()))[:_MAX_REASON] or name
+    if isinstance(error, PermissionError) or name in _NO_PERMISSION:
+        raise PermissionError(f"{where}: no permission: {reason}") from None
+    if name == "PreconditionError":
+        raise replaced(url, begin or 0) from None
+    for kind in (TimeoutError, ConnectionError):
+        if isinstance(error, kind):
+            raise kind(f"{where}: {name}: {reason}") from None
+    raise OSError(f"{where}: {name}: {reason}") from None
+
+
+def replaced(url: str, begin: int) -> ReplacedError:
+    """Return the error about an object that is another than when it was opened."""
+    return ReplacedError(
+        f"{shown(url)}: at byte {begin}: the object was replaced while it was read; read it again "
+        "from its front"
+    )

@@ -1,0 +1,65 @@
+"""URLs: which names are some, and how they are shown without the secrets in them."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["is_url", "scheme_of", "shown", "without_secrets"]
+
+# A scheme of one letter is a drive of Windows.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.", re.DOTALL)
+_PLACES = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.-]+://)"  # a scheme,
+    r"(?:[^/\s@'\"]*@)?"  # who asks, and the password,
+    r"([^\s'\"?]*)"  # where it is,
+    r"(\?[^\s'\"=]*=[^\s'\"]*)?"  # and a query, which may be a signature; a glob has no `=`.
+)
+
+
+def is_url(path: str) -> bool:
+    """Tell whether a name is a URL, and no file of the system's that is called so.
+
+    >>> is_url("memory://data/a.tfrecord"), is_url("C://a"), is_url("a.tfrecord")
+    (True, False, False)
+    """
+    return _URL.match(path) is not None and not os.path.lexists(path)
+
+
+def scheme_of(url: str) -> str:
+    """Return the scheme of a URL, in small letters.
+
+    >>> scheme_of("S3://bucket/a")
+    's3'
+    """
+    return url.partition("://")[0].lower()
+
+
+def shown(text: str) -> str:
+    """Return a text without the names, passwords and queries in its URLs.
+
+    >>> shown("https://me:secret@host/a.tfrecord?Signature=1f3c: no such object")
+    'https://host/a.tfrecord?... no such object'
+    >>> shown("no URL, and gs://bucket/a-?????-of-*")
+    'no URL, and gs://bucket/a-?????-of-*'
+    """
+    if "://" not in text:
+        return text
+    return _PLACES.sub(lambda found: found[1] + found[2] + ("?..." if found[3] else ""), text)
+
+
+@contextmanager
+def without_secrets() -> Iterator[None]:
+    """Have errors of the system, and about what was passed, show URLs as `shown` does."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError) as error:
+        error.args = tuple(shown(part) if isinstance(part, str) else part for part in error.args)
+        if isinstance(error, OSError) and isinstance(error.filename, str):
+            error.filename = shown(error.filename)
+        raise
