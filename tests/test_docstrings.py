@@ -20,8 +20,11 @@ WORLDS = {
     "spark": "pyspark",
     "beam": "apache_beam",
 }
-# And a module that does.
-NEEDING = {"tfrecord_lite.parallel.cloud": "cloudpickle"}
+# And modules that do.
+NEEDING = {
+    "tfrecord_lite.parallel.cloud": "cloudpickle",
+    "tfrecord_lite.stores.obstore_store": "obstore",
+}
 MODULES = [
     "tfrecord_lite",
     *(module.name for module in pkgutil.walk_packages(tfrecord_lite.__path__, "tfrecord_lite.")),

@@ -164,11 +164,10 @@ class RecordSet(ByNumber):
         """The manifest of exactly these files, compared with their sizes; None where none is."""
         if self._named is not None:
             return self._named
-        files = [file for file in self.files if isinstance(file, str)]
-        if len(files) < len(self.files):
+        if any(not isinstance(file, str) for file in self.files):
             return None
         try:
-            return find_manifest(files)
+            return find_manifest(self.names)
         except TFRecordError:
             # Who wants what is left of a set names its files one by one.
             if self.tolerant:
@@ -359,8 +358,9 @@ class RecordSet(ByNumber):
         except BaseException:
             file.close()
             raise
-        verify, most = self.options["verify"], self.options["max_record_bytes"]
-        return RecordFile.opened(file, index, verify, most)
+        return RecordFile.opened(
+            file, index, self.options["verify"], self.options["max_record_bytes"]
+        )
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """Give the Examples as an Arrow stream, that of `tfrecord_lite.arrow.to_arrow`."""
@@ -378,8 +378,8 @@ class RecordSet(ByNumber):
 
     def __repr__(self) -> str:
         files = "1 file" if len(self.files) == 1 else f"{len(self.files)} files"
-        known = None not in self.__dict__.get("counts", [None])
-        records = f", {len(self)} records" if known else ""
+        counts = self.__dict__.get("counts", [None])
+        records = "" if None in counts else f", {len(self)} records"
         return f"<RecordSet of {files}{records}: {shown(name_of(self.files[0]))}>"
 
     def __getstate__(self) -> dict[str, Any]:

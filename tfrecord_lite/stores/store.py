@@ -138,7 +138,9 @@ def _open(url: str, scheme: str, place: str) -> Store:
             from tfrecord_lite.stores.obstore_store import ObstoreStore, usable
         except ImportError:
             if choice == "obstore":
-                raise
+                raise ImportError(
+                    f"{shown(url)}: {_CHOICE}=obstore: pip install 'tfrecord-lite-np[obstore]'"
+                ) from None
         else:
             if usable():
                 return ObstoreStore(url)
