@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(tfrecord_lite.__file__).parent
 WINGS = [
-    ["urls"],
-    ["errors", "thresholds", "text", "_version", "_types"],
+    ["errors", "thresholds", "urls", "text", "_version", "_types"],
     ["parallel"],
     ["stores"],
     ["records"],

@@ -230,8 +230,6 @@ class RecordSet(ByNumber):
         """How many records each file has; None where nobody has counted yet."""
         if self.manifest is None:
             return [None] * len(self.files)
-        if self._named is not None:
-            return [entry.records for entry in self.manifest.entries]
         records = {entry.name: entry.records for entry in self.manifest.entries}
         return [records[os.path.basename(name)] for name in self.names]
 
