@@ -140,6 +140,11 @@ class Thresholds:
     # Byte strings of this mean size go to another process one by one, smaller ones joined.
     joined_string_bytes: int = 1 << 14
 
+    # --- Jobs on whole sets (jobs/copying.py) ---
+
+    # So many records of one length are copied together.
+    copied_together: int = 8
+
     # --- Arrow (arrow/strings.py) ---
 
     # Strings of this mean size and more have Arrow copy them at once, others by way of views.

@@ -215,6 +215,22 @@ def test_webdataset(tmp_path, name, mode):
     assert seen[-1][0] == str(tmp_path / name)
 
 
+def test_event_files(tmp_path):
+    from tfrecord_lite.example.messages import Event
+
+    path = tmp_path / "events.out.tfevents.1"
+    events = [Event(wall_time=step / 2, step=step) for step in range(3)]
+    for event in events:
+        event.summary.value.add(tag="loss", simple_value=event.step / 4)
+    tfr.write_records(path, [event.SerializeToString() for event in events])
+    assert convert(path, tmp_path / "a.csv") == 3
+    rows = csv.read_csv(tmp_path / "a.csv").to_pylist()
+    assert rows[2] == {"wall_time": 1.0, "step": 2, "tag": "loss", "value": 0.5}
+    with pytest.raises(ValueError, match="are a table"):
+        convert(path, tmp_path / "new")
+    assert convert(tfr.RecordSet(path), tmp_path / "new") == 3
+
+
 # What is wrong is named, and nothing is left of it.
 
 

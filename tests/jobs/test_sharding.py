@@ -17,7 +17,10 @@ from job_sets import RECORDS, N, of_set, row, tree
 import tfrecord_lite as tfr
 from tfrecord_lite.jobs import shard
 from tfrecord_lite.jobs.choosing import dealt, random_keys
-from tfrecord_lite.thresholds import limits
+from tfrecord_lite.jobs.copying import picked
+from tfrecord_lite.jobs.shuffling import Tagged, shuffled
+from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.thresholds import limits, thresholds
 
 
 def labels(name, feature="image/id"):
@@ -50,6 +53,36 @@ def test_shuffled(train, tmp_path, monkeypatch, bytes_at_once):
     shard(train, tmp_path / "other", shuffle=8)
     assert labels(tmp_path / "other") != order
     assert not [name for name in tree(tmp_path) if "partial" in name or "bucket" in name]
+
+
+@pytest.mark.parametrize("copied_together", [1, 1 << 40])
+@pytest.mark.parametrize("gap", [0, 16])
+def test_picked_records(monkeypatch, copied_together, gap):
+    monkeypatch.setattr(thresholds, "copied_together", copied_together)
+    records = [bytes([n]) * (n % 5 * 7 % 11) for n in range(200)] + [b"x" * 5000, b"y" * 5000]
+    block = RecordBlock.from_records(records)
+    for order in (np.arange(202)[::-1], np.arange(0, 202, 3), np.array([5]), np.arange(0)):
+        found = picked(block, order, gap=gap)
+        assert list(found) == [records[number] for number in order]
+        assert len(found.buffer) == (sum(map(len, found)) + gap * (len(order) + 1)) * (
+            len(order) > 0
+        )
+
+
+@pytest.mark.parametrize("bytes_at_once", [1, 1 << 20])
+@pytest.mark.parametrize("harm", ["other", "cut"])
+def test_a_disk_that_does_not_keep_what_it_was_given(tmp_path, monkeypatch, bytes_at_once, harm):
+    monkeypatch.setattr(limits, "shuffled_bytes", bytes_at_once)
+    block = RecordBlock.from_records(RECORDS)
+    keys = random_keys(1, np.arange(N), 0)
+    parts = shuffled([Tagged(block, keys, np.zeros(N, np.int64))], str(tmp_path), 1)
+    next(parts)
+    bucket = max(path for path in tmp_path.glob("bucket-00?.*") if path.suffix != ".tags")
+    data = bytearray(bucket.read_bytes())
+    data[9] ^= 1
+    bucket.write_bytes(data if harm == "other" else data[:-1])
+    with pytest.raises(tfr.CorruptRecordError, match=f"{bucket}.* is not what was written"):
+        list(parts)
 
 
 def test_the_order_is_that_of_the_records_and_not_of_the_files(train, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -15,15 +16,13 @@ from tfrecord_lite.thresholds import thresholds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite._types import Int64Array, Uint8Array
     from tfrecord_lite.records.reader import RecordReader
 
     # Called with a file's name and how many of its bytes, as it lies on the disk, were read.
     Progress: TypeAlias = Callable[[str, int], object] | None
 
 __all__ = ["Watched", "each_block", "picked", "refuse_sources"]
-
-_BETWEEN = bytes(FRAME_OVERHEAD)
 
 
 def each_block(
@@ -72,22 +71,39 @@ class Watched(RecordSet):
         return reader
 
 
-def picked(block: RecordBlock, rows: Int64Array) -> RecordBlock:
-    """Return these records of a block, in this order, in a new buffer with room for frames."""
+def picked(block: RecordBlock, rows: Int64Array, *, gap: int = FRAME_OVERHEAD) -> RecordBlock:
+    """Return these records of a block, in this order, in a new buffer.
+
+    Before each of them, and behind the last, there is a gap: room for frames, where nothing else is
+    said.
+    """
     starts, lengths = block.starts[rows], block.lengths[rows]
-    size = int(lengths.sum())
-    parts: list[Any]
-    if size < thresholds.sliced_record_bytes * len(rows):
-        parts = RecordBlock(block.buffer, starts, lengths).to_list()
-    else:
-        memory = block.buffer.data
-        parts = [
-            memory[start : start + length]
-            for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)
-        ]
-    buffer = np.frombuffer(bytearray(_BETWEEN).join([b"", *parts, b""]), np.uint8)
-    ends = np.cumsum(lengths + FRAME_OVERHEAD)
-    return RecordBlock(buffer, ends - lengths, lengths, path=block.path)
+    ends = np.cumsum(lengths + gap)
+    begins = ends - lengths
+    buffer = np.empty(int(ends[-1]) + gap if len(rows) else 0, np.uint8)
+    _copy(block.buffer, starts, buffer, begins, lengths)
+    return RecordBlock(buffer, begins, lengths, path=block.path)
+
+
+def _copy(
+    source: Uint8Array, starts: Int64Array, target: Uint8Array, begins: Int64Array, lengths: Any
+) -> None:
+    """Copy some bytes of each length from here to there, those of one length at once."""
+    order = np.argsort(lengths, kind="stable")
+    edges = np.flatnonzero(np.diff(lengths[order], prepend=-1, append=-1)).tolist()
+    for begin, end in pairwise(edges):
+        some = order[begin:end]
+        length = int(lengths[some[0]])
+        if end - begin >= thresholds.copied_together and length < thresholds.sliced_record_bytes:
+            if length:
+                here, there = (
+                    np.ndarray((len(buffer) - length + 1,), f"V{length}", buffer, strides=(1,))
+                    for buffer in (source, target)
+                )
+                there[begins[some]] = here[starts[some]]
+            continue
+        for start, at in zip(starts[some].tolist(), begins[some].tolist(), strict=True):
+            target[at : at + length] = source[start : start + length]
 
 
 def refuse_sources(records: RecordSet, path: str) -> None:

@@ -17,8 +17,8 @@ import numpy as np
 
 from tfrecord_lite.errors import CorruptRecordError
 from tfrecord_lite.jobs.copying import picked
-from tfrecord_lite.records.checksum import first_bad_record
-from tfrecord_lite.records.framing import RecordBlock, fill_frames, scan_frames
+from tfrecord_lite.records.checksum import crc32c
+from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.records.storage import PARTIAL_SUFFIX
 from tfrecord_lite.thresholds import limits
 
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite._types import Int64Array, Uint8Array
 
 __all__ = ["Tagged", "shuffled"]
 
 # Open at once; what two levels of these hold is some TB.
 _MOST_BUCKETS: Final = 64
 # What is known of each record beside its bytes.
-_TAG: Final = np.dtype([("key", "<u8"), ("target", "<i8")])
+_TAG: Final = np.dtype([("key", "<u8"), ("target", "<i8"), ("length", "<i8")])
+_TAGS_AT_ONCE: Final = 1 << 16
 # So much is put in order at once.
 _PIECE_BYTES: Final = 1 << 24
 
@@ -58,90 +59,110 @@ def shuffled(source: Iterable[Tagged], folder: str, size: int) -> Iterator[Tagge
 def _level(source: Iterable[Tagged], path: str, size: int, bits: int) -> Iterator[Tagged]:
     wanted = -(-2 * size // limits.shuffled_bytes)
     width = min(max(wanted - 1, 1).bit_length(), _MOST_BUCKETS.bit_length() - 1, bits)
-    buckets = [f"{path}-{number:03d}" for number in range(1 << width)]
-    _scatter(source, buckets, bits - width, width)
-    for bucket in buckets:
-        data, tags = bucket + PARTIAL_SUFFIX, bucket + ".tags"
-        size = os.path.getsize(data)
-        if size > limits.shuffled_bytes and os.path.getsize(tags) > _TAG.itemsize and bits > width:
-            yield from _level(_pieces(data, tags), bucket, size, bits - width)
+    for bucket in _scatter(source, path, bits - width, width):
+        if bucket.size > limits.shuffled_bytes and bucket.records > 1 and bits > width:
+            yield from _level(bucket.pieces(), bucket.path, bucket.size, bits - width)
         else:
-            yield from _in_order(data, tags)
-        os.unlink(data)
-        os.unlink(tags)
+            yield from bucket.in_order()
+        bucket.remove()
 
 
-def _scatter(source: Iterable[Tagged], buckets: list[str], shift: int, width: int) -> None:
+def _scatter(source: Iterable[Tagged], path: str, shift: int, width: int) -> list[_Bucket]:
+    """Put each record into the bucket that some bits of its key say."""
     with ExitStack() as stack:
-        files = [
-            (
-                stack.enter_context(open(bucket + PARTIAL_SUFFIX, "wb")),
-                stack.enter_context(open(bucket + ".tags", "wb")),
-            )
-            for bucket in buckets
-        ]
+        buckets = [_Bucket(f"{path}-{number:03d}", stack) for number in range(1 << width)]
         mask = np.uint64((1 << width) - 1)
         for block, keys, targets in source:
             which = ((keys >> np.uint64(shift)) & mask).astype(np.int64)
             order = np.argsort(which, kind="stable")
-            edges = np.searchsorted(which[order], np.arange(len(buckets) + 1))
+            edges = np.searchsorted(which[order], np.arange(len(buckets) + 1)).tolist()
             tags = np.empty(len(block), _TAG)
             tags["key"], tags["target"] = keys[order], targets[order]
-            ordered = picked(block, order)
-            for (data_file, tag_file), begin, end in zip(files, edges, edges[1:], strict=False):
-                if begin < end:
-                    frames = fill_frames(ordered[begin:end])
-                    assert frames is not None
-                    data_file.write(frames)
-                    tag_file.write(tags[begin:end].tobytes())
+            tags["length"] = block.lengths[order]
+            data = picked(block, order, gap=0)
+            bounds = np.concatenate([[0], np.cumsum(data.lengths)])[edges].tolist()
+            for number in np.unique(which).tolist():
+                first, last = edges[number], edges[number + 1]
+                begin, end = bounds[number], bounds[number + 1]
+                buckets[number].add(data.buffer[begin:end], tags[first:last])
+    return buckets
 
 
-def _load(data: str, begin: int, end: int, path: str) -> RecordBlock:
-    """Return the records in some bytes of a file of ours, from a frame's begin on."""
-    buffer = np.fromfile(data, np.uint8, end - begin, offset=begin)
-    starts, lengths = scan_frames(buffer, 0, len(buffer), short=None)
-    bad = first_bad_record(buffer, starts, lengths)
-    if bad < len(starts):
-        raise CorruptRecordError(
-            "what was written to this temporary file is not what is read of it; the disk is at "
-            "fault",
-            path=path,
-            offset=begin + int(starts[bad]),
-        )
-    return RecordBlock(buffer, starts, lengths, path=path, base=begin)
+class _Bucket:
+    """Some records on the disk: their bytes in one file, and what is known of them in another."""
+
+    def __init__(self, path: str, stack: ExitStack) -> None:
+        self.path = path
+        self.size = self.records = 0
+        self._crc = 0
+        self._data_path, self._tags_path = path + PARTIAL_SUFFIX, path + ".tags"
+        self._data = stack.enter_context(open(self._data_path, "wb"))  # noqa: SIM115 - of the stack
+        self._tags = stack.enter_context(open(self._tags_path, "wb"))  # noqa: SIM115
+
+    def add(self, data: Uint8Array, tags: npt.NDArray[Any]) -> None:
+        """Write records behind those that are there."""
+        self._data.write(data.data)
+        self._tags.write(tags.tobytes())
+        self._crc = crc32c(data.data, self._crc)
+        self.size += len(data)
+        self.records += len(tags)
+
+    def remove(self) -> None:
+        os.unlink(self._data_path)
+        os.unlink(self._tags_path)
+
+    def in_order(self) -> Iterator[Tagged]:
+        """Yield the records in the order of their keys; all are read at once."""
+        if not self.records:
+            return
+        block, keys, targets = self._read(0, self.size, 0, self.records)
+        self._check(crc32c(block.buffer.data, 0))
+        order = np.argsort(keys, kind="stable")
+        for begin, end in _cuts(block.lengths[order]):
+            rows = order[begin:end]
+            yield Tagged(picked(block, rows), keys[rows], targets[rows])
+
+    def pieces(self) -> Iterator[Tagged]:
+        """Yield the records as they were written, some at once."""
+        crc = at = 0
+        for first in range(0, self.records, _TAGS_AT_ONCE):
+            lengths = self._read_tags(first, min(_TAGS_AT_ONCE, self.records - first))["length"]
+            for begin, end in _cuts(lengths):
+                size = int(lengths[begin:end].sum())
+                tagged = self._read(at, size, first + begin, end - begin)
+                crc, at = crc32c(tagged.block.buffer.data, crc), at + size
+                yield tagged
+        self._check(crc)
+
+    def _read(self, at: int, size: int, first: int, count: int) -> Tagged:
+        tags = self._read_tags(first, count)
+        lengths = tags["length"].astype(np.int64)
+        buffer = np.fromfile(self._data_path, np.uint8, size, offset=at)
+        if len(buffer) != lengths.sum():
+            self._check(-1)
+        block = RecordBlock(buffer, np.cumsum(lengths) - lengths, lengths, path=self._data_path)
+        return Tagged(block, tags["key"], tags["target"])
+
+    def _read_tags(self, first: int, count: int) -> Any:
+        return np.fromfile(self._tags_path, _TAG, count, offset=first * _TAG.itemsize)
+
+    def _check(self, crc: int) -> None:
+        if crc != self._crc:
+            raise CorruptRecordError(
+                "what is read of this temporary file is not what was written to it; the disk is at "
+                "fault, or somebody else wrote there",
+                path=self._data_path,
+                expected=self._crc,
+                actual=max(crc, 0),
+            )
 
 
-def _pieces(data: str, tags: str) -> Iterator[Tagged]:
-    """Yield the records of a bucket that is too large to be read as a whole."""
-    size, done, at, piece = os.path.getsize(data), 0, 0, _PIECE_BYTES
-    while at < size:
-        block = _load(data, at, min(at + piece, size), data)
-        if not len(block):
-            # A record that is larger.
-            piece *= 2
-            continue
-        yield _tagged(block, tags, done)
-        done += len(block)
-        at += int(block.starts[-1] + block.lengths[-1]) + 4
-        piece = _PIECE_BYTES
-
-
-def _tagged(block: RecordBlock, tags: str, begin: int) -> Tagged:
-    found: Any = np.fromfile(tags, _TAG, len(block), offset=begin * _TAG.itemsize)
-    return Tagged(block, found["key"], found["target"])
-
-
-def _in_order(data: str, tags: str) -> Iterator[Tagged]:
-    size = os.path.getsize(data)
-    if not size:
-        return
-    block, keys, targets = _tagged(_load(data, 0, size, data), tags, 0)
-    order = np.argsort(keys, kind="stable")
-    ends = np.cumsum(block.lengths[order] + 16)
+def _cuts(lengths: Int64Array) -> Iterator[tuple[int, int]]:
+    """Yield from where to where there are some records of no more than a piece, or one larger."""
+    ends = np.cumsum(lengths)
     begin = 0
-    while begin < len(order):
+    while begin < len(ends):
         done = int(ends[begin - 1]) if begin else 0
         end = max(int(np.searchsorted(ends, done + _PIECE_BYTES, "right")), begin + 1)
-        rows = order[begin:end]
-        yield Tagged(picked(block, rows), keys[rows], targets[rows])
+        yield begin, end
         begin = end
