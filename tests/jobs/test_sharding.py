@@ -193,6 +193,15 @@ def test_names_that_are_none_or_taken(tmp_path):
         assert [tfr.decode_example(r)["name"] for r in of_set(one.name)] == [[one.value]]
 
 
+def test_a_new_folder_and_what_one_that_was_killed_left(train, tmp_path):
+    shard(train, tmp_path / "new" / "a", by="label", shuffle=1)
+    left = tmp_path / "new" / ".b.0123abcd.tfrecord-partial"
+    left.mkdir()
+    (left / "bucket-000.tfrecord-partial").write_bytes(b"x")
+    shard(train, tmp_path / "new" / "b", by="label", shuffle=1)
+    assert not [name for name in tree(tmp_path) if "partial" in name]
+
+
 def test_more_values_than_sets(train, tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "sets_at_once", 9)
     before = tree(tmp_path)

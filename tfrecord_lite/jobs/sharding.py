@@ -284,7 +284,10 @@ def _raw_bytes(records: RecordSet) -> int:
 
 def _scratch(stack: ExitStack, names: ShardNames) -> str:
     """Make a folder beside the set, that is removed at the end, or by the next writer."""
-    with names.journal():
+    os.makedirs(names.folder or ".", exist_ok=True)
+    with names.journal() as journal:
+        # Of one that was killed; what writes the sets looks for folders of their own names.
+        journal.remove_leftovers()
         staging = Staging(names.folder, names.stem)
     stack.callback(staging.remove)
     return staging.path("")
