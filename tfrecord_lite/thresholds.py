@@ -64,8 +64,8 @@ class Thresholds:
     walked_records: int = 16
     walked_large_record_bytes: int = 1024
     walked_large_entries: int = 32
-    # With fewer lists than this left, their strings or steps are read one by one.
-    walked_lists: int = 128
+    # Lists of strings or steps with fewer bytes in all are read one by one.
+    chained_list_bytes: int = 1 << 11
     # Where so many names are looked for, keys are compared with each of them; with more, one
     # look-up takes less time.
     compared_names: int = 16

@@ -18,9 +18,9 @@ NAMES = ["a", "bb", "long_name_of_a_list", "k" * 130, "ü", ""]
 KINDS = ["int", "float", "bytes"]
 
 
-@pytest.fixture(params=[0, 3, 1 << 40], ids=["in step", "some", "one by one"], autouse=True)
+@pytest.fixture(params=[0, 600, 1 << 40], ids=["chained", "some", "one by one"], autouse=True)
 def walked(request, monkeypatch):
-    monkeypatch.setattr(thresholds, "walked_lists", request.param)
+    monkeypatch.setattr(thresholds, "chained_list_bytes", request.param)
 
 
 def value_of(draw, kind):

@@ -44,7 +44,7 @@ from tfrecord_lite.example.spans import (
     error_at,
     find_spans,
 )
-from tfrecord_lite.example.strings import as_objects, find_strings
+from tfrecord_lite.example.strings import as_objects, find_strings, gathered
 from tfrecord_lite.example.varints import decode_runs, decode_varints
 from tfrecord_lite.example.words import as_words, varints_in
 from tfrecord_lite.records.framing import RecordBlock
@@ -346,8 +346,7 @@ class Decoder:
         begin, size, counts = self.strings()
         sizes = np.zeros(len(counts), np.int64)
         sizes[counts == 1] = size
-        joined = b"".join(RecordBlock(self._buffer, begin, size).to_list())
-        return np.frombuffer(bytearray(joined), np.uint8), sizes
+        return gathered(self._buffer, begin, size), sizes
 
     def _values(self) -> tuple[npt.NDArray[Any], Int64Array]:
         """Return all values, and how many each record has."""
@@ -355,13 +354,12 @@ class Decoder:
             return self._strings()
         data = self._joined()
         if self._dtype is np.float32:
-            return data.view("<f4").astype(np.float32), (self._spans.sizes) >> 2
+            return data.view("<f4").astype(np.float32, copy=False), (self._spans.sizes) >> 2
         return self._integers(data)
 
     def _joined(self) -> Uint8Array:
         """Return the payloads of all records in one new array."""
-        payloads = RecordBlock(self._buffer, self._spans.begin, self._spans.sizes).to_list()
-        return np.frombuffer(b"".join(payloads), np.uint8)
+        return gathered(self._buffer, self._spans.begin, self._spans.sizes)
 
     def _integers(self, data: Uint8Array) -> tuple[Int64Array, Int64Array]:
         ends = np.cumsum(self._spans.sizes)

@@ -74,7 +74,7 @@ def find_sequence_spans(
     contexts = RecordBlock(buffer, starts, context_end - starts)
     odd[walk(buffer, contexts, context, found, np.flatnonzero(~odd))] = True
     entries = _entries(words, lists, lists_begin, lists_end, odd)
-    steps = find_steps(buffer, entries.begin, entries.end)
+    steps = find_steps(buffer, entries.begin, entries.end, features=True)
     odd[entries.record[~steps.good]] = True
     spans = _feature_spans(buffer, words, steps.begin, steps.end)
     entry_of = np.repeat(np.arange(len(entries.record)), steps.counts)

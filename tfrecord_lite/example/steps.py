@@ -7,13 +7,13 @@ The strings of a bytes_list have this form, and so have the Features of a featur
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.wire import read_length
-from tfrecord_lite.example.words import BYTE, as_words, varints_in
+from tfrecord_lite.example.words import BYTE, LOW, as_words, varints_in
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array, Uint8Array
 
+    # Messages by the number of their list: where these begin, and end.
+    _Part: TypeAlias = tuple[Int64Array, Int64Array, Int64Array]
+
 __all__ = ["Steps", "find_steps"]
 
 _8: Final = np.uint64(8)
 _TAG: Final = 0x0A
+_16: Final = np.uint64(16)
+_24: Final = np.uint64(24)
 
 
 class Steps(NamedTuple):
@@ -40,52 +45,47 @@ class Steps(NamedTuple):
     good: npt.NDArray[np.bool_]
 
 
-def find_steps(buffer: Uint8Array, begin: Int64Array, end: Int64Array) -> Steps:
+def find_steps(
+    buffer: Uint8Array, begin: Int64Array, end: Int64Array, *, features: bool = False
+) -> Steps:
     """Find the messages that lists from ``begin`` to before ``end`` consist of.
 
-    Lists whose messages are all of one size are recognised at once. Of others the first messages
-    are read in step, then the second ones, as long as there are many; what is left one by one.
+    Lists whose messages are all of one size are recognised at once. Of others all places are looked
+    at where a message may begin, and the message there may end where another begins: what hangs
+    together from front to end is the list. That they are ``features`` tells most places apart. A
+    few bytes are read one by one.
     """
     counts = np.zeros(len(begin), np.int64)
     good = np.ones(len(begin), np.bool_)
-    parts: list[tuple[Int64Array, Int64Array, Int64Array]] = []
+    parts: list[_Part] = []
     lane = np.flatnonzero(begin < end)
     if len(lane):
         lane = _of_one_size(buffer, begin, end, lane, counts, parts)
-    position = begin[lane]
-    words = as_words(buffer)
-    while len(lane) >= max(thresholds.walked_lists, 1):
-        word = words[position]
-        size, width, fits = varints_in(word >> _8)
-        content = position + (1 + width)
-        after = content + size
-        right = (word & BYTE == np.uint64(_TAG)) & fits & (after <= end[lane])
-        if not right.all():
-            good[lane[~right]] = False
-        parts.append((lane[right], content[right], after[right]))
-        counts[lane[right]] += 1
-        left = np.flatnonzero(right & (after < end[lane]))
-        lane, position = lane[left], after[left]
-    for number, first in zip(lane.tolist(), position.tolist(), strict=True):
-        found = _one_by_one(buffer, first, int(end[number]))
-        if found is None:
-            good[number] = False
-            continue
-        parts.append((np.full(len(found[0]), number), *found))
-        counts[number] += len(found[0])
-    counts[~good] = 0
+    if int((end[lane] - begin[lane]).sum()) < thresholds.chained_list_bytes:
+        for number in lane.tolist():
+            found = _one_by_one(buffer, int(begin[number]), int(end[number]))
+            if found is None:
+                good[number] = False
+                continue
+            parts.append((np.full(len(found[0]), number), *found))
+            counts[number] = len(found[0])
+    elif len(lane):
+        first, lists = np.unique(begin[lane], return_inverse=True)
+        last = np.empty_like(first)
+        last[lists] = end[lane]
+        chains = _chained(buffer, first, last, features=features)
+        good[lane] = chains.good[lists]
+        counts[lane] = each = chains.counts[lists]
+        # A list that is there several times has its messages as often.
+        at = np.repeat((np.cumsum(chains.counts) - chains.counts)[lists], each) + _turns(each)
+        parts.append((np.repeat(lane, each), chains.begin[at], chains.end[at]))
     begins = np.empty(int(counts.sum()), np.int64)
     ends = np.empty_like(begins)
-    # Where the next message of each list goes.
     place = np.cumsum(counts) - counts
     for lists, of_begin, of_end in parts:
-        if not good.all():
-            kept = good[lists]
-            lists, of_begin, of_end = lists[kept], of_begin[kept], of_end[kept]  # noqa: PLW2901
-        # In a part the messages of a list are together, and in order.
+        # In a part are all messages of a list, in order.
         at = place[lists] + _within(lists)
         begins[at], ends[at] = of_begin, of_end
-        np.add.at(place, lists, 1)
     return Steps(begins, ends, counts, good)
 
 
@@ -94,7 +94,109 @@ def _within(number: Int64Array) -> Int64Array:
     new = np.ones(len(number), np.bool_)
     new[1:] = number[1:] != number[:-1]
     at = np.flatnonzero(new)
-    return np.arange(len(number)) - np.repeat(at, np.diff(np.append(at, len(number))))
+    return _turns(np.diff(np.append(at, len(number))))
+
+
+def _turns(counts: Int64Array) -> Int64Array:
+    """Return 0 to before each of the counts, one after the other."""
+    turns: Int64Array = np.arange(int(counts.sum()))
+    turns -= np.repeat(np.cumsum(counts) - counts, counts)
+    return turns
+
+
+class _Places(NamedTuple):
+    """Where a message may begin, ascending: its tag, its content, its end, and in which list."""
+
+    at: Int64Array
+    content: Int64Array
+    after: Int64Array
+    of: Int64Array
+
+    def where(self, rows: npt.NDArray[np.bool_]) -> _Places:
+        if rows.all():
+            return self
+        kept = np.flatnonzero(rows)
+        return _Places(*(column.take(kept) for column in self))
+
+
+def _chained(buffer: Uint8Array, begin: Int64Array, end: Int64Array, *, features: bool) -> Steps:
+    """Find the messages of lists, none empty, of which each begins and ends behind the last."""
+    low = int(begin[0])
+    tags = np.flatnonzero(buffer[low : int(end.max())] == _TAG)
+    tags += low
+    likely = tags[_may_be_features(as_words(buffer)[tags])] if features else tags
+    found = _places(buffer, likely, begin, end)
+    # Mostly these are the messages, and nothing else.
+    last = np.ones(len(found.of), np.bool_)
+    last[:-1] = found.of[1:] != found.of[:-1]
+    expected = end[found.of]
+    expected[~last] = found.at[1:][~last[:-1]]
+    good = np.zeros(len(begin), np.bool_)
+    good[found.of[found.at == begin[found.of]]] = True
+    good[found.of[found.after != expected]] = False
+    if not good.all():
+        found = found.where(good[found.of])
+        rest = np.flatnonzero(~good)
+        places = _places(buffer, tags, begin[rest], end[rest])
+        linked = places.where(_linked(places, begin[rest], end[rest]))
+        good[rest[linked.of[linked.after == end[rest][linked.of]]]] = True
+        linked = linked._replace(of=rest[linked.of])
+        linked = linked.where(good[linked.of])
+        if len(found.at):
+            both = _Places(*(np.concatenate(pair) for pair in zip(found, linked, strict=True)))
+            order = np.argsort(both.at, kind="stable")
+            found = _Places(*(column[order] for column in both))
+        else:
+            found = linked
+    counts = np.bincount(found.of, minlength=len(begin))
+    return Steps(found.content, found.after, counts, good)
+
+
+def _places(buffer: Uint8Array, tags: Int64Array, begin: Int64Array, end: Int64Array) -> _Places:
+    """Return where lists have the tag, and behind it a length that fits into the list."""
+    of = np.searchsorted(begin, tags, "right") - 1 if len(begin) > 1 else np.zeros_like(tags)
+    inside = (tags < end[of]) & (of >= 0)
+    if not inside.all():
+        tags, of = tags[inside], of[inside]
+    size, width, fits = varints_in(as_words(buffer)[tags] >> _8)
+    content = tags + (1 + width)
+    after = content + size
+    return _Places(tags, content, after, of).where((after <= end[of]) & fits)
+
+
+def _may_be_features(words: Any) -> Any:
+    """Tell where a Feature may lie in a message: one of up to 127 bytes has one list, or nothing.
+
+    The tags of the three lists differ in two bits.
+    """
+    size = words >> _8 & BYTE
+    lists = (words >> _16 & np.uint64(0xE7) == np.uint64(2)) & (
+        (words >> _24 & BYTE) + np.uint64(2) == size
+    )
+    return lists | (size == 0) | (size >= np.uint64(0x80))
+
+
+def _linked(places: _Places, begin: Int64Array, end: Int64Array) -> npt.NDArray[np.bool_]:
+    """Tell which places can be come to from the front of their list, message by message.
+
+    With each turn links become twice as long: behind the first so many messages as many more are
+    known.
+    """
+    at, _, after, of = places
+    count = len(at)
+    # The last link, to nowhere, is to itself.
+    jump = np.full(count + 1, count)
+    link = np.searchsorted(at, after)
+    link[(after == end[of]) | (at.take(link, mode="clip") != after)] = count
+    jump[:-1] = link
+    reached = np.zeros(count + 1, np.bool_)
+    reached[np.flatnonzero(at == begin[of])] = True
+    known = 0
+    while (rows := np.flatnonzero(reached)).size > known:
+        known = rows.size
+        reached[jump[rows]] = True
+        jump = jump[jump]
+    return reached[:-1]
 
 
 def _of_one_size(
@@ -103,7 +205,7 @@ def _of_one_size(
     end: Int64Array,
     lane: Int64Array,
     counts: Int64Array,
-    parts: list[tuple[Int64Array, Int64Array, Int64Array]],
+    parts: list[_Part],
 ) -> Int64Array:
     """Take the lists whose messages are all of the size of their first; return the others."""
     words = as_words(buffer)
@@ -113,6 +215,11 @@ def _of_one_size(
     length = end[lane] - begin[lane]
     same = (first & BYTE == np.uint64(_TAG)) & fits & (length % whole == 0)
     rows = np.flatnonzero(same)
+    # The last one tells most of those that are not.
+    mask = _head_mask(width)
+    mask = mask if isinstance(width, int) else mask[rows]
+    ending = words[end[lane[rows]] - whole[rows]]
+    rows = rows[(ending ^ first[rows]) & mask == 0]
     if not len(rows):
         return lane
     whole, length = whole[rows], length[rows]
@@ -122,8 +229,7 @@ def _of_one_size(
     turn = np.arange(len(of)) - np.repeat(np.cumsum(number) - number, number)
     position = begin[lane[rows]][of] + turn * whole[of]
     # Each begins as the first does, with tag and length: so each ends where the next begins.
-    mask = (np.uint64(1) << (8 * (1 + width)).astype(np.uint64)) - np.uint64(1)
-    alike = (words[position] ^ first[rows][of]) & mask[of] == 0
+    alike = (words[position] ^ first[rows][of]) & _head_mask(width)[of] == 0
     fine = np.ones(len(rows), np.bool_)
     fine[of[~alike]] = False
     kept = fine[of]
@@ -134,6 +240,11 @@ def _of_one_size(
     taken = np.zeros(len(lane), np.bool_)
     taken[rows[fine]] = True
     return lane[~taken]
+
+
+def _head_mask(width: Any) -> Any:
+    """Return the bits of a tag and of a length of so many bytes."""
+    return LOW[1 + np.asarray(width)]
 
 
 def _one_by_one(

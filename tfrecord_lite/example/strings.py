@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array, Uint8Array
     from tfrecord_lite.example.spans import Spans
 
-__all__ = ["as_objects", "find_strings"]
+__all__ = ["as_objects", "find_strings", "gathered"]
 
 
 def as_objects(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> npt.NDArray[np.object_]:
@@ -45,6 +45,19 @@ def _of_one_size(buffer: Uint8Array, begin: Int64Array, size: int) -> Any:
         return b""
     every: Any = np.ndarray((len(buffer) - size + 1,), f"V{size}", buffer=buffer, strides=(1,))
     return every[begin].astype(object)
+
+
+def gathered(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> Uint8Array:
+    """Return the bytes at ``begin``, of ``size``, one behind the other in a new array."""
+    parts: list[Any]
+    if int(size.sum()) < thresholds.sliced_record_bytes * len(size):
+        parts = RecordBlock(buffer, begin, size).to_list()
+    else:
+        # Each is copied once, and no object made of it.
+        memory = buffer.data
+        spans = zip(begin.tolist(), (begin + size).tolist(), strict=True)
+        parts = [memory[first:last] for first, last in spans]
+    return np.frombuffer(bytearray().join(parts), np.uint8)
 
 
 def find_strings(buffer: Uint8Array, spans: Spans) -> tuple[Int64Array, Int64Array, Int64Array]:
