@@ -223,6 +223,30 @@ def test_a_record_that_does_not_fit(tmp_path):
     assert (fault.kind, fault.record) == ("features", 31)
 
 
+def test_kinds_that_most_records_do_not_have(tmp_path):
+    """Without features, verify expects what the first records have that agree with each other."""
+    records = list(RECORDS)
+    records[31] = tfr.encode_sequence_example({"id": 1}, {"frame": [[1], [2]]})
+    records[33] = tfr.encode_sequence_example({"id": 0.5}, {"frame": [[1.0, 2.0]]})
+    # A list of two kinds: as entries of the same list, one serialized behind the other.
+    one, other = (
+        tfr.SequenceExample.FromString(tfr.encode_sequence_example({}, {"token": [value]}))
+        for value in (1, b"x")
+    )
+    one.feature_lists.feature_list["token"].feature.extend(
+        other.feature_lists.feature_list["token"].feature
+    )
+    records[35] = one.SerializeToString()
+    tfr.write_records(tmp_path / "a", records)
+    faults = tfr.verify(tmp_path / "a", examples=True).files[0].faults
+    assert [(fault.kind, fault.record) for fault in faults] == [
+        ("features", 31),
+        ("features", 33),
+        ("features", 35),
+    ]
+    assert "feature list 'frame', step 0: found int64 values" in faults[0].reason
+
+
 def test_what_is_no_sequence_example(tmp_path):
     records = [*RECORDS[:20], RECORDS[20] + b"\x18\x05"]
     tfr.write_records(tmp_path / "a", records)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +19,8 @@ from tfrecord_lite.example.infer import are_mostly_sequences, infer_features, in
 from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.normalize import check_given, normalize_features, select_features
 from tfrecord_lite.example.other_messages import is_sequence_example
+from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.sequence import decode_sequence_example
 from tfrecord_lite.example.sequence_columns import decode_sequences
 from tfrecord_lite.example.sequence_features import SequenceFeatures, examples_only
 from tfrecord_lite.example.spans import walk
@@ -32,7 +33,7 @@ from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Int64Array
     from tfrecord_lite.example.features import FeatureSpec
@@ -186,46 +187,56 @@ def _features_of(
 
 def _inferred(records: Iterable[bytes], names: Sequence[str] | None) -> _Expected:
     """Infer features from records of which some may be no Examples, or disagree with others."""
-    dtypes: dict[str, Any] = {}
-    agreeing: list[bytes] = []
     some = [*islice(records, INFER_RECORDS)]
     with_lists = sum(map(is_sequence_example, some))
     if names is None and are_mostly_sequences(with_lists, len(some)):
-        return _inferred_sequences(some)
-    for record in some:
-        try:
-            example = decode_example(record)
-        except ExampleError:
-            continue
-        found = {
-            name: bytes if isinstance(value, list) else value.dtype.type
-            for name, value in example.items()
-            if value is not None
-        }
-        if all(dtypes.get(name, dtype) is dtype for name, dtype in found.items()):
-            dtypes.update(found)
-            agreeing.append(record)
-    features = examples_only(infer_features(agreeing))
+        return _Expected(infer_sequences(_agreeing(some, _sequence_kinds)), _INFERRED)
+    features = examples_only(infer_features(_agreeing(some, _example_kinds)))
     if names is not None:
         features = select_features(features, names)
     return _Expected(features, _INFERRED, inferred=names is None)
 
 
-def _inferred_sequences(records: list[bytes]) -> _Expected:
-    """Infer the features of SequenceExamples, of those that agree with the first that has lists."""
-    first = next(filter(is_sequence_example, records))
-    for agreeing in (records, filter(partial(_agree, first), records)):
-        with suppress(ExampleError):
-            return _Expected(infer_sequences([first, *agreeing]), _INFERRED)
-    return _Expected(infer_sequences([first]), _INFERRED)
+def _agreeing(
+    records: Iterable[bytes], kinds_of: Callable[[bytes], dict[Any, Any]]
+) -> Iterator[bytes]:
+    """Yield the records whose features are of the kinds of those before."""
+    dtypes: dict[Any, Any] = {}
+    for record in records:
+        try:
+            found = kinds_of(record)
+        except ExampleError:
+            continue
+        if all(dtypes.get(name, dtype) is dtype for name, dtype in found.items()):
+            dtypes.update(found)
+            yield record
 
 
-def _agree(first: bytes, record: bytes) -> bool:
-    try:
-        infer_sequences([first, record])
-    except ExampleError:
-        return False
-    return True
+def _example_kinds(record: bytes) -> dict[Any, Any]:
+    return {
+        name: _dtype_of(value)
+        for name, value in decode_example(record).items()
+        if value is not None
+    }
+
+
+def _sequence_kinds(record: bytes) -> dict[Any, Any]:
+    """Return the kinds by name; ExampleError where the steps of a list have several."""
+    context, lists = decode_sequence_example(record, strict=True)
+    kinds: dict[Any, Any] = {
+        ("context", name): _dtype_of(value) for name, value in context.items() if value is not None
+    }
+    for name, steps in lists.items():
+        of_steps = {_dtype_of(step) for step in steps if step is not None}
+        if len(of_steps) > 1:
+            raise ExampleError(f"feature list {quote(name)} has steps of several kinds")
+        for dtype in of_steps:
+            kinds["feature_lists", name] = dtype
+    return kinds
+
+
+def _dtype_of(value: Any) -> Any:
+    return bytes if isinstance(value, list) else value.dtype.type
 
 
 def _sequence_faults(
