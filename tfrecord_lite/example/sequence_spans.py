@@ -113,12 +113,16 @@ def find_sequence_spans(
             if name in feature_lists:
                 extra[index] = [stored.add(value) for value in feature_lists[name]]
                 counts[index], present[index] = len(extra[index]), True
+        regular = np.flatnonzero((entry >= 0) & (counts > 0))
+        chosen, each = entry[regular], counts[regular]
+        if not extra and len(spans.kind) == each.sum() and (chosen[1:] > chosen[:-1]).all():
+            # These are all steps that there are.
+            result.append(ListSpans(Spans(*spans[:3]), counts, present))
+            continue
         columns = np.empty((3, int(counts.sum())), np.int64)
         place = np.cumsum(counts) - counts
-        regular = np.flatnonzero((entry >= 0) & (counts > 0))
-        each = counts[regular]
         within = np.arange(int(each.sum())) - np.repeat(np.cumsum(each) - each, each)
-        source = np.repeat(first[entry[regular]], each) + within
+        source = np.repeat(first[chosen], each) + within
         target = np.repeat(place[regular], each) + within
         for column, values in zip(columns, spans[:3], strict=True):
             column[target] = values[source]

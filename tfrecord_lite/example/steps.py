@@ -28,8 +28,6 @@ __all__ = ["Steps", "find_steps"]
 
 _8: Final = np.uint64(8)
 _TAG: Final = 0x0A
-_16: Final = np.uint64(16)
-_24: Final = np.uint64(24)
 
 
 class Steps(NamedTuple):
@@ -74,6 +72,8 @@ def find_steps(
         last = np.empty_like(first)
         last[lists] = end[lane]
         chains = _chained(buffer, first, last, features=features)
+        if len(first) == len(begin) and (begin[1:] > begin[:-1]).all():
+            return chains
         good[lane] = chains.good[lists]
         counts[lane] = each = chains.counts[lists]
         # A list that is there several times has its messages as often.
@@ -121,11 +121,9 @@ class _Places(NamedTuple):
 
 def _chained(buffer: Uint8Array, begin: Int64Array, end: Int64Array, *, features: bool) -> Steps:
     """Find the messages of lists, none empty, of which each begins and ends behind the last."""
-    low = int(begin[0])
-    tags = np.flatnonzero(buffer[low : int(end.max())] == _TAG)
-    tags += low
-    likely = tags[_may_be_features(as_words(buffer)[tags])] if features else tags
-    found = _places(buffer, likely, begin, end)
+    low, high = int(begin[0]), int(end.max())
+    likely = _feature_tags if features else _tags
+    found = _places(buffer, likely(buffer, low, high), begin, end)
     # Mostly these are the messages, and nothing else.
     last = np.ones(len(found.of), np.bool_)
     last[:-1] = found.of[1:] != found.of[:-1]
@@ -137,7 +135,7 @@ def _chained(buffer: Uint8Array, begin: Int64Array, end: Int64Array, *, features
     if not good.all():
         found = found.where(good[found.of])
         rest = np.flatnonzero(~good)
-        places = _places(buffer, tags, begin[rest], end[rest])
+        places = _places(buffer, _tags(buffer, low, high), begin[rest], end[rest])
         linked = places.where(_linked(places, begin[rest], end[rest]))
         good[rest[linked.of[linked.after == end[rest][linked.of]]]] = True
         linked = linked._replace(of=rest[linked.of])
@@ -152,28 +150,45 @@ def _chained(buffer: Uint8Array, begin: Int64Array, end: Int64Array, *, features
     return Steps(found.content, found.after, counts, good)
 
 
+def _tags(buffer: Uint8Array, low: int, high: int) -> Int64Array:
+    """Return where from ``low`` to before ``high`` is the tag of a message."""
+    tags: Int64Array = np.flatnonzero(buffer[low:high] == _TAG)
+    tags += low
+    return tags
+
+
+def _feature_tags(buffer: Uint8Array, low: int, high: int) -> Int64Array:
+    """Return where a Feature may begin: behind tag and length a list of a kind, or nothing.
+
+    Whole bytes are compared, a buffer at a time. Of lists of up to 127 bytes it is seen that they
+    have values, too; the tags of the three kinds differ in two bits.
+    """
+    tag, size, kind, _, inner = (buffer[low + at : high + at] for at in range(5))
+    found = (kind & 0xE7) == 2
+    found &= inner == _TAG
+    found |= size == 0
+    found |= size >= 0x80
+    found &= tag == _TAG
+    tags: Int64Array = np.flatnonzero(found)
+    tags += low
+    return tags
+
+
 def _places(buffer: Uint8Array, tags: Int64Array, begin: Int64Array, end: Int64Array) -> _Places:
     """Return where lists have the tag, and behind it a length that fits into the list."""
-    of = np.searchsorted(begin, tags, "right") - 1 if len(begin) > 1 else np.zeros_like(tags)
-    inside = (tags < end[of]) & (of >= 0)
-    if not inside.all():
-        tags, of = tags[inside], of[inside]
-    size, width, fits = varints_in(as_words(buffer)[tags] >> _8)
+    first, last = np.searchsorted(tags, begin), np.searchsorted(tags, end)
+    each = last - first
+    of = np.repeat(np.arange(len(begin)), each)
+    if len(of) < len(tags):
+        tags = tags[np.repeat(first, each) + _turns(each)]
+    size: Any = buffer[tags + 1]
+    width: Any = 1
+    fits: Any = True
+    if (size >= 0x80).any():
+        size, width, fits = varints_in(as_words(buffer)[tags] >> _8)
     content = tags + (1 + width)
     after = content + size
     return _Places(tags, content, after, of).where((after <= end[of]) & fits)
-
-
-def _may_be_features(words: Any) -> Any:
-    """Tell where a Feature may lie in a message: one of up to 127 bytes has one list, or nothing.
-
-    The tags of the three lists differ in two bits.
-    """
-    size = words >> _8 & BYTE
-    lists = (words >> _16 & np.uint64(0xE7) == np.uint64(2)) & (
-        (words >> _24 & BYTE) + np.uint64(2) == size
-    )
-    return lists | (size == 0) | (size >= np.uint64(0x80))
 
 
 def _linked(places: _Places, begin: Int64Array, end: Int64Array) -> npt.NDArray[np.bool_]:
