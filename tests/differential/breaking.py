@@ -124,13 +124,13 @@ BREAKS = (
     ),
     Break(
         "columns to records: entries of a size in each other's places",
-        "example/batch.py",
+        "example/entries.py",
         "payloads = _items(content, size)[begins[of_size]] if size else None",
         "payloads = _items(content, size)[begins[of_size[::-1]]] if size else None",
     ),
     Break(
         "columns to records: more sizes than a byte counts",
-        "example/batch.py",
+        "example/entries.py",
         "narrow = np.min_scalar_type(len(self._sizes))",
         "narrow = np.uint8",
     ),
@@ -142,9 +142,33 @@ BREAKS = (
     ),
     Break(
         "columns to records: large payloads",
-        "example/batch.py",
+        "example/entries.py",
         "view[middle : middle + size] = rows[row * size : (row + 1) * size]",
         "view[middle : middle + size] = rows[:size]",
+    ),
+    Break(
+        "columns to sequences: steps of a record in the place of another's",
+        "example/entries.py",
+        "steps = np.repeat(at - self._begins, self._counts) + self._bounds[:-1]",
+        "steps = np.repeat((at - self._begins)[::-1], self._counts) + self._bounds[:-1]",
+    ),
+    Break(
+        "columns to sequences: steps of no kind",
+        "example/entries.py",
+        "        _put(buffer, empty, _NO_KIND, None, 0)\n",
+        "",
+    ),
+    Break(
+        "steps: a message that may begin anywhere is one",
+        "example/steps.py",
+        "linked = places.where(_linked(places, begin[rest], end[rest]))",
+        "linked = places",
+    ),
+    Break(
+        "steps: what is told by bytes is not looked at again",
+        "example/steps.py",
+        "    good[found.of[found.after != expected]] = False\n",
+        "",
     ),
     Break(
         "records of a block: those far apart",
