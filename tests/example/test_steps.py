@@ -15,9 +15,9 @@ from tfrecord_lite.thresholds import thresholds
 SIZES = [0, 1, 2, 127, 128, 200, 275, 328, 20_000]
 
 
-@pytest.fixture(params=[0, 3, 1 << 40], ids=["in step", "some", "one by one"], autouse=True)
-def walked(request, monkeypatch):
-    monkeypatch.setattr(thresholds, "walked_lists", request.param)
+@pytest.fixture(params=[0, 600, 1 << 40], ids=["chained", "some", "one by one"], autouse=True)
+def chained(request, monkeypatch):
+    monkeypatch.setattr(thresholds, "chained_list_bytes", request.param)
 
 
 def messages_of(data):
@@ -44,7 +44,12 @@ def check(lists):
     data = gap + gap.join(lists) + gap + bytes(SLACK_BYTES)
     lengths = np.array([len(one) for one in lists], np.int64)
     begins = np.cumsum(lengths + len(gap)) - lengths
-    found = find_steps(np.frombuffer(data, np.uint8), begins, begins + lengths)
+    buffer = np.frombuffer(data, np.uint8)
+    for features in (False, True):
+        check_found(find_steps(buffer, begins, begins + lengths, features=features), lists, begins)
+
+
+def check_found(found, lists, begins):
     wanted = [messages_of(one) for one in lists]
     assert found.good.tolist() == [one is not None for one in wanted]
     assert found.counts.tolist() == [len(one or []) for one in wanted]
@@ -60,6 +65,29 @@ def list_of(draw):
     sizes = draw.choices(SIZES[:8], k=draw.randrange(6)) if draw.random() < 0.5 else None
     sizes = sizes or [draw.choice(SIZES)] * draw.randrange(5)
     return b"".join(b"\x0a" + varint(size) + draw.randbytes(size) for size in sizes)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lists_of_features(seed):
+    """Of no kind, of one list, of several, large and small; the same list several times."""
+    draw = random.Random(seed)
+    lists = []
+    for _ in range(draw.choice([1, 3, 50])):
+        one = b""
+        for _ in range(draw.randrange(7)):
+            size = draw.choice([1, 4, 10, 10, 20, 123, 200, 20_000])
+            run = b"\x0a" + varint(size) + (b"\x0a" * size if draw.random() < 0.5 else bytes(size))
+            feature = draw.choice([b"\x0a", b"\x12", b"\x1a"]) + varint(len(run)) + run
+            feature = draw.choice([feature, feature, feature, b"", feature * 2, b"\x1a\x00"])
+            one += b"\x0a" + varint(len(feature)) + feature
+        lists.append(one)
+    check(lists)
+    data = b"".join(lists) + bytes(SLACK_BYTES)
+    ends = np.cumsum([len(one) for one in lists])
+    begins = ends - [len(one) for one in lists]
+    rows = [draw.randrange(len(lists)) for _ in range(20)]
+    found = find_steps(np.frombuffer(data, np.uint8), begins[rows], ends[rows], features=True)
+    check_found(found, [lists[row] for row in rows], begins[rows])
 
 
 @pytest.mark.parametrize("seed", range(30))
