@@ -400,6 +400,7 @@ def test_what_stands_is_not_replaced(train, tmp_path):
         ("set/train", "a.json", {}, "not a format that is written"),
         ("a.csv", "a.parquet", {}, "one of the two is to be TFRecord"),
         ("a.csv", "new", {"select": ["a"]}, "select is for"),
+        ("a.csv", "new", {"cast": {"a": "flot"}}, "column 'a': 'flot' is no type"),
         ("a.csv", "a.tfrecord", {"num_shards": 2}, "one file has no shards"),
         (["a.csv", "a.jsonl"], "new", {}, "other formats"),
         ("a.jsonl", "new", {"cast": {"a": "int64"}}, "cast is for columns"),

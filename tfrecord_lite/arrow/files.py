@@ -148,7 +148,13 @@ def _type_of(name: str, given: Any) -> pa.DataType:
     if isinstance(given, pa.DataType):
         return given
     if isinstance(given, str):
-        return pa.type_for_alias(given)
+        try:
+            return pa.type_for_alias(given)
+        except ValueError:
+            raise ValueError(
+                f"column {quote(name)}: {given!r} is no type of Arrow's, such as float32, int64, "
+                "string"
+            ) from None
     dtype = getattr(normalize_features({name: given})[name], "dtype", bytes)
     return pa.string() if dtype is bytes else pa.from_numpy_dtype(dtype)
 
