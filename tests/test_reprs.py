@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 import tfrecord_lite as tfr
 
 
@@ -41,3 +43,46 @@ def test_reports(tmp_path):
     )
     saved = tfr.salvage(paths[1], tmp_path / "c")
     assert saved
+
+
+def test_notebooks_show_tables(tmp_path):
+    hostile = "<script>"
+    with tfr.ShardWriter(tmp_path / "set", num_shards=2, features={hostile: int}) as writer:
+        writer.write_many([tfr.encode_example({hostile: n}) for n in range(5)])
+    manifest = writer.manifest._repr_html_()
+    assert "5 records, not compressed" in manifest
+    assert manifest.count("<tr>") == 3
+    dataset = tfr.Dataset(tmp_path / "set", batch_size=2)._repr_html_()
+    assert "&lt;script&gt;" in dataset
+    assert hostile not in dataset
+    assert "int64" in dataset
+    rows = tfr.Ragged(np.arange(6.0), np.array([0, *range(4), *[6] * 9]))
+    shown = rows._repr_html_()
+    assert "Ragged, shape [13, None], float64" in shown
+    assert shown.count("<tr>") == 12
+    steps = tfr.Ragged(tfr.Ragged(np.array([b"<b>"], object), np.array([0, 1])), np.array([0, 1]))
+    assert "shape [1, None, None], object" in steps._repr_html_()
+    assert "&lt;b&gt;" in steps._repr_html_()
+    sequences = tfr.SequenceFeatures({"id": int}, {"steps": tfr.RaggedFeature(np.int64)})
+    path = tmp_path / "sequences"
+    tfr.write_records(path, [tfr.encode_sequence_example({"id": 1}, {"steps": [[1]]})])
+    shown = tfr.Dataset(path, sequences, batch_size=2)._repr_html_()
+    assert "feature_lists" in shown
+
+
+def test_a_report_is_shown_as_the_command_prints_it(tmp_path):
+    for name in ("<b>", "b"):
+        tfr.write_records(tmp_path / name, [b"one", b"two"])
+    data = bytearray((tmp_path / "<b>").read_bytes())
+    data[12] ^= 1
+    (tmp_path / "<b>").write_bytes(data)
+    report = tfr.verify([tmp_path / "<b>", tmp_path / "b"])
+    assert "2 files, 1 damaged, 0 unreadable; 3 intact records, 1 region, 19 B damaged" in str(
+        report
+    )
+    assert "record 0  byte 0  19 bytes  data" in str(report.files[0])
+    shown = report._repr_html_()
+    assert "<b>" not in shown
+    assert "DAMAGED" in shown
+    assert "checksum of the data" in shown
+    assert report.to_json()["files"][1]["ok"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import unicodedata
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from tfrecord_lite.urls import shown
 
 __all__ = [
     "cut",
+    "html_table",
     "json_text",
     "name_text",
     "number_text",
@@ -105,18 +107,23 @@ def number_text(number: float | None) -> str:
 def cut(text: str, width: int) -> str:
     """Return text that takes so many columns of a terminal at most, with dots where it was cut.
 
-    >>> cut("a long name", 8), cut("short", 8)
-    ('a lon...', 'short')
+    It is cut between words, where that leaves at least half.
+
+    >>> cut("one two three", 11), cut("unbreakable", 8), cut("short", 8)
+    ('one two...', 'unbre...', 'short')
     """
     if _width(text) <= width:
         return text
-    kept, room = "", max(width - 3, 0)
+    kept, left = "", max(width - 3, 0)
     for character in text:
-        room -= _width(character)
-        if room < 0:
+        left -= _width(character)
+        if left < 0:
             break
         kept += character
-    return kept.rstrip() + "..."[:width]
+    words = kept.rpartition(" ")[0]
+    if 2 * len(words) >= len(kept) and not text[len(kept) :].startswith(" "):
+        kept = words
+    return kept.rstrip(" ,;:") + "..."[:width]
 
 
 def table_text(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
@@ -145,6 +152,23 @@ def table_text(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
         line = (begin + last).rstrip()
         lines.append(line if width is None else cut(line, width))
     return "\n".join(lines)
+
+
+def html_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], caption: str | None = None
+) -> str:
+    """Return a table as HTML; cells are text, whatever is in them.
+
+    >>> html_table(["a"], [["<b>"]])
+    '<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;b&gt;</td></tr></tbody></table>'
+    """
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        return "".join(f"<{tag}>{html.escape(printable(cell))}</{tag}>" for cell in cells)
+
+    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
+    title = "" if caption is None else f"<caption>{html.escape(printable(caption))}</caption>"
+    return f"<table>{title}<thead><tr>{line(head, 'th')}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _width(text: str) -> int:

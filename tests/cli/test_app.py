@@ -63,6 +63,6 @@ def test_tables_are_aligned_and_cut_to_the_terminal(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "20")
     print_table(rows)
-    assert capsys.readouterr().out == "a     first  xxxxxx\u2026\n\u540d\u524d  2      y\n"
+    assert capsys.readouterr().out == "a     first  xxxx...\n\u540d\u524d  2      y\n"
     print_table([])
     assert capsys.readouterr().out == ""

@@ -52,7 +52,7 @@ def test_damage_exits_1_and_names_file_record_and_offset(command, whole, damaged
     assert first == f"DAMAGED {damaged}: 2 records, 335 B intact; 1 region, 22 B damaged"
     assert place.startswith("        record 1  byte 19  22 bytes  data  checksum of the data ")
     assert second.startswith("ok ")
-    assert summary == "2 files, 1 damaged, 0 unreadable; 5 intact records"
+    assert summary == ("2 files, 1 damaged, 0 unreadable; 5 intact records, 1 region, 22 B damaged")
 
 
 def test_json(command, whole, damaged):

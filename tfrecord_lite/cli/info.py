@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,6 +9,7 @@ import typer
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, complain
 from tfrecord_lite.cli.inputs import named_or_standard_input
 from tfrecord_lite.cli.progress import progress_bar
+from tfrecord_lite.cli.table import terminal_width
 from tfrecord_lite.description import describe
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.resolve import expand_shards
@@ -41,8 +40,7 @@ def run(
     if as_json:
         print(json_text(description.to_json(), indent=2))
     elif html is None:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        print(description.table(files=each, width=width))
+        print(description.table(files=each, width=terminal_width()))
     for file in description.files:
         if file.error is not None:
             complain(file.error)

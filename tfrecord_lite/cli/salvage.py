@@ -10,14 +10,15 @@ import typer
 
 from tfrecord_lite.cli.exits import DAMAGED
 from tfrecord_lite.cli.progress import progress_bar
-from tfrecord_lite.cli.verify import (
+from tfrecord_lite.cli.table import terminal_width
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.integrity.inventory import Inventory
+from tfrecord_lite.integrity.report_text import (
     file_as_json,
-    print_places,
+    places_text,
     records_text,
     regions_text,
 )
-from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.integrity.inventory import Inventory
 from tfrecord_lite.integrity.salvage import salvage
 from tfrecord_lite.records.storage import is_partial
 from tfrecord_lite.text import json_text, plural, printable
@@ -86,7 +87,8 @@ def _print_lines(report: Report, target: str) -> None:
         state = "DAMAGED" if found.regions else "ok"
         counts = f"{records_text(found)} rescued; {regions_text(found)} left"
         print(f"{state:8}{printable(found.path)}: {counts}")
-        print_places(found)
+        for text in places_text(found, terminal_width()):
+            print(text)
     records = sum(found.records for found in report.files)
     print(f"{'written':8}{printable(target)}: {plural(records, 'record')}{_lost(report)}")
 

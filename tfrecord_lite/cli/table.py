@@ -5,21 +5,17 @@ from __future__ import annotations
 import shutil
 import sys
 
-__all__ = ["print_table"]
+from tfrecord_lite.text import table_text
+
+__all__ = ["print_table", "terminal_width"]
+
+
+def terminal_width() -> int | None:
+    """Return how many columns the terminal has; None where output goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def print_table(rows: list[list[str]]) -> None:
-    """Print rows of text that is safe to print; to fit a terminal, the last column is cut first."""
-    # Not rich's own table, whose spaces are not the same in all of its versions.
-    from rich.cells import cell_len
-    from rich.text import Text
-
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
-        ]
-        line = Text("  ".join(cells).rstrip())
-        if sys.stdout.isatty():
-            line.truncate(shutil.get_terminal_size().columns, overflow="ellipsis")
-        print(line.plain)
+    """Print rows of text that is safe to print; to fit a terminal, the last column is cut."""
+    if rows:
+        print(table_text(rows, terminal_width()))

@@ -21,12 +21,14 @@ from tfrecord_lite.dataset.resuming import States
 from tfrecord_lite.dataset.schema import LateFeatures, Schema
 from tfrecord_lite.errors import ignore_damage
 from tfrecord_lite.example.normalize import check_given
+from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
 from tfrecord_lite.parallel.workers import Workers
 from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+from tfrecord_lite.text import html_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -278,6 +280,20 @@ class Dataset(Closing):
         return (
             f"<Dataset of {len(self._records.files)} files: batches of {self._batch_size} records>"
         )
+
+    def _repr_html_(self) -> str:
+        found = self._schema.features
+        parts = (
+            {"context": found.context, "feature_lists": found.feature_lists}
+            if isinstance(found, SequenceFeatures)
+            else {"features": found}
+        )
+        rows = [
+            [part, name, str(feature)]
+            for part, features in parts.items()
+            for name, feature in features.items()
+        ]
+        return html_table(["", "name", "feature"], rows, repr(self).strip("<>"))
 
     # Resuming.
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.quote import quote
+from tfrecord_lite.text import html_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
 
 __all__ = ["Ragged", "Sparse", "checked"]
+
+# In a notebook.
+_ROWS_SHOWN = 10
 
 
 class Sparse(NamedTuple):
@@ -105,6 +110,19 @@ class Ragged:
         # range() knows negative numbers, and raises the IndexError that ends an iteration.
         row = range(len(self))[row]
         return self.values[self.row_splits[row] : self.row_splits[row + 1]]
+
+    def _repr_html_(self) -> str:
+        shape = f"[{len(self)}"
+        values: Any = self
+        while isinstance(values, Ragged):
+            shape, values = shape + ", None", values.values
+        shape += "".join(f", {size}" for size in values.shape[1:]) + "]"
+        rows = [
+            [str(row), quote(values)] for row, values in enumerate(self[:_ROWS_SHOWN].to_list())
+        ]
+        if len(rows) < len(self):
+            rows.append(["...", ""])
+        return html_table(["row", "values"], rows, f"Ragged, shape {shape}, {values.dtype}")
 
     def to_list(self) -> list[list[Any]]:
         """Return the rows as lists of Python values.

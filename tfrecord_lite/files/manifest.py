@@ -19,6 +19,7 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_file, list_directory, open_file, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
+from tfrecord_lite.text import html_table
 from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _FORMAT = "tfrecord_lite shards"
 _VERSION = 1
 # Some hundred bytes a shard: room for as many as any file system holds well.
 _MOST_BYTES = 1 << 26
+_ROWS_SHOWN = 100
 _COUNTS_BELOW = 1 << 63
 _CRCS_BELOW = 1 << 32
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
@@ -103,6 +105,17 @@ class Manifest:
     def __repr__(self) -> str:
         shards = f"{len(self.entries)} shards, {self.records} records"
         return f"<Manifest of {shown(self.path)}: {shards}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [entry.name, f"{entry.records:,}", f"{entry.size:,}", f"0x{entry.crc32c:08x}"]
+            for entry in self.entries[:_ROWS_SHOWN]
+        ]
+        if len(rows) < len(self.entries):
+            rows.append([f"and {len(self.entries) - len(rows):,} more", "", "", ""])
+        head = ["shard", "records", "bytes", "CRC-32C"]
+        compression = self.compression or "not compressed"
+        return html_table(head, rows, f"{shown(self.path)}: {self.records:,} records, {compression}")
 
     @cached_property
     def records(self) -> int:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tfrecord_lite.integrity.report_text import (
+    file_text,
+    report_as_json,
+    report_html,
+    report_text,
+)
 from tfrecord_lite.thresholds import limits
 from tfrecord_lite.urls import shown
 
@@ -74,6 +80,9 @@ class FileReport:
             found = str(self.error)
         return f"<FileReport of {shown(self.path)}: {found}, {self.records} records>"
 
+    def __str__(self) -> str:
+        return file_text(self)
+
     def add_damage(self, damage: Damage) -> None:
         """Note a region that was left out."""
         self.regions += 1
@@ -91,6 +100,8 @@ class FileReport:
 @dataclass
 class Report:
     """What was found in all files, in the order in which they were named; true if all is well.
+
+    ``print`` shows what the command ``tfrecord-lite verify`` prints, a notebook tables.
 
     ``leftovers`` are the temporary files and folders beside them of writers that were killed, or
     are still at work; they are no fault. `tfrecord_lite.salvage` takes what is in them.
@@ -131,3 +142,13 @@ class Report:
         records = sum(file.records for file in self.files)
         found = f"{wrong} not ok" if wrong else "ok"
         return f"<Report of {len(self.files)} files: {found}, {records} records>"
+
+    def __str__(self) -> str:
+        return report_text(self)
+
+    def _repr_html_(self) -> str:
+        return report_html(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as what JSON can hold."""
+        return report_as_json(self)
