@@ -28,7 +28,7 @@ WINGS = [
     ["dataset"],
     ["integrity", "description"],
     ["compat", "tensorflow", "torch", "jax", "grain", "arrow", "events"],
-    ["jobs", "huggingface", "ray", "spark", "beam"],
+    ["jobs", "huggingface", "sql", "ray", "spark", "beam"],
     ["cli"],
 ]
 FLOOR = {wing: floor for floor, wings in enumerate(WINGS) for wing in wings}
@@ -51,6 +51,7 @@ OUTSIDE = {
     "obstore",
     "cloudpickle",
     "datasets",
+    "duckdb",
 }
 AT_HOME = {
     "typer": {"cli"},
@@ -64,8 +65,9 @@ AT_HOME = {
     "jax": {"jax"},
     "grain": {"grain"},
     # Ray Data and Spark need it themselves.
-    "pyarrow": {"arrow", "events", "huggingface", "ray", "spark"},
+    "pyarrow": {"arrow", "events", "huggingface", "ray", "spark", "sql"},
     "datasets": {"huggingface"},
+    "duckdb": {"sql"},
     "ray": {"ray"},
     "pyspark": {"spark"},
     "apache_beam": {"beam"},

@@ -19,6 +19,7 @@ WORLDS = {
     "huggingface": "datasets",
     "spark": "pyspark",
     "beam": "apache_beam",
+    "sql": "duckdb",
 }
 # And modules that do.
 NEEDING = {

@@ -20,3 +20,4 @@ def test_its_examples_run(tmp_path, monkeypatch):
     assert sorted(names["labels"]) == [1, 3, 3]
     if find_spec("duckdb"):
         assert sorted(names["counts"]) == [(1, 1), (3, 2)]
+        assert sum(names["by_label"]["n"].to_pylist()) == 3

@@ -16,6 +16,7 @@ from tfrecord_lite.cli import salvage as salvage_command
 from tfrecord_lite.cli import set_commands
 from tfrecord_lite.cli import shard as shard_command
 from tfrecord_lite.cli import show as show_command
+from tfrecord_lite.cli import sql as sql_command
 from tfrecord_lite.cli import tail as tail_command
 from tfrecord_lite.cli import verify as verify_command
 from tfrecord_lite.cli.exits import clean_exit, exit_where_output_fails, open_standard_streams
@@ -189,6 +190,28 @@ def index(
     """Write an index beside each file, by which records can be read in any order."""
     with clean_exit():
         index_command.run(files, text=text, verify=verify)
+
+
+@app.command()
+def sql(
+    query: Annotated[
+        str, typer.Argument(help="A SELECT; a path in single quotes is a table of its Examples.")
+    ],
+    json: Json = False,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="Write the rows to a .csv, .parquet or .jsonl file."),
+    ] = None,
+    on_damage: Annotated[
+        str, typer.Option(help="raise, or skip: leave out what is damaged, and tell.")
+    ] = "raise",
+) -> None:
+    """Query files by SQL: select label, count(*) from 'train' group by label.
+
+    The exit code is 1 when something was damaged, 2 when the query or a file could not be used.
+    """
+    with clean_exit():
+        sql_command.run(query, as_json=json, output=output, on_damage=on_damage)
 
 
 @app.command()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite.example.decode import Value
 
-__all__ = ["Payload", "is_record_json", "kind_of", "read_payload", "record_of"]
+__all__ = ["Payload", "bytes_json", "is_record_json", "kind_of", "read_payload", "record_of"]
 
 _KINDS = ("bytes_list", "float_list", "int64_list")
 _FORMS = ({"features"}, {"context", "feature_lists"}, {"raw"})
@@ -102,13 +102,14 @@ def _feature(value: Value) -> dict[str, Any]:
     if value is None:
         return {}
     if isinstance(value, list):
-        return {"bytes_list": [_bytes(item) for item in value]}
+        return {"bytes_list": [bytes_json(item) for item in value]}
     if value.dtype == np.float32:
         return {"float_list": [_float(item) for item in value]}
     return {"int64_list": value.tolist()}
 
 
-def _bytes(value: bytes) -> str | dict[str, str]:
+def bytes_json(value: bytes) -> str | dict[str, str]:
+    """Return bytes as JSON has them: text, or base64 where they are no UTF-8."""
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -1,0 +1,165 @@
+"""``tfrecord-lite sql``: a query over files, whose rows are printed or written."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import typer
+
+from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, complain
+from tfrecord_lite.cli.table import print_table
+from tfrecord_lite.example.record_json import bytes_json
+from tfrecord_lite.records.storage import Output
+from tfrecord_lite.text import json_text, name_text, plural, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tfrecord_lite.errors import Damage
+
+__all__ = ["run"]
+
+_WIDTH: Final = 60
+
+
+def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> None:
+    """Print the rows of a query as a table, as JSON lines, or write them to a file by its suffix.
+
+    With ``on_damage`` "skip" damage in the files is left out, told, and makes the exit code 1.
+    """
+    if on_damage not in ("raise", "skip"):
+        raise typer.BadParameter(f"--on-damage {on_damage!r}: choose raise or skip")
+    suffix = "" if output is None else os.path.splitext(output)[1].lower()
+    if output is not None and suffix not in _WRITERS:
+        raise typer.BadParameter(
+            f"{printable(output)}: a file of rows ends in {', '.join(_WRITERS)}"
+        )
+    if output is not None and as_json:
+        raise typer.BadParameter("--json is for what is printed; write to a FILE.jsonl instead")
+    try:
+        from tfrecord_lite import sql
+    except ImportError as error:
+        complain(error)
+        raise typer.Exit(UNUSABLE) from None
+    damaged = False
+
+    def tell(damage: Damage) -> None:
+        nonlocal damaged
+        damaged = True
+        place = f"{damage.path}: record {damage.record}, bytes {damage.begin} to {damage.end}"
+        complain(f"{place} left out: {damage.reason}")
+
+    try:
+        reader = sql.query(query, on_damage=tell if on_damage == "skip" else "raise")
+        if output is not None:
+            write = _WRITERS[suffix] or sql.write_parquet
+            count = _write(reader, output, write)
+            print(f"ok      {printable(output)}: {plural(count, 'row')}")
+        elif as_json:
+            for row in _rows(reader):
+                sys.stdout.write(json_text(row) + "\n")
+        else:
+            _print_table(reader)
+    except sql.QueryError as error:
+        # Behind an empty line it shows the query.
+        complain(" ".join(str(error).partition("\n\n")[0].split()))
+        raise typer.Exit(UNUSABLE) from None
+    if damaged:
+        raise typer.Exit(DAMAGED)
+
+
+def _write(reader: Any, path: str, write: Callable[[Any, str], int]) -> int:
+    """Write a file beside its name, which it takes when it is whole."""
+    target = Output(path, mode="w", atomic=None, fsync=False)
+    try:
+        count = write(reader, target.partial or path)
+    except BaseException:
+        target.abort()
+        raise
+    target.close()
+    return count
+
+
+def _values(column: Any) -> list[Any]:
+    """Return Python's values; a float32 as the number of the fewest digits that is it."""
+    values: list[Any] = column.to_pylist()
+    if str(column.type) == "float":
+        return [None if value is None else float(str(np.float32(value))) for value in values]
+    return values
+
+
+def _rows(reader: Any) -> Iterator[dict[str, Any]]:
+    """Yield rows as JSON has them."""
+    for batch in reader:
+        for row in zip(*(_values(column) for column in batch.columns), strict=True):
+            yield {
+                name: _as_json(value) for name, value in zip(reader.schema.names, row, strict=True)
+            }
+
+
+def _as_json(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else _infinite(value)
+    if isinstance(value, bytes):
+        return bytes_json(value)
+    if isinstance(value, dict):
+        return {str(key): _as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_json(item) for item in value]
+    return str(value)
+
+
+def _infinite(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _text(value: Any) -> str:
+    """Return a value for a table or a line of CSV."""
+    value = _as_json(value)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json_text(value)
+
+
+def _print_table(reader: Any) -> None:
+    rows = [[name_text(name) for name in reader.schema.names]]
+    for batch in reader:
+        columns = [[_cell(value) for value in _values(column)] for column in batch.columns]
+        rows += map(list, zip(*columns, strict=True))
+    print_table(rows)
+
+
+def _cell(value: Any) -> str:
+    text = _text(value)
+    return printable(text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "...")
+
+
+def _write_csv(reader: Any, path: str) -> int:
+    count = 0
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(reader.schema.names)
+        for batch in reader:
+            columns = [[_text(value) for value in _values(column)] for column in batch.columns]
+            writer.writerows(zip(*columns, strict=True))
+            count += batch.num_rows
+    return count
+
+
+def _write_lines(reader: Any, path: str) -> int:
+    count = 0
+    with open(path, "w", encoding="ascii", newline="\n") as file:
+        for row in _rows(reader):
+            file.write(json_text(row) + "\n")
+            count += 1
+    return count
+
+
+_WRITERS: Final = {".csv": _write_csv, ".parquet": None, ".jsonl": _write_lines}

@@ -1,0 +1,222 @@
+"""SQL over files of Examples, by DuckDB: a path in quotes is a table.
+
+It needs the extra: ``pip install 'tfrecord-lite-np[sql]'``.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+if find_spec("duckdb") is None:
+    raise ImportError("tfrecord_lite.sql needs duckdb: pip install 'tfrecord-lite-np[sql]'")
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as pds
+from pyarrow import parquet
+
+from tfrecord_lite.arrow.reading import Selection
+from tfrecord_lite.example.sequence_features import SequenceFeatures
+from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tfrecord_lite._types import CompressionOrAuto, OnDamage, Paths, Verify
+
+__all__ = ["QueryError", "query", "write_parquet"]
+
+QueryError = duckdb.Error
+
+# Files that DuckDB reads itself; a manifest is no such file.
+_OTHERS: Final = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
+
+
+def query(
+    sql: str,
+    tables: Mapping[str, Paths | RecordSet] | None = None,
+    *,
+    strict: bool = True,
+    compression: CompressionOrAuto = "auto",
+    verify: Verify = True,
+    on_damage: OnDamage = "raise",
+    max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+) -> pa.RecordBatchReader:
+    """Run a SELECT of DuckDB's SQL over files, and return its rows as Arrow record batches.
+
+    A table is a path in single quotes, in any form that `RecordSet` takes as a str, or one of the
+    names in ``tables``. Its columns are those of `to_arrow`, with the features of the manifest or
+    of the first records: int64 is BIGINT, float32 FLOAT, bytes BLOB, which compares with text as
+    its UTF-8 (``decode(name)`` makes text of it), what is not one value a record is a list; what is
+    missing is NULL. Of columns that the query does not need nothing is decoded. Files that end in
+    .parquet, .csv, .tsv, .json, .jsonl are read by DuckDB, to be joined for example.
+
+    All other parameters are those of `to_arrow`, for the files named in the query; a `RecordSet` in
+    ``tables`` has its own.
+
+    Raises what `to_arrow` raises, here or from the reader, ``FileNotFoundError`` for a table that
+    is neither a file nor known to DuckDB, and ``duckdb.Error`` for a query that it refuses: among
+    them all that is no SELECT.
+
+    >>> import tempfile, tfrecord_lite as tfr
+    >>> path = tempfile.mkdtemp() + "/a.tfrecord"
+    >>> _ = tfr.write_examples(path, {"label": [3, 1, 3], "image": [b"x", b"y", b"z"]})
+    >>> counts = query(f"select label, count(*) as n from '{path}' group by label order by label")
+    >>> counts.read_all().to_pylist()
+    [{'label': 1, 'n': 1}, {'label': 3, 'n': 2}]
+    """
+    options: dict[str, Any] = {
+        "compression": compression,
+        "verify": verify,
+        "on_damage": on_damage,
+        "max_record_bytes": max_record_bytes,
+    }
+    connection = duckdb.connect(config={"python_enable_replacements": "false"})
+    known = dict(tables or {})
+    scanned: list[_Scanned] = []
+    missing: dict[str, OSError] = {}
+    for name in dict.fromkeys(_tables(connection, sql)):
+        if name not in known and name.lower().endswith(_OTHERS) and not _is_manifest(name):
+            continue
+        try:
+            records = RecordSet.of(known.get(name, name), **({} if name in known else options))
+        except FileNotFoundError as error:
+            if name in known:
+                raise
+            missing[name] = error  # may be a name that the query defines
+            continue
+        scanned.append(_Scanned(records, strict=strict))
+        connection.register(name, scanned[-1])
+    try:
+        reader = pa.RecordBatchReader.from_stream(connection.sql(sql))
+    except duckdb.CatalogException as error:
+        for name, reason in missing.items():
+            if f"Table with name {name} does not exist" in str(error):
+                raise reason from None
+        raise
+    except duckdb.Error as error:
+        raise _cause(scanned) or error from None
+    return pa.RecordBatchReader.from_batches(reader.schema, _rows(connection, reader, scanned))
+
+
+def write_parquet(reader: pa.RecordBatchReader, path: str) -> int:
+    """Write rows to a Parquet file, batch by batch, and return how many there are.
+
+    >>> import os, tempfile
+    >>> write_parquet(query("select 1 as a"), os.path.join(tempfile.mkdtemp(), "a.parquet"))
+    1
+    """
+    count = 0
+    with parquet.ParquetWriter(path, reader.schema) as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+            count += batch.num_rows
+    return count
+
+
+def _is_manifest(name: str) -> bool:
+    return name.endswith(".manifest.json")
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[str]:
+    """Yield the names of the tables of a SELECT; `duckdb.Error` for anything else."""
+    (answer,) = connection.execute("select json_serialize_sql(?)", [sql]).fetchall()[0]
+    parsed = json.loads(answer)
+    if parsed["error"]:
+        kind = parsed.get("error_type", "")
+        message = parsed.get("error_message", "this is no SELECT")
+        if kind == "not implemented":
+            message = "the query is no SELECT"
+        raise duckdb.ParserException(message)
+    nodes = [parsed["statements"]]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, dict):
+            if node.get("type") == "BASE_TABLE" and not node.get("schema_name"):
+                yield node["table_name"]
+            nodes += node.values()
+        elif isinstance(node, list):
+            nodes += node
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader, scanned: list[_Scanned]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the result; an error of ours is raised as it was, not as DuckDB quotes it."""
+    with connection:
+        try:
+            yield from reader
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
+            raise _cause(scanned) or error from None
+
+
+def _cause(scanned: list[_Scanned]) -> Exception | None:
+    return next((table.error for table in scanned if table.error is not None), None)
+
+
+class _Scanned(pds.Dataset):  # type: ignore[misc]
+    """Files as what DuckDB takes for a dataset of Arrow's: it says which columns it needs."""
+
+    def __init__(self, records: RecordSet, *, strict: bool) -> None:
+        # Not that of the base, which nobody may call.
+        self._records = records
+        self._selection = Selection.find(records, None, strict=strict)
+        self._schema = self._selection.plan().schema
+        self.error: Exception | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns that there are."""
+        return self._schema
+
+    def scanner(
+        self,
+        columns: Sequence[str] | None = None,
+        filter: Any = None,  # noqa: A002 - as DuckDB calls it
+        **_: Any,
+    ) -> pds.Scanner:
+        """Return a scan of these columns, in rows that pass a filter, which may use others."""
+        if columns is None:
+            columns = self._schema.names
+        wanted = [
+            name
+            for name in self._schema.names
+            if name in columns or (filter is not None and self._is_used(filter, name))
+        ]
+        reader = _narrowed(self._selection, wanted).reader(self._records)
+        batches = self._noting_errors(reader)
+        return pds.Scanner.from_batches(
+            batches, schema=reader.schema, columns=list(columns), filter=filter, use_threads=False
+        )
+
+    def _is_used(self, expression: Any, name: str) -> bool:
+        """Tell whether an expression uses a column: without it, it cannot be bound."""
+        others = self._schema.remove(self._schema.get_field_index(name))
+        try:
+            pds.dataset(others.empty_table()).scanner(filter=expression)
+        except pa.ArrowInvalid:
+            return True
+        return False
+
+    def _noting_errors(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from reader
+        except Exception as error:
+            self.error = error
+            raise
+
+
+def _narrowed(selection: Selection, names: list[str]) -> Selection:
+    """Return a selection of some of the columns, of no other of which anything is decoded."""
+    schema = selection.schema
+    features: Any = schema.features
+    if isinstance(features, SequenceFeatures):
+        features = SequenceFeatures(**{part: getattr(features, part) for part in names})
+    elif len(names) < len(features):
+        features = {name: features[name] for name in names}
+        # Nobody asked for what later records have.
+        schema = schema._replace(inferred=False)
+    return selection._replace(schema=schema._replace(features=features))
