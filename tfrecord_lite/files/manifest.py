@@ -115,7 +115,9 @@ class Manifest:
             rows.append([f"and {len(self.entries) - len(rows):,} more", "", "", ""])
         head = ["shard", "records", "bytes", "CRC-32C"]
         compression = self.compression or "not compressed"
-        return html_table(head, rows, f"{shown(self.path)}: {self.records:,} records, {compression}")
+        return html_table(
+            head, rows, f"{shown(self.path)}: {self.records:,} records, {compression}"
+        )
 
     @cached_property
     def records(self) -> int:
