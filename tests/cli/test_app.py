@@ -32,6 +32,21 @@ def test_help_names_every_command(command):
         assert command(name, "--help").code == 0
 
 
+def test_short_help_and_completion(command):
+    assert command("-h").out == command("--help").out
+    assert command("info", "-h").out == command("info", "--help").out
+    assert "--install-completion" in command("-h").out
+
+
+def test_messages_name_options_as_the_command_has_them(command, tmp_path):
+    tfr.write_records(tmp_path / "a", [b"one"])
+    for _ in range(2):
+        outcome = command("shard", tmp_path / "a", tmp_path / "set", "--num-shards", 1)
+    assert outcome.code == 2
+    assert "pass --overwrite to replace it whole" in outcome.err
+    assert "overwrite=True" not in outcome.err
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [(tfr.TruncatedRecordError("cut short", path="a\n"), 1), (OSError(5, "no disk", "a\n"), 2)],

@@ -47,7 +47,9 @@ def measured(outcome):
 
 
 def test_without_tensorflow(command, folder, alone):
-    report = measured(command("bench", folder, "--json", "--repeats", 2, "--batch-size", 16))
+    report = measured(
+        command("bench", folder, "--seconds", 0, "--json", "--repeats", 2, "--batch-size", 16)
+    )
     assert [reading["name"] for reading in report["readings"]] == OURS
     assert (report["files"], report["records"], report["batch_size"]) == (3, 150, 16)
     assert report["bytes"] == sum(path.stat().st_size for path in folder.iterdir())
@@ -60,7 +62,7 @@ def test_without_tensorflow(command, folder, alone):
 
 
 def test_table_without_tensorflow(command, folder, alone):
-    outcome = command("bench", folder, "--repeats", 1)
+    outcome = command("bench", folder, "--seconds", 0, "--repeats", 1)
     lines = outcome.out.splitlines()
     assert lines[0].startswith("3 files, 150 records, ")
     assert "compression none; batches of 1,024; " in lines[0]
@@ -76,11 +78,11 @@ def test_table_without_tensorflow(command, folder, alone):
 @pytest.mark.parametrize("form", first(1, ["table", "json"]))
 def test_with_tensorflow(command, folder, form):
     if form == "table":
-        table = command("bench", folder, "--repeats", 1).out
+        table = command("bench", folder, "--seconds", 0, "--repeats", 1).out
         assert "check=True takes" in table.splitlines()[-1]
         assert all(name in table for name in OURS + THEIRS)
         return
-    report = measured(command("bench", folder, "--json", "--repeats", 1))
+    report = measured(command("bench", folder, "--seconds", 0, "--json", "--repeats", 1))
     assert [reading["name"] for reading in report["readings"]] == OURS + THEIRS
     assert report["notes"] == []
     assert report["check_seconds"] >= 0
@@ -90,7 +92,7 @@ def test_with_tensorflow(command, folder, form):
 @pytest.mark.tensorflow
 def test_files_of_several_compressions(command, folder):
     tfr.write_examples(folder / "z.gz", {"id": [1], "words": [[b"x"]]}, compression="GZIP")
-    report = measured(command("bench", folder, "--json", "--repeats", 1))
+    report = measured(command("bench", folder, "--seconds", 0, "--json", "--repeats", 1))
     assert report["compression"] == ["GZIP", "none"]
     assert [reading["name"] for reading in report["readings"]] == OURS + THEIRS[:3]
     assert "several compressions" in report["notes"][0]
@@ -101,12 +103,14 @@ def test_the_first_files_up_to_a_limit(command, folder, alone, capsys, monkeypat
     monkeypatch.setattr(bench, "_WORKERS", ())
     size = (folder / "0.tfrecord").stat().st_size
     for limit, files in ((1, 1), (size, 1), (2 * size, 2), (0, 3)):
-        bench.run([str(folder)], batch_size=9, repeats=1, limit=limit, as_json=True)
+        bench.run([str(folder)], batch_size=9, repeats=1, seconds_each=0, limit=limit, as_json=True)
         report = json.loads(capsys.readouterr().out)
         assert (report["files"], report["files_left_out"]) == (files, 3 - files)
-    bench.run([str(folder)], batch_size=9, repeats=1, limit=1, as_json=False)
+    bench.run([str(folder)], batch_size=9, repeats=1, seconds_each=0, limit=1, as_json=False)
     assert capsys.readouterr().out.startswith("1 file (of 3), 50 records")
-    assert command("bench", folder, "--repeats", 1, "--limit", "1M").out.startswith("3 files, ")
+    assert command("bench", folder, "--seconds", 0, "--repeats", 1, "--limit", "1M").out.startswith(
+        "3 files, "
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,3 +134,14 @@ def test_no_records(command, tmp_path, alone):
     outcome = command("bench", tmp_path)
     assert outcome.code == 2
     assert "a.tfrecord: no records" in outcome.err
+
+
+def test_small_files_are_read_over_and_over(command, folder, alone, monkeypatch):
+    monkeypatch.setattr(bench, "_WORKERS", (1,))
+    report = measured(command("bench", folder, "--seconds", 0.05, "--json", "--repeats", 1))
+    assert report["epochs"] > 1
+    assert report["records"] == 150
+    for reading in report["readings"]:
+        # Of one epoch each, and of none that a worker had read before.
+        assert 0 < reading["median_seconds"] < 60
+    assert ", read " in command("bench", folder, "--seconds", 0.05, "--repeats", 1).out

@@ -29,7 +29,7 @@ app = typer.Typer(
     name="tfrecord-lite",
     help="Look into TFRecord files, and prove that they are whole, without TensorFlow.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -79,7 +79,10 @@ def head(
 
 
 @app.command()
-def cat(files: Files) -> None:
+def cat(
+    files: Files,
+    json: Annotated[bool, typer.Option("--json", help="As it does anyway.")] = False,  # noqa: ARG001
+) -> None:
     """Print every record as a line of JSON, whatever bytes are in it.
 
     An Example is {"features": {NAME: {KIND: [VALUES]}}}, a SequenceExample {"context": ...,
@@ -219,8 +222,12 @@ def bench(
     files: Files,
     batch_size: Annotated[int, typer.Option(min=1, help="Records in a batch.")] = 1024,
     repeats: Annotated[int, typer.Option(min=1, help="How often each reading is timed.")] = 3,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="Small files are read over and over for so long.")
+    ] = 1.0,
     limit: Annotated[
-        str, typer.Option(help="The first files of so many bytes, such as 500M; 0: all.")
+        str,
+        typer.Option(metavar="BYTES", help="The first files of so many, such as 500M; 0: all."),
     ] = "1G",
     json: Json = False,
 ) -> None:
@@ -230,6 +237,7 @@ def bench(
             files,
             batch_size=batch_size,
             repeats=repeats,
+            seconds_each=seconds,
             limit=shard_command.bytes_of(limit),
             as_json=json,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from functools import partial
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Reading", "our_readings", "run"]
 
 _WORKERS = (1, 2)
+_MOST_EPOCHS = 10_000
 _NO_TENSORFLOW = (
     "TensorFlow is not installed: without its lines (pip install 'tfrecord-lite-np[tensorflow]')"
 )
@@ -70,8 +72,19 @@ class _Files(NamedTuple):
     left_out: int
 
 
-def run(files: list[str], *, batch_size: int, repeats: int, limit: int, as_json: bool) -> None:
-    """Read the files in every way, some times, one way after the other, and print the medians."""
+def run(
+    files: list[str],
+    *,
+    batch_size: int,
+    repeats: int,
+    seconds_each: float,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Read the files in every way, some times, one way after the other, and print the medians.
+
+    Each time the files are read as often as it takes to fill ``seconds_each``.
+    """
     found = _choose(expand_shards(files), limit)
     first = Dataset(found.paths, batch_size=batch_size)
     records = sum(len(next(iter(batch.values()))) for batch in first)
@@ -83,7 +96,9 @@ def run(files: list[str], *, batch_size: int, repeats: int, limit: int, as_json:
     except ValueError as error:
         complain(f"{found.paths[0]}: {error}; bench reads Examples")
         raise typer.Exit(UNUSABLE) from None
-    readings = our_readings(found.paths, features, batch_size)
+    once = Reading("", Dataset(found.paths, features, batch_size=batch_size).__iter__).seconds()
+    epochs = min(max(math.ceil(seconds_each / max(once, 1e-6)), 1), _MOST_EPOCHS)
+    readings = our_readings(found.paths, features, batch_size, epochs)
     notes, check = [], None
     if find_spec("tensorflow") is None:
         notes.append(_NO_TENSORFLOW)
@@ -94,10 +109,15 @@ def run(files: list[str], *, batch_size: int, repeats: int, limit: int, as_json:
 
         check = theirs.seconds_of_check(found.paths, features, batch_size)
         others = theirs.readings(found.paths, found.codecs, features, batch_size)
-        readings += [Reading(name, data.__iter__) for name, data in others.items()]
+        readings += [
+            Reading(name, partial(_epochs_of, data, epochs)) for name, data in others.items()
+        ]
         if len(found.codecs) > 1:
             notes.append(_MIXED)
-    seconds = _measure(readings, repeats)
+    seconds = {
+        name: [taken / epochs for taken in times]
+        for name, times in _measure(readings, repeats).items()
+    }
     report = {
         "files": len(found.paths),
         "files_left_out": found.left_out,
@@ -105,6 +125,7 @@ def run(files: list[str], *, batch_size: int, repeats: int, limit: int, as_json:
         "bytes": found.size,
         "compression": sorted(codec or "none" for codec in found.codecs),
         "batch_size": batch_size,
+        "epochs": epochs,
         "cores": usable_cores(),
         "notes": notes,
         "check_seconds": check,
@@ -123,6 +144,11 @@ def run(files: list[str], *, batch_size: int, repeats: int, limit: int, as_json:
         print(json_text(report, indent=2))
     else:
         _print(report)
+
+
+def _epochs_of(data: Iterable[Any], count: int) -> Iterator[Any]:
+    for _ in range(count):
+        yield from data
 
 
 def _choose(paths: list[str], limit: int) -> _Files:
@@ -183,7 +209,8 @@ def _print(report: dict[str, Any]) -> None:
     print(
         f"{plural(report['files'], 'file')}{rest}, {plural(report['records'], 'record')}, "
         f"{size_text(report['bytes'])}, compression {' and '.join(report['compression'])}; "
-        f"batches of {report['batch_size']:,}; {plural(report['cores'], 'core')}"
+        f"batches of {report['batch_size']:,}, read {plural(report['epochs'], 'time')} each; "
+        f"{plural(report['cores'], 'core')}"
     )
     fastest = max(reading["records_per_second"] for reading in report["readings"])
     rows = [["reading", "records/s", "MB/s", "of the fastest"]]

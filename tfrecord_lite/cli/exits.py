@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -32,13 +33,26 @@ __all__ = [
 
 DAMAGED: Final = 1
 UNUSABLE: Final = 2
+# What messages of the library call by the names of parameters, and commands have as options.
+_PARAMETER: Final = re.compile(
+    r"\b(overwrite|compression|write_compression|num_shards|records_per_shard|bytes_per_shard)="
+    r"(True|None|[0-9]+|'[^']*'|\"[^\"]*\")"
+)
+_QUOTES: Final = "'\""
 # 128 + SIGPIPE, as a shell reports a command that the signal ended.
 _BROKEN_PIPE: Final = 141
 
 
 def complain(message: object) -> None:
-    """Print one line to standard error."""
-    print(f"tfrecord-lite: {printable(str(message))}", file=sys.stderr)
+    """Print one line to standard error, with options as the command line has them."""
+    text = _PARAMETER.sub(_option, str(message))
+    print(f"tfrecord-lite: {printable(text)}", file=sys.stderr)
+
+
+def _option(found: re.Match[str]) -> str:
+    name, value = found.groups()
+    option = "--" + name.replace("_", "-")
+    return option if value == "True" else f"{option} {value.strip(_QUOTES)}"
 
 
 def open_standard_streams() -> None:
