@@ -27,7 +27,7 @@ WINGS = [
     ["example", "files"],
     ["dataset"],
     ["integrity", "description"],
-    ["compat", "tensorflow", "torch", "jax", "grain", "arrow", "events"],
+    ["compat", "tensorflow", "torch", "jax", "grain", "arrow", "events", "tfds"],
     ["jobs", "huggingface", "sql", "ray", "spark", "beam"],
     ["cli"],
 ]
@@ -56,7 +56,7 @@ OUTSIDE = {
 AT_HOME = {
     "typer": {"cli"},
     "rich": {"cli"},
-    "PIL": {"compat"},
+    "PIL": {"compat", "tfds"},
     "cloudpickle": {"parallel"},
     "fsspec": {"stores"},
     "obstore": {"stores"},

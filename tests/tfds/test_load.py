@@ -1,0 +1,151 @@
+"""What tensorflow_datasets wrote, read without it: equal to what it reads, value by value.
+
+``data/tfds/tiny`` has a feature of each kind; ``data/tfds/expected.json`` is what `tfds.load` gave.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import tfrecord_lite as tfr
+from tfrecord_lite.tfds import load
+
+DATA = Path(__file__).parents[1] / "data" / "tfds"
+TINY = DATA / "tiny" / "1.0.0"
+EXPECTED = json.loads((DATA / "expected.json").read_text())
+needs_pillow = pytest.mark.skipif(find_spec("PIL") is None, reason="not installed: Pillow")
+
+
+def plain(value):
+    """Return a value in the form of expected.json."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, bytes):
+        return {"bytes": base64.b64encode(value).decode()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if value.dtype == object:
+        values = [base64.b64encode(item).decode() for item in value.reshape(-1)]
+        return {"dtype": "bytes", "shape": list(value.shape), "values": values}
+    values = value.reshape(-1).tolist()
+    return {"dtype": value.dtype.name, "shape": list(value.shape), "values": values}
+
+
+def nested(value):
+    return [nested(row) for row in value] if isinstance(value, list) else value.tolist()
+
+
+def check(found, expected) -> None:
+    if set(expected) == {"nested"}:
+        assert nested(found) == expected["nested"]
+    elif set(expected) == {"steps"}:
+        assert len(found) == len(expected["steps"])
+        for step, of_tfds in zip(found, expected["steps"], strict=True):
+            check(step, of_tfds)
+    elif isinstance(found, dict):
+        assert found.keys() == expected.keys()
+        for key, value in found.items():
+            check(value, expected[key])
+    else:
+        assert plain(found) == expected
+
+
+@needs_pillow
+@pytest.mark.parametrize("record", range(8))
+def test_values_are_those_of_tfds(record):
+    check(load(TINY, split="train+test")[record], EXPECTED[record])
+
+
+@needs_pillow
+def test_a_split_is_a_sequence():
+    train = load(TINY, split="train")
+    assert len(train) == 6
+    assert [item["id"] for item in train] == [item["id"] for item in train[:]]
+    assert train[-1]["id"] == train[5]["id"]
+    assert [item["id"] for item in train[4:1:-2]] == [train[4]["id"], train[2]["id"]]
+    with pytest.raises(IndexError):
+        train[6]
+    assert repr(train) == f"<Split of 6 records: {TINY}>"
+    assert train.class_names("label") == ["cat", "dog", "cow"]
+    assert train.class_names("objects/label") is None
+
+
+@pytest.mark.parametrize(
+    ("split", "numbers"),
+    [
+        ("train[:2]", [0, 1]),
+        ("train[-2:]", [4, 5]),
+        ("train[50%:]", [3, 4, 5]),
+        ("train[:25%]", [0, 1]),
+        ("train[4:2]", []),
+        ("test + train[1:2]", [6, 7, 1]),
+        ("train[5:]+test[:50%]", [5, 6]),
+    ],
+)
+def test_parts_of_splits(split, numbers):
+    found = load(TINY, split=split, decode_images=False)
+    expected = [EXPECTED[number]["id"]["values"] for number in numbers]
+    assert [[item["id"]] for item in found] == expected
+
+
+def test_images_as_they_are_stored():
+    item = load(TINY, split="train[3:]", decode_images=False)[0]
+    assert item["image"].startswith(b"\x89PNG")
+    assert [step["observation"]["image"][:4] for step in item["steps"]] == [b"\x89PNG"] * len(
+        item["steps"]
+    )
+
+
+def test_features_are_those_of_the_examples():
+    train = load(TINY, split="train")
+    (batch,) = tfr.read_batches(train.records, train.features, batch_size=10)
+    assert batch["nested/a"].tolist() == [item["nested"]["a"]["values"][0] for item in EXPECTED[:6]]
+    assert set(train.features) == {
+        name for record in train.records for name in tfr.decode_example(record)
+    }
+
+
+@pytest.fixture
+def copied(tmp_path):
+    return Path(shutil.copytree(TINY, tmp_path / "tiny"))
+
+
+def test_what_is_missing_or_broken(copied):
+    with pytest.raises(ValueError, match="split='validation': there is none, but train, test"):
+        load(copied, split="validation")
+    with pytest.raises(ValueError, match="write train, train"):
+        load(copied, split="train[1]")
+    with pytest.raises(FileNotFoundError, match="dataset_info.json"):
+        load(copied.parent, split="train")
+    described = json.loads((copied / "features.json").read_text())
+    features = described["featuresDict"]["features"]
+    features["clip"] = {
+        "pythonClassName": "tensorflow_datasets.core.features.video_feature.Video",
+        "video": {},
+    }
+    (copied / "features.json").write_text(json.dumps(described))
+    with pytest.raises(tfr.TFRecordError, match="'clip' is a Video"):
+        load(copied, split="train")
+    del features["clip"]
+    features["id"]["tensor"]["shape"] = {"dimensions": ["2"]}
+    (copied / "features.json").write_text(json.dumps(described))
+    with pytest.raises(
+        tfr.ExampleError, match=r"tiny-train.*: record 2: feature 'id': has 1 values"
+    ):
+        load(copied, split="train", decode_images=False)[2]
+    (copied / "features.json").write_text("{")
+    with pytest.raises(tfr.TFRecordError, match="features.json: not JSON"):
+        load(copied, split="train")
+
+
+def test_a_file_with_other_records_than_are_told(copied):
+    path = copied / "tiny-train.tfrecord-00000-of-00001"
+    tfr.write_records(path, list(tfr.read_records(path))[:5])
+    with pytest.raises(tfr.TFRecordError, match="5 records"):
+        load(copied, split="train")[0]

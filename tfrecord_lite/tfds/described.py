@@ -1,0 +1,99 @@
+"""What features.json says of features, and which features of Examples these are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.example.features import FixedLenFeature, FixedLenSequenceFeature, RaggedFeature
+from tfrecord_lite.example.quote import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tfrecord_lite.example.features import FeatureSpec
+
+__all__ = ["Node", "features_of", "node_of"]
+
+
+class Node(NamedTuple):
+    """A feature: of dicts the children, of sequences and datasets the one child; a leaf else.
+
+    ``shape`` has None for sizes that differ; of a sequence it is the length.
+    """
+
+    kind: str
+    name: str
+    children: dict[str, Node]
+    dtype: Any = None
+    shape: tuple[int | None, ...] = ()
+
+
+def node_of(described: Mapping[str, Any], name: str) -> Node:
+    """Read a feature of features.json."""
+    said = described.get("pythonClassName", "").rpartition(".")[2]
+    if "featuresDict" in described:
+        inner = described["featuresDict"].get("features", {})
+        children = {key: node_of(child, f"{name}/{key}".strip("/")) for key, child in inner.items()}
+        return Node("dict", name, children)
+    if "sequence" in described and said != "Video":
+        length = int(described["sequence"].get("length", -1))
+        child = node_of(described["sequence"]["feature"], name)
+        kind = "dataset" if said == "Dataset" else "sequence"
+        return Node(kind, name, {"": child}, shape=(None if length < 0 else length,))
+    if "classLabel" in described:
+        return Node("tensor", name, {}, np.dtype(np.int64))
+    if "text" in described:
+        return Node("tensor", name, {}, bytes)
+    for key in ("tensor", "image", "boundingBox", "audio"):
+        if key in described:
+            return _leaf(key, described[key], name)
+    raise TFRecordError(
+        f"features.json: {quote(name)} is a {said or 'feature'}, which this version does not read; "
+        "the records themselves are those of read_records"
+    )
+
+
+def _leaf(key: str, described: Mapping[str, Any], name: str) -> Node:
+    sizes = [int(size) for size in described.get("shape", {}).get("dimensions", ())]
+    if key == "boundingBox" and not sizes:
+        sizes = [4]
+    shape = tuple(None if size < 0 else size for size in sizes)
+    said = described.get("dtype") or ("float32" if key == "boundingBox" else "uint8")
+    dtype: Any = bytes if said in ("string", "object") else np.dtype(said)
+    encoding = str(described.get("encoding", "none")).lower()
+    kind = "image" if key == "image" else {"zlib": "zlib", "bytes": "bytes"}.get(encoding, "tensor")
+    return Node(kind, name, {}, dtype, shape)
+
+
+def features_of(
+    node: Node, name: str, outer: tuple[int | None, ...]
+) -> Iterator[tuple[str, FeatureSpec]]:
+    """Yield the features of Examples by their keys."""
+    if node.children:
+        lengths = () if node.kind == "dict" else node.shape
+        for child in node.children.values():
+            yield from features_of(child, child.name, (*outer, *lengths))
+        return
+    encoded = node.kind != "tensor"
+    shape = outer if encoded else (*outer, *node.shape)
+    dtype: Any = bytes if encoded or node.dtype is bytes else np.int64
+    if dtype is np.int64 and node.dtype.kind == "f":
+        dtype = np.float32
+    if node.kind in ("zlib", "bytes") and node.shape.count(None) > 1:
+        yield f"{name}/shape", RaggedFeature(np.int64)
+        name = f"{name}/value"
+    if len(outer) > 1 and shape.count(None) > 1:
+        yield f"{name}/ragged_flat_values", RaggedFeature(dtype)
+        for level in range(len(outer) - 1):
+            yield f"{name}/ragged_row_lengths_{level}", RaggedFeature(np.int64)
+    elif None in shape:
+        fixed = [size for size in shape if size is not None]
+        if shape[0] is None:
+            yield name, FixedLenSequenceFeature(fixed, dtype, allow_missing=True)
+        else:
+            yield name, RaggedFeature(dtype)
+    else:
+        yield name, FixedLenFeature(tuple(size for size in shape if size is not None), dtype)

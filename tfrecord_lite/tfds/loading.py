@@ -1,0 +1,215 @@
+"""load: a split that tensorflow_datasets prepared, as a sequence."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, overload
+
+import numpy as np
+
+from tfrecord_lite.errors import ExampleError, TFRecordError
+from tfrecord_lite.example.decode import decode_example
+from tfrecord_lite.example.quote import quote
+from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.records.file_system import exists, open_file
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+from tfrecord_lite.tfds.described import features_of, node_of
+from tfrecord_lite.tfds.values import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tfrecord_lite._types import Verify
+    from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.tfds.described import Node
+
+__all__ = ["Split", "load"]
+
+_SLICE: Final = re.compile(r"(\w[\w.-]*)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?")
+_TEMPLATE: Final = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+
+
+def load(
+    directory: str | os.PathLike[str],
+    *,
+    split: str,
+    decode_images: bool = True,
+    verify: Verify = True,
+    max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+) -> Split:
+    """Return a split of a dataset that tensorflow_datasets prepared, as a sequence of dicts.
+
+    ``directory`` (or a URL) is that of one version: it holds ``dataset_info.json`` and
+    ``features.json``. ``split`` is the name of a split, a part of it (``"train[:10%]"``,
+    ``"train[5:-5]"``), or several of these with ``+`` between them.
+
+    An item is what ``tfds.load`` gives as NumPy: scalars of their dtype and arrays; bytes for text;
+    of a Sequence of dicts a dict of arrays; of ragged sequences lists of arrays; of a Dataset, such
+    as the ``steps`` of an RLDS episode, a list of dicts. Images are arrays ``[height, width,
+    channels]`` of uint8 or uint16, decoded by Pillow; with ``decode_images=False`` bytes, as
+    they are stored.
+
+    Raises ``FileNotFoundError`` where files are missing, ``ValueError`` for a split that is not
+    there, `TFRecordError` for descriptions that cannot be read, or kinds of features that this
+    version does not know (Video among them); items raise `ExampleError` where a record has not
+    these features, and what a `RecordSet` raises.
+
+    >>> import pathlib, tempfile, tfrecord_lite as tfr
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = tfr.write_examples(folder / "n-train.tfrecord-00000-of-00001", {"x": [3, 4]})
+    >>> splits = [{"name": "train", "shardLengths": ["2"]}]
+    >>> _ = (folder / "dataset_info.json").write_text(json.dumps({"name": "n", "splits": splits}))
+    >>> x = {"tensor": {"dtype": "uint8", "shape": {}}}
+    >>> features = {"featuresDict": {"features": {"x": x}}}
+    >>> _ = (folder / "features.json").write_text(json.dumps(features))
+    >>> [int(item["x"]) for item in load(folder, split="train")]
+    [3, 4]
+    """
+    folder = os.fspath(directory)
+    info = _json(os.path.join(folder, "dataset_info.json"))
+    path = os.path.join(folder, "features.json")
+    try:
+        node = node_of(_json(path), "")
+        splits = {described["name"]: described for described in info["splits"]}
+        name = info["name"]
+        form = info.get("fileFormat", "tfrecord")
+    except (KeyError, TypeError) as error:
+        raise TFRecordError(f"not the description of a dataset: {error!r}", path=path) from None
+    if form != "tfrecord":
+        raise TFRecordError(f"its files are {quote(form)}, not TFRecords", path=path)
+    files: list[str] = []
+    counts: list[int] = []
+    numbers: list[range] = []
+    for part in split.split("+"):
+        chosen, begin, end = _part_of(part.strip(), splits)
+        lengths = [int(length) for length in splits[chosen].get("shardLengths", ())]
+        first = sum(counts)
+        numbers.append(range(first + begin, first + end))
+        counts += lengths
+        template = splits[chosen].get("filepathTemplate") or _TEMPLATE
+        files += [
+            os.path.join(folder, _file_name(template, name, chosen, index, len(lengths)))
+            for index in range(len(lengths))
+        ]
+    if not files:
+        raise ValueError(f"split={split!r}: there are no records in it")
+    records = RecordSet(files, verify=verify, max_record_bytes=max_record_bytes)
+    records.counts = list(counts)
+    return Split(records, node, numbers, folder, decode_images)
+
+
+class Split(Sequence[dict[str, Any]]):
+    """A part of the records of a dataset, as dicts; what `load` returns.
+
+    ``[i]`` and slices read what they need alone.
+    """
+
+    def __init__(
+        self,
+        records: RecordSet,
+        node: Node,
+        numbers: list[range],
+        folder: str,
+        decode_images: bool,
+    ) -> None:
+        self.records = records
+        """All records of the files, Examples."""
+        self._node = node
+        self._numbers = np.array([*chain.from_iterable(numbers)], np.int64)
+        self._folder = folder
+        self._images = decode_images
+
+    @property
+    def features(self) -> dict[str, FeatureSpec]:
+        """The features of the Examples, by their flat names, as `read_batches` takes them."""
+        return dict(features_of(self._node, "", ()))
+
+    def class_names(self, feature: str) -> list[str] | None:
+        """Return the names of the classes of a ClassLabel, if the dataset has any; None else."""
+        path = os.path.join(self._folder, f"{feature.replace('/', '-')}.labels.txt")
+        if not exists(path):
+            return None
+        with open_file(path) as file:
+            content: bytes = file.read()
+        return content.decode().splitlines()
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(index, slice):
+            numbers = self._numbers[index].tolist()
+            return [
+                self._item(number, record)
+                for number, record in zip(numbers, self.records[numbers], strict=True)
+            ]
+        number = int(self._numbers[index])
+        return self._item(number, self.records[number])
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for begin in range(0, len(self), 256):
+            yield from self[begin : begin + 256]
+
+    def _item(self, number: int, record: bytes) -> dict[str, Any]:
+        try:
+            item: dict[str, Any] = Reading(decode_example(record), self._images).value(self._node)
+        except ExampleError as error:
+            at = int(np.searchsorted(self.records.bases, number, "right")) - 1
+            error.path = self.records.names[at]
+            error.record = number - int(self.records.bases[at])
+            raise
+        return item
+
+    def __repr__(self) -> str:
+        return f"<Split of {len(self)} records: {self._folder}>"
+
+
+def _part_of(part: str, splits: Mapping[str, Any]) -> tuple[str, int, int]:
+    """Return the name of a split, and from which to before which record of it."""
+    matched = _SLICE.fullmatch(part)
+    if matched is None:
+        raise ValueError(f"split={part!r}: write train, train[:100], train[10%:] or train+test")
+    name = matched[1]
+    if name not in splits:
+        raise ValueError(f"split={name!r}: there is none, but {', '.join(splits)}")
+    total = sum(int(length) for length in splits[name].get("shardLengths", ()))
+    begin, end = (_boundary(text, total) for text in matched.groups()[1:])
+    begin, end, _ = slice(begin, end).indices(total)
+    return name, begin, max(begin, end)
+
+
+def _boundary(text: str | None, total: int) -> int | None:
+    """Return a boundary as a number of records; percents are rounded to the closest."""
+    if text is None:
+        return None
+    return round(int(text[:-1]) * total / 100) if text.endswith("%") else int(text)
+
+
+def _file_name(template: str, dataset: str, split: str, index: int, count: int) -> str:
+    values = {
+        "DATASET": dataset,
+        "SPLIT": split,
+        "FILEFORMAT": "tfrecord",
+        "SHARD_INDEX": f"{index:05d}",
+        "NUM_SHARDS": f"{count:05d}",
+        "SHARD_X_OF_Y": f"{index:05d}-of-{count:05d}",
+    }
+    for key, value in values.items():
+        template = template.replace(f"{{{key}}}", value)
+    return template
+
+
+def _json(path: str) -> Any:
+    try:
+        with open_file(path) as file:
+            return json.loads(file.read())
+    except ValueError as error:
+        raise TFRecordError(f"not JSON: {error}", path=path) from None
