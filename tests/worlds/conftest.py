@@ -12,6 +12,7 @@ PACKAGES = {
     "jax": ["jax", "grain"],
     "huggingface": ["datasets"],
     "ray": ["ray", "pyarrow", "pandas"],
+    "spark": ["pyspark", "pyarrow", "pandas"],
 }
 
 

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.records.file_system import is_url
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Paths
@@ -18,7 +19,7 @@ try:
 except ImportError:  # Windows, where two processes may write the same line
     fcntl = None
 
-__all__ = ["DamageReport", "reported"]
+__all__ = ["DamageReport", "absolute_paths", "reported"]
 
 
 class DamageReport:
@@ -52,6 +53,22 @@ class DamageReport:
             if line not in file.read().splitlines(keepends=True):
                 file.write(line)
         self._written.add(damage)
+
+
+def absolute_paths(paths: Any) -> Any:
+    """Return paths that mean the same in processes with another working directory.
+
+    >>> import os
+    >>> absolute_paths(["a", "s3://b/c"]) == [os.path.join(os.getcwd(), "a"), "s3://b/c"]
+    True
+    """
+    if isinstance(paths, (list, tuple)):
+        return [absolute_paths(path) for path in paths]
+    if not isinstance(paths, (str, bytes, os.PathLike)):
+        return paths
+    path = os.fsdecode(paths)
+    # Not normalized: a folder behind a symbolic link has another parent.
+    return path if is_url(path) else os.path.join(os.getcwd(), path)
 
 
 def reported(

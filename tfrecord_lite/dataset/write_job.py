@@ -160,7 +160,9 @@ class WriteJob:
 
     def abort(self) -> None:
         """Remove all that was written; the set is as it was, or as it was committed."""
-        with ShardNames(self._path).journal():
+        with ShardNames(self._path).journal() as journal:
+            # That of a process that was killed while it committed, too.
+            journal.remove_leftovers()
             self._remove()
 
     def _remove(self) -> None:

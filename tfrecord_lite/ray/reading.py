@@ -13,7 +13,7 @@ from ray.data.datasource import Datasource, ReadTask
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tfrecord_lite.arrow.reading import Selection
-from tfrecord_lite.dataset.damage_report import DamageReport, reported
+from tfrecord_lite.dataset.damage_report import DamageReport, absolute_paths, reported
 from tfrecord_lite.errors import TFRecordError, ignore_damage
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.ray.tensors import with_tensors
@@ -84,7 +84,7 @@ def read_tfrecords(
             "on_damage='report' wants report=, the path of a file for what is left out"
         )
     records = reported(
-        paths,
+        absolute_paths(paths),
         on_damage,
         _DriverReport(report),
         compression=compression,
