@@ -13,6 +13,7 @@ PACKAGES = {
     "huggingface": ["datasets"],
     "ray": ["ray", "pyarrow", "pandas"],
     "spark": ["pyspark", "pyarrow", "pandas"],
+    "beam": ["apache_beam"],
 }
 
 

@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfrecord_lite.dataset.schema import Schema
-from tfrecord_lite.dataset.table import Table, decode_columns
+from tfrecord_lite.dataset.schema import LateFeatures, Schema
+from tfrecord_lite.dataset.table import BlockDecoder, Table, decode_columns
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.example.padding import Values
 from tfrecord_lite.example.ragged import Sparse
 from tfrecord_lite.example.sequence_features import SequenceFeatures
+from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Paths, Verify
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.files.by_number import Numbers
+    from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["ExampleRows"]
+__all__ = ["ExampleRows", "rows_of_blocks"]
 
 
 class ExampleRows:
@@ -80,21 +82,7 @@ class ExampleRows:
         ``convert`` is called with the values that a feature has in them, and returns as many. Of a
         SequenceExample there are the dicts "context" and "feature_lists".
         """
-        table = self._table(numbers)
-        if isinstance(self._schema.features, SequenceFeatures):
-            parts = (table.part(row, row + 1).batch() for row in range(table.rows))
-            return [
-                {
-                    name: {key: next(iter(convert(_parts(column)))) for key, column in part.items()}
-                    for name, part in batch.items()
-                }
-                for batch in parts
-            ]
-        converted = {name: convert(_parts(column)) for name, column in table.columns.items()}
-        return [
-            dict(zip(converted, values, strict=True))
-            for values in zip(*converted.values(), strict=True)
-        ]
+        return _rows(self._table(numbers), self._schema, convert)
 
     def _table(self, numbers: Numbers) -> Table:
         block = self.records.read_block(numbers)
@@ -110,6 +98,39 @@ class ExampleRows:
         files = self.records.names
         named = repr(files[0]) if len(files) == 1 else f"{len(files)} files from {files[0]!r} on"
         return f"{kind}({named}, {self._count} records, features {_names(self.features)})"
+
+
+def rows_of_blocks(blocks: Iterable[RecordBlock], schema: Schema) -> Iterator[dict[str, Any]]:
+    """Yield for each record what `parse_single_example` gives; raises behind what is good."""
+    decoder, late_features = BlockDecoder(schema), LateFeatures()
+    for block in blocks:
+        if not schema.features:
+            raise error_at(block, 0, "no feature in any of the first records; pass features=")
+        table, error, late = decoder.decode(block)
+        late_features.warn({name: (block.path, block.number(at)) for name, at in late.items()})
+        if table is not None:
+            yield from _rows(table, schema, iter)
+        if error is not None:
+            raise error
+
+
+def _rows(
+    table: Table, schema: Schema, convert: Callable[[Iterable[Any]], Iterable[Any]]
+) -> list[dict[str, Any]]:
+    if isinstance(schema.features, SequenceFeatures):
+        parts = (table.part(row, row + 1).batch() for row in range(table.rows))
+        return [
+            {
+                name: {key: next(iter(convert(_parts(column)))) for key, column in part.items()}
+                for name, part in batch.items()
+            }
+            for batch in parts
+        ]
+    converted = {name: convert(_parts(column)) for name, column in table.columns.items()}
+    return [
+        dict(zip(converted, values, strict=True))
+        for values in zip(*converted.values(), strict=True)
+    ]
 
 
 def _parts(column: Any) -> Iterable[Any]:

@@ -1,0 +1,152 @@
+"""ReadFromTFRecord and WriteToTFRecord, on the DirectRunner with two processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import apache_beam as beam
+import pytest
+from apache_beam.io.source_test_utils import (
+    assert_sources_equal_reference_source,
+    assert_split_at_fraction_exhaustive,
+)
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.testing.util import assert_that, equal_to
+from worlds.files import damage, write_ids
+
+import tfrecord_lite as tfr
+from tfrecord_lite import beam as tfbeam
+from tfrecord_lite.beam import ReadFromTFRecord, WriteToTFRecord
+
+
+def pipeline(processes=1):
+    mode = "multi_processing" if processes > 1 else "in_memory"
+    return beam.Pipeline(
+        "DirectRunner",
+        PipelineOptions(
+            direct_num_workers=processes, direct_running_mode=mode, save_main_session=False
+        ),
+    )
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(tfbeam, "_MIN_PIECE_BYTES", 100)
+    monkeypatch.setattr(tfbeam, "_PIECES", 8)
+
+
+def read_all(name):
+    return sorted(tfr.read_records(name))
+
+
+def only_the_set(folder, name="train"):
+    entries = tfr.Manifest.load(folder / f"{name}.manifest.json").entries
+    return set(os.listdir(folder)) == {f"{name}.manifest.json", *(entry.name for entry in entries)}
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "GZIP"}])
+def test_records_and_dicts(tmp_path, options, small_pieces):
+    paths = write_ids(tmp_path / "in", [50, 0, 70], **options)
+    with pipeline() as p:
+        assert_that(p | ReadFromTFRecord(paths), equal_to(list(tfr.read_records(paths))))
+    with pipeline() as p:
+        ids = p | ReadFromTFRecord(paths, {"id": int}) | beam.Map(lambda row: int(row["id"]))
+        assert_that(ids, equal_to([*range(120)]))
+    with pipeline() as p:
+        found = p | ReadFromTFRecord(paths, True) | beam.Map(sorted)
+        assert_that(found, equal_to([["id"]] * 120))
+
+
+def source(paths):
+    return ReadFromTFRecord(paths)._source
+
+
+def test_a_file_is_split_inside(tmp_path, small_pieces):
+    (path,) = write_ids(tmp_path / "in", [200])
+    whole = source(path)
+    bundles = list(whole.split(whole.estimate_size() // 5))
+    assert 4 <= len(bundles) <= 6
+    assert sum(bundle.weight for bundle in bundles) == whole.estimate_size()
+    assert_sources_equal_reference_source(
+        (whole, None, None),
+        [(bundle.source, bundle.start_position, bundle.stop_position) for bundle in bundles],
+    )
+
+
+def test_split_while_it_is_read(tmp_path, small_pieces):
+    (path,) = write_ids(tmp_path / "in", [12])
+    assert_split_at_fraction_exhaustive(source(path))
+
+
+def test_damage(tmp_path):
+    paths = write_ids(tmp_path / "in", [10, 10])
+    damage(paths[1], 3)
+    with pytest.raises(Exception, match=r"1\.tfrecord: record 3"), pipeline() as p:
+        _ = p | ReadFromTFRecord(paths)
+    report = tmp_path / "damage.jsonl"
+    p = pipeline()
+    left = p | ReadFromTFRecord(paths, {"id": int}, on_damage="report", report=report)
+    assert_that(left | beam.Map(lambda row: int(row["id"])), equal_to([*range(13), *range(14, 20)]))
+    result = p.run()
+    result.wait_until_finish()
+    (counter,) = result.metrics().query()["counters"]
+    assert (counter.key.metric.name, counter.committed) == ("damaged_regions", 1)
+    (line,) = report.read_text().splitlines()
+    assert json.loads(line)["path"] == paths[1]
+    with pytest.raises(TypeError, match="on_damage='report'"):
+        ReadFromTFRecord(paths, on_damage=print)
+
+
+def test_there_and_back_in_two_processes(tmp_path):
+    paths = write_ids(tmp_path / "in", [3000, 2000])
+
+    def without_tensorflow(record):
+        assert "tensorflow" not in sys.modules
+        return record
+
+    with pipeline(2) as p:
+        records = p | ReadFromTFRecord(paths) | beam.Map(without_tensorflow)
+        _ = records | WriteToTFRecord(tmp_path / "out" / "train", compression="GZIP")
+    assert read_all(tmp_path / "out" / "train") == sorted(tfr.read_records(paths))
+    assert only_the_set(tmp_path / "out")
+    assert tfr.verify(tmp_path / "out" / "train").ok
+
+
+def test_as_many_shards_as_are_asked_for(tmp_path):
+    rows = [{"id": number} for number in range(20)]
+    with pipeline() as p:
+        written = (
+            p | beam.Create(rows) | WriteToTFRecord(tmp_path / "train", {"id": int}, num_shards=3)
+        )
+        assert_that(written, equal_to([str(tmp_path / "train.manifest.json")]))
+    manifest = tfr.Manifest.load(tmp_path / "train.manifest.json")
+    assert len(manifest.entries) == 3
+    assert manifest.records == 20
+    assert tfr.features_from_json(manifest.features)["id"].dtype is not None
+    assert only_the_set(tmp_path)
+
+
+def test_a_set_that_stands_is_replaced_or_stays(tmp_path):
+    def write(records, **options):
+        with pipeline() as p:
+            _ = p | beam.Create(records) | WriteToTFRecord(tmp_path / "train", **options)
+
+    write([b"a", b"b"])
+    with pytest.raises(Exception, match="there is a set of this name; pass overwrite=True"):
+        write([b"c"])
+    with pytest.raises(Exception, match="a record is bytes, or a dict"):
+        write([7], overwrite=True)
+    assert read_all(tmp_path / "train") == [b"a", b"b"]
+    write([b"c"], overwrite=True)
+    assert read_all(tmp_path / "train") == [b"c"]
+    assert only_the_set(tmp_path)
+
+
+def test_no_records(tmp_path):
+    with pipeline() as p:
+        _ = p | beam.Create([]) | WriteToTFRecord(tmp_path / "train")
+    assert read_all(tmp_path / "train") == []
+    with pipeline() as p:
+        assert_that(p | ReadFromTFRecord(tmp_path / "train"), equal_to([]))
