@@ -98,7 +98,10 @@ def run(
         raise typer.Exit(UNUSABLE) from None
     once = Reading("", Dataset(found.paths, features, batch_size=batch_size).__iter__).seconds()
     epochs = min(max(math.ceil(seconds_each / max(once, 1e-6)), 1), _MOST_EPOCHS)
-    readings = our_readings(found.paths, features, batch_size, epochs)
+    makers = [
+        partial(_ours, found.paths, features, batch_size, number)
+        for number in range(len(our_readings(found.paths, features, batch_size)))
+    ]
     notes, check = [], None
     if find_spec("tensorflow") is None:
         notes.append(_NO_TENSORFLOW)
@@ -109,13 +112,14 @@ def run(
 
         check = theirs.seconds_of_check(found.paths, features, batch_size)
         others = theirs.readings(found.paths, found.codecs, features, batch_size)
-        readings += [
-            Reading(name, partial(_epochs_of, data, epochs)) for name, data in others.items()
-        ]
+        makers += [partial(_theirs, name, data) for name, data in others.items()]
         if len(found.codecs) > 1:
             notes.append(_MIXED)
+    counts = [_epochs_for(make, seconds_each, epochs) for make in makers]
+    readings = [make(count) for make, count in zip(makers, counts, strict=True)]
+    of_each = {reading.name: count for reading, count in zip(readings, counts, strict=True)}
     seconds = {
-        name: [taken / epochs for taken in times]
+        name: [taken / of_each[name] for taken in times]
         for name, times in _measure(readings, repeats).items()
     }
     report = {
@@ -144,6 +148,27 @@ def run(
         print(json_text(report, indent=2))
     else:
         _print(report)
+
+
+def _ours(
+    paths: list[str],
+    features: Mapping[str, FeatureSpec],
+    batch_size: int,
+    number: int,
+    epochs: int,
+) -> Reading:
+    return our_readings(paths, features, batch_size, epochs)[number]
+
+
+def _theirs(name: str, data: Iterable[Any], epochs: int) -> Reading:
+    return Reading(name, partial(_epochs_of, data, epochs))
+
+
+def _epochs_for(make: Callable[[int], Reading], seconds: float, most: int) -> int:
+    """Return how many epochs fill so many seconds, by how long one takes; ``most`` at most."""
+    if most == 1:
+        return 1
+    return min(max(math.ceil(seconds / max(make(1).seconds(), 1e-6)), 1), most)
 
 
 def _epochs_of(data: Iterable[Any], count: int) -> Iterator[Any]:
@@ -209,7 +234,7 @@ def _print(report: dict[str, Any]) -> None:
     print(
         f"{plural(report['files'], 'file')}{rest}, {plural(report['records'], 'record')}, "
         f"{size_text(report['bytes'])}, compression {' and '.join(report['compression'])}; "
-        f"batches of {report['batch_size']:,}, read {plural(report['epochs'], 'time')} each; "
+        f"batches of {report['batch_size']:,}, read up to {plural(report['epochs'], 'time')} each; "
         f"{plural(report['cores'], 'core')}"
     )
     fastest = max(reading["records_per_second"] for reading in report["readings"])
