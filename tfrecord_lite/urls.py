@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["is_url", "scheme_of", "shown", "without_secrets"]
+__all__ = ["absolute", "is_url", "local_path", "scheme_of", "shown", "without_secrets"]
 
 # A scheme of one letter is a drive of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.", re.DOTALL)
@@ -29,6 +30,23 @@ def is_url(path: str) -> bool:
     (True, False, False)
     """
     return _URL.match(path) is not None and not os.path.lexists(path)
+
+
+def local_path(path: str) -> str:
+    """Return the path that a file:// URL means; any other name as it is.
+
+    >>> local_path("file:///a%20b"), local_path("memory://a")
+    ('/a b', 'memory://a')
+    """
+    if not path.lower().startswith("file://") or os.path.lexists(path):
+        return path
+    return urllib.request.url2pathname(path[len("file://") :])
+
+
+def absolute(path: str) -> str:
+    """Return a name that stays the same when the process goes to another directory."""
+    path = local_path(path)
+    return path if is_url(path) else os.path.join(os.getcwd(), path)
 
 
 def scheme_of(url: str) -> str:

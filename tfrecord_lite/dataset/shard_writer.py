@@ -16,12 +16,13 @@ from tfrecord_lite.files.manifest import Manifest
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.open_shard import OpenShard
 from tfrecord_lite.files.publishing import existing, publish
-from tfrecord_lite.files.staging import MOST_PARTS, Staging
+from tfrecord_lite.files.staging import MOST_PARTS
 from tfrecord_lite.records.compression import codec_by_name, codec_named
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.frame_writer import FrameWriter
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.writer import RecordWriter
+from tfrecord_lite.urls import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -116,7 +117,7 @@ class ShardWriter(FrameWriter):
         if part is not None and overwrite:
             raise ValueError("a part replaces nothing; pass overwrite to publish_shards")
         # Stays where it is when the process goes to another directory.
-        self._names = ShardNames(os.path.join(os.getcwd(), os.fsdecode(name)))
+        self._names = ShardNames(absolute(os.fsdecode(name)))
         if compression == "infer":
             compression = codec_by_name(self._names.shard(0, 1, None))
         options: dict[str, Any] = {
@@ -146,12 +147,12 @@ class ShardWriter(FrameWriter):
         self.name = os.fsdecode(name)
         self.manifest: Manifest | None = None
         """What was published, behind `close`."""
-        os.makedirs(self._names.folder or ".", exist_ok=True)
+        self._names.make_folder()
         with self._names.journal() as journal:
             journal.remove_leftovers(part)
             if part is None:
                 existing(self._names, overwrite=overwrite)
-            self._staging = Staging(self._names.folder, self._names.stem, part)
+            self._staging = self._names.staging(part)
         most = block_bytes if compression and block_bytes else _GATHERED_BYTES
         self._start(min(most, _GATHERED_BYTES))
         try:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, is_plain_name
+from tfrecord_lite.files.object_staging import ObjectJournal, ObjectStaging
 from tfrecord_lite.files.paths import SHARD_NAME, SHARD_SUFFIXES, is_data_file, name_and_count
-from tfrecord_lite.files.staging import Journal
+from tfrecord_lite.files.staging import Journal, Staging
+from tfrecord_lite.records.file_system import is_url, list_directory, sizes_of
+from tfrecord_lite.urls import local_path
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path
@@ -90,7 +93,7 @@ class ShardNames:
     """
 
     def __init__(self, name: Path) -> None:
-        path = os.fsdecode(name)
+        path = local_path(os.fsdecode(name))
         self.folder, base = os.path.split(path)
         self.manifest = manifest_of(path)
         self.stem = _stem(base)
@@ -128,20 +131,31 @@ class ShardNames:
             template = self._templates[2 if codec == "GZIP" else 1]
         return template.format(index=index, total=total)
 
-    def journal(self) -> Journal:
+    def journal(self) -> Journal | ObjectJournal:
         """Return the right to publish this set, to be entered."""
+        if is_url(self.folder):
+            return ObjectJournal(self.folder, self.stem, self.manifest)
         return Journal(self.folder, self.stem)
+
+    def staging(self, part: int | None = None) -> Staging | ObjectStaging:
+        """Return a folder of a writer's own, to be made under a journal."""
+        made = ObjectStaging if is_url(self.folder) else Staging
+        return made(self.folder, self.stem, part)
+
+    def make_folder(self) -> None:
+        """Make the folder of the set where there is none; a store of objects needs none."""
+        if not is_url(self.folder):
+            os.makedirs(self.folder or ".", exist_ok=True)
 
     def present(self) -> list[str]:
         """Return the names of what there is of a set of this name: the manifest, then shards.
 
         Shards are files of such names, with any numbers, and those that the manifest has.
         """
-        if not os.path.isdir(self.folder or "."):
+        if not is_url(self.folder) and not os.path.isdir(self.folder or "."):
             return []
         regexes = [_regex(template) for template in self._templates]
-        with os.scandir(self.folder or ".") as entries:
-            files = sorted(entry.name for entry in entries if not entry.is_dir())
+        files = [name for name, is_folder in list_directory(self.folder) if not is_folder]
         shards = {file for file in files if any(regex.fullmatch(file) for regex in regexes)}
         manifest = os.path.basename(self.manifest)
         if manifest not in files:
@@ -163,8 +177,9 @@ def _named_by(path: str) -> set[str]:
         manifest = Manifest.load(path)
     except TFRecordError:
         return set()
+    sizes = sizes_of(manifest.files)
     return {
         entry.name
-        for file, entry in zip(manifest.files, manifest.entries, strict=True)
-        if os.path.isfile(file) and os.path.getsize(file) == entry.size
+        for entry, size in zip(manifest.entries, sizes, strict=True)
+        if size == entry.size
     }

@@ -13,7 +13,9 @@ from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.deflate import make_encoder
 from tfrecord_lite.records.writer import RecordWriter
+from tfrecord_lite.stores.store import store_of
 from tfrecord_lite.thresholds import limits
+from tfrecord_lite.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +53,9 @@ class OpenShard:
             codec_named(options["compression"]), options["level"], options["block_bytes"]
         )
         encoder.chunk_bytes = min(encoder.chunk_bytes, max(limits.gathered_bytes // at_once, 1))
+        if is_url(path):
+            # It is there when `close` returns, as safe as the store keeps it.
+            options = {**options, "fsync": False}
         self._file = _CountedFile(path, keep_open=at_once <= limits.open_shards, told=told)
         self.writer = ShardFile(self._file, _encoder=encoder, **options)  # type: ignore[arg-type]
 
@@ -71,8 +76,7 @@ class OpenShard:
         # Also what a failed write raises once more, which may be a KeyboardInterrupt.
         with suppress(BaseException):
             self.writer.close()
-        with suppress(OSError):
-            self._file.close()
+        self._file.abandon()
 
 
 class _CountedFile:
@@ -85,6 +89,10 @@ class _CountedFile:
         self._keep_open = keep_open
         self._told = told
         self._file: io.FileIO | None = None
+        self._upload = store_of(path).upload(path) if is_url(path) else None
+        self._process = os.getpid()
+        if self._upload is not None:
+            return
         # A shard of nothing is a file all the same.
         self._opened()
         self._rest()
@@ -99,8 +107,12 @@ class _CountedFile:
             self.close()
 
     def write(self, data: memoryview) -> int | None:
-        count = self._opened().write(data)
-        self._rest()
+        if self._upload is not None:
+            self._upload.write(data)
+            count = len(data)
+        else:
+            count = self._opened().write(data)
+            self._rest()
         self.crc32c = crc32c(data[:count], self.crc32c)
         self.size += count
         self._told()
@@ -110,6 +122,17 @@ class _CountedFile:
         return self._opened().fileno()
 
     def close(self) -> None:
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            upload.complete()
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def abandon(self) -> None:
+        upload, self._upload = self._upload, None
+        # A forked child has the upload of another.
+        if upload is not None and self._process == os.getpid():
+            upload.abort()
+        with suppress(OSError):
+            self.close()

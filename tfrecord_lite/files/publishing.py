@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from tfrecord_lite.files.manifest import Manifest, manifests_naming
 from tfrecord_lite.files.names import ShardNames
+from tfrecord_lite.files.object_staging import ObjectJournal
 from tfrecord_lite.files.staging import Staging, complete_parts
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path
+    from tfrecord_lite.files.object_staging import ObjectStaging
     from tfrecord_lite.files.staging import Journal
 
 __all__ = ["existing", "publish", "publish_shards"]
@@ -37,9 +39,9 @@ def existing(names: ShardNames, *, overwrite: bool) -> list[str]:
 
 
 def publish(
-    journal: Journal,
+    journal: Journal | ObjectJournal,
     names: ShardNames,
-    staging: Staging,
+    staging: Staging | ObjectStaging,
     sources: list[Manifest],
     *,
     overwrite: bool,
@@ -63,6 +65,9 @@ def publish(
         for index, (_, entry) in enumerate(moved)
     )
     manifest = Manifest(names.manifest, entries, codec, features)
+    if isinstance(journal, ObjectJournal):
+        return _publish_objects(journal, manifest, sources, old)
+    assert isinstance(staging, Staging)
     renames = [
         *((name, f"{staging.name}/old-{staging.shard(n)}") for n, name in enumerate(old)),
         *((source, entry.name) for (source, _), entry in zip(moved, entries, strict=True)),
@@ -76,6 +81,36 @@ def publish(
             staging.release()
         raise
     return manifest
+
+
+def _publish_objects(
+    journal: ObjectJournal, manifest: Manifest, sources: list[Manifest], old: list[str]
+) -> Manifest:
+    """Publish copies of objects, under names that nothing has."""
+    own = os.path.basename(manifest.path)
+    if not {entry.name for entry in manifest.entries}.isdisjoint(old):
+        generation = os.urandom(4).hex()
+        manifest = replace(
+            manifest,
+            entries=tuple(
+                replace(entry, name=_of_generation(entry.name, generation))
+                for entry in manifest.entries
+            ),
+        )
+    urls = [url for source in sources for url in source.files]
+    copies = [(url, entry.name) for url, entry in zip(urls, manifest.entries, strict=True)]
+    journal.publish(copies, manifest, [name for name in old if name != own], is_new=own not in old)
+    return manifest
+
+
+def _of_generation(name: str, generation: str) -> str:
+    """Return another name for a shard.
+
+    >>> _of_generation("train-00000-of-00001.tfrecord", "0a1b2c3d")
+    'train-00000-of-00001.0a1b2c3d.tfrecord'
+    """
+    stem, dot, suffix = name.partition(".tfrecord")
+    return f"{stem}.{generation}{dot}{suffix}"
 
 
 def publish_shards(
@@ -110,7 +145,7 @@ def publish_shards(
         journal.remove_leftovers()
         existing(names, overwrite=overwrite)
         sources = _complete(names, parts)
-        staging = Staging(names.folder, names.stem)
+        staging = names.staging()
         try:
             return publish(journal, names, staging, sources, overwrite=overwrite, fsync=fsync)
         finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import re
-import urllib.request
 import warnings
 from contextlib import suppress
 from itertools import count, islice
@@ -17,7 +16,7 @@ from tfrecord_lite.files.paths import Folders, expand_path, name_and_count
 from tfrecord_lite.files.staging import names_in_flux
 from tfrecord_lite.records.file_system import exists, is_url, list_directory
 from tfrecord_lite.records.storage import is_path, name_of
-from tfrecord_lite.urls import shown, without_secrets
+from tfrecord_lite.urls import local_path, shown, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,13 +69,6 @@ def _resolve(paths: Paths) -> Meaning:
     return Meaning(files, next((m for m in found.manifests if sorted(m.files) == names), None))
 
 
-def _local(path: str) -> str:
-    """Return the path that a file:// URL means; any other as it is."""
-    if not path.lower().startswith("file://") or os.path.lexists(path):
-        return path
-    return urllib.request.url2pathname(path[len("file://") :])
-
-
 def each_path(paths: Paths) -> list[PathOrFile]:
     """Return each path and open file of what a caller passes; TypeError for anything else."""
     # An open file can be iterated over, too: its lines are no paths.
@@ -89,7 +81,7 @@ def each_path(paths: Paths) -> list[PathOrFile]:
     for path in each:
         if not (is_path(path) or hasattr(path, "read")):
             _refuse(path)
-    return [_local(name_of(path)) if is_path(path) else path for path in each]
+    return [local_path(name_of(path)) if is_path(path) else path for path in each]
 
 
 def _refuse(given: object) -> NoReturn:
@@ -212,9 +204,6 @@ def _by_folder(files: Iterable[str]) -> dict[str, list[str]]:
 
 def _check_published(files: Iterable[str]) -> None:
     for folder, names in _by_folder(files).items():
-        # Writers here stage and rename; elsewhere a file is there when it is whole.
-        if is_url(folder):
-            continue
         if in_flux := names_in_flux(folder).intersection(names):
             raise FileNotFoundError(
                 f"{os.path.join(folder, min(in_flux))}: its set is being published, or the writer "

@@ -33,7 +33,9 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, is_plain_name
+from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, is_plain_name
+from tfrecord_lite.files.object_staging import read_journal
+from tfrecord_lite.records.file_system import is_file, is_url, list_directory
 from tfrecord_lite.records.storage import PARTIAL_SUFFIX, Output, fsync_folder, is_partial
 
 fcntl: Any
@@ -48,8 +50,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
-
-    from tfrecord_lite.files.manifest import Manifest
 
 __all__ = ["MOST_PARTS", "Journal", "Staging", "complete_parts", "names_in_flux"]
 
@@ -143,8 +143,11 @@ def _folders(folder: str, stem: str) -> list[tuple[int | None, str]]:
     named = re.compile(
         rf"\.{re.escape(stem)}\.[0-9a-f]{{8}}(?:\.part-(\d{{5}}))?{re.escape(PARTIAL_SUFFIX)}"
     )
-    with os.scandir(folder or ".") as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    names = [
+        name
+        for name, is_folder in list_directory(folder)
+        if is_folder and not os.path.islink(os.path.join(folder, name))
+    ]
     matches = [(named.fullmatch(name), os.path.join(folder, name)) for name in names]
     return [(int(match[1]) if match[1] else None, path) for match, path in matches if match]
 
@@ -154,7 +157,7 @@ def complete_parts(folder: str, stem: str) -> dict[int, list[str]]:
     parts: dict[int, list[str]] = {}
     for part, path in _folders(folder, stem):
         manifest = os.path.join(path, _MANIFEST)
-        if part is not None and os.path.exists(manifest):
+        if part is not None and is_file(manifest):
             parts.setdefault(part, []).append(manifest)
     return parts
 
@@ -312,10 +315,15 @@ def _is_ours(name: str) -> bool:
 def names_in_flux(folder: str) -> set[str]:
     """Return the names of files beside which a journal stands, but no manifest yet."""
     names: set[str] = set()
-    for found in os.listdir(folder or "."):
+    for found, _ in list_directory(folder):
         stem = found[1 : -len(_PUBLISHING)]
         manifest = os.path.join(folder, stem + MANIFEST_SUFFIX)
-        if found == f".{stem}{_PUBLISHING}" and not os.path.exists(manifest):
+        if found == f".{stem}{_PUBLISHING}" and is_url(folder):
+            named = {entry.name for entry in Manifest.load(manifest).entries} if is_file(
+                manifest) else set()  # fmt: skip
+            new, old = read_journal(os.path.join(folder, found))
+            names.update({*new, *old} - named)
+        elif found == f".{stem}{_PUBLISHING}" and not os.path.exists(manifest):
             with suppress(FileNotFoundError, IsADirectoryError):
                 renames = _renames(os.path.join(folder, found))
                 names.update(name for pair in renames for name in pair if "/" not in name)

@@ -13,10 +13,14 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
+from tfrecord_lite.stores.store import store_of
+from tfrecord_lite.urls import is_url, local_path, shown
+
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
     from tfrecord_lite._types import Path, PathOrFile
+    from tfrecord_lite.stores.store import Upload
 
 __all__ = [
     "PARTIAL_SUFFIX",
@@ -70,13 +74,15 @@ class Output:
         atomic: bool | None,
         fsync: bool,
     ) -> None:
-        self.path = name_of(file)
+        self.path = local_path(name_of(file)) if is_path(file) else name_of(file)
+        self._upload: Upload | None = None
+        self._process = os.getpid()
         self._mode = mode
         self._fsync = fsync
         self._partial: str | None = None
         self._target = self.path
         self._name_is_synced = False
-        self._file: Any
+        self._file: Any = None
         self._owned = is_path(file)
         if not self._owned:
             if atomic or mode != "w":
@@ -94,6 +100,8 @@ class Output:
                 f"{self.path}: names that end in {PARTIAL_SUFFIX} are those of files that are not "
                 "complete; choose another"
             )
+        elif is_url(self.path):
+            self._begin_upload(atomic)
         elif self._is_atomic(atomic):
             self._target = os.path.realpath(self.path)
             if os.path.islink(self._target):
@@ -105,6 +113,24 @@ class Output:
         else:
             self._file = _open_for_writing(self.path, f"{mode}b", self.path)
             self._target = os.path.realpath(self.path)
+
+    def _begin_upload(self, atomic: bool | None) -> None:
+        if self._mode == "a" or atomic is False:
+            raise ValueError(
+                f"{shown(self.path)}: mode={self._mode!r}, atomic={atomic}: an object is written "
+                "whole, and is there when it is complete; write a new one"
+            )
+        self._refuse_taken()
+        store = store_of(self.path)
+        store.remove_unfinished(self.path)
+        self._upload = store.upload(self.path)
+        self._partial = self.path
+
+    def _refuse_taken(self) -> None:
+        if self._mode == "x":
+            with suppress(FileNotFoundError):
+                store_of(self.path).state(self.path)
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), shown(self.path))
 
     def _is_atomic(self, atomic: bool | None) -> bool:
         """Decide how to write; a device or a pipe can only be written in place."""
@@ -139,6 +165,9 @@ class Output:
     def write(self, data: bytes | memoryview) -> None:
         """Write all of ``data``, however little the system takes at a time."""
         view = memoryview(data)
+        if self._upload is not None:
+            self._upload.write(view)
+            return
         while view:
             count = self._file.write(view)
             if count is None:
@@ -146,7 +175,9 @@ class Output:
             view = view[count:]
 
     def flush(self) -> None:
-        """Make what was written visible to readers of the file."""
+        """Make what was written visible to readers of the file; of an object nothing is."""
+        if self._upload is not None:
+            return
         if not self._owned and hasattr(self._file, "flush"):
             self._file.flush()
         if self._fsync:
@@ -157,8 +188,13 @@ class Output:
 
     def close(self) -> None:
         """Publish: flush, close, and where atomic take the target's name."""
+        if self._upload is not None:
+            self._refuse_taken()
+            self._upload.complete()
+            self._upload = self._partial = None
+            return
         self.flush()
-        if not self._owned:
+        if not self._owned or self._file is None:
             return
         self._file.close()
         if self._partial is not None:
@@ -175,7 +211,13 @@ class Output:
 
     def abort(self) -> None:
         """Close without publishing: the temporary file goes, a file in place stays as it is."""
-        if self._owned:
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            # A forked child has the upload of another.
+            if self._process == os.getpid():
+                upload.abort()
+            return
+        if self._owned and self._file is not None:
             with suppress(OSError):
                 self._file.close()
         if self._partial is not None:
@@ -184,7 +226,7 @@ class Output:
 
     def abandon(self) -> None:
         """Close the handle and leave everything as it lies."""
-        if self._owned:
+        if self._owned and self._file is not None:
             self._file.close()
 
 

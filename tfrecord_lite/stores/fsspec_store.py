@@ -196,7 +196,8 @@ class FsspecStore:
         key += "/" if url.endswith("/") and not key.endswith("/") else ""
         with suppress(Exception):
             for upload in self._system.list_multipart_uploads(bucket):
-                if upload["Key"] == key or (key.endswith("/") and upload["Key"].startswith(key)):
+                begins = key.endswith(("/", ".")) and upload["Key"].startswith(key)
+                if begins or upload["Key"] == key:
                     self._system.abort_mpu(bucket, upload["Key"], upload["UploadId"])
 
 

@@ -102,7 +102,7 @@ class Store(Protocol):
     def remove_unfinished(self, url: str) -> None:
         """Remove what uploads of an object left that never came to an end.
 
-        Where the URL ends in a slash, of all objects whose URLs begin so.
+        Where the URL ends in a slash or a dot, of all objects whose URLs begin so.
         """
 
 
