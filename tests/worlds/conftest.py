@@ -11,6 +11,7 @@ PACKAGES = {
     "torch": ["torch", "torchdata", "lightning"],
     "jax": ["jax", "grain"],
     "huggingface": ["datasets"],
+    "remote": ["moto", "s3fs", "obstore", "boto3"],
     "ray": ["ray", "pyarrow", "pandas"],
     "spark": ["pyspark", "pyarrow", "pandas"],
     "beam": ["apache_beam"],

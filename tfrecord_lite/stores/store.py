@@ -156,7 +156,7 @@ def raise_of_store(error: Exception, url: str, begin: int | None = None) -> NoRe
     """
     where = shown(url) if begin is None else f"{shown(url)}: at byte {begin}"
     name = type(error).__name__
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) or "NoSuchBucket" in str(error):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), shown(url)) from None
     if isinstance(error, IsADirectoryError):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), shown(url)) from None

@@ -1,0 +1,77 @@
+"""A store of S3 on loopback, by moto; both libraries write to it and read from it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+BUCKET = "bucket"
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """Start a server, have the libraries find it, and return boto3's client of it."""
+    import boto3
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    settings = {
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+    }
+    with (
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        try:
+            _wait_for(port)
+            client = boto3.client("s3")
+            client.create_bucket(Bucket=BUCKET)
+            yield client
+        finally:
+            server.terminate()
+
+
+def _wait_for(port):
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+
+
+@pytest.fixture(params=["fsspec", "obstore"])
+def folder(s3, request, monkeypatch):
+    """The URL of an empty folder in a bucket, for one of the libraries."""
+    from tfrecord_lite.stores import store
+
+    monkeypatch.setenv("TFRECORD_LITE_STORE", request.param)
+    monkeypatch.setattr(store, "_stores", {})
+    return f"s3://{BUCKET}/{request.param}-{os.urandom(4).hex()}"
+
+
+@pytest.fixture
+def names(s3, folder):
+    """A call that returns the names of the objects in the folder."""
+
+    def listed():
+        prefix = folder.partition(BUCKET + "/")[2] + "/"
+        found = s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+        return sorted(one["Key"].removeprefix(prefix) for one in found)
+
+    return listed
