@@ -29,6 +29,7 @@ WINGS = [
     ["integrity", "description"],
     ["compat", "tensorflow", "torch", "jax", "grain", "arrow", "events", "tfds"],
     ["jobs", "huggingface", "sql", "ray", "spark", "beam"],
+    ["view"],
     ["cli"],
 ]
 FLOOR = {wing: floor for floor, wings in enumerate(WINGS) for wing in wings}

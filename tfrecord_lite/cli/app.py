@@ -19,6 +19,7 @@ from tfrecord_lite.cli import show as show_command
 from tfrecord_lite.cli import sql as sql_command
 from tfrecord_lite.cli import tail as tail_command
 from tfrecord_lite.cli import verify as verify_command
+from tfrecord_lite.cli import view as view_command
 from tfrecord_lite.cli.exits import clean_exit, exit_where_output_fails, open_standard_streams
 from tfrecord_lite.cli.inputs import Files  # noqa: TC001 - typer reads the annotations
 
@@ -60,6 +61,20 @@ def info(
     """
     with clean_exit():
         info_command.run(files, as_json=json, each=each, sample=sample, html=html, workers=workers)
+
+
+@app.command()
+def view(
+    files: Files,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: one that is free.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
+) -> None:
+    """Show the records in the browser: images, sound, texts, plots, damage, statistics.
+
+    The page is served to this machine alone, at an address that cannot be guessed.
+    """
+    with clean_exit():
+        view_command.run(files, port=port, browser=browser)
 
 
 @app.command()

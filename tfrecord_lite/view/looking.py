@@ -1,0 +1,119 @@
+"""Going through the first records of all files, in a thread that can be stopped.
+
+Two do so: the search for records, and what tells about features.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from tfrecord_lite.errors import TFRecordError, ignore_damage
+from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.records.reader import RecordReader
+from tfrecord_lite.text import unicode_text
+from tfrecord_lite.view.viewed_file import MOST_RECORD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.view.viewed_set import ViewedSet
+
+__all__ = ["MOST_RECORDS", "Looking", "rows_of"]
+
+# So many records are looked at: a search of all of them takes seconds, not minutes.
+MOST_RECORDS: Final = 1_000_000
+
+
+def rows_of(block: RecordBlock, rows: Int64Array) -> RecordBlock:
+    """Return some records of a block as a block, without copying them."""
+    return RecordBlock(block.buffer, block.starts[rows], block.lengths[rows])
+
+
+class Looking:
+    """Looks at the first records, block by block; `start` begins, `cancel` ends it.
+
+    ``looked_at`` is how many it has looked at, ``done`` that there are no more to come, ``error``
+    what went wrong.
+    """
+
+    def __init__(self, viewed: ViewedSet, most: int = MOST_RECORDS) -> None:
+        self._viewed = viewed
+        self._most = most
+        self.looked_at = 0
+        self.done = False
+        self.cancelled = False
+        self.error: str | None = None
+        self._thread = threading.Thread(target=self._run, name="looking", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Look at no more; what was found stays."""
+        self.cancelled = True
+
+    def close(self) -> None:
+        """Cancel, and wait for the thread."""
+        self.cancel()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            for block, numbers in self._blocks():
+                self._add(block, numbers)
+                self.looked_at += len(block)
+            self._finish()
+        except (OSError, TFRecordError, ValueError, MemoryError) as error:
+            self.error = unicode_text(str(error) or type(error).__name__)
+        finally:
+            self.done = True
+
+    @abstractmethod
+    def _add(self, block: RecordBlock, numbers: Int64Array) -> None:
+        """Look at the records of a block, whose numbers are these."""
+
+    def _finish(self) -> None:
+        """Do what is to be done when all have been looked at."""
+
+    def _blocks(self) -> Iterator[tuple[RecordBlock, Int64Array]]:
+        left = self._most
+        base = 0
+        for file in self._viewed.files:
+            passed = 0
+            try:
+                with RecordReader(
+                    file.path, on_damage=ignore_damage, max_record_bytes=MOST_RECORD_BYTES
+                ) as reader:
+                    for whole in reader.blocks():
+                        if self.cancelled or not left:
+                            return
+                        block = whole[:left]
+                        left -= len(block)
+                        passed = block.first_record + len(block)
+                        yield block, base + block.first_record + np.arange(len(block))
+                        reader.recycle(whole)
+            except (OSError, TFRecordError):
+                # What is wrong with the file, its place on the page says.
+                continue
+            finally:
+                base += max(passed, file.count if file.counted else 0)
+
+    def state(self) -> dict[str, Any]:
+        """Say in JSON how far it is."""
+        total, complete = self._viewed.known
+        return {
+            "looked_at": self.looked_at,
+            "most": self._most,
+            "records": total,
+            "whole": self.done and complete and not self.cancelled and total <= self._most,
+            "done": self.done,
+            "cancelled": self.cancelled,
+            "error": self.error,
+        }

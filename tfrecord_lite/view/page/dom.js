@@ -1,0 +1,67 @@
+// Elements made by code: text is always text, and nothing is ever parsed as markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "value") element.value = value;
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.flat(3).filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export function h(tag, attributes, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+export function svg(tag, attributes, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+export function byId(name) {
+  return document.getElementById(name);
+}
+
+// Control characters are shown, and those that turn the direction of writing do nothing.
+export function plain(text, lines = false) {
+  return String(text)
+    .replace(lines ? /[\u0000-\u0008\u000b-\u001f]/g : /[\u0000-\u001f]/g, (one) =>
+      String.fromCharCode(0x2400 + one.charCodeAt(0)))
+    .replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, (one) =>
+      "\\u" + one.charCodeAt(0).toString(16).padStart(4, "0"));
+}
+
+export function number(value) {
+  return typeof value === "number" ? value.toLocaleString("en-US") : String(value);
+}
+
+export function plural(count, noun) {
+  return `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+export function size(bytes) {
+  if (bytes < 1024) return plural(bytes, "byte");
+  let unit = -1;
+  let value = bytes;
+  while (value >= 1024 && unit < 4) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${value.toFixed(1)} ${["KiB", "MiB", "GiB", "TiB", "PiB"][unit]}`;
+}
+
+export function short(value) {
+  if (value === null || value === undefined) return "";
+  if (typeof value !== "number") return String(value);
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return number(value);
+  return String(Number(value.toPrecision(6)));
+}
+
+export function problem(text) {
+  const place = byId("problem");
+  place.textContent = text ? plain(text) : "";
+  place.hidden = !text;
+}

@@ -1,0 +1,90 @@
+// What is in each feature: of the first records, or of those that were found.
+
+import { follow, post } from "./api.js";
+import { byId, h, number, plain, plural, problem, short, size } from "./dom.js";
+import { histogram } from "./plots.js";
+import { scope } from "./query.js";
+
+function between(spread, noun) {
+  if (!spread || spread.min === null) return "";
+  return spread.min === spread.max ? plural(spread.min, noun) : `${number(spread.min)} to ${plural(spread.max, noun)}`;
+}
+
+function buckets(spread, label) {
+  const edges = spread.buckets.map((bucket) => bucket[0]);
+  edges.push(spread.max);
+  return histogram(edges, spread.buckets.map((bucket) => bucket[2]), label);
+}
+
+function contents(found) {
+  return Object.entries(found.kinds).sort((a, b) => b[1] - a[1]).slice(0, 4).map(([kind]) => {
+    const pixels = found.pixels[kind];
+    if (!pixels) return kind;
+    const text = (pair) => pair.join("×");
+    return text(pixels.min) === text(pixels.max) ? `${kind} ${text(pixels.min)}` : `${kind} ${text(pixels.min)} to ${text(pixels.max)}`;
+  }).join(", ");
+}
+
+function feature(found) {
+  const name = found.in === "features" ? found.name : `${found.in.replace("_", " ")} / ${found.name}`;
+  const rows = [["in", plural(found.records, "record")], ["values", between(found.counts, "value") + " each"]];
+  if (found.steps) rows.push(["steps", between(found.steps, "step")]);
+  const numbers = found.numbers;
+  if (numbers && numbers.count) {
+    rows.push(["range", `${short(numbers.min)} to ${short(numbers.max)}, mean ${short(numbers.mean)}`]);
+    if (numbers.nan) rows.push(["NaN", number(numbers.nan)]);
+    if (numbers.infinite) rows.push(["infinite", number(numbers.infinite)]);
+  }
+  if (found.content) rows.push(["holds", contents(found.content)]);
+  if (found.lengths) rows.push(["length", between(found.lengths, "byte")]);
+  rows.push(["distinct", `${found.distinct_exact ? "" : "about "}${number(found.distinct)}`]);
+  const plots = [];
+  if (numbers && numbers.histogram.counts.length) plots.push(h("figure", {}, histogram(numbers.histogram.edges, numbers.histogram.counts, `Histogram of the values of ${plain(name)}`), h("figcaption", { class: "soft" }, "values")));
+  if (found.lengths && found.lengths.min !== found.lengths.max) plots.push(h("figure", {}, buckets(found.lengths, `Histogram of the lengths of ${plain(name)}`), h("figcaption", { class: "soft" }, "bytes, each bar twice the last")));
+  const top = found.top.filter((one) => one[1] > 1).slice(0, 8);
+  return h("section", {}, h("h3", {}, h("bdi", {}, plain(name) || "(no name)"), " ", h("span", { class: "soft kind" }, Object.keys(found.kinds).join(", "))),
+    h("dl", { class: "facts" }, rows.map(([term, text]) => [h("dt", {}, term), h("dd", {}, text)])),
+    plots,
+    top.length && (!numbers || found.distinct <= 20) ? h("p", { class: "top soft" }, "most often: ", top.map(([value, times], at) => [at ? ", " : "", h("bdi", {}, plain(String(value).slice(0, 40))), ` (${number(times)})`])) : null);
+}
+
+export class Features {
+  constructor(state) {
+    this.state = state;
+    this.run = 0;
+  }
+
+  async show() {
+    const run = (this.run += 1);
+    const status = h("p", { role: "status" }, "Looking at records …");
+    let id = null;
+    const stop = h("button", { onclick: () => post("cancel", { id }).catch((error) => problem(error.message)) }, "Cancel");
+    const list = h("div", { class: "features two" });
+    byId("view").replaceChildren(h("h2", {}, this.state.query ? "Features of the records found" : "Features"), h("div", { class: "row" }, status, stop), list);
+    try {
+      const begun = await post("statistics", this.state.query ? { query: this.state.query.id } : {});
+      id = begun.id;
+      const last = await follow(id, (state) => { status.textContent = scope(state, "Features"); }, () => run === this.run);
+      stop.hidden = true;
+      if (run !== this.run || !last.found) return;
+      const found = last.found;
+      list.append(h("section", {}, h("h3", {}, "Records"),
+        h("dl", { class: "facts" }, h("dt", {}, "what"), h("dd", {}, Object.entries(found.payloads).map(([kind, count]) => `${number(count)} ${kind}`).join(", ") || "none"),
+          h("dt", {}, "size"), h("dd", {}, found.record_bytes.count ? `${size(found.record_bytes.min)} to ${size(found.record_bytes.max)}, ${size(Math.round(found.record_bytes.mean))} on average` : "")),
+        found.record_bytes.count ? h("figure", {}, buckets(found.record_bytes, "Histogram of the sizes of records"), h("figcaption", { class: "soft" }, "bytes, each bar twice the last")) : null));
+      list.append(...found.features.map(feature));
+      this.state.bar.named(found.features.filter((one) => one.in === "features").map((one) => one.name));
+    } catch (error) {
+      if (run === this.run) problem(error.message);
+      stop.hidden = true;
+    }
+  }
+
+  leave() {
+    this.run += 1;
+  }
+
+  key() {
+    return false;
+  }
+}

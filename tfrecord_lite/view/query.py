@@ -1,0 +1,206 @@
+"""Search, filter and sort: the numbers of the records that are meant, in the order wanted."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.jobs.choosing import Columns, kinds_of
+from tfrecord_lite.jobs.expressions import Expression
+from tfrecord_lite.view.looking import MOST_RECORDS, Looking
+from tfrecord_lite.view.shown import read_content
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.example.ragged import Ragged
+    from tfrecord_lite.records.framing import RecordBlock
+    from tfrecord_lite.view.viewed_set import ViewedSet
+
+__all__ = ["Query"]
+
+_MOST_TEXT: Final = 1000
+# Strings are put in order by so many bytes.
+_KEY_BYTES: Final = 32
+
+
+class Query(Looking):
+    """The records for which ``where`` is true and in which ``text`` is, sorted by a feature.
+
+    Raises ValueError for what is no expression, and for a feature that is not there.
+    """
+
+    def __init__(
+        self,
+        viewed: ViewedSet,
+        *,
+        where: str = "",
+        text: str = "",
+        sort: str = "",
+        descending: bool = False,
+        most: int = MOST_RECORDS,
+    ) -> None:
+        super().__init__(viewed, most)
+        if len(text) > _MOST_TEXT:
+            raise ValueError(f"a text of {len(text):,} characters; {_MOST_TEXT:,} are the most")
+        self._where = Expression(where) if where.strip() else None
+        self._sort = sort
+        self._descending = descending
+        needle = text.encode("utf-8", "surrogateescape")
+        self._needle = re.compile(re.escape(needle), re.IGNORECASE) if text else None
+        names = [*(self._where.names if self._where else []), *([sort] if sort else [])]
+        self._columns = None
+        kinds: dict[str, Any] = {}
+        if names:
+            # Of the first records that are well.
+            there = RecordSet(
+                [file.path for file in viewed.files if file.error is None],
+                on_damage=_ignored,
+            )
+            kinds = kinds_of(there, None, list(dict.fromkeys(names)), "filter" if where else "sort")
+            if self._where is not None:
+                self._where.check_kinds(kinds)
+            self._columns = Columns(kinds)
+        self._sorts_bytes = kinds.get(sort) is bytes
+        self._found: list[Int64Array] = []
+        self._keys: list[npt.NDArray[Any]] = []
+        self._known: list[npt.NDArray[np.bool_]] = []
+        self._ordered: Int64Array | None = None
+        self.matched = 0
+        self.not_looked_into = 0
+
+    def _add(self, block: RecordBlock, numbers: Int64Array) -> None:
+        columns: Mapping[str, Ragged] = {}
+        if self._columns is not None:
+            try:
+                columns = self._columns(block)
+                meant = self._meant(block, columns)
+            except ExampleError:
+                self._add_one_by_one(block, numbers)
+                return
+        else:
+            meant = np.ones(len(block), bool)
+        rows = np.flatnonzero(meant)
+        if self._needle is not None:
+            rows = rows[[_has(self._needle, block[row]) for row in rows.tolist()]]
+        self._keep(numbers, rows, columns)
+
+    def _add_one_by_one(self, block: RecordBlock, numbers: Int64Array) -> None:
+        """Look at records of which one at least is no Example, or has values where one is meant."""
+        if len(block) > 1:
+            half = len(block) // 2
+            for part, own in ((block[:half], numbers[:half]), (block[half:], numbers[half:])):
+                self._add(part, own)
+        else:
+            self.not_looked_into += 1
+
+    def _meant(self, block: RecordBlock, columns: Mapping[str, Ragged]) -> npt.NDArray[np.bool_]:
+        return np.ones(len(block), bool) if self._where is None else self._where(block, columns)
+
+    def _keep(self, numbers: Int64Array, rows: Int64Array, columns: Mapping[str, Ragged]) -> None:
+        if not len(rows):
+            return
+        self.matched += len(rows)
+        if self._sort:
+            keys, known = self._keys_of(columns[self._sort], rows)
+            self._keys.append(keys)
+            self._known.append(known)
+        self._found.append(numbers[rows])
+
+    def _keys_of(
+        self, column: Ragged, rows: Int64Array
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+        """Return the first value of each record, and where there is one."""
+        begins, ends = column.row_splits[:-1][rows], column.row_splits[1:][rows]
+        known = ends > begins
+        values: Any = column.values
+        if self._sorts_bytes:
+            keys = np.zeros(len(rows), f"S{_KEY_BYTES}")
+            keys[known] = [value[:_KEY_BYTES] for value in values[begins[known]]]
+        else:
+            keys = np.zeros(len(rows), values.dtype)
+            keys[known] = values[begins[known]]
+            if values.dtype.kind == "f":
+                known = known & ~np.isnan(keys)
+        return keys, known
+
+    def _finish(self) -> None:
+        if self._sort and self._found:
+            numbers, keys = np.concatenate(self._found), np.concatenate(self._keys)
+            known = np.concatenate(self._known)
+            there = np.flatnonzero(known)
+            order = np.argsort(keys[there], kind="stable")
+            if self._descending:
+                # Those that are alike stay in the order of the file.
+                ranks = np.unique(keys[there], return_inverse=True)[1].reshape(-1)
+                order = np.argsort(-ranks, kind="stable")
+            self._ordered = np.concatenate([numbers[there[order]], numbers[~known]])
+            self._keys, self._known = [], []
+
+    def numbers(self, first: int, count: int) -> list[int]:
+        """Return the numbers of some of the records that were found, in their order."""
+        if self._ordered is not None:
+            found: list[int] = self._ordered[first : first + count].tolist()
+            return found
+        taken: list[int] = []
+        for part in list(self._found):
+            if first < len(part):
+                taken += part[first : first + count - len(taken)].tolist()
+            first = max(first - len(part), 0)
+            if len(taken) >= count:
+                break
+        return taken
+
+    def meant(self, numbers: Int64Array) -> npt.NDArray[np.bool_]:
+        """Tell which of these records were found."""
+        found = np.sort(np.concatenate([*self._found, np.empty(0, np.int64)]))
+        at = np.searchsorted(found, numbers)
+        at[at == len(found)] = 0
+        return found[at] == numbers if len(found) else np.zeros(len(numbers), bool)
+
+    def state(self) -> dict[str, Any]:
+        """Say in JSON how far it is, and how many were found."""
+        return {
+            **super().state(),
+            "matched": self.matched,
+            "not_looked_into": self.not_looked_into,
+            "sorted": self._ordered is not None,
+        }
+
+
+def _ignored(damage: object) -> None:
+    """Pass over damage: it is shown where it is."""
+
+
+def _has(needle: re.Pattern[bytes], data: bytes) -> bool:
+    """Tell whether a text is in a name or a text of a record, and not in a picture's bytes."""
+    if needle.search(data) is None:
+        return False
+    content = read_content(data)
+    if not (content.features or content.lists):
+        return True
+    steps = [step for each in content.lists.values() for step in each]
+    strings = [
+        value
+        for values in (*content.features.values(), *steps)
+        if isinstance(values, list)
+        for value in values
+    ]
+    return any(needle.search(one) and _is_text(one) for one in strings) or any(
+        needle.search(name.encode()) for name in (*content.features, *content.lists)
+    )
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
