@@ -115,9 +115,11 @@ def test_worker_held_to_one_core(monkeypatch):
 
 def test_quick_run_of_the_rest(tmp_path, run):
     run("verifying", "--quick", "--results", str(tmp_path))
-    for name in ("scaling", "growth"):
+    for name in ("scaling", "growth", "cluster_plan"):
         run_script(name, "--quick", "--results", str(tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {
+        "cluster_plan.json",
+        "cluster_plan.md",
         "growth.json",
         "growth.md",
         "scaling.json",
