@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 import time
@@ -40,6 +41,11 @@ class ObjectServer:
         return [asked for method, _, asked in self.requests if method == "GET"]
 
 
+@functools.lru_cache(maxsize=64)
+def _etag_of(data: bytes) -> str:
+    return f'"{hashlib.sha1(data).hexdigest()}"'
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
@@ -72,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         data = state.objects[path]
         headers = {}
         if state.has_etags:
-            headers["ETag"] = f'"{hashlib.sha1(data).hexdigest()}"'
+            headers["ETag"] = _etag_of(data)
             wanted = self.headers.get("If-Match")
             if wanted is not None and wanted != headers["ETag"]:
                 return self._send(412, headers, b"")

@@ -115,9 +115,9 @@ class Thresholds:
     # --- Objects by URL (stores/object_file.py, files/plain_frames.py) ---
 
     # The first range of an object that is read from its front, and the largest. Some 30 ms go by
-    # before the first byte of each, in which 4 MiB come by a connection of 100 MB/s.
+    # before the first byte of each, in which 3 MiB come by a connection of 100 MB/s.
     remote_first_bytes: int = 1 << 18
-    remote_range_bytes: int = 1 << 22
+    remote_range_bytes: int = 1 << 21
     # Records no further apart than this come by one request, and about so much is asked at once.
     remote_gap_bytes: int = 1 << 16
     remote_piece_bytes: int = 1 << 25
@@ -170,8 +170,8 @@ class Limits:
 
     # --- Objects by URL (stores/object_file.py) ---
 
-    # How much of all objects together is in memory before it is used; as much is given to no one
-    # of them that half of it is not left.
+    # How much of all objects together is in memory before it is used; no one of
+    # them has more than a quarter, since libraries hold a range twice while it arrives.
     remote_ahead_bytes: int = 1 << 26
     # Requests at once for one object.
     remote_connections: int = 8
