@@ -33,6 +33,9 @@ __all__ = ["read_tfrecords"]
 
 # How many times as large as a compressed file its records are, where no manifest tells.
 _INFLATED: Final = 3
+# How much a task has to read: as blocks, where there are tasks enough; at least, in any case.
+_TASK_BYTES: Final = 32 << 20
+_MIN_TASK_BYTES: Final = 1 << 20
 # What Ray calls the column of blocks that have rows and no columns.
 _NO_COLUMN: Final = "__bsp_stub"
 
@@ -63,7 +66,8 @@ def read_tfrecords(
 
     ``features``, ``select`` and ``strict`` are those of `to_arrow`, ``paths`` and the options those
     of `RecordSet`; all machines see the files under these names. ``ray_remote_args``,
-    ``concurrency`` and ``override_num_blocks`` are those of ``ray.data.read_datasource``.
+    ``concurrency`` and ``override_num_blocks`` are those of ``ray.data.read_datasource``; there are
+    two tasks a core, or one for each 32 MiB of blocks, where nothing is said.
 
     ``on_damage`` is "raise", or "report": each region that is left out comes to the driver, which
     appends it to the file ``report`` as a line of JSON, once.
@@ -92,6 +96,8 @@ def read_tfrecords(
         max_record_bytes=max_record_bytes,
     )
     source = _TFRecords(records, Selection.find(records, features, select=select, strict=strict))
+    if override_num_blocks is None:
+        override_num_blocks = source.enough_tasks()
     # Ray takes some of them by their names, and warns where these stand among the others.
     known = inspect.signature(ray.data.read_datasource).parameters
     given = ray_remote_args or {}
@@ -132,6 +138,16 @@ class _TFRecords(Datasource):  # type: ignore[misc]
         if self._bytes_per_byte is None:
             self._bytes_per_byte = _estimate(self._records, self._selection)
         return int(sum(self._sizes) * self._bytes_per_byte)
+
+    def enough_tasks(self) -> int:
+        """Return how many tasks there should be.
+
+        Ray by itself makes one for each MiB, and a task costs as much as reading many of these.
+        """
+        _initialize()
+        size = self.estimate_inmemory_data_size()
+        cores = int(ray.cluster_resources().get("CPU", 1))
+        return max(1, min(2 * cores, size // _MIN_TASK_BYTES), size // _TASK_BYTES)
 
     def get_read_tasks(
         self,
@@ -221,6 +237,11 @@ def _read_fn(split: Split, selection: Selection, names: list[str] | None) -> Any
     return read
 
 
+def _initialize() -> None:
+    if not ray.is_initialized():
+        ray.init()
+
+
 class _DriverReport(DamageReport):
     """A report that is written where the driver runs, whoever finds the damage."""
 
@@ -228,8 +249,7 @@ class _DriverReport(DamageReport):
         super().__init__(path)
         if path is None:
             return
-        if not ray.is_initialized():
-            ray.init()
+        _initialize()
         here = ray.get_runtime_context().get_node_id()
         strategy = NodeAffinitySchedulingStrategy(here, soft=False)
         actor = ray.remote(_Reporter).options(num_cpus=0, scheduling_strategy=strategy)
