@@ -19,7 +19,7 @@ SOURCES := tfrecord_lite tests examples benchmarks hatch_build.py
 BENCHMARKS := cluster_plan columns encoding verifying scaling records writing importing memory growth scale random_access shards mixing
 
 # Each in an environment of its own, tested by tests/worlds/: test-torch, ...
-WORLDS := torch jax huggingface ray spark beam remote
+WORLDS := torch jax huggingface ray spark beam remote tfds
 # These start a cluster of their own, one for all tests.
 CLUSTERS := ray spark beam
 # And what benchmarks/training.py measures them beside.
@@ -38,7 +38,7 @@ test: $(VENV)/.dev
 test-long: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -m long $(ARGS)
 
-# With PyTorch, JAX, datasets, on Ray, Spark, Beam: tests/worlds/, and the examples of our own modules about them.
+# With PyTorch, JAX, datasets, tensorflow_datasets, on Ray, Spark, Beam: tests/worlds/, and the examples of our own modules about them.
 test-worlds: $(WORLDS:%=test-%)
 
 $(WORLDS:%=test-%): test-%: $(VENV)-%/.world

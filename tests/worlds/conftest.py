@@ -15,6 +15,7 @@ PACKAGES = {
     "ray": ["ray", "pyarrow", "pandas"],
     "spark": ["pyspark", "pyarrow", "pandas"],
     "beam": ["apache_beam"],
+    "tfds": ["tensorflow_datasets", "tensorflow", "PIL"],
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +41,7 @@ def write_table(
     bytes_per_shard: int | None = None,
     num_shards: int | None = None,
     overwrite: bool = False,
+    layout: Literal["tfds"] | None = None,
     progress: Callable[[int, int], Any] | None = None,
     compression: Compression = "infer",
     level: int | None = None,
@@ -66,6 +67,7 @@ def write_table(
         bytes_per_shard=bytes_per_shard,
         num_shards=num_shards,
         overwrite=overwrite,
+        layout=layout,
         features=features,
         progress=progress,
         compression=compression,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import operator
 import os
-from typing import TYPE_CHECKING, Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.tables import FoundFeatures, write_any
+from tfrecord_lite.dataset.tfds_layout import PreparedSplit
 from tfrecord_lite.example.feature_json import features_to_json
 from tfrecord_lite.files.manifest import Manifest
 from tfrecord_lite.files.names import ShardNames
@@ -67,6 +69,14 @@ class ShardWriter(FrameWriter):
     policies count for it alone. `close` then leaves the part complete but unpublished, for
     `publish_shards`; a new writer of the same part replaces it.
 
+    With ``layout="tfds"`` the set is a split of a dataset that tensorflow_datasets reads
+    (``tfds.builder_from_directory``), and `tfrecord_lite.tfds.load`: ``name`` is
+    ``FOLDER/DATASET/VERSION/SPLIT``, as in ``data/pets/1.0.0/train``. Its shards have the names
+    that these want, and ``dataset_info.json``, ``features.json`` and the names of classes stand
+    beside them, which splits written one behind the other, or at once, share. ``features``
+    may have `tfrecord_lite.tfds.ClassLabel`, ``Image`` and ``Text``, too; without any the
+    ``features.json`` that is there stays. Such a set is local, of no compression and no parts.
+
     ``features`` go into the manifest, for readers; `write_example` and `write_examples` encode with
     them where they are given no others. ``progress`` is called with ``records`` and
     ``raw_bytes`` (written so far, all shards together) whenever a block goes to the disk.
@@ -100,6 +110,7 @@ class ShardWriter(FrameWriter):
         num_shards: int | None = None,
         part: int | None = None,
         overwrite: bool = False,
+        layout: Literal["tfds"] | None = None,
         features: Mapping[str, Any] | None = None,
         progress: Callable[[int, int], Any] | None = None,
         compression: Compression = "infer",
@@ -117,7 +128,16 @@ class ShardWriter(FrameWriter):
         if part is not None and overwrite:
             raise ValueError("a part replaces nothing; pass overwrite to publish_shards")
         # Stays where it is when the process goes to another directory.
-        self._names = ShardNames(absolute(os.fsdecode(name)))
+        path = absolute(os.fsdecode(name))
+        self._prepared: PreparedSplit | None = None
+        if layout is not None:
+            if str(layout) != "tfds" or part is not None or compression not in ("infer", "", None):
+                raise ValueError(
+                    f"layout={layout!r}: 'tfds', without part= and compression=, or None"
+                )
+            self._prepared = PreparedSplit(path, features, overwrite=overwrite)
+            path, features = self._prepared.pattern, self._prepared.features
+        self._names = ShardNames(path)
         if compression == "infer":
             compression = codec_by_name(self._names.shard(0, 1, None))
         options: dict[str, Any] = {
@@ -281,14 +301,16 @@ class ShardWriter(FrameWriter):
         fsync = self._options["fsync"]
         with self._names.journal() as journal:
             if self._part is None:
-                self.manifest = publish(
-                    journal,
-                    self._names,
-                    self._staging,
-                    [written],
-                    overwrite=self._overwrite,
-                    fsync=fsync,
-                )
+                prepared = self._prepared
+                with prepared.described(written, fsync=fsync) if prepared else nullcontext():
+                    self.manifest = publish(
+                        journal,
+                        self._names,
+                        self._staging,
+                        [written],
+                        overwrite=self._overwrite,
+                        fsync=fsync,
+                    )
             else:
                 journal.remove_leftovers(self._part)
                 self._staging.write_manifest(written, fsync=fsync)
