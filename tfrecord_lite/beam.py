@@ -46,9 +46,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ReadFromTFRecord", "WriteToTFRecord"]
 
-# So many pieces a set is cut into: the positions at which a runner may split it further.
-_PIECES = 256
-_MIN_PIECE_BYTES = 1 << 20
+# At most so many pieces a set is cut into: the positions at which a runner may split it further.
+# They go along with each part of the source that is sent, so more of them cost time.
+_PIECES = 64
+_MIN_PIECE_BYTES = 8 << 20
 
 
 class ReadFromTFRecord(beam.PTransform):  # type: ignore[misc]
