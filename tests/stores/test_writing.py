@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -15,24 +13,6 @@ from tfrecord_lite.stores.fsspec_store import FsspecStore
 fsspec = pytest.importorskip("fsspec")
 RECORDS = [b"%d" % number * 50 for number in range(100)]
 OTHERS = [b"other %d" % number for number in range(70)]
-folders = itertools.count()
-
-
-@pytest.fixture
-def folder():
-    """The URL of a folder of its own, with nothing in it."""
-    name = f"writing-{next(folders)}"
-    yield f"memory://{name}"
-    memory = fsspec.filesystem("memory")
-    if memory.exists(f"/{name}"):
-        memory.rm(f"/{name}", recursive=True)
-
-
-def names(folder):
-    """Return all that lies in a folder, and below."""
-    memory = fsspec.filesystem("memory")
-    top = "/" + folder.partition("://")[2]
-    return sorted(path.removeprefix(top + "/") for path in memory.find(top))
 
 
 def write(url, records, **options):
@@ -45,7 +25,7 @@ class KilledError(BaseException):
     """What nobody catches."""
 
 
-def test_an_object_is_there_when_it_is_complete(folder):
+def test_an_object_is_there_when_it_is_complete(folder, names):
     url = folder + "/a.tfrecord.gz"
     with tfr.RecordWriter(url) as writer:
         writer.write_many(RECORDS)
@@ -82,7 +62,7 @@ def test_a_file_url_is_a_path(tmp_path):
 
 
 @pytest.mark.parametrize("compression", [None, "GZIP"])
-def test_a_set(folder, compression):
+def test_a_set(folder, names, compression):
     manifest = write(folder + "/s", RECORDS, compression=compression)
     suffix = ".tfrecord.gz" if compression else ".tfrecord"
     expected = [f"s-0000{number}-of-00004{suffix}" for number in range(4)]
@@ -100,7 +80,7 @@ def test_many_shards_at_once(folder):
     assert sorted(tfr.read_records(folder + "/s")) == sorted(RECORDS)
 
 
-def test_a_set_is_replaced_whole(folder, monkeypatch):
+def test_a_set_is_replaced_whole(folder, names, monkeypatch):
     """By the manifest: until then the old one is read, behind that the new one."""
     write(folder + "/s", RECORDS)
     seen = []
@@ -126,7 +106,7 @@ def test_a_set_is_replaced_whole(folder, monkeypatch):
 
 @pytest.mark.parametrize("call", ["copy", "put"])
 @pytest.mark.parametrize("stands", [True, False])
-def test_a_failure_changes_nothing(folder, monkeypatch, call, stands):
+def test_a_failure_changes_nothing(folder, names, monkeypatch, call, stands):
     if stands:
         write(folder + "/s", RECORDS)
     before = names(folder)
@@ -148,7 +128,7 @@ def test_a_failure_changes_nothing(folder, monkeypatch, call, stands):
 
 @pytest.mark.parametrize("committed", [False, True])
 @pytest.mark.parametrize("stands", [True, False])
-def test_a_publisher_that_is_killed(folder, monkeypatch, committed, stands):
+def test_a_publisher_that_is_killed(folder, names, monkeypatch, committed, stands):
     if stands:
         write(folder + "/s", RECORDS)
     put = FsspecStore.put
@@ -180,7 +160,7 @@ def test_a_publisher_that_is_killed(folder, monkeypatch, committed, stands):
     assert names(folder) == ["s-00000-of-00001.tfrecord", "s.manifest.json"]
 
 
-def test_what_a_killed_writer_left_goes_with_the_next(folder, monkeypatch):
+def test_what_a_killed_writer_left_goes_with_the_next(folder, names, monkeypatch):
     fsspec.filesystem("memory").pipe(
         f"/{folder[9:]}/.s.0123abcd.tfrecord-partial/00000.tfrecord-partial", b"left"
     )
@@ -193,14 +173,14 @@ def test_what_a_killed_writer_left_goes_with_the_next(folder, monkeypatch):
     ]
 
 
-def test_an_exception_leaves_nothing(folder):
+def test_an_exception_leaves_nothing(folder, names):
     with pytest.raises(KilledError), tfr.ShardWriter(folder + "/s", num_shards=3) as writer:
         writer.write_many(RECORDS)
         raise KilledError
     assert names(folder) == []
 
 
-def test_parts(folder):
+def test_parts(folder, names):
     for part in (1, 0):
         write(folder + "/s", [RECORDS, OTHERS][part], part=part)
     with pytest.raises(FileNotFoundError, match="of 3 parts these are not complete: 2"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from tfrecord_lite.errors import ExampleError, TFRecordError
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.records.file_system import is_url, open_file, size_of
 from tfrecord_lite.records.storage import Output
 
 if TYPE_CHECKING:
@@ -86,9 +87,10 @@ def _explained(path: str, kind: str) -> Iterator[None]:
 def _parquet(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch, int]]:  # noqa: ARG001
     import pyarrow.parquet as pq
 
-    size = os.path.getsize(path)
+    size = size_of(path)
     try:
-        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES)
+        source = open_file(path) if is_url(path) else path
+        file = pq.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER_BYTES)
     except OSError as error:
         # Also where the metadata cannot be read: Arrow takes that for input and output.
         if error.errno is not None:
@@ -114,7 +116,8 @@ def _parquet(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
 
 
 def _arrow(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch, int]]:  # noqa: ARG001
-    with pa.OSFile(path) as source:
+    opened = pa.PythonFile(open_file(path), "r") if is_url(path) else pa.OSFile(path)
+    with opened as source:
         if source.read(6) == b"ARROW1":
             file = pa.ipc.open_file(source)
             yield pa.RecordBatch.from_pylist([], file.schema), 0
@@ -132,7 +135,7 @@ def _csv(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch, 
     from pyarrow import csv
 
     known = {name: _type_of(name, given) for name, given in types.items()}
-    with open(path, "rb") as source:
+    with io.BufferedReader(open_file(path)) as source:
         reader = csv.open_csv(
             source,
             # One thread knows the numbers of rows, for its errors.

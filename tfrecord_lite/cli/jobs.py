@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -14,6 +13,7 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.jobs.converting import convert, source_files
 from tfrecord_lite.jobs.manifests import files_of_set, make_manifest
 from tfrecord_lite.jobs.merging import merge
+from tfrecord_lite.records.file_system import size_of
 from tfrecord_lite.text import plural, printable, size_text
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run_merge(sources: list[str], target: str, *, compression: str | None, overw
         raise
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    size = size_text(os.path.getsize(target))
+    size = size_text(size_of(target))
     print(f"{'ok':8}{printable(target)}: {plural(count, 'record')}, {size}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -14,8 +13,11 @@ from tfrecord_lite.example.features import RaggedFeature
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.publishing import existing, publish
-from tfrecord_lite.files.staging import MOST_PARTS, Staging
+from tfrecord_lite.files.staging import MOST_PARTS
 from tfrecord_lite.records.compression import codec_by_name
+from tfrecord_lite.records.file_system import is_file, remove_file
+from tfrecord_lite.records.storage import Output
+from tfrecord_lite.urls import absolute, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,12 +25,16 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Compression, Path
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.files.manifest import Manifest
+    from tfrecord_lite.files.object_staging import ObjectStaging
+    from tfrecord_lite.files.staging import Staging
 
 __all__ = ["WriteJob"]
 
 # Where nobody lives as long as the job does, its folder is that of a part that nobody writes: other
 # writers of the set leave it alone.
 _PART: Final = MOST_PARTS - 1
+# Stands in the folder as long as the job does: in a store a folder is but what lies in it.
+_MARK: Final = "job"
 
 
 class WriteJob:
@@ -65,7 +71,7 @@ class WriteJob:
         **options: Any,
     ) -> None:
         # Other processes may have another working directory.
-        self._path = os.path.join(os.getcwd(), os.fsdecode(name))
+        self._path = absolute(os.fsdecode(name))
         names = ShardNames(self._path)
         if compression == "infer":
             compression = codec_by_name(names.shard(0, 1, None))
@@ -78,7 +84,7 @@ class WriteJob:
             "fsync": fsync,
         }
         self._folder = ""
-        self._held: Staging | None = None
+        self._held: Staging | ObjectStaging | None = None
 
     def start(self, *, hold: bool = True) -> None:
         """Make the folder of the job; what jobs left that were killed is removed.
@@ -91,18 +97,19 @@ class WriteJob:
         `ShardWriter` raises for wrong options.
         """
         names = ShardNames(self._path)
-        os.makedirs(names.folder, exist_ok=True)
+        names.make_folder()
         with names.journal() as journal:
             for part in (None, _PART):
                 journal.remove_leftovers(part)
             existing(names, overwrite=self._overwrite)
-            staging = Staging(names.folder, names.stem, None if hold else _PART)
+            staging = names.staging(None if hold else _PART)
         self._folder = staging.path("")
         if hold:
             self._held = staging
         else:
             staging.release()
         try:
+            Output(staging.path(_MARK), mode="w", atomic=True, fsync=False).close()
             self._check_options()
         except BaseException:
             self.abort()
@@ -114,12 +121,24 @@ class WriteJob:
 
     def open(self, task: int) -> ShardWriter:
         """Return a writer for one attempt of a task; behind `close` it has a manifest."""
-        if not os.path.isdir(self._folder):
-            raise FileNotFoundError(
-                f"{self._path}: the job that writes it is over; begin a new one, and one at a time"
-            )
+        self._check_stands()
         attempt = f"{task:06d}-{os.urandom(4).hex()}"
-        return ShardWriter(os.path.join(self._folder, attempt), **self._options)
+        return _AttemptWriter(self, os.path.join(self._folder, attempt), self._options)
+
+    def end_attempt(self) -> None:
+        """Remove what was written behind the end of the job, and raise ``FileNotFoundError``."""
+        try:
+            self._check_stands()
+        except FileNotFoundError:
+            self._remove()
+            raise
+
+    def _check_stands(self) -> None:
+        if not is_file(os.path.join(self._folder, _MARK)):
+            raise FileNotFoundError(
+                f"{shown(self._path)}: the job that writes it is over; begin a new one, and one at "
+                "a time"
+            )
 
     def commit(self, manifests: Iterable[Manifest]) -> Manifest:
         """Publish what these attempts wrote, one of each task, in this order.
@@ -138,12 +157,14 @@ class WriteJob:
                 for source in sources
                 if source.records
             ]
-        for source in sources:
-            source.check()
+        # All at once: in a store that is one listing.
+        replace(
+            sources[0], entries=tuple(entry for source in sources for entry in source.entries)
+        ).check()
         features = _features_of_all(sources)
         names = ShardNames(self._path)
         with names.journal() as journal:
-            staging = Staging(names.folder, names.stem)
+            staging = names.staging()
             try:
                 manifest = publish(
                     journal,
@@ -166,13 +187,31 @@ class WriteJob:
             self._remove()
 
     def _remove(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        # First the mark: an attempt that ends behind that removes what it wrote of itself.
+        with suppress(OSError):
+            remove_file(os.path.join(self._folder, _MARK))
+        ShardNames(self._path).remove_folder(self._folder)
         if self._held is not None:
             self._held.release()
             self._held = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_held": None}
+
+
+class _AttemptWriter(ShardWriter):
+    """The writer of an attempt, which may end when its job is over."""
+
+    def __init__(self, job: WriteJob, name: str, options: Mapping[str, Any]) -> None:
+        self._job = job
+        super().__init__(name, **options)
+
+    def close(self) -> None:
+        """See `ShardWriter`; FileNotFoundError where nobody wants any more what was written."""
+        is_first = self.manifest is None
+        super().close()
+        if is_first:
+            self._job.end_attempt()
 
 
 class _NotWrittenError(Exception):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import string
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, is_plain_name
-from tfrecord_lite.files.object_staging import ObjectJournal, ObjectStaging
+from tfrecord_lite.files.object_staging import ObjectJournal, ObjectStaging, remove_folder
 from tfrecord_lite.files.paths import SHARD_NAME, SHARD_SUFFIXES, is_data_file, name_and_count
 from tfrecord_lite.files.staging import Journal, Staging
 from tfrecord_lite.records.file_system import is_url, list_directory, sizes_of
@@ -146,6 +148,14 @@ class ShardNames:
         """Make the folder of the set where there is none; a store of objects needs none."""
         if not is_url(self.folder):
             os.makedirs(self.folder or ".", exist_ok=True)
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a folder beside the shards, with all that is in it, as far as that is possible."""
+        if is_url(self.folder):
+            with suppress(OSError):
+                remove_folder(folder.rstrip("/"))
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def present(self) -> list[str]:
         """Return the names of what there is of a set of this name: the manifest, then shards.

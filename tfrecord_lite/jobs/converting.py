@@ -17,6 +17,7 @@ from tfrecord_lite.jobs.images import is_image_folder, read_images
 from tfrecord_lite.jobs.json_lines import read_json_lines, write_json_lines
 from tfrecord_lite.jobs.webdataset import read_webdataset
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
+from tfrecord_lite.records.file_system import is_directory, list_directory
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.records.storage import is_path, name_of
 from tfrecord_lite.records.writer import RecordWriter
@@ -288,15 +289,15 @@ def _source(src: Paths | RecordSet) -> tuple[str, list[str]]:
 
 def _data_files_of(path: str) -> list[str]:
     """Return the files that a path means, CSV among them, which are no data files elsewhere."""
-    if os.path.isdir(path):
-        names = sorted(name for name in os.listdir(path) if name[0] not in "._")
+    if is_directory(path):
+        names = [name for name, _ in list_directory(path) if name[0] not in "._"]
         found = [os.path.join(path, name) for name in names if _kind_by_name(name)]
         if found:
             return found
     try:
         return files_of(path, Folders())
     except FileNotFoundError:
-        if os.path.isdir(path):
+        if is_directory(path):
             return []
         raise
 

@@ -11,6 +11,7 @@ from tfrecord_lite.dataset.tables import write_any
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.record_json import is_record_json, read_payload, record_of
 from tfrecord_lite.jobs.copying import each_block
+from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.storage import Output
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def read_json_lines(
 
 def _objects(path: str, progress: Progress) -> Iterator[Any]:
     done = 0
-    with open(path, "rb") as file:
+    with io.BufferedReader(open_file(path)) as file:
         for number, line in enumerate(file):
             done += len(line)
             if line.strip():

@@ -18,9 +18,10 @@ from tfrecord_lite.files.resolve import each_path, files_of
 from tfrecord_lite.integrity.check import Checker, Checksum
 from tfrecord_lite.integrity.verify import verify
 from tfrecord_lite.records.compression import codec_of
-from tfrecord_lite.records.file_system import size_of
+from tfrecord_lite.records.file_system import exists, size_of
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import Output, name_of
+from tfrecord_lite.urls import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,7 +73,7 @@ def make_manifest(
     """
     names = _names(name)
     old = _old(names.manifest)
-    if os.path.lexists(names.manifest) and not overwrite:
+    if exists(names.manifest) and not overwrite:
         raise FileExistsError(
             f"{names.manifest}: there is a manifest of this name; pass overwrite=True to make it "
             "anew"
@@ -110,7 +111,7 @@ def files_of_set(name: Path, files: Path | Iterable[Path] | None = None) -> list
 
 
 def _names(name: Path) -> ShardNames:
-    return ShardNames(os.path.join(os.getcwd(), os.fsdecode(name)))
+    return ShardNames(absolute(os.fsdecode(name)))
 
 
 def _old(path: str) -> Manifest | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,12 +19,11 @@ from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.files.staging import Staging
 from tfrecord_lite.jobs.choosing import Chooser, NamedValue
 from tfrecord_lite.jobs.copying import each_block, picked
 from tfrecord_lite.jobs.shuffling import shuffled
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
-from tfrecord_lite.records.file_system import size_of
+from tfrecord_lite.records.file_system import is_url, remove_file, size_of
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def shard(
 
     ``shuffle`` is the seed of a random order, and the order is a function of that seed and the
     number of each record in ``src``. Memory stays below some hundred MB (and the largest record),
-    however many there are; the folder of the set takes all of them once more meanwhile.
+    however many there are; the folder of the set takes all of them once more meanwhile, or the
+    system's folder of temporary files where the set is written to a URL.
 
     ``features`` go into the manifests; left out, they are those of the source's. Without
     ``manifest`` there are shards alone. ``progress`` is called after every block with a source's
@@ -183,7 +184,7 @@ def shard(
         found = sets.publish()
     if not manifest:
         for one in found:
-            os.unlink(one.manifest.path)
+            remove_file(one.manifest.path)
     return found
 
 
@@ -234,7 +235,7 @@ class _Sets:
             for manifest in new:
                 for file in (manifest.path, *manifest.files):
                     with suppress(OSError):
-                        os.unlink(file)
+                        remove_file(file)
             raise
         return found
 
@@ -283,11 +284,16 @@ def _raw_bytes(records: RecordSet) -> int:
 
 
 def _scratch(stack: ExitStack, names: ShardNames) -> str:
-    """Make a folder beside the set, that is removed at the end, or by the next writer."""
-    os.makedirs(names.folder or ".", exist_ok=True)
+    """Make a folder beside the set, that is removed at the end, or by the next writer.
+
+    A set in a store has it on this machine.
+    """
+    if is_url(names.folder):
+        return stack.enter_context(tempfile.TemporaryDirectory(prefix="tfrecord_lite-"))
+    names.make_folder()
     with names.journal() as journal:
         # Of one that was killed; what writes the sets looks for folders of their own names.
         journal.remove_leftovers()
-        staging = Staging(names.folder, names.stem)
+        staging = names.staging()
     stack.callback(staging.remove)
     return staging.path("")

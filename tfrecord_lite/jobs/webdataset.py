@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import tarfile
 import zlib
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.records.file_system import open_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +50,7 @@ def read_webdataset(path: str, writer: FrameWriter, progress: Progress) -> None:
 
 def _members(path: str, progress: Progress) -> Iterator[tuple[str, str, bytes]]:
     last = "the beginning"
-    with open(path, "rb") as file:
+    with io.BufferedReader(open_file(path)) as file:
         try:
             with tarfile.open(fileobj=file, mode="r|*") as archive:
                 for member in archive:

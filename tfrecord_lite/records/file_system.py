@@ -26,6 +26,7 @@ __all__ = [
     "is_url",
     "list_directory",
     "open_file",
+    "remove_file",
     "size_of",
     "sizes_of",
 ]
@@ -34,6 +35,14 @@ __all__ = [
 def open_file(path: str) -> Any:
     """Open a file for reading; ``FileNotFoundError`` where there is none."""
     return ObjectFile(path) if is_url(path) else open(path, "rb", buffering=0)
+
+
+def remove_file(path: str) -> None:
+    """Remove a file; of a URL that is not there it is no matter."""
+    if is_url(path):
+        store_of(path).delete([path])
+    else:
+        os.unlink(path)
 
 
 def exists(path: str) -> bool:

@@ -1,0 +1,236 @@
+"""Jobs, engines' writers and tables with URLs as sources and as targets."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+import tfrecord_lite as tfr
+from tfrecord_lite import jobs
+from tfrecord_lite.cli import main
+from tfrecord_lite.dataset.write_job import WriteJob
+from tfrecord_lite.stores.fsspec_store import FsspecStore
+
+fsspec = pytest.importorskip("fsspec")
+RECORDS = [b"%d" % number * 50 for number in range(100)]
+
+
+def write_set(url, records=RECORDS):
+    with tfr.ShardWriter(url, records_per_shard=30) as writer:
+        writer.write_many(records)
+
+
+def attempt(job, task, records):
+    """Write one attempt, with a job that went to another process by pickle."""
+    with pickle.loads(pickle.dumps(job)).open(task) as writer:
+        writer.write_many(records)
+    return pickle.loads(pickle.dumps(writer.manifest))
+
+
+@pytest.mark.parametrize("hold", [True, False])
+def test_one_attempt_of_each_task(folder, names, hold):
+    job = WriteJob(folder + "/s", compression="GZIP")
+    job.start(hold=hold)
+    failed = pickle.loads(pickle.dumps(job)).open(0)
+    failed.write(b"half")
+    chosen = [attempt(job, 0, RECORDS[:10]), attempt(job, 1, RECORDS[10:])]
+    attempt(job, 1, RECORDS[10:])
+    attempt(job, 2, [])
+    manifest = pickle.loads(pickle.dumps(job)).commit(chosen)
+    assert list(tfr.read_records(folder + "/s")) == RECORDS
+    expected = [*(entry.name for entry in manifest.entries), "s.manifest.json"]
+    assert names(folder) == expected
+    with pytest.raises(FileNotFoundError):
+        failed.close()
+    assert names(folder) == expected
+
+
+def test_an_attempt_that_ends_behind_its_job_leaves_nothing(folder, names):
+    job = WriteJob(folder + "/s")
+    job.start()
+    late, later = job.open(0), job.open(1)
+    late.write_many(RECORDS)
+    job.abort()
+    for writer in (late, later):
+        with pytest.raises(FileNotFoundError, match="the job that writes it is over"):
+            writer.close()
+    with pytest.raises(FileNotFoundError, match="the job that writes it is over"):
+        job.open(2)
+    assert names(folder) == []
+
+
+def test_a_set_that_stands(folder, names):
+    write_set(folder + "/s")
+    before = names(folder)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        WriteJob(folder + "/s").start()
+    with pytest.raises(ValueError, match="level"):
+        WriteJob(folder + "/s", overwrite=True, level=77).start()
+    job = WriteJob(folder + "/s", overwrite=True)
+    job.start()
+    attempt(job, 0, [b"new"])
+    job.abort()
+    assert names(folder) == before
+    job.start()
+    job.commit([attempt(job, 0, [b"new"])])
+    assert list(tfr.read_records(folder)) == [b"new"]
+    assert len(names(folder)) == 2
+
+
+def test_what_a_killed_job_left_goes_with_the_next(folder, names):
+    memory = fsspec.filesystem("memory")
+    for number in ("", ".part-99999"):
+        left = f".s.0123abcd{number}.tfrecord-partial/000000-0123abcd.manifest.json"
+        memory.pipe(f"/{folder[9:]}/{left}", b"left")
+    job = WriteJob(folder + "/s")
+    job.start()
+    job.abort()
+    assert names(folder) == []
+
+
+def test_the_manifests_of_many_tasks_are_checked_by_one_listing(folder, monkeypatch):
+    job = WriteJob(folder + "/s")
+    job.start()
+    manifests = [attempt(job, task, RECORDS[task : task + 1]) for task in range(20)]
+    asked = []
+    state = FsspecStore.state
+    monkeypatch.setattr(
+        FsspecStore, "state", lambda self, url: asked.append(url) or state(self, url)
+    )
+    job.commit(manifests)
+    assert len(asked) < 20
+
+
+def test_merge(folder, names):
+    write_set(folder + "/s")
+    assert jobs.merge(folder + "/s", folder + "/all.tfrecord.gz") == 100
+    assert list(tfr.read_records(folder + "/all.tfrecord.gz")) == RECORDS
+    for source in (folder + "/all.tfrecord.gz", [folder + "/s", folder + "/all.tfrecord.gz"]):
+        with pytest.raises(ValueError, match="this is a source"):
+            jobs.merge(source, folder + "/all.tfrecord.gz", overwrite=True)
+    with pytest.raises(FileExistsError):
+        jobs.merge(folder + "/s", folder + "/all.tfrecord.gz")
+    assert list(tfr.read_records(folder + "/all.tfrecord.gz")) == RECORDS
+    assert len(names(folder)) == 6
+
+
+def test_from_the_disk_and_to_it(folder, tmp_path):
+    jobs.merge([write_local(tmp_path)], folder + "/a.tfrecord")
+    jobs.merge(folder + "/a.tfrecord", tmp_path / "back.tfrecord")
+    assert (tmp_path / "back.tfrecord").read_bytes() == (tmp_path / "a").read_bytes()
+
+
+def write_local(folder):
+    tfr.write_records(folder / "a", RECORDS)
+    return folder / "a"
+
+
+def test_shard(folder, names):
+    write_set(folder + "/s")
+    [found] = jobs.shard(folder + "/s", folder + "/t", num_shards=2, shuffle=1)
+    assert found.manifest.path == folder + "/t.manifest.json"
+    shuffled = list(tfr.read_records(folder + "/t"))
+    assert shuffled != RECORDS
+    assert sorted(shuffled) == sorted(RECORDS)
+    jobs.shard(folder + "/s", folder + "/u", num_shards=1, manifest=False)
+    sets = jobs.shard(folder + "/s", folder + "/v", split={"a": 0.5, "b": 0.5})
+    assert [one.manifest.records for one in sets] == [50, 50]
+    assert [name for name in names(folder) if name[0] in ".tu"] == [
+        "t-00000-of-00002.tfrecord",
+        "t-00001-of-00002.tfrecord",
+        "t.manifest.json",
+        "u-00000-of-00001.tfrecord",
+    ]
+
+
+def test_of_several_sets_none_stays_where_one_cannot_be(folder, names, monkeypatch):
+    write_set(folder + "/s")
+    before = names(folder)
+    put = FsspecStore.put
+
+    def failing(self, url, data, **options):
+        if url == folder + "/v-b.manifest.json":
+            raise OSError(5, "no luck")
+        put(self, url, data, **options)
+
+    monkeypatch.setattr(FsspecStore, "put", failing)
+    with pytest.raises(OSError, match="no luck"):
+        jobs.shard(folder + "/s", folder + "/v", split={"a": 0.5, "b": 0.5})
+    assert names(folder) == before
+
+
+def test_make_manifest(folder, names):
+    write_set(folder + "/s")
+    with pytest.raises(FileExistsError, match="pass overwrite=True"):
+        jobs.make_manifest(folder + "/s")
+    written = tfr.Manifest.load(folder + "/s.manifest.json")
+    assert jobs.make_manifest(folder + "/s", overwrite=True) == written
+    fsspec.filesystem("memory").rm_file(f"/{folder[9:]}/s.manifest.json")
+    assert jobs.make_manifest(folder + "/s") == written
+    files = [f"{folder}/s-0000{number}-of-00004.tfrecord" for number in (3, 1)]
+    with pytest.raises(FileExistsError, match="already shards of this set"):
+        jobs.make_manifest(folder + "/t", files)
+    assert jobs.make_manifest(folder + "/s", files, overwrite=True).records == 40
+    assert len(names(folder)) == 5
+
+
+def test_salvage(folder, names):
+    write_set(folder + "/s")
+    memory = fsspec.filesystem("memory")
+    path = f"/{folder[9:]}/s-00001-of-00004.tfrecord"
+    data = bytearray(memory.cat(path))
+    data[20] ^= 1
+    memory.pipe(path, bytes(data))
+    report = tfr.salvage(folder + "/s-00001-of-00004.tfrecord", folder + "/rescued.tfrecord")
+    assert [file.records for file in report.files] == [29]
+    assert list(tfr.read_records(folder + "/rescued.tfrecord")) == RECORDS[31:60]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".csv", ".jsonl"])
+def test_convert_to_tables_and_back(folder, suffix):
+    pytest.importorskip("pyarrow")
+    columns = {"id": np.arange(300), "x": np.arange(300, dtype=np.float32) + 0.5}
+    tfr.write_examples(folder + "/a.tfrecord", columns)
+    assert jobs.convert(folder + "/a.tfrecord", folder + "/t" + suffix) == 300
+    assert jobs.convert(folder + "/t" + suffix, folder + "/s") == 300
+    batches = list(tfr.read_batches(folder + "/s", {"id": np.int64, "x": np.float32}))
+    assert np.concatenate([batch["id"] for batch in batches]).tolist() == list(range(300))
+    assert np.concatenate([batch["x"] for batch in batches]).tolist() == columns["x"].tolist()
+    with pytest.raises(FileExistsError):
+        jobs.convert(folder + "/a.tfrecord", folder + "/t" + suffix)
+
+
+def test_a_folder_of_tables(folder):
+    pytest.importorskip("pyarrow")
+    for number in range(3):
+        tfr.write_examples(folder + f"/{number}.tfrecord", {"id": [number]})
+        jobs.convert(folder + f"/{number}.tfrecord", folder + f"/tables/{number}.parquet")
+    assert jobs.convert(folder + "/tables", folder + "/all.tfrecord") == 3
+    [batch] = tfr.read_batches(folder + "/all.tfrecord", {"id": np.int64})
+    assert batch["id"].tolist() == [0, 1, 2]
+
+
+def test_write_table(folder):
+    with tfr.ShardWriter(folder + "/s") as writer:
+        writer.write_table({"id": [1, 2, 3]})
+    [batch] = tfr.read_batches(folder + "/s")
+    assert batch["id"].tolist() == [1, 2, 3]
+
+
+def test_commands(folder, capsys):
+    write_set(folder + "/s")
+    for arguments in (
+        ["merge", folder + "/s", folder + "/all.tfrecord"],
+        ["shard", folder + "/s", folder + "/t", "--num-shards", "2"],
+        ["manifest", folder + "/s", "--overwrite"],
+        ["convert", folder + "/s", folder + "/c.tfrecord.gz"],
+        ["salvage", folder + "/all.tfrecord", folder + "/saved.tfrecord"],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert not ended.value.code, (arguments, capsys.readouterr())
+    for name in ("/all.tfrecord", "/c.tfrecord.gz", "/saved.tfrecord"):
+        assert list(tfr.read_records(folder + name)) == RECORDS
+    assert len(tfr.Manifest.load(folder + "/t.manifest.json").files) == 2
