@@ -19,7 +19,7 @@ SOURCES := tfrecord_lite tests examples benchmarks hatch_build.py
 BENCHMARKS := cluster_plan columns encoding verifying scaling records writing importing memory growth scale random_access shards mixing
 
 # Each in an environment of its own, tested by tests/worlds/: test-torch, ...
-WORLDS := torch jax huggingface ray spark beam remote tfds
+WORLDS := torch jax huggingface ray spark beam remote tfds browser
 # These start a cluster of their own, one for all tests.
 CLUSTERS := ray spark beam
 # And what benchmarks/training.py measures them beside.

@@ -16,6 +16,7 @@ PACKAGES = {
     "spark": ["pyspark", "pyarrow", "pandas"],
     "beam": ["apache_beam"],
     "tfds": ["tensorflow_datasets", "tensorflow", "PIL"],
+    "browser": ["playwright", "axe_playwright_python"],
 }
 
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["Chooser", "Columns", "NamedValue", "dealt", "kinds_of", "random_keys"]
+__all__ = ["Chooser", "Columns", "NamedValue", "dealt", "random_keys"]
 
 # Split among so many records in turn, each share is exact but for the last so many.
 _DEALT: Final = 100
@@ -74,10 +74,10 @@ class Chooser:
         self._names: _ValueNames | None = None
         kinds: dict[str, Any] = {}
         if self._where is not None and self._where.names:
-            kinds = kinds_of(records, features, self._where.names, f"where={where!r}")
+            kinds = _kinds_of(records, features, self._where.names, f"where={where!r}")
             self._where.check_kinds(kinds)
         if by is not None:
-            kinds |= kinds_of(records, features, [by], f"by={by!r}")
+            kinds |= _kinds_of(records, features, [by], f"by={by!r}")
             if kinds[by] is np.float32:
                 raise ValueError(f"by={by!r}: a feature of floats; choose one of few values")
         self._columns = Columns(kinds) if kinds else None
@@ -184,7 +184,7 @@ def dealt(shares: Sequence[float], seed: int, numbers: Int64Array, purpose: int)
     return found
 
 
-def kinds_of(
+def _kinds_of(
     records: RecordSet, features: FeaturesLike | None, names: Sequence[str], what: str
 ) -> dict[str, Any]:
     """Return what kind of values features have: np.int64, np.float32 or bytes, by their names.

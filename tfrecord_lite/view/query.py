@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.jobs.choosing import Columns, kinds_of
+from tfrecord_lite.example.quote import quote
+from tfrecord_lite.jobs.choosing import Columns
 from tfrecord_lite.jobs.expressions import Expression
 from tfrecord_lite.view.looking import MOST_RECORDS, Looking
 from tfrecord_lite.view.shown import read_content
@@ -29,6 +29,8 @@ __all__ = ["Query"]
 _MOST_TEXT: Final = 1000
 # Strings are put in order by so many bytes.
 _KEY_BYTES: Final = 32
+# By so many records it is found out which kind a feature has.
+_KINDS_OF: Final = 2000
 
 
 class Query(Looking):
@@ -59,12 +61,7 @@ class Query(Looking):
         self._columns = None
         kinds: dict[str, Any] = {}
         if names:
-            # Of the first records that are well.
-            there = RecordSet(
-                [file.path for file in viewed.files if file.error is None],
-                on_damage=_ignored,
-            )
-            kinds = kinds_of(there, None, list(dict.fromkeys(names)), "filter" if where else "sort")
+            kinds = self._kinds_of(list(dict.fromkeys(names)))
             if self._where is not None:
                 self._where.check_kinds(kinds)
             self._columns = Columns(kinds)
@@ -75,6 +72,26 @@ class Query(Looking):
         self._ordered: Int64Array | None = None
         self.matched = 0
         self.not_looked_into = 0
+
+    def _kinds_of(self, names: list[str]) -> dict[str, Any]:
+        """Return the kind of features in the first records, of those that are Examples."""
+        kinds: dict[str, Any] = {}
+        looked_at = 0
+        for block, _ in self._blocks():
+            for data in block[: _KINDS_OF - looked_at]:
+                for name, value in read_content(data).features.items():
+                    if value is not None:
+                        kinds.setdefault(name, bytes if isinstance(value, list) else value.dtype)
+            looked_at += len(block)
+            if looked_at >= _KINDS_OF or kinds.keys() >= set(names):
+                break
+        for name in names:
+            if name not in kinds:
+                there = ", ".join(map(quote, list(kinds)[:20])) or "none"
+                raise ValueError(
+                    f"there is no feature {quote(name)} in the first records; there are: {there}"
+                )
+        return {name: bytes if kinds[name] is bytes else kinds[name].type for name in names}
 
     def _add(self, block: RecordBlock, numbers: Int64Array) -> None:
         columns: Mapping[str, Ragged] = {}
@@ -173,10 +190,6 @@ class Query(Looking):
             "not_looked_into": self.not_looked_into,
             "sorted": self._ordered is not None,
         }
-
-
-def _ignored(damage: object) -> None:
-    """Pass over damage: it is shown where it is."""
 
 
 def _has(needle: re.Pattern[bytes], data: bytes) -> bool:

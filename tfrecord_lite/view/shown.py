@@ -129,7 +129,7 @@ def _feature(name: str, value: Any, cut: Cut, shape: str | None) -> dict[str, An
         return {"kind": "bytes", "count": len(value), "values": shown}
     kind = "float32" if value.dtype == np.float32 else "int64"
     found = {"kind": kind, "count": len(value), "values": _numbers(value[: cut.values])}
-    if len(value) > 2:
+    if len(value) > 3:
         found["plot"] = _plot(value)
     picture = shape if shape and _count_of(shape) == len(value) else None
     if picture is None and any(word in name.lower() for word in _PICTURES):

@@ -31,8 +31,10 @@ __all__ = ["MOST_RECORD_BYTES", "ViewedFile"]
 MOST_RECORD_BYTES: Final = 1 << 26
 _LISTED_REGIONS: Final = 10_000
 _BLOCK_BYTES: Final = 1 << 20
-# No more places are noted where reading can begin.
+# Places are noted where reading can begin: no more, no nearer, no more in a block.
 _PLACES: Final = 1 << 15
+_PLACE_BYTES: Final = 1 << 16
+_PLACES_OF_BLOCK: Final = 16
 # Readers of compressed files that stay where they are, for the next page.
 _KEPT_READERS: Final = 3
 
@@ -183,6 +185,9 @@ class ViewedFile:
                 self.damage.append(damage)
             self.scanned = max(self.scanned, damage.record + 1)
             self.raw_bytes = max(self.raw_bytes, damage.end)
+            if len(self._begins) < 2 * _PLACES:
+                # Nobody has to find the way past it a second time.
+                self._next_place = 0
 
     def _scan_block(self) -> None:
         assert self._scanner is not None
@@ -194,11 +199,13 @@ class ViewedFile:
                 self._index = self._opened = None
             self.read_through = True
             return
-        begin = block.offset(0)
-        if begin >= self._next_place:
-            self._begins.append(begin)
-            self._records.append(block.first_record)
-            self._next_place = begin + max(_BLOCK_BYTES, (self.size or 0) // _PLACES)
+        step = max(len(block) // _PLACES_OF_BLOCK, 1)
+        for row in range(0, len(block), step):
+            begin = block.offset(row)
+            if begin >= self._next_place:
+                self._begins.append(begin)
+                self._records.append(block.first_record + row)
+                self._next_place = begin + max(_PLACE_BYTES, (self.size or 0) // _PLACES)
         self._scanner.recycle(block)
         self.scanned = block.first_record + len(block)
         self.raw_bytes = max(self.raw_bytes, self._scanner.offset)

@@ -21,6 +21,7 @@ __all__ = ["Placed", "ViewedSet"]
 # Files of no more bytes in all are read through without being asked: damage is then told.
 _CHECKED_BYTES: Final = 1 << 30
 _OPEN_FILES: Final = 16
+_GIVE_WAY_SECONDS: Final = 0.2
 # So many files are looked at, whether they have changed, each time that somebody asks.
 _LOOKED_AT: Final = 64
 
@@ -61,6 +62,7 @@ class ViewedSet:
         self._next_look = 0
         self._check_small = True
         self._at = 0
+        self._reading = 0
         self._thread = threading.Thread(target=self._run, name="viewer", daemon=True)
         if self.files:
             self.files[0].look()
@@ -91,6 +93,9 @@ class ViewedSet:
                 continue
             file.step()
             self._notify()
+            with self._changed:
+                # Somebody looks at a page: that comes first.
+                self._changed.wait_for(lambda: self._closed or not self._reading, _GIVE_WAY_SECONDS)
 
     def _next_file(self) -> ViewedFile | None:
         """Return a file to be read on: one that somebody waits for, else the first of all."""
@@ -164,8 +169,12 @@ class ViewedSet:
                 begin = max(first - base, 0)
                 self._wait_for(file, own_end, until)
                 self._use(file)
-                for slot in file.read(begin, own_end):
-                    yield Placed(base + slot.number, file, slot)
+                self._reading += 1
+                try:
+                    for slot in file.read(begin, own_end):
+                        yield Placed(base + slot.number, file, slot)
+                finally:
+                    self._reading -= 1
                 if not file.counted or file.ready < min(own_end, file.count):
                     return
             base += file.count

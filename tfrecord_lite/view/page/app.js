@@ -47,7 +47,7 @@ function route() {
 function tell(found) {
   const before = state.known;
   state.known = found;
-  document.title = `${plain(found.title)} – TFRecord viewer`;
+  document.title = `${plain(found.title)}: TFRecord viewer`;
   byId("title").textContent = plain(found.title);
   const parts = [`${plural(found.records, "record")}${found.complete ? "" : " so far"}`, size(found.bytes), plural(found.files, "file")];
   if (found.regions) parts.push(plural(found.regions, "damaged region"));

@@ -39,7 +39,7 @@ function feature(found) {
   if (found.lengths) rows.push(["length", between(found.lengths, "byte")]);
   rows.push(["distinct", `${found.distinct_exact ? "" : "about "}${number(found.distinct)}`]);
   const plots = [];
-  if (numbers && numbers.histogram.counts.length) plots.push(h("figure", {}, histogram(numbers.histogram.edges, numbers.histogram.counts, `Histogram of the values of ${plain(name)}`), h("figcaption", { class: "soft" }, "values")));
+  if (numbers && numbers.min !== numbers.max) plots.push(h("figure", {}, histogram(numbers.histogram.edges, numbers.histogram.counts, `Histogram of the values of ${plain(name)}`), h("figcaption", { class: "soft" }, "values")));
   if (found.lengths && found.lengths.min !== found.lengths.max) plots.push(h("figure", {}, buckets(found.lengths, `Histogram of the lengths of ${plain(name)}`), h("figcaption", { class: "soft" }, "bytes, each bar twice the last")));
   const top = found.top.filter((one) => one[1] > 1).slice(0, 8);
   return h("section", {}, h("h3", {}, h("bdi", {}, plain(name) || "(no name)"), " ", h("span", { class: "soft kind" }, Object.keys(found.kinds).join(", "))),
@@ -69,7 +69,7 @@ export class Features {
       if (run !== this.run || !last.found) return;
       const found = last.found;
       list.append(h("section", {}, h("h3", {}, "Records"),
-        h("dl", { class: "facts" }, h("dt", {}, "what"), h("dd", {}, Object.entries(found.payloads).map(([kind, count]) => `${number(count)} ${kind}`).join(", ") || "none"),
+        h("dl", { class: "facts" }, h("dt", {}, "what"), h("dd", {}, Object.entries(found.payloads).map(([kind, count]) => plural(count, kind)).join(", ") || "none"),
           h("dt", {}, "size"), h("dd", {}, found.record_bytes.count ? `${size(found.record_bytes.min)} to ${size(found.record_bytes.max)}, ${size(Math.round(found.record_bytes.mean))} on average` : "")),
         found.record_bytes.count ? h("figure", {}, buckets(found.record_bytes, "Histogram of the sizes of records"), h("figcaption", { class: "soft" }, "bytes, each bar twice the last")) : null));
       list.append(...found.features.map(feature));

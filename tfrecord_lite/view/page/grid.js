@@ -2,10 +2,12 @@
 
 import { get } from "./api.js";
 import { byId, h, number, plain, plural, problem, size } from "./dom.js";
-import { cover, words } from "./values.js";
+import { cover, isShort, words } from "./values.js";
 
 const PER_PAGE = 24;
 const FACTS = 4;
+// What tells least of a record.
+const LAST = /(height|width|depth|channels|rows|cols|format|colorspace|filename|key)$/i;
 
 function wrongCard(entry) {
   const damage = entry.damage;
@@ -21,14 +23,18 @@ function card(entry) {
   const shown = cover(entry);
   const named = entry.features.filter((one) => !(one.kind === "bytes" && ((one.values || [])[0] || {}).media));
   // Short ones tell most: labels, names.
-  const facts = [...named].sort((a, b) => (a.count > 4) - (b.count > 4)).slice(0, shown ? FACTS : FACTS * 2);
+  const weight = (one) => (isShort(one) ? 0 : 2) + (LAST.test(one.name) ? 1 : 0);
+  const facts = [...named].sort((a, b) => weight(a) - weight(b)).slice(0, shown ? FACTS : FACTS * 2);
+  const sound = entry.features.some((one) => (((one.values || [])[0] || {}).media || "").startsWith("audio/"));
   const raw = entry.raw;
   return h("div", { class: "card" },
     shown ? h("div", { class: "cover" }, shown) : null,
+    !shown && sound ? h("div", { class: "cover sound", role: "img", "aria-label": "sound" }, "♪") : null,
+    !facts.length && !raw && !shown ? h("p", { class: "soft" }, entry.bytes ? "no features" : "an empty record") : null,
     raw && raw.text !== undefined ? h("p", { class: "excerpt" }, h("bdi", {}, plain(raw.text))) : null,
     raw && raw.hex ? h("pre", { class: "hex" }, raw.hex.slice(0, 71)) : null,
     facts.length ? h("dl", {}, facts.map((one) => [h("dt", {}, h("bdi", {}, plain(one.name) || "(no name)")), h("dd", {}, h("bdi", {}, words(one)))])) : null,
-    h("span", { class: "place soft" }, `${number(entry.number)}${entry.kind === "Example" ? "" : ` · ${entry.kind}`} · ${size(entry.bytes)}`));
+    h("span", { class: "place soft" }, `${number(entry.number)}${entry.kind === "Example" || !entry.bytes ? "" : ` · ${entry.kind}`} · ${size(entry.bytes)}`));
 }
 
 function item(entry, opened) {
@@ -80,6 +86,8 @@ export class Grid {
       this.entries.push(...found.entries);
       list.append(...found.entries.map((entry) => item(entry, (at) => { this.last = at; })));
       this.page(pager, found);
+      const names = this.entries.flatMap((entry) => (entry.features || []).filter((one) => one.part === "features").map((one) => one.name));
+      if (names.length) this.state.bar.named([...new Set(names)].slice(0, 200));
       if (this.entries.length && (focus !== undefined || this.entries.length === found.entries.length)) this.rove(list, focus);
       const left = found.records - this.first - this.entries.length;
       if (this.entries.length >= PER_PAGE || (found.complete && left <= 0)) {

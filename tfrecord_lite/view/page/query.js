@@ -15,7 +15,7 @@ export class Bar {
   constructor(state) {
     this.state = state;
     const field = (id, attributes) => h("input", { id, autocomplete: "off", spellcheck: "false", ...attributes });
-    this.text = field("search", { type: "search", placeholder: "a text in names or values", "aria-keyshortcuts": "/" });
+    this.text = field("search", { type: "search", placeholder: "a text", "aria-keyshortcuts": "/" });
     this.where = field("where", { placeholder: "label > 6 and 'cat' in words" });
     this.sort = field("sort", { placeholder: "a feature", list: "names", size: 14 });
     this.descending = h("input", { id: "descending", type: "checkbox" });

@@ -2,7 +2,7 @@
 
 import { address, get } from "./api.js";
 import { byId, h, number, plain, plural, problem, size } from "./dom.js";
-import { content } from "./values.js";
+import { content, isShort, words } from "./values.js";
 
 function kindOf(feature) {
   if (feature.steps !== undefined) {
@@ -52,7 +52,8 @@ export class Record {
       return;
     }
     const about = h("p", { class: "soft" }, `${entry.kind}, ${size(entry.bytes)}, ${plural(entry.all_features, "feature")}`);
-    const list = h("div", { class: "features" });
+    const list = h("div", { class: "features one" });
+    this.shown = 0;
     body.replaceChildren(about, where, list, this.json(entry));
     this.add(list, entry);
   }
@@ -62,8 +63,15 @@ export class Record {
       const feature = { name: "record", part: "raw", at: 0, kind: "bytes", count: 1, values: [entry.raw] };
       list.append(this.section(entry, feature, "The bytes of the record", entry.raw.content));
     }
-    for (const feature of entry.features) list.append(this.section(entry, feature, feature.name, kindOf(feature)));
-    const shown = list.querySelectorAll("section").length;
+    const brief = entry.features.filter(isShort);
+    for (const feature of entry.features) if (!isShort(feature)) list.append(this.section(entry, feature, feature.name, kindOf(feature)));
+    if (brief.length) {
+      list.append(h("section", {}, h("h3", {}, "Single values"), h("dl", { class: "facts" }, brief.map((feature) => [
+        h("dt", {}, h("bdi", {}, plain(feature.name) || "(no name)")),
+        h("dd", {}, h("bdi", {}, feature.kind === "none" ? "" : words(feature)), " ", h("span", { class: "soft kind" }, feature.kind === "none" ? "no values" : feature.kind))]))));
+    }
+    this.shown += entry.features.length;
+    const shown = this.shown;
     if (shown < entry.all_features) {
       const more = h("button", { onclick: async () => {
         more.disabled = true;
@@ -84,7 +92,9 @@ export class Record {
     const place = h("div", {});
     const draw = () => place.replaceChildren(content(entry, feature, undefined, draw));
     draw();
-    return h("section", {}, h("h3", {}, h("bdi", {}, plain(name) || "(no name)"), " ", h("span", { class: "soft kind" }, kind)), place);
+    const first = (feature.values || [])[0] || {};
+    const narrow = feature.steps === undefined && feature.count === 1 && (first.media || first.picture);
+    return h("section", { class: narrow ? "" : "whole" }, h("h3", {}, h("bdi", {}, plain(name) || "(no name)"), " ", h("span", { class: "soft kind" }, kind)), place);
   }
 
   json(entry) {

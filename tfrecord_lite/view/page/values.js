@@ -53,12 +53,20 @@ export function cover(entry) {
   }
   for (const feature of entry.features) {
     if (feature.heatmap) return pictureOf(entry, feature, "", 0, "all", true);
-    if (feature.plot) return line(feature.plot, feature.count, "values", true);
+    if (feature.plot && feature.count > 7) return line(feature.plot, feature.count, "values", true);
   }
   if (entry.raw && entry.raw.media && entry.raw.media.startsWith("image/")) {
     return image(address("value", { number: entry.number, part: "raw" }), `record ${number(entry.number)}`, true);
   }
   return null;
+}
+
+// Whether a feature is said in a few words: its name and values fit into a line.
+export function isShort(feature) {
+  if (feature.steps !== undefined || feature.picture || shapes.has(feature.name)) return false;
+  if (feature.kind !== "bytes") return feature.count < 5;
+  const first = (feature.values || [])[0];
+  return feature.count === 0 || (feature.count === 1 && (first.size === 0 || (first.text !== undefined && first.text.length < 60 && !first.text.includes("\n"))));
 }
 
 // A few words about a feature, for the grid.
@@ -70,6 +78,7 @@ export function words(feature) {
     const first = values[0];
     if (!first) return "no values";
     const text = first.text !== undefined ? plain(first.text) : first.content;
+    if (feature.count === 1 && first.size === 0) return "empty";
     return feature.count > 1 ? `${text}, and ${number(feature.count - 1)} more` : text;
   }
   const shown = values.slice(0, 4).map(short).join(", ");
@@ -119,10 +128,12 @@ function numbers(entry, feature, step, redraw) {
   const shape = step === undefined ? shapes.get(feature.name) || feature.picture : undefined;
   const values = feature.values || [];
   const text = values.map(short).join(", ") + (feature.count > values.length ? ", …" : "");
+  const long = redraw && values.length > 24;
+  const listed = h("p", { class: "numbers" }, text || "no values");
   return h("div", {},
     shape ? pictureOf(entry, feature, shape, 0, undefined, false) : null,
-    feature.plot && feature.count > 3 && !shape ? line(feature.plot, feature.count, "values") : null,
-    h("p", { class: "numbers" }, text || "no values"),
+    feature.plot && feature.count > 3 && !shape ? line(feature.plot, feature.count, "values", step !== undefined) : null,
+    long ? h("details", {}, h("summary", {}, feature.count > values.length ? `The first ${values.length} values` : "Values"), listed) : listed,
     redraw && feature.count > 15 ? shapeForm(feature, redraw) : null);
 }
 

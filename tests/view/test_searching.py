@@ -1,0 +1,173 @@
+"""Search, filter, sort and statistics: what they find, what they say, and that they end."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import tfrecord_lite as tfr
+from tfrecord_lite.view.query import Query
+from tfrecord_lite.view.viewed_set import ViewedSet
+
+LABELS = [number * 7 % 100 for number in range(300)]
+
+
+@pytest.fixture
+def client(tmp_path, view):
+    for shard in range(3):
+        with tfr.RecordWriter(tmp_path / f"{shard}.tfrecord") as writer:
+            for number in range(shard * 100, shard * 100 + 100):
+                few = np.full(number % 3, number)
+                name = b"Cat %d" % number
+                writer.write_example({"label": LABELS[number], "name": name, "few": few})
+    return view(tmp_path)
+
+
+def found(client, **asked):
+    job = client.post("query", **asked).json()
+    state = client.done(job["id"])
+    assert state["error"] is None
+    page = client.get("records", query=job["id"], count=200)
+    assert page["records"] == state["matched"]
+    numbers = [entry["number"] for entry in page["entries"]]
+    # A page in the middle is that part of all.
+    assert client.numbers(query=job["id"], first=2, count=3) == numbers[2:5]
+    return numbers
+
+
+def test_filter(client):
+    assert found(client, where="label == 3") == [n for n in range(300) if LABELS[n] == 3]
+    assert found(client, where="label > 97 and few is not None") == [
+        n for n in range(300) if LABELS[n] > 97 and n % 3
+    ]
+
+
+def test_search_takes_names_and_values_whatever_the_case(client):
+    assert found(client, text="cAT 12") == [12, *range(120, 130)]
+    assert len(found(client, text="LABEL")) == 200
+    assert found(client, text="no such text") == []
+    assert found(client, text="cat 1", where="label == 0") == [100]
+
+
+def test_sort(client):
+    assert found(client, sort="label", where="label < 3") == sorted(
+        (n for n in range(300) if LABELS[n] < 3), key=lambda n: LABELS[n]
+    )
+    assert (
+        found(client, sort="label", descending=True)[:6]
+        == sorted(range(300), key=lambda n: -LABELS[n])[:6]
+    )
+    assert found(client, sort="name", where="label == 7") == [1, 101, 201]
+    # Those without a value come last.
+    assert found(client, sort="few", where="label < 2")[-2:] == [
+        n for n in range(300) if LABELS[n] < 2 and n % 3 == 0
+    ]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"where": "label =="},
+        {"where": "open('x')"},
+        {"where": "nothing > 3"},
+        {"where": "name > 3"},
+        {"sort": "nothing"},
+        {"text": "x" * 2000},
+    ],
+)
+def test_what_is_no_search_is_said(client, asked):
+    answer = client.post("query", **asked)
+    assert answer.status == 422
+    assert answer.json()["error"]
+
+
+def test_what_is_asked_for_is_of_the_right_type(client):
+    assert client.post("query", where=7).status == 400
+    assert client.post("cancel", id="x").status == 404
+
+
+def test_the_scope_is_told(client):
+    job = client.post("query", where="label == 3").json()
+    state = client.done(job["id"])
+    assert (state["looked_at"], state["whole"], state["matched"]) == (300, True, 3)
+
+
+def test_records_that_are_no_examples_are_counted(tmp_path, view):
+    with tfr.RecordWriter(tmp_path / "a") as writer:
+        for number in range(20):
+            writer.write_example({"label": number})
+            if number % 5 == 0:
+                writer.write(b"\xff no Example")
+    client = view(tmp_path / "a")
+    job = client.post("query", where="label >= 0").json()
+    state = client.done(job["id"])
+    assert (state["matched"], state["not_looked_into"]) == (20, 4)
+    assert client.numbers(query=job["id"], count=3) == [0, 2, 3]
+
+
+def test_damage_does_not_shift_numbers(tmp_path, view):
+    tfr.write_examples(tmp_path / "a", {"label": list(range(100))})
+    data = bytearray((tmp_path / "a").read_bytes())
+    data[len(data) // 100 * 30 + 14] ^= 1
+    (tmp_path / "a").write_bytes(data)
+    assert found(view([tmp_path / "a"]), where="label > 96", text="") == [97, 98, 99]
+
+
+@pytest.mark.parametrize("most", [1, 7, 250])
+def test_no_more_records_are_looked_at_than_said(client, most):
+    viewed = ViewedSet(tfr.RecordSet([str(file["path"]) for file in client.get("files")["files"]]))
+    query = Query(viewed, where="label >= 0", most=most)
+    query.start()
+    query.close()
+    query = Query(viewed, where="label >= 0", most=most)
+    query._run()
+    assert (query.looked_at, query.matched) == (most, most)
+    assert not query.state()["whole"]
+
+
+def test_a_search_can_be_cancelled(client):
+    viewed = ViewedSet(tfr.RecordSet([str(file["path"]) for file in client.get("files")["files"]]))
+    query = Query(viewed, where="label >= 0", sort="label")
+    query.cancel()
+    query._run()
+    state = query.state()
+    assert (state["done"], state["cancelled"], state["whole"]) == (True, True, False)
+    assert state["looked_at"] < 300
+    job = client.post("query", where="label >= 0").json()
+    assert client.post("cancel", id=job["id"]).json()["cancelled"]
+    assert client.done(job["id"])["done"]
+
+
+def test_old_searches_make_room_and_end(client):
+    before = threading.active_count()
+    jobs = [client.post("query", text=f"{number}").json()["id"] for number in range(12)]
+    assert client.raw("job", id=jobs[0]).status == 404
+    assert client.done(jobs[-1])["matched"]
+    assert threading.active_count() < before + 12
+
+
+def test_statistics(client):
+    state = client.done(client.post("statistics").json()["id"])
+    assert state["whole"]
+    features = {feature["name"]: feature for feature in state["found"]["features"]}
+    label = features["label"]["numbers"]
+    assert (label["min"], label["max"], sum(label["histogram"]["counts"])) == (0, 99, 300)
+    assert features["few"]["counts"]["max"] == 2
+    assert state["found"]["payloads"] == {"Example": 300}
+
+
+def test_statistics_of_what_was_found(client):
+    job = client.post("query", where="label == 3").json()
+    client.done(job["id"])
+    state = client.done(client.post("statistics", query=job["id"]).json()["id"])
+    features = {feature["name"]: feature for feature in state["found"]["features"]}
+    assert (features["label"]["records"], features["label"]["numbers"]["max"]) == (3, 3)
+
+
+def test_statistics_of_nothing(tmp_path, view):
+    (tmp_path / "a").write_bytes(b"")
+    state = view(tmp_path / "a")
+    job = state.post("statistics").json()
+    assert state.done(job["id"])["found"]["features"] == []
