@@ -13,7 +13,7 @@ export PYTHONNOUSERSITE = 1
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := tfrecord_lite tests examples benchmarks hatch_build.py
+SOURCES := tfrecord_lite tests examples benchmarks docs/site hatch_build.py
 
 # Each alone: bench-columns, ...; the picture is drawn from what columns and encoding wrote.
 BENCHMARKS := cluster_plan columns encoding verifying scaling records writing importing memory growth scale random_access shards mixing
@@ -23,9 +23,9 @@ WORLDS := torch jax huggingface ray spark beam remote tfds browser
 # These start a cluster of their own, one for all tests.
 CLUSTERS := ray spark beam
 # And what benchmarks/training.py measures them beside.
-ENVIRONMENTS := $(WORLDS) training
+ENVIRONMENTS := $(WORLDS) training docs
 
-.PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean bench-training
+.PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean bench-training docs
 # Nothing may run beside a benchmark.
 .NOTPARALLEL:
 
@@ -47,6 +47,10 @@ $(WORLDS:%=test-%): test-%: $(VENV)-%/.world
 # The core without TensorFlow: with the lowest versions of what it needs, and with each Python at hand.
 lowest pythons:
 	VENV='$(VENV)' .ci/core $@
+
+# The documentation site, into docs-output/site: warnings are errors.
+docs: $(VENV)-docs/.world
+	$(VENV)-docs/bin/python docs/site/build.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check $(SOURCES)

@@ -1,0 +1,39 @@
+"""Which pages the site has, in which order; paths are those of the repository."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["GUIDES", "NAV"]
+
+GUIDES: Final = "Guides"
+
+# What is in docs/ and named nowhere here is put at the end of the guides.
+NAV: Final[dict[str, list[str]]] = {
+    "Start": ["docs/index.md", "docs/get-started.md"],
+    GUIDES: [
+        "docs/writing.md",
+        "docs/images.md",
+        "docs/tables.md",
+        "docs/sequences.md",
+        "docs/verify-and-rescue.md",
+        "docs/integrity.md",
+        "docs/random-access.md",
+        "docs/tensorflow.md",
+        "docs/pytorch.md",
+        "docs/jax.md",
+        "docs/clusters.md",
+        "docs/object-stores.md",
+        "docs/migrate.md",
+    ],
+    "Reference": ["docs/command-line.md", "docs/format.md"],
+    "Reliability": [
+        "docs/reliability.md",
+        "SECURITY.md",
+        "docs/conformance.md",
+        "docs/odd-examples.md",
+        "docs/portability.md",
+    ],
+    "Benchmarks": ["docs/benchmarks.md"],
+    "Project": ["docs/architecture.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md"],
+}
