@@ -55,36 +55,65 @@ def pyplot() -> Any:
 
 
 def draw_samples(
-    path: Path, images: Iterable[Any], titles: Iterable[str], *, rows: int, columns: int
+    path: Path,
+    images: Iterable[Any],
+    titles: Iterable[str],
+    *,
+    rows: int,
+    columns: int,
+    caption: str = "",
 ) -> None:
-    """Draw a grid of images, each ``[height, width, 3]``, with their titles."""
+    """Draw a grid of images, each ``[height, width, 3]``, with their titles, under a caption."""
+    images, titles = list(images), list(titles)
+    lines = 1 + max((title.count("\n") for title in titles), default=0)
     plt = pyplot()
     figure, axes = plt.subplots(
-        rows, columns, figsize=(2.2 * columns, 2.4 * rows), layout="constrained", squeeze=False
+        rows,
+        columns,
+        figsize=(2.2 * columns, (2.1 + 0.2 * lines) * rows + 0.4),
+        layout="constrained",
+        squeeze=False,
     )
+    figure.suptitle(caption, fontsize=11, wrap=True)
     for axis, image, title in zip(axes.flat, images, titles, strict=False):
-        axis.imshow(image)
-        axis.set_title(title, fontsize=9)
+        axis.imshow(image, cmap="gray")  # where there is one color alone
+        axis.set_title(title, fontsize=8)
     for axis in axes.flat:
         axis.axis("off")
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
 
-def draw_curves(path: Path, plots: Mapping[str, Mapping[str, Sequence[float]]], over: str) -> None:
-    """Draw plots side by side: each a title, and lines by name, over 1, 2, 3, ..."""
+def draw_curves(
+    path: Path, plots: Mapping[str, Mapping[str, Sequence[float]]], over: str, caption: str = ""
+) -> None:
+    """Draw plots side by side: each what it measures, and lines by name, over 1, 2, 3, ..."""
     plt = pyplot()
     figure, axes = plt.subplots(
-        1, len(plots), figsize=(5 * len(plots), 3.6), layout="constrained", squeeze=False
+        1, len(plots), figsize=(5 * len(plots), 3.9), layout="constrained", squeeze=False
     )
-    for axis, (title, lines) in zip(axes.flat, plots.items(), strict=True):
+    figure.suptitle(caption, fontsize=11, wrap=True)
+    for axis, (measured, lines) in zip(axes.flat, plots.items(), strict=True):
         for place, (name, values) in enumerate(lines.items()):
             # The first is wide, to be seen below a second that is equal.
             style = {"linewidth": 1.5 if place else 4, "marker": "."}
             axis.plot(range(1, len(values) + 1), values, label=name, **style)
-        axis.set(title=title, xlabel=over)
+        axis.set(xlabel=over, ylabel=measured)
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
         axis.legend()
     figure.savefig(path, dpi=120)
     plt.close(figure)
+
+
+# What Keras's histories call loss and accuracy, as curves name them.
+MEASURED = {"loss": "loss (cross-entropy)", "accuracy": "accuracy (share that is right)"}
+
+
+def draw_history(path: Path, history: Mapping[str, Sequence[float]], caption: str) -> None:
+    """Draw the loss and the accuracy of each epoch, of training and of validation."""
+    plots = {
+        measured: {"training": history[name], "validation": history[f"val_{name}"]}
+        for name, measured in MEASURED.items()
+    }
+    draw_curves(path, plots, over="epoch", caption=caption)

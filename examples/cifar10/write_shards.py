@@ -2,8 +2,9 @@
 
     python examples/cifar10/write_shards.py [--encoding raw|png] [--pickles FOLDER]
 
-Writes cifar10_train/shard_000.tfrecord, ... and cifar10_test/shard_000.tfrecord, ... of 10,000
-Examples each, with a manifest beside them. Where no pickles are, it makes a small set.
+Shows what becomes of one image on its way to an Example and back, and then writes
+cifar10_train/shard_000.tfrecord, ... and cifar10_test/shard_000.tfrecord, ... of 10,000 Examples
+each, with a manifest beside them. Where no pickles are, it makes a small set.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from PIL import Image
 
 import tfrecord_lite as tfr
 
-LABEL = tfr.FixedLenFeature([], np.int64)
+LABEL = {
+    "label_index": tfr.FixedLenFeature([], np.int64),
+    "label_name": tfr.FixedLenFeature([], bytes),
+}
 FEATURES = {
     # The bytes of the pixels as they are ...
-    "raw": {"image": tfr.RawFeature([32, 32, 3], np.uint8), "label": LABEL},
+    "raw": {"image": tfr.RawFeature([32, 32, 3], np.uint8), **LABEL},
     # ... or those of a PNG file.
-    "png": {"image": tfr.FixedLenFeature([], bytes), "label": LABEL},
+    "png": {"image": tfr.FixedLenFeature([], bytes), **LABEL},
 }
 
 
@@ -47,7 +51,40 @@ def encode_png(image: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def write(batches: list[Path], folder: Path, encoding: str, pool: Executor) -> None:
+def follow_one(path: Path, names: list[bytes], encoding: str) -> None:
+    """Test the serializer: the first image of a pickle, printed in four stages."""
+    images, labels = read_batch(path)
+    label = int(labels[0])
+    print(f"1. as it is: image {images[0].dtype} {images[0].shape}, label {label}")
+
+    image = encode_png(images[0]) if encoding == "png" else images[0]
+    example = {"image": image, "label_index": label, "label_name": names[label]}
+    print("2. the values of an Example:")
+    for name, value in example.items():
+        print(f"   {name}: {shorten(value)}")
+
+    record = tfr.encode_example(example, FEATURES[encoding])
+    print(f"3. serialized: {len(record):,} bytes, {shorten(record)}")
+
+    parsed = tfr.parse_example([record], FEATURES[encoding])
+    print("4. parsed again:")
+    for name, column in parsed.items():
+        print(f"   {name}: {shorten(column[0])}")
+        if not np.array_equal(column[0], example[name]):
+            raise SystemExit(f"{name} has changed on its way")
+
+
+def shorten(value: object) -> str:
+    """Return what a value is, in one line."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape}, first pixel {value[0, 0].tolist()}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def write(
+    batches: list[Path], folder: Path, names: list[bytes], encoding: str, pool: Executor
+) -> None:
     """Write the images of some pickles to the shards of a set, and say how long it took."""
     began = time.perf_counter()
     features = FEATURES[encoding]
@@ -60,7 +97,12 @@ def write(batches: list[Path], folder: Path, encoding: str, pool: Executor) -> N
             images, labels = read_batch(path)
             if encoding == "png":
                 images = list(pool.map(encode_png, images, chunksize=250))
-            writer.write_many(tfr.encode_examples({"image": images, "label": labels}, features))
+            columns = {
+                "image": images,
+                "label_index": labels,
+                "label_name": [names[label] for label in labels],
+            }
+            writer.write_many(tfr.encode_examples(columns, features))
     seconds = time.perf_counter() - began
     print(
         f"{folder}: {writer.records:,} images as {encoding}, {writer.raw_bytes / 1e6:.1f} MB, "
@@ -80,14 +122,14 @@ def main() -> None:
         print(f"no CIFAR-10 in {pickles}: making a small set of generated images")
         make_pickles.make(pickles, images=10_000)
 
-    with ProcessPoolExecutor() as pool:  # PNGs are made by all cores
-        train = [pickles / f"data_batch_{i}" for i in range(1, 6)]
-        write(train, options.output / "cifar10_train", options.encoding, pool)
-        test = [pickles / "test_batch"]
-        write(test, options.output / "cifar10_test", options.encoding, pool)
-
     with (pickles / "batches.meta").open("rb") as file:
         names = pickle.load(file, encoding="bytes")[b"label_names"]
+    train = [pickles / f"data_batch_{i}" for i in range(1, 6)]
+    follow_one(train[0], names, options.encoding)
+    with ProcessPoolExecutor() as pool:  # PNGs are made by all cores
+        write(train, options.output / "cifar10_train", names, options.encoding, pool)
+        test = [pickles / "test_batch"]
+        write(test, options.output / "cifar10_test", names, options.encoding, pool)
     (options.output / "label_names.txt").write_bytes(b"\n".join(names) + b"\n")
 
 

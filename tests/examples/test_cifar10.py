@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import struct
 
 import numpy as np
@@ -59,17 +60,35 @@ def test_shards_hold_what_the_pickles_do(pickles, tmp_path, encoding):
     assert "numpy" in imported(stderr)
     assert "tensorflow" not in imported(stderr)
     assert len(numbers(rf"{IMAGES:,} images as {encoding}, .* MB, in ([\d.]+) s", stdout)) == 1
-    assert len((tmp_path / "label_names.txt").read_text().split()) == 10
+    names = (tmp_path / "label_names.txt").read_bytes().split()
+    assert len(names) == 10
 
     batches = [load(pickles / f"data_batch_{i}") for i in range(1, 6)]
     (found,) = tfr.read_batches(tmp_path / "cifar10_train" / "shard_000.tfrecord")
-    assert found["label"].tolist() == [label for batch in batches for label in batch[b"labels"]]
+    labels = [label for batch in batches for label in batch[b"labels"]]
+    assert found["label_index"].tolist() == labels
+    assert list(found["label_name"]) == [names[label] for label in labels]
     expected = np.concatenate([images_of(batch) for batch in batches])
     if encoding == "raw":
         images = [np.frombuffer(image, np.uint8).reshape(32, 32, 3) for image in found["image"]]
     else:
         images = [np.asarray(Image.open(io.BytesIO(image))) for image in found["image"]]
     assert np.array_equal(images, expected)
+
+
+@pytest.mark.parametrize("encoding", ["raw", "png"])
+def test_the_serializer_is_tested_in_four_stages(pickles, tmp_path, encoding):
+    options = "--pickles", pickles, "--output", tmp_path, "--encoding", encoding
+    stdout, _ = run("cifar10/write_shards.py", *options)
+    label = load(pickles / "data_batch_1")[b"labels"][0]
+    name = load(pickles / "batches.meta")[b"label_names"][label]
+    stages = re.split(r"^[1-4]\. ", stdout[: stdout.index("cifar10_train")], flags=re.MULTILINE)
+    assert len(stages) == 5
+    assert f"uint8 (32, 32, 3), label {label}\n" in stages[1]
+    assert f"label_name: {name!r}\n" in stages[2]
+    record = next(tfr.read_records(tmp_path / "cifar10_train" / "shard_000.tfrecord"))
+    assert stages[3].startswith(f"serialized: {len(record):,} bytes, {record!r:.30}")
+    assert f"label_name: {name!r}\n" in stages[4]
 
 
 def test_a_shard_has_10000_examples(tmp_path):
@@ -120,30 +139,41 @@ def test_pickles_of_python_2(tmp_path):
             b"filenames": [b"leptodactylus_pentadactylus_s_000004.png"] * 3,
         }
         write_python2(pickles / name, batches[name])
-    write_python2(pickles / "batches.meta", {b"label_names": [b"airplane", b"automobile"]})
+    label_names = [b"class_%d" % i for i in range(10)]
+    write_python2(pickles / "batches.meta", {b"label_names": label_names})
 
     run("cifar10/write_shards.py", "--output", tmp_path, python=("-W", "error"))
     (found,) = tfr.read_batches(tmp_path / "cifar10_test" / "shard_000.tfrecord")
-    assert found["label"].tolist() == [6, 9, 4]
+    assert found["label_index"].tolist() == [6, 9, 4]
+    assert list(found["label_name"]) == [b"class_6", b"class_9", b"class_4"]
     expected = images_of(batches["test_batch"])
     assert [image.tobytes() for image in found["image"]] == [image.tobytes() for image in expected]
-    assert (tmp_path / "label_names.txt").read_text() == "airplane\nautomobile\n"
+    assert (tmp_path / "label_names.txt").read_bytes().split() == label_names
 
 
 def test_missing_pickles_are_an_error_where_they_are_named(tmp_path):
-    with pytest.raises(AssertionError, match="data_batch_1"):
+    with pytest.raises(AssertionError, match="batches.meta"):
         run("cifar10/write_shards.py", "--output", tmp_path, "--pickles", tmp_path / "none")
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("encoding", first(1, ["raw", "png"]))
-def test_training(pickles, tmp_path, encoding):
+@pytest.mark.parametrize("case", first(1, ["raw", "png", "raw --tutorial"]))
+def test_training(pickles, tmp_path, case):
+    encoding, *recipe = case.split()
     pytest.importorskip("tensorflow")
     pytest.importorskip("matplotlib")
     options = "--output", tmp_path
     run("cifar10/write_shards.py", *options, "--pickles", pickles, "--encoding", encoding)
-    stdout, _ = run("cifar10/train.py", *options, "--epochs", 3, "--batch-size", 32)
+    batch_size = () if recipe else ("--batch-size", 32)
+    stdout, _ = run("cifar10/train.py", *options, "--epochs", 3, *batch_size, *recipe)
     assert " on CPU\n" in stdout or " on GPU " in stdout
+    labels = load(pickles / "data_batch_1")[b"labels"]
+    samples = numbers(r"^sample \d: image uint8 \(32, 32, 3\), label (\d) \(\w+\)$", stdout)
+    assert samples == labels[:7]
+    buffer = "100" if recipe else "10,000"
+    assert f"32 steps an epoch: batches of 32, shuffled in a buffer of {buffer}\n" in stdout
+    assert "Total params: 545,098" in stdout  # of the model's summary
+    assert stdout.count("(Dropout)") == (2 if recipe else 0)
     losses = numbers(r"training loss ([\d.]+), accuracy [\d.]+; validation", stdout)
     assert len(losses) == 3
     assert losses[0] > losses[-1]
@@ -151,7 +181,19 @@ def test_training(pickles, tmp_path, encoding):
     assert validation[0] > validation[-1]
     accuracies = numbers(r"validation loss [\d.]+, accuracy ([\d.]+)", stdout)
     assert accuracies[-1] > 0.2  # twice what guessing gives
+    assert len(numbers(r"^training took ([\d.]+) s", stdout)) == 1
     (waiting,) = numbers(r"waiting for input: ([\d.]+)% of the [\d.]+ s of all steps", stdout)
     assert 0 <= waiting < 100
-    assert_drawn(tmp_path / "samples.png")
-    assert_drawn(tmp_path / "loss_and_accuracy.png")
+
+    evaluated = numbers(r"^evaluation on 200 test images: loss ([\d.]+), accuracy", stdout)
+    assert evaluated == validation[-1:]
+    # Each prediction is of the image whose label it names, and a share, not a logit.
+    found = re.findall(r"^ +(\w+) taken for (\w+) +([\d.]+)%  (right|WRONG)$", stdout, re.MULTILINE)
+    names = (tmp_path / "label_names.txt").read_text().split()
+    expected = [names[label] for label in load(pickles / "test_batch")[b"labels"][:20]]
+    assert [label for label, *_ in found] == expected
+    for label, guess, percent, judged in found:
+        assert judged == ("right" if guess == label else "WRONG")
+        assert 10 <= float(percent) <= 100
+    for picture in ("samples.png", "loss_and_accuracy.png", "predictions.png"):
+        assert_drawn(tmp_path / picture)
