@@ -1,4 +1,4 @@
-"""Train MobileNet for a few steps on GZIP shards of JPEGs.
+"""Train MobileNet for a few steps on GZIP files of pictures.
 
     python examples/cats_and_dogs/train.py [--epochs 4] [--steps 5]
 
@@ -28,7 +28,9 @@ NAMES = ["cat", "dog"]
 
 def decode(example: dict[str, Any]) -> tuple[Any, Any]:
     """Return the picture, uint8 ``[height, width, 3]``, and the label."""
-    return tf.io.decode_jpeg(example["image"], channels=3), example["label"]
+    image = tf.io.decode_image(example["image"], channels=3, expand_animations=False)
+    # Of no known shape, since the formats differ.
+    return tf.ensure_shape(image, [None, None, 3]), example["label"]
 
 
 def resize(image: Any, label: Any) -> tuple[Any, Any]:
@@ -46,8 +48,8 @@ def read(name: Path, batch_size: int) -> Any:
     # Keras wants to know how many there are.
     count = tfr.Manifest.load(f"{name}.manifest.json").records
     return (
-        # Several shards at once, which is not deterministic. None: the features are those in the
-        # manifest.
+        # Several shards at once, where there are, which is not deterministic. None: the features
+        # are those in the manifest.
         make_dataset(name, None, batch_size=64, deterministic=False)
         .unbatch()
         .apply(tf.data.experimental.assert_cardinality(count))
@@ -95,6 +97,8 @@ def main() -> None:
     tf.keras.utils.set_random_seed(SEED)
     train_data = read(output / "train", options.batch_size)
     validation_data = read(output / "validation", options.batch_size)
+    for images, labels in train_data.take(1):
+        print(f"a batch: images {images.dtype.name} {images.shape}, labels {labels.shape}")
 
     model = make_model()
     history = model.fit(
@@ -113,12 +117,11 @@ def main() -> None:
         for label, guess in zip(labels.numpy(), guesses.astype(int), strict=True)
     ]
     samples, curves = output / "samples.png", output / "loss_and_accuracy.png"
-    common.draw_samples(samples, (images.numpy() + 1) / 2, titles, rows=3, columns=3)
-    plots = {
-        name: {"training": history[name], "validation": history[f"val_{name}"]}
-        for name in ("loss", "accuracy")
-    }
-    common.draw_curves(curves, plots, over="epoch")
+    caption = "Pictures of the validation set: label and guess"
+    pictures = (images.numpy() + 1) / 2
+    common.draw_samples(samples, pictures, titles, rows=3, columns=3, caption=caption)
+    caption = f"MobileNet: {options.steps} steps of {options.batch_size} pictures an epoch"
+    common.draw_history(curves, history, caption)
     print(f"pictures: {samples}, {curves}")
 
 
