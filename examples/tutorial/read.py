@@ -59,14 +59,17 @@ def require_observations(records: Any, observations: dict[str, np.ndarray], orig
 def read_observations(folder: Path, observations: dict[str, np.ndarray]) -> None:
     """Read the files of observations: raw records, then parsed."""
     raw_dataset = tf.data.TFRecordDataset([str(folder / "test.tfrecord")])
-    for raw_record in raw_dataset.take(2):
+    print(repr(raw_dataset))
+    for raw_record in raw_dataset.take(10):
         print(repr(raw_record))
 
     def parse(record: Any) -> dict[str, Any]:
         return tf.io.parse_single_example(record, OBSERVATION)
 
-    for parsed_record in raw_dataset.map(parse).take(2):
-        print({name: value.numpy() for name, value in parsed_record.items()})
+    parsed_dataset = raw_dataset.map(parse)
+    print(repr(parsed_dataset))
+    for parsed_record in parsed_dataset.take(10):
+        print(repr(parsed_record))
     require_observations(raw_dataset, observations, "test.tfrecord")
     generated = tf.data.TFRecordDataset([str(folder / "generated.tfrecord")])
     require_observations(generated, observations, "generated.tfrecord")
@@ -77,7 +80,12 @@ def make_datasets(observations: dict[str, np.ndarray]) -> None:
 
     The Examples are made by the functions of write.py, that is, without TensorFlow.
     """
+    print(repr(tf.data.Dataset.from_tensor_slices(observations["feature1"])))
     features_dataset = tf.data.Dataset.from_tensor_slices(tuple(observations.values()))
+    print(repr(features_dataset))
+    for row in features_dataset.take(1):
+        for feature in row:
+            print(repr(feature))
 
     def serialize(*tensors: Any) -> bytes:
         return serialize_example(*(tensor.numpy() for tensor in tensors))
@@ -85,10 +93,15 @@ def make_datasets(observations: dict[str, np.ndarray]) -> None:
     def tf_serialize_example(*row: Any) -> Any:
         return tf.ensure_shape(tf.py_function(serialize, row, tf.string), ())
 
-    require_observations(features_dataset.map(tf_serialize_example), observations, "py_function")
+    for row in features_dataset.take(1):
+        print(repr(tf_serialize_example(*row)))
+    serialized_features_dataset = features_dataset.map(tf_serialize_example)
+    print(repr(serialized_features_dataset))
+    require_observations(serialized_features_dataset, observations, "py_function")
     generated = tf.data.Dataset.from_generator(
         lambda: generate(observations), output_signature=tf.TensorSpec((), tf.string)
     )
+    print(repr(generated))
     require_observations(generated, observations, "from_generator")
 
 
@@ -97,6 +110,7 @@ def read_in_python(path: Path) -> None:
     for raw_record in tf.data.TFRecordDataset([str(path)]).take(1):
         example = tf.train.Example()
         example.ParseFromString(raw_record.numpy())
+        print(example)
     result = {}
     for name, feature in sorted(example.features.feature.items()):
         kind = feature.WhichOneof("kind")
@@ -127,7 +141,9 @@ def read_images(folder: Path) -> None:
         images.append(image.numpy())
         titles.append(f"{KINDS[example['label']]}, {shape[1]} x {shape[0]}")
     picture = folder / "images.png"
-    common.draw_samples(picture, images, titles, rows=1, columns=len(images))
+    common.draw_samples(
+        picture, images, titles, rows=1, columns=2, caption="Label, width x height in pixels"
+    )
     print(f"picture: {picture}")
 
 

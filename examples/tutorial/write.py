@@ -37,7 +37,7 @@ Observation = tuple[bool, int, bytes, float]
 def bytes_feature(value: Any) -> Any:
     """Make a feature of a byte string, or of a tensor of one."""
     if isinstance(value, type(tf.constant(0))):
-        value = value.numpy()  # a BytesList takes no tensor
+        value = value.numpy()  # TensorFlow's BytesList takes no tensor; that of compat does
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
@@ -47,7 +47,10 @@ def float_feature(value: float) -> Any:
 
 
 def int64_feature(value: int) -> Any:
-    """Make a feature of a bool, an enum, or an integer of any width and sign."""
+    """Make a feature of a bool, an enum, or an integer of any width and sign.
+
+    The tutorial does so with a bool, too: TensorFlow with today's protobuf refuses it.
+    """
     return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
 
 
@@ -175,7 +178,16 @@ def write_images(folder: Path) -> None:
             draw_animal(kind, {"night"}, rng).save(path, quality=95)
             example = image_example(path.read_bytes(), label)
             writer.write(example.SerializeToString())
+            print(f"Example of {path.name}:")
+            for line in str(example).splitlines():
+                print(line if len(line) < 80 else f"{line[:76]} ...")  # the picture's bytes
     print(f"wrote the images {', '.join(KINDS)}")
+
+
+def show_sizes(folder: Path) -> None:
+    """Print the size of each file."""
+    for path in sorted([*folder.glob("*.tfrecord"), *folder.glob("*.jpg")]):
+        print(f"{path.stat().st_size:10,} bytes  {path}")
 
 
 def main() -> None:
@@ -190,6 +202,7 @@ def main() -> None:
     write_observations(output, options.observations)
     write_tensors(output / "tensors.tfrecord")
     write_images(output)
+    show_sizes(output)
     print(f"TensorFlow was imported: {'tensorflow' in sys.modules}")
 
 

@@ -25,6 +25,12 @@ def test_writing_without_tensorflow(written):
     assert "TensorFlow was imported: False" in stdout
     for kind in ("bytes", "str, encoded", "tensor of a string", "float", "bool", "enum", "int"):
         assert f"\n{kind} " in "\n" + stdout
+    # The Example read again is printed, and those of the images, of whose bytes the first alone.
+    assert max(map(len, stdout.splitlines())) < 1000
+    assert 'key: "feature2"' in stdout
+    assert stdout.count('key: "image_raw"') == stdout.count('key: "height"') == 2
+    for name in ("test.tfrecord", "generated.tfrecord", "images.tfrecord", "cat.jpg"):
+        assert f" {(folder / name).stat().st_size:,} bytes  {folder / name}\n" in stdout
     counts = {
         name: sum(1 for _ in tfr.read_records(folder / f"{name}.tfrecord"))
         for name in ("test", "generated", "tensors", "images")
@@ -39,6 +45,16 @@ def test_reading_with_tensorflow(written):
     folder, *_ = written
     stdout, _ = run("tutorial/read.py", "--output", folder, "--observations", OBSERVATIONS)
     assert " on CPU\n" in stdout or " on GPU " in stdout
+    # Reprs: of datasets, of ten raw records and ten parsed ones, of one row of features.
+    assert "<TFRecordDatasetV2 element_spec=TensorSpec(shape=(), dtype=tf.string" in stdout
+    assert stdout.count("\n<_TensorSliceDataset element_spec=") == 2
+    assert "\n<_MapDataset element_spec=TensorSpec(shape=(), dtype=tf.string" in stdout
+    assert "\n<_MapDataset element_spec={'feature0'" in stdout
+    assert "\n<_FlatMapDataset element_spec=TensorSpec(shape=(), dtype=tf.string" in stdout
+    assert stdout.count("\n<tf.Tensor: shape=(), dtype=string, numpy=b'\\n") == 10 + 1
+    assert stdout.count("\n{'feature0': <tf.Tensor") == 10
+    assert stdout.count("\n<tf.Tensor: shape=(), dtype=bool") == 1
+    assert 'key: "feature2"' in stdout  # of the Example that is printed
     for origin in ("test.tfrecord", "generated.tfrecord", "py_function", "from_generator"):
         assert f"{origin}: {OBSERVATIONS:,} Examples, equal to what went in" in stdout
     for tensor in ("matrix: float32 (2, 3)", "cube: uint8 (2, 3, 4)", "words: string (2, 2)"):
