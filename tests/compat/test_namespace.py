@@ -33,6 +33,10 @@ from tfrecord_lite.errors import TFRecordError
         ("io.serialize_tensor", "compat.v1.serialize_tensor"),
         ("float32", "compat.v1.float32"),
         ("constant", "compat.v1.constant"),
+        ("app.run", "compat.v1.app.run"),
+        ("app.flags.FLAGS", "compat.v1.flags.FLAGS"),
+        ("flags.DEFINE_string", "compat.v1.app.flags.DEFINE_string"),
+        ("logging.info", "compat.v1.logging.info"),
     ],
 )
 def test_addresses_of_one_thing(one, other):
@@ -64,6 +68,9 @@ def test_imports_by_name():
         (tf.compat.v1, "tf.compat.v1"),
         (tf.python_io, "tf.python_io"),
         (tf.io.gfile, "tf.io.gfile"),
+        (tf.app, "tf.app"),
+        (tf.flags, "tf.flags"),
+        (tf.logging, "tf.logging"),
     ],
 )
 def test_what_is_not_here_says_so(module, address):

@@ -68,6 +68,10 @@ def test_the_rest_of_the_class_is_there():
     assert tf.train.Int64List.DESCRIPTOR.full_name == "tensorflow.Int64List"
     assert tf.train.Int64List() == tf.train.Int64List(value=None) == tf.train.Int64List(value=[])
     assert type(made) is messages.Int64List
+    strings = tf.train.BytesList(value=[b"a"])
+    assert isinstance(strings, tf.train.BytesList)
+    assert tf.train.BytesList.FromString(strings.SerializeToString()) == strings
+    assert tf.train.BytesList() == tf.train.BytesList(value=None) == messages.BytesList()
     with pytest.raises(AttributeError, match="nothing"):
         _ = tf.train.Int64List.nothing
 
@@ -79,6 +83,54 @@ def test_tensors_in_the_other_lists():
     strings = tf.train.BytesList(value=[tf.constant("a"), tf.io.serialize_tensor([1.0]), b"c"])
     assert list(strings.value)[::2] == [b"a", b"c"]
     assert list(tf.train.BytesList(value=tf.constant(["a", "b"])).value) == [b"a", b"b"]
+
+
+class Tensor:
+    """A tensor of another library: all that is known of it is ``numpy()``."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def numpy(self):
+        return self.value
+
+
+def test_tensors_of_others():
+    integers = [Tensor(np.int32(7)), True, Tensor(np.True_), 2, Tensor(np.array(3))]
+    assert list(tf.train.Int64List(value=integers).value) == [7, 1, 1, 2, 3]
+    assert list(tf.train.Int64List(value=Tensor(np.array([4, 5]))).value) == [4, 5]
+    assert list(tf.train.Int64List(value=Tensor(np.array([True]))).value) == [1]
+    strings = [b"a", Tensor(b"b\0"), Tensor(b"")]
+    assert list(tf.train.BytesList(value=strings).value) == [b"a", b"b\0", b""]
+    assert list(tf.train.BytesList(value=iter(strings)).value) == [b"a", b"b\0", b""]
+    whole = Tensor(np.array([b"a", b"b\0"], object))
+    assert list(tf.train.BytesList(value=whole).value) == [b"a", b"b\0"]
+    for make, value in (
+        (tf.train.Int64List, Tensor(np.float32(1))),
+        (tf.train.Int64List, Tensor(b"1")),
+        (tf.train.BytesList, Tensor("text")),
+        (tf.train.BytesList, Tensor(1)),
+    ):
+        with pytest.raises(TypeError):
+            make(value=[value])
+
+
+@pytest.mark.tensorflow
+def test_tensorflows_tensors_go_where_its_own_lists_refuse_them():
+    tensorflow = pytest.importorskip("tensorflow")
+    flag, text = tensorflow.constant(True), tensorflow.constant("text")
+    for make, value in (
+        (tensorflow.train.BytesList, [text]),
+        (tensorflow.train.Int64List, [True]),  # as its tutorial does
+    ):
+        with pytest.raises(TypeError):
+            make(value=value)
+    assert list(tf.train.BytesList(value=[text, b"a"]).value) == [b"text", b"a"]
+    strings = tensorflow.constant([b"a", b"\xff\0"])
+    assert list(tf.train.BytesList(value=strings).value) == [b"a", b"\xff\0"]
+    assert list(tf.train.Int64List(value=[flag, True, tensorflow.constant(7)]).value) == [1, 1, 7]
+    assert list(tf.train.Int64List(value=tensorflow.range(3)).value) == [0, 1, 2]
+    assert list(tf.train.Int64List(value=tensorflow.constant([True, False])).value) == [1, 0]
 
 
 def test_messages_nest_and_parse():

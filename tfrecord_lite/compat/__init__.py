@@ -9,8 +9,12 @@ Examples and writes them to TFRecord files runs as it is, with tf.io's behaviour
         writer.write(example.SerializeToString())
 
 There are ``tf.io`` (records, tensors, images, ``gfile``), ``tf.train``, ``tf.image``,
-``tf.errors``, ``tf.constant``, the dtypes, and, of TensorFlow 1, ``tf.python_io``, ``tf.gfile`` and
-``tf.compat.v1``. Any other name says that it needs TensorFlow itself.
+``tf.errors``, ``tf.constant``, the dtypes, and, of TensorFlow 1, ``tf.python_io``, ``tf.gfile``,
+``tf.app``, ``tf.flags``, ``tf.logging`` and ``tf.compat.v1``. Any other name says that it needs
+TensorFlow itself.
+
+TensorFlow's own tutorial puts a bool into an ``Int64List``, and some a tensor into a ``BytesList``:
+TensorFlow with today's protobuf refuses both with a ``TypeError``; here both run.
 
 Where a value would change in silence or a file could not be read back, the functions here refuse
 what TensorFlow lets pass; each says so.

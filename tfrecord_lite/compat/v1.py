@@ -6,7 +6,18 @@
 from __future__ import annotations
 
 from tfrecord_lite._version import __version__
-from tfrecord_lite.compat import dtypes, errors, gfile, image, io, python_io, train
+from tfrecord_lite.compat import (
+    app,
+    dtypes,
+    errors,
+    flags,
+    gfile,
+    image,
+    io,
+    logging,
+    python_io,
+    train,
+)
 from tfrecord_lite.compat._missing import missing
 from tfrecord_lite.compat._tensor import Tensor, constant, convert_to_tensor, is_tensor
 from tfrecord_lite.compat.dtypes import *  # noqa: F403 - tf.float32 and the like
@@ -15,14 +26,17 @@ from tfrecord_lite.compat.io import parse_tensor, read_file, serialize_tensor, w
 __all__ = [
     "Tensor",
     "__version__",
+    "app",
     "constant",
     "convert_to_tensor",
     "dtypes",
     "errors",
+    "flags",
     "gfile",
     "image",
     "io",
     "is_tensor",
+    "logging",
     "parse_tensor",
     "python_io",
     "read_file",
