@@ -19,11 +19,12 @@ def packages():
 
 @pytest.mark.long
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("images", ["digits", "cifar"])
-def test_from_memory(tmp_path, images):
+@pytest.mark.parametrize("case", ["digits", "cifar --eager"])
+def test_from_memory(tmp_path, case):
+    images, *how = case.split()
     options = "--output", tmp_path, "--epochs", 2, "--timed-steps", 3
     chosen = "--images", images, "--count", 401, "--validation-ratio", 0.5
-    stdout, _ = run("from_memory/train.py", *options, *chosen)
+    stdout, _ = run("from_memory/train.py", *options, *chosen, *how)
     assert " on CPU\n" in stdout or " on GPU " in stdout
     shape = {"digits": "(8, 8, 1)", "cifar": "(32, 32, 3)"}[images]
     assert tfr.Manifest.load(tmp_path / "train.manifest.json").records == 201
