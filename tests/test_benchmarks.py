@@ -148,6 +148,17 @@ def test_quick_run_of_arrow(tmp_path, run):
     assert "to_arrow, tfx" in table
 
 
+def test_quick_run_of_tables(tmp_path, run):
+    """Of what is installed: each part writes results of its own."""
+    run("tables", "--quick", "--results", str(tmp_path))
+    packages = {"huggingface": "datasets", "sql": "duckdb", "parquet": "pyarrow"}
+    parts = {
+        "shuffle",
+        *(part for part, name in packages.items() if importlib.util.find_spec(name)),
+    }
+    assert {path.name for path in tmp_path.glob("*.md")} == {f"tables_{part}.md" for part in parts}
+
+
 def test_quick_run_of_sequences(tmp_path, run):
     table = run("sequences", "--quick", "--results", str(tmp_path))
     assert "RaggedFeature(np.uint8)" in table

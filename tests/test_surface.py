@@ -6,6 +6,7 @@ import inspect
 import io
 import os
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,9 @@ def described(paths, **options):
 
 def made(engine):
     def make(paths, features=None):
-        tensorflow = pytest.importorskip("tfrecord_lite.tensorflow")
-        return labels(tensorflow.make_dataset(paths, features, batch_size=3, engine=engine))
+        from tfrecord_lite.tensorflow import make_dataset
+
+        return labels(make_dataset(paths, features, batch_size=3, engine=engine))
 
     return make
 
@@ -79,10 +81,37 @@ FUNCTIONS = {
     "describe": described,
     "jobs.convert": converted,
     "expand_shards": lambda paths: of_records(tfr.read_records(tfr.expand_shards(paths))),
-    "make_dataset tf.data": made("tf.data"),
-    "make_dataset numpy": made("numpy"),
 }
 NAMES_ALONE = {"expand_shards"}
+
+
+def as_arrow(paths, features=None):
+    from tfrecord_lite.arrow import to_arrow
+
+    return to_arrow(paths, features, select=["label"]).read_all()["label"].to_pylist()
+
+
+def as_rows(paths):
+    from tfrecord_lite.sql import query
+
+    return query("select label from t", {"t": paths}).read_all()["label"].to_pylist()
+
+
+def as_dataset(paths, features=None):
+    from tfrecord_lite.huggingface import load
+
+    return load(paths, features, keep_in_memory=True)["label"][:]
+
+
+# Of modules that need a package; tests/worlds/huggingface has the forms of its own.
+OPTIONAL = {
+    "make_dataset tf.data": ("tensorflow", made("tf.data")),
+    "make_dataset numpy": ("tensorflow", made("numpy")),
+    "arrow.to_arrow": ("pyarrow", as_arrow),
+    "sql.query": ("duckdb", as_rows),
+    "huggingface.load": ("datasets", as_dataset),
+}
+FUNCTIONS |= {name: read for name, (package, read) in OPTIONAL.items() if find_spec(package)}
 # They tell what they find, damage too, and return no records.
 REPORTS = {"verify", "describe"}
 READ_ONCE_AN_EPOCH = {"Dataset", "make_dataset tf.data", "make_dataset numpy", "expand_shards"}
@@ -252,6 +281,89 @@ def test_files_named_twice(folder):
     file = FORMS["a list of files"](folder)[0]
     for name in set(FUNCTIONS) - REPORTS:
         assert FUNCTIONS[name]([file, file]) == [0, 1, 2, 0, 1, 2]
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_functions_that_need_a_package(name):
+    pytest.importorskip(OPTIONAL[name][0])
+    assert name in FUNCTIONS
+
+
+# Functions that take paths of other things than Examples.
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory):
+    """A set of three event files by the name of train, alone in a folder."""
+    from tfrecord_lite.example.messages import Event
+
+    folder = tmp_path_factory.mktemp("events")
+    with ShardWriter(folder / "train", records_per_shard=3) as writer:
+        for label in LABELS:
+            scalar = {"tag": "label", "simple_value": label}
+            event = Event(wall_time=1.5, step=label, summary={"value": [scalar]})
+            writer.write(event.SerializeToString())
+    return folder
+
+
+def scalars(paths):
+    pytest.importorskip("pyarrow")
+    from tfrecord_lite.events import read_scalars
+
+    return read_scalars(paths)["value"].to_pylist()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_paths_of_events(events, form):
+    assert scalars(FORMS[form](events)) == LABELS
+
+
+def test_other_paths_of_events(events, tmp_path):
+    assert scalars(RecordSet(events)) == LABELS
+    data = b"".join(file.read_bytes() for file in FORMS["a list of files"](events))
+    assert scalars(io.BytesIO(data)) == scalars([io.BytesIO(data)]) == LABELS
+    file = FORMS["a list of files"](events)[0]
+    assert scalars([file, file]) == [0, 1, 2, 0, 1, 2]
+    for given in (3, None, [3], [None]):
+        with pytest.raises(TypeError, match="is no path: pass a path"):
+            scalars(given)
+    for given in ("nothing", "nothing*", "nothing@2"):
+        with pytest.raises(FileNotFoundError, match="nothing"):
+            scalars(tmp_path / given)
+
+
+STRINGS = [
+    "file://",
+    "a URL of a directory",
+    "a URL of a NAME",
+    "a URL of a manifest",
+    "a URL with a glob",
+    "str",
+    "a directory and all below",
+    "NAME@N.SUFFIX",
+]
+
+
+@pytest.mark.parametrize("form", [*STRINGS, "a directory", "a glob", "NAME@N", "a manifest"])
+def test_paths_in_quotes_are_tables(folder, form):
+    pytest.importorskip("duckdb")
+    from tfrecord_lite.sql import query
+
+    found = query(f"select label from '{FORMS[form](folder)}'")
+    assert found.read_all()["label"].to_pylist() == LABELS
+
+
+def test_a_directory_of_tfds(tmp_path):
+    from tfrecord_lite.tfds import load
+
+    folder = tmp_path / "labels" / "1.0.0"
+    with ShardWriter(folder / "train", layout="tfds", features={"label": int}) as writer:
+        for label in LABELS:
+            writer.write_example({"label": label})
+    for given in (str(folder), folder, f"file://{folder}", f"{folder}/", in_memory(folder)):
+        assert [int(item["label"]) for item in load(given, split="train")] == LABELS
+    with pytest.raises(FileNotFoundError, match="dataset_info.json"):
+        load(tmp_path, split="train")
 
 
 def test_links_in_a_circle(folder, tmp_path):

@@ -9,7 +9,7 @@ import json
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
-if find_spec("duckdb") is None:
+if any(find_spec(name) is None for name in ("duckdb", "pyarrow")):
     raise ImportError("tfrecord_lite.sql needs duckdb: pip install 'tfrecord-lite-np[sql]'")
 
 import duckdb

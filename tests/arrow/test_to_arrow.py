@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import subprocess
-import sys
 from pathlib import Path
 from random import Random
 
@@ -352,14 +350,3 @@ def test_an_empty_file_is_an_empty_table(path):
     table = to_arrow(path, {"a": int, "b": tfr.RaggedFeature(bytes)}).read_all()
     assert table.to_pydict() == {"a": [], "b": []}
     assert to_arrow(path).read_all().num_rows == 0
-
-
-def test_without_pyarrow_it_says_what_to_install():
-    program = (
-        "import importlib.util as u; found = u.find_spec\n"
-        "u.find_spec = lambda name, *_: None if name == 'pyarrow' else found(name)\n"
-        "import tfrecord_lite.arrow"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "ImportError: tfrecord_lite.arrow needs pyarrow: pip install" in done.stderr

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from datasets.distributed import split_dataset_by_node
+from test_surface import FORMS, LABELS, folder  # noqa: F401 - a fixture
 from torch.utils.data import DataLoader
 
 import tfrecord_lite as tfr
@@ -278,3 +279,9 @@ def test_back_to_files(name, tmp_path):
         tfr.write_examples(path, dataset)
         (batch,) = tfr.read_batches(path, ["label"], batch_size=N)
         np.testing.assert_array_equal(batch["label"], COLUMNS["label"])
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("streaming", [False, True])
+def test_forms_of_paths(folder, form, streaming):  # noqa: F811
+    assert labels(load(FORMS[form](folder), streaming=streaming)) == LABELS
