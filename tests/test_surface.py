@@ -332,27 +332,6 @@ def test_other_paths_of_events(events, tmp_path):
             scalars(tmp_path / given)
 
 
-STRINGS = [
-    "file://",
-    "a URL of a directory",
-    "a URL of a NAME",
-    "a URL of a manifest",
-    "a URL with a glob",
-    "str",
-    "a directory and all below",
-    "NAME@N.SUFFIX",
-]
-
-
-@pytest.mark.parametrize("form", [*STRINGS, "a directory", "a glob", "NAME@N", "a manifest"])
-def test_paths_in_quotes_are_tables(folder, form):
-    pytest.importorskip("duckdb")
-    from tfrecord_lite.sql import query
-
-    found = query(f"select label from '{FORMS[form](folder)}'")
-    assert found.read_all()["label"].to_pylist() == LABELS
-
-
 def test_a_directory_of_tfds(tmp_path):
     from tfrecord_lite.tfds import load
 

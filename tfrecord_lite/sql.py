@@ -23,7 +23,7 @@ from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tfrecord_lite._types import CompressionOrAuto, OnDamage, Paths, Verify
 
@@ -33,6 +33,10 @@ QueryError = duckdb.Error
 
 # Files that DuckDB reads itself; a manifest is no such file.
 _OTHERS: Final = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
+
+# Expressions that are of no column by themselves.
+_NO_COLUMNS: Final = {"FUNCTION", "CONSTANT", "CAST", "COMPARISON", "CONJUNCTION"}
+_ROWS_AT_ONCE: Final = 1 << 13
 
 
 def query(
@@ -51,7 +55,8 @@ def query(
     names in ``tables``. Its columns are those of `to_arrow`, with the features of the manifest or
     of the first records: int64 is BIGINT, float32 FLOAT, bytes BLOB, which compares with text as
     its UTF-8 (``decode(name)`` makes text of it), what is not one value a record is a list; what is
-    missing is NULL. Of columns that the query does not need nothing is decoded. Files that end in
+    missing is NULL. Of columns that the query does not need nothing is decoded;
+    ``select count(*)`` is what the manifest of a set says. Files that end in
     .parquet, .csv, .tsv, .json, .jsonl are read by DuckDB, to be joined for example.
 
     All other parameters are those of `to_arrow`, for the files named in the query; a `RecordSet` in
@@ -78,7 +83,9 @@ def query(
     known = dict(tables or {})
     scanned: list[_Scanned] = []
     missing: dict[str, OSError] = {}
-    for name in dict.fromkeys(_tables(connection, sql)):
+    statements = _parsed(connection, sql)
+    rows_alone = _asks_for_rows_alone(statements)
+    for name in dict.fromkeys(_tables(statements)):
         if name not in known and name.lower().endswith(_OTHERS) and not _is_manifest(name):
             continue
         try:
@@ -88,7 +95,7 @@ def query(
                 raise
             missing[name] = error  # may be a name that the query defines
             continue
-        scanned.append(_Scanned(records, strict=strict))
+        scanned.append(_Scanned(records, strict=strict, rows_alone=rows_alone))
         connection.register(name, scanned[-1])
     try:
         reader = pa.RecordBatchReader.from_stream(connection.sql(sql))
@@ -121,8 +128,8 @@ def _is_manifest(name: str) -> bool:
     return name.endswith(".manifest.json")
 
 
-def _tables(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[str]:
-    """Yield the names of the tables of a SELECT; `duckdb.Error` for anything else."""
+def _parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Any]:
+    """Return the statements of a SELECT; `duckdb.Error` for anything else."""
     (answer,) = connection.execute("select json_serialize_sql(?)", [sql]).fetchall()[0]
     parsed = json.loads(answer)
     if parsed["error"]:
@@ -131,15 +138,37 @@ def _tables(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[str]:
         if kind == "not implemented":
             message = "the query is no SELECT"
         raise duckdb.ParserException(message)
-    nodes = [parsed["statements"]]
+    statements: list[Any] = parsed["statements"]
+    return statements
+
+
+def _nodes(statements: list[Any]) -> Iterator[dict[str, Any]]:
+    nodes: list[Any] = [statements]
     while nodes:
         node = nodes.pop()
         if isinstance(node, dict):
-            if node.get("type") == "BASE_TABLE" and not node.get("schema_name"):
-                yield node["table_name"]
+            yield node
             nodes += node.values()
         elif isinstance(node, list):
             nodes += node
+
+
+def _tables(statements: list[Any]) -> Iterator[str]:
+    for node in _nodes(statements):
+        if node.get("type") == "BASE_TABLE" and not node.get("schema_name"):
+            yield node["table_name"]
+
+
+def _asks_for_rows_alone(statements: list[Any]) -> bool:
+    """Tell whether a query is of one table and no column of it, as ``select count(*) from t``.
+
+    DuckDB asks for the first column then.
+    """
+    (node, *more) = (statement["node"] for statement in statements)
+    of_one_table = node.get("from_table", {}).get("type") == "BASE_TABLE"
+    if more or not of_one_table or node["cte_map"]["map"]:
+        return False
+    return {node["class"] for node in _nodes(statements) if "class" in node} <= _NO_COLUMNS
 
 
 def _rows(
@@ -160,9 +189,10 @@ def _cause(scanned: list[_Scanned]) -> Exception | None:
 class _Scanned(pds.Dataset):  # type: ignore[misc]
     """Files as what DuckDB takes for a dataset of Arrow's: it says which columns it needs."""
 
-    def __init__(self, records: RecordSet, *, strict: bool) -> None:
+    def __init__(self, records: RecordSet, *, strict: bool, rows_alone: bool) -> None:
         # Not that of the base, which nobody may call.
         self._records = records
+        self._rows_alone = rows_alone
         self._selection = Selection.find(records, None, strict=strict)
         self._schema = self._selection.plan().schema
         self.error: Exception | None = None
@@ -181,6 +211,10 @@ class _Scanned(pds.Dataset):  # type: ignore[misc]
         """Return a scan of these columns, in rows that pass a filter, which may use others."""
         if columns is None:
             columns = self._schema.names
+        if self._rows_alone:
+            schema = pa.schema([self._schema.field(name) for name in columns])
+            batches = self._noting_errors(_rows_of_nulls(self._records, schema))
+            return pds.Scanner.from_batches(batches, schema=schema, use_threads=False)
         wanted = [
             name
             for name in self._schema.names
@@ -201,7 +235,7 @@ class _Scanned(pds.Dataset):  # type: ignore[misc]
             return True
         return False
 
-    def _noting_errors(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    def _noting_errors(self, reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
             yield from reader
         except Exception as error:
@@ -220,3 +254,16 @@ def _narrowed(selection: Selection, names: list[str]) -> Selection:
         # Nobody asked for what later records have.
         schema = schema._replace(inferred=False)
     return selection._replace(schema=schema._replace(features=features))
+
+
+def _rows_of_nulls(records: RecordSet, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield as many rows as there are records: those of the manifest, or those that are found."""
+    counts: Iterable[int | None] = records.counts
+    if None in records.counts or records.tolerant:
+        counts = map(len, records.blocks())
+    for count in counts:
+        assert count is not None
+        for begin in range(0, count, _ROWS_AT_ONCE):
+            rows = min(_ROWS_AT_ONCE, count - begin)
+            arrays = [pa.nulls(rows, kind) for kind in schema.types]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)

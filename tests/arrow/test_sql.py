@@ -138,6 +138,79 @@ def test_forms_of_paths(name, form):
     assert rows(f"select count(*) from '{path}'") == [(ROWS,)]
 
 
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select count(*) from '{}'", [(ROWS,)]),
+        ("select 2 * count(*) + 1 as n from '{}' having count(*) > 3", [(2 * ROWS + 1,)]),
+        ("select 1 from '{}' limit 2", [(1,)] * 2),
+        ("select count(distinct 3) from '{}' as t(a, b)", [(1,)]),
+    ],
+)
+@pytest.mark.parametrize("of_set", [True, False])
+def test_queries_of_no_column_decode_nothing(name, tmp_path, decoded, sql, expected, of_set):
+    path = name
+    if not of_set:
+        path = f"{tmp_path}/all"
+        tfr.write_records(path, tfr.read_records(name))
+    assert rows(sql.format(path)) == expected
+    assert decoded == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select count(label) from '{}'", [(ROWS,)]),
+        ("select count(*) from '{}' where label = 3", [(ROWS // 10,)]),
+        (
+            "with n as (select count(*) from '{0}' t natural join '{0}' u) select * from n",
+            [(ROWS,)],
+        ),
+        (
+            "with n as (select 1 from '{}' natural join (select 3 as label)) "
+            "select count(*) from n",
+            [(ROWS // 10,)],
+        ),
+        ("select count(*) from '{0}' t join '{0}' u using (score)", [(ROWS,)]),
+        ("select count(*) from '{0}' t natural join (select label, score from '{0}') u", [(ROWS,)]),
+        ("select count(*) from (select distinct * from (select label from '{}'))", [(10,)]),
+        ("select (select max(label) from '{0}'), count(*) from '{0}'", [(9, ROWS)]),
+        ("with t as (select label from '{}') select count(*) from t", [(ROWS,)]),
+        ("select count(columns('label')) from '{}'", [(ROWS,)]),
+        ("select count(*) filter (where label = 3) from '{}'", [(ROWS // 10,)]),
+        ("select count(t) from '{}' t", [(ROWS,)]),
+        ("select distinct on (label) 1 from '{}'", [(1,)] * 10),
+        ("select count(*) from '{}' group by label order by label limit 1", [(ROWS // 10,)]),
+        ("select count(*) from '{}' qualify row_number() over (order by label) = 1", None),
+        ("select 1 from '{}' order by label limit 1", [(1,)]),
+        ("select count(*) from (from '{}' select label limit 3)", [(3,)]),
+    ],
+)
+def test_queries_that_need_columns_have_their_values(name, sql, expected):
+    if expected is None:
+        with pytest.raises(QueryError):
+            rows(sql.format(name))
+    else:
+        assert rows(sql.format(name)) == expected
+
+
+def test_counts_of_records_that_are_read(tmp_path):
+    """Files of no manifest are read and checked; damage that is left out is not counted."""
+    with tfr.ShardWriter(tmp_path / "t", records_per_shard=30_000) as writer:
+        writer.write_examples({"label": np.arange(50_000)})
+    assert rows(f"select count(*) from '{tmp_path}/t'") == [(50_000,)]
+    file = writer.manifest.files[1]
+    data = bytearray(Path(file).read_bytes())
+    data[-10] ^= 1
+    Path(file).write_bytes(data)
+    with pytest.raises(tfr.CorruptRecordError, match="record 19999"):
+        rows(f"select count(*) from '{file}'")
+    found: list[tfr.Damage] = []
+    for path, count in ((f"{tmp_path}/t", 49_999), (file, 19_999)):
+        assert rows(f"select count(*) from '{path}'", on_damage=found.append) == [(count,)]
+    assert len(found) == 2
+
+
 def test_what_is_refused(name, tmp_path):
     with pytest.raises(FileNotFoundError, match="nothing: no such file or directory"):
         query(f"select * from '{tmp_path}/nothing'")

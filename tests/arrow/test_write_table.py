@@ -292,8 +292,11 @@ def test_a_cast_that_is_none(name):
     table = pa.table({"x": ["a", "b"]})
     with pytest.raises(ValueError, match="'z' is no column"):
         write_table(table, name, cast={"z": "float32"})
-    with pytest.raises(ValueError, match="'x'.*colour"):
-        write_table(table, name, cast={"x": "colour"})
+    for cast in ("colour", object, 3, "datetime64[ns]"):
+        with pytest.raises(ValueError, match="cast: column 'x': .* is no type of Arrow's, such as"):
+            write_table(table, name, cast={"x": cast})
+    with pytest.raises(ValueError, match="cast: column 'none': 'colour' is no type"):
+        write_table(pa.table({"none": pa.nulls(2)}), name, cast={"none": "colour"})
     with pytest.raises(tfr.ExampleError, match="column 'x', as int64: .*'b'"):
         write_table(table, name, cast={"x": "int64"})
     with pytest.raises(TypeError, match="features="):

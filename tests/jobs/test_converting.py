@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import io
 import json
 import os
@@ -251,6 +252,20 @@ def bad(tmp_path, name):
     elif name == "cut.tar":
         tar(path, MEMBERS)
         path.write_bytes(path.read_bytes()[: 512 * 3])
+    elif name.startswith(("between", "header")):
+        tar(path, MEMBERS, "w:gz" if name.endswith("gz") else "w")
+        data = path.read_bytes()
+        if name == "between.tar.gz":
+            data = gzip.compress(gzip.decompress(data)[: 512 * 4])
+        else:
+            # A member is a header and a block of data; the file ends in blocks of zeros.
+            begin = 512 * (8 if name == "between_last.tar" else 4)
+            rest = {
+                "header.tar": b"?" * 512 + data[begin + 512 :],
+                "header_cut.tar": data[begin:][:99],
+            }
+            data = data[:begin] + rest.get(name, b"")
+        path.write_bytes(data)
     elif name == "twice.tar":
         tar(path, [("0.x", b"1"), ("0.x", b"2")])
     elif name == "class.tar":
@@ -312,6 +327,11 @@ BAD_TEXT = {
         ("rows.jsonl", "record 1: list where a row is to be"),
         ("deep.jsonl", "'x': row 1"),
         ("cut.tar", "after 'd/0.jpg': unexpected end of data"),
+        ("between.tar", "after 'd/0.cls': it ends without the blocks of zeros .* it was cut"),
+        ("between_last.tar", "after 'd/1.json': it ends without the blocks of zeros"),
+        ("between.tar.gz", "after 'd/0.cls': it ends without the blocks of zeros"),
+        ("header_cut.tar", "after 'd/0.cls': it ends without the blocks of zeros"),
+        ("header.tar", "after 'd/0.cls': no header"),
         ("none.tar", "no whole tar file: after the beginning"),
         ("twice.tar", "'0.x' is there twice"),
         ("class.tar", r"'0.cls' is to be an integer, and has b'seven'"),

@@ -40,6 +40,22 @@ def test_a_set_as_it_is(train, tmp_path):
     assert dict(seen) == {str(file): file.stat().st_size for file in train.parent.glob("*d")}
 
 
+def test_progress_of_each_pass(train, tmp_path):
+    sizes = {str(file): file.stat().st_size for file in train.parent.glob("*d")}
+    seen = []
+    name = str(tmp_path / "new")
+    shard(train, name, shuffle=3, progress=lambda *at: seen.append(at))
+    assert list(dict(seen)) == [*sorted(sizes), name]
+    assert dict(seen) == {**sizes, name: sum(map(len, RECORDS))}
+    of_second = [done for path, done in seen if path == name]
+    assert of_second == sorted(of_second)
+    seen.clear()
+    where = "`image/id` >= 0"
+    shard(train, tmp_path / "some", where=where, sample=3, progress=lambda *at: seen.append(at))
+    whole = [at for at in seen if at in sizes.items()]
+    assert whole == sorted(sizes.items()) * 2
+
+
 @pytest.mark.parametrize("bytes_at_once", [limits.shuffled_bytes, 3000, 300, 1])
 def test_shuffled(train, tmp_path, monkeypatch, bytes_at_once):
     """The order is that of the seed, however much is put in order at once; nothing is left."""

@@ -54,6 +54,8 @@ class Columns:
         unknown = sorted(cast.keys() - set(names))
         if unknown:
             raise ValueError(f"cast: {quote(unknown[0])} is no column: {', '.join(names)}")
+        for name, given in cast.items():
+            _as_type(name, given)  # refused of columns without values, too
         self._types = {
             field.name: _target(field.name, field.type, cast.get(field.name))
             for field in schema
@@ -173,10 +175,7 @@ def _steps(column: Any, begin: int, end: int) -> Any:
 def _target(name: str, kind: pa.DataType, cast: Any) -> pa.DataType:
     """Return the type that a column is made before its values are taken."""
     if cast is not None:
-        try:
-            wanted = _as_type(cast)
-        except (ValueError, TypeError, pa.ArrowException) as error:
-            raise ValueError(f"cast: {quote(name)}: {error}") from None
+        wanted = _as_type(name, cast)
         nested = pt.is_nested(wanted) or not pt.is_nested(plain_type(kind))
         kind = wanted if nested else with_leaf(kind, wanted)
     leaf = _feature_leaf(name, kind)
@@ -185,12 +184,18 @@ def _target(name: str, kind: pa.DataType, cast: Any) -> pa.DataType:
     return with_leaf(kind, leaf)
 
 
-def _as_type(cast: Any) -> pa.DataType:
+def _as_type(name: str, cast: Any) -> pa.DataType:
     if isinstance(cast, pa.DataType):
         return cast
     if isinstance(cast, type) and cast in _PLAIN:
         return _PLAIN[cast]
-    return pa.type_for_alias(cast) if isinstance(cast, str) else pa.from_numpy_dtype(cast)
+    try:
+        return pa.type_for_alias(cast) if isinstance(cast, str) else pa.from_numpy_dtype(cast)
+    except (ValueError, TypeError, pa.ArrowException):
+        raise ValueError(
+            f"cast: column {quote(name)}: {quote(cast)} is no type of Arrow's, such as float32, "
+            "int64, string"
+        ) from None
 
 
 def _feature_leaf(name: str, kind: pa.DataType) -> pa.DataType:

@@ -20,8 +20,12 @@ __all__ = ["progress_bar"]
 
 
 @contextmanager
-def progress_bar(files: Sequence[PathOrFile]) -> Iterator[Callable[[str, int], object] | None]:
+def progress_bar(
+    files: Sequence[PathOrFile], *, passes: int = 1
+) -> Iterator[Callable[[str, int], object] | None]:
     """Show how far the reading of files is, how fast it goes, and how long it will take.
+
+    In each of some ``passes`` there is as much to do as the files have bytes.
 
     Gives a function to be called with a file's name and how many of its bytes, as it lies on the
     disk, have been read; None where nobody looks.
@@ -51,14 +55,17 @@ def progress_bar(files: Sequence[PathOrFile]) -> Iterator[Callable[[str, int], o
     ) as progress:
         sizes = [_size_of(file) for file in files if isinstance(file, str)]
         # The length of a pipe is not known beforehand.
-        total = sum(sizes) if len(sizes) == len(files) else None
+        total = passes * sum(sizes) if len(sizes) == len(files) else None
         task = progress.add_task("", total=total, file="")
         done: dict[str, int] = {}
 
         def show(path: str, position: int) -> None:
+            before = done.get(path, 0)
+            # A file that is read from its front once more.
+            before = before if position >= before else 0
             progress.update(
                 task,
-                advance=position - done.get(path, 0),
+                advance=position - before,
                 file=printable(os.path.basename(shown(path))),
             )
             done[path] = position

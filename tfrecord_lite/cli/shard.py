@@ -57,8 +57,10 @@ def run(sources: list[str], name: str, *, compression: str | None, **options: An
     `tfrecord_lite.jobs.shard`.
     """
     files = expand_files(sources)
+    shuffled = options.get("shuffle") is not None
+    sampled = None not in (options.get("sample"), options.get("where"))
     try:
-        with progress_bar(files) as progress:
+        with progress_bar(files, passes=1 + shuffled + sampled) as progress:
             found = shard(
                 files,
                 name,

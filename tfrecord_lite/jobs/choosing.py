@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import FeaturesLike, Int64Array
     from tfrecord_lite.example.ragged import Ragged
     from tfrecord_lite.files.record_set import RecordSet
+    from tfrecord_lite.jobs.copying import Progress
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["Chooser", "Columns", "NamedValue", "dealt", "random_keys"]
@@ -87,10 +88,10 @@ class Chooser:
         assert self._by is not None
         self._names = _ValueNames(name, self._by, opened)
 
-    def sample(self, count: int) -> None:
+    def sample(self, count: int, progress: Progress = None) -> None:
         """Choose so many of all records that are meant, at random; they are read for that."""
         best = np.empty(0, np.int64)
-        for numbers in self._numbers():
+        for numbers in self._numbers(progress):
             both = np.concatenate([best, numbers])
             if len(both) > count:
                 keys = random_keys(self._seed, both, _SAMPLE)
@@ -98,7 +99,7 @@ class Chooser:
             best = both
         self._sampled = np.sort(best)
 
-    def _numbers(self) -> Iterator[Int64Array]:
+    def _numbers(self, progress: Progress) -> Iterator[Int64Array]:
         """Yield the numbers of all records that are meant."""
         if self._where is None and not self._records.tolerant:
             total = len(self._records)
@@ -108,7 +109,7 @@ class Chooser:
         done = 0
         given = self._records.options["on_damage"]
         records = self._records.replace(on_damage=ignore_damage if callable(given) else given)
-        for block in each_block(records):
+        for block in each_block(records, progress):
             columns = self._columns(block) if self._columns else {}
             yield done + np.flatnonzero(self._meant(block, columns))
             done += len(block)

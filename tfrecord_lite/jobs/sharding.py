@@ -110,7 +110,9 @@ def shard(
 
     ``features`` go into the manifests; left out, they are those of the source's. Without
     ``manifest`` there are shards alone. ``progress`` is called after every block with a source's
-    name and how many of its bytes have been read.
+    name and how many of its bytes have been read: twice from its front for ``sample`` with
+    ``where``. With ``shuffle`` the second pass tells ``name`` and how many bytes of records were
+    put in order.
 
     All shards of all sets are complete before the first takes its name. Then one set after the
     other does, each in one step; where that fails, those before are removed again unless they
@@ -171,7 +173,7 @@ def shard(
         else:
             sets.open(NamedValue(path, None))
         if sample is not None:
-            chooser.sample(sample)
+            chooser.sample(sample, progress)
         blocks = each_block(
             records, progress, block_bytes=None if shuffle is None else _BLOCK_BYTES
         )
@@ -179,8 +181,12 @@ def shard(
         if shuffle is not None:
             folder = _scratch(stack, names)
             tagged = shuffled(tagged, folder, _raw_bytes(records))
+        ordered = 0
         for block, _, targets in tagged:
             sets.write(block, targets)
+            if shuffle is not None and progress is not None:
+                ordered += int(block.lengths.sum())
+                progress(path, ordered)
         found = sets.publish()
     if not manifest:
         for one in found:

@@ -15,6 +15,8 @@ from tfrecord_lite.records.file_system import open_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from typing_extensions import Self
+
     from tfrecord_lite.jobs.copying import Progress
     from tfrecord_lite.records.frame_writer import FrameWriter
 
@@ -23,6 +25,27 @@ __all__ = ["read_webdataset"]
 # What WebDataset itself takes for integers.
 _INTEGERS: Final = ("cls", "cls2", "class", "count", "index", "inx", "id")
 _BAD: Final = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+
+
+class _Header(tarfile.TarInfo):
+    """A header, of which only a block of zeros ends the archive.
+
+    ``tarfile`` takes the end of the file for it, and behind the first member any block that is no
+    header.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Read a header; ReadError for what is none."""
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
+                raise
+            reason = "it ends without the blocks of zeros that end an archive: it was cut"
+            if len(buf) == tarfile.BLOCKSIZE:
+                reason = f"no header ({error})"
+            raise tarfile.ReadError(reason) from None
 
 
 def read_webdataset(path: str, writer: FrameWriter, progress: Progress) -> None:
@@ -52,7 +75,7 @@ def _members(path: str, progress: Progress) -> Iterator[tuple[str, str, bytes]]:
     last = "the beginning"
     with io.BufferedReader(open_file(path)) as file:
         try:
-            with tarfile.open(fileobj=file, mode="r|*") as archive:
+            with tarfile.open(fileobj=file, mode="r|*", tarinfo=_Header) as archive:
                 for member in archive:
                     folder, slash, name = member.name.removeprefix("./").rpartition("/")
                     if not member.isfile() or name.startswith("."):
