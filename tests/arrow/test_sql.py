@@ -167,8 +167,7 @@ def test_queries_of_no_column_decode_nothing(name, tmp_path, decoded, sql, expec
             [(ROWS,)],
         ),
         (
-            "with n as (select 1 from '{}' natural join (select 3 as label)) "
-            "select count(*) from n",
+            "with n as (select 1 from '{}' natural join (select 3 label)) select count(*) from n",
             [(ROWS // 10,)],
         ),
         ("select count(*) from '{0}' t join '{0}' u using (score)", [(ROWS,)]),
