@@ -5,6 +5,8 @@ It needs the extra: ``pip install 'tfrecord-lite-np[beam]'``.
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,11 +26,13 @@ from tfrecord_lite.dataset.write_job import WriteJob
 from tfrecord_lite.example.encode import encode_example
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.files.manifest import Manifest
+from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+from tfrecord_lite.urls import absolute
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Mapping
 
     from tfrecord_lite import RecordSet
@@ -41,7 +45,6 @@ if TYPE_CHECKING:
         Verify,
     )
     from tfrecord_lite.dataset.shard_writer import ShardWriter
-    from tfrecord_lite.files.manifest import Manifest
     from tfrecord_lite.files.splits import Split
 
 __all__ = ["ReadFromTFRecord", "WriteToTFRecord"]
@@ -179,7 +182,8 @@ class WriteToTFRecord(beam.PTransform):  # type: ignore[misc]
     """Write a PCollection as a set of shards: records (bytes), or dicts, which are encoded.
 
     Each bundle writes shards of its own; when all are done, they take their names with the
-    manifest, in one commit. Bundles that are retried are published once, and leave nothing else.
+    manifest, in one commit. Bundles that are retried are published once, and leave nothing else; a
+    commit whose result was lost, or that was killed, is made again and comes to the same.
     The result is a PCollection of one path, that of the manifest.
 
     ``name`` and the options are those of `ShardWriter`, its policies for each bundle; with
@@ -213,8 +217,9 @@ class WriteToTFRecord(beam.PTransform):  # type: ignore[misc]
         super().__init__()
         self._num_shards = num_shards
         self._features = features
+        self._name = absolute(os.fsdecode(name))
         self._job = WriteJob(
-            name,
+            self._name,
             overwrite=overwrite,
             features=features,
             compression=compression,
@@ -241,7 +246,8 @@ class WriteToTFRecord(beam.PTransform):  # type: ignore[misc]
             )
         # Grouped, the manifests of one attempt of each bundle are what is committed.
         kept = written | beam.Reshuffle()
-        return begin | "Commit" >> beam.Map(_committed, writing, beam.pvalue.AsList(kept))
+        manifests = beam.pvalue.AsList(kept)
+        return begin | "Commit" >> beam.Map(_committed, writing, self._name, manifests)
 
 
 def _started(_: Any, job: WriteJob) -> WriteJob:
@@ -249,8 +255,33 @@ def _started(_: Any, job: WriteJob) -> WriteJob:
     return job
 
 
-def _committed(_: Any, job: WriteJob, manifests: list[Manifest]) -> str:
-    return job.commit(sorted(manifests, key=lambda manifest: manifest.path)).path
+def _committed(_: Any, job: WriteJob, name: str, manifests: list[Manifest]) -> str:
+    names = ShardNames(name)
+    with names.journal():
+        pass  # settles what an attempt that was killed left half done
+    manifests = sorted(manifests, key=lambda manifest: manifest.path)
+    try:
+        return job.commit(manifests).path
+    except (FileExistsError, FileNotFoundError):
+        # A runner to which the result was lost commits again.
+        if not _stands(names.manifest, manifests):
+            raise
+    job.abort()
+    return names.manifest
+
+
+def _stands(path: str, manifests: list[Manifest]) -> bool:
+    """Tell whether the set of this manifest is what these wrote, by the checksums of the shards."""
+    try:
+        found = Manifest.load(path).entries
+    except FileNotFoundError:
+        return False
+    written = [entry for manifest in manifests for entry in manifest.entries if entry.records]
+    if not written:
+        return not any(entry.records for entry in found)
+    return [replace(entry, name="") for entry in found] == [
+        replace(entry, name="") for entry in written
+    ]
 
 
 class _Number(beam.DoFn):  # type: ignore[misc]

@@ -144,6 +144,83 @@ def test_a_set_that_stands_is_replaced_or_stays(tmp_path):
     assert only_the_set(tmp_path)
 
 
+@pytest.fixture
+def committing(tmp_path, monkeypatch):
+    """A call that puts a function, which gets the true one and its arguments, in its place."""
+    once = tfbeam._committed
+    log = tmp_path / "log"
+
+    def replaced(function):
+        def committed(*args):
+            # Pickled by value: what it is to tell goes into a file.
+            path, lines = function(once, args)
+            log.write_text("\n".join(map(str, lines)))
+            return path
+
+        monkeypatch.setattr(tfbeam, "_committed", committed)
+        return log
+
+    return replaced
+
+
+def write_records(name, records, **options):
+    with pipeline() as p:
+        written = p | beam.Create(records) | WriteToTFRecord(name, **options)
+        assert_that(written, equal_to([f"{name}.manifest.json"]))
+
+
+@pytest.mark.parametrize("records", [[b"a", b"b", b"c"], []])
+@pytest.mark.parametrize("existed", [False, True])
+def test_a_commit_is_made_again(tmp_path, committing, records, existed):
+    def twice(once, args):
+        paths = [once(*args), once(*args)]
+        return paths[-1], paths
+
+    name = tmp_path / "out" / "train"
+    if existed:
+        write_records(name, [b"old"])
+    log = committing(twice)
+    write_records(name, records, overwrite=existed)
+    assert log.read_text().splitlines() == [f"{name}.manifest.json"] * 2
+    assert read_all(name) == records
+    assert only_the_set(tmp_path / "out")
+
+
+def test_a_commit_that_is_killed_is_made_again(tmp_path, committing):
+    def first_killed(once, args):
+        # At each rename of the commit, in a process of its own, until one comes to its end.
+        codes = []
+        while not codes or codes[-1]:
+            child = os.fork()
+            if not child:
+                die_at_rename(len(codes) + 1)
+                once(*args)
+                os._exit(0)
+            codes.append(os.waitpid(child, 0)[1])
+        return once(*args), codes
+
+    name = tmp_path / "out" / "train"
+    write_records(name, [b"old", b"older"])
+    log = committing(first_killed)
+    write_records(name, [b"a", b"b"], overwrite=True)
+    assert len(log.read_text().splitlines()) > 3
+    assert read_all(name) == [b"a", b"b"]
+    assert only_the_set(tmp_path / "out")
+
+
+def die_at_rename(number):
+    renames = 0
+
+    def count(event, _):
+        nonlocal renames
+        if event == "os.rename":
+            renames += 1
+            if renames == number:
+                os._exit(9)
+
+    sys.addaudithook(count)
+
+
 def test_no_records(tmp_path):
     with pipeline() as p:
         _ = p | beam.Create([]) | WriteToTFRecord(tmp_path / "train")
