@@ -130,6 +130,14 @@ def test_the_sdist_has_all_that_is_in_the_repository():
     assert kept - {*included, ".gitignore", "README.md", "LICENSE", "pyproject.toml"} == set()
 
 
+def test_the_wheel_has_the_viewers_page():
+    wheel = pytest.importorskip("hatchling.builders.wheel").WheelBuilder(str(ROOT))
+    included = {file.distribution_path for file in wheel.recurse_included_files()}
+    page = {f"tfrecord_lite/view/page/{path.name}" for path in (PACKAGE / "view/page").iterdir()}
+    assert len(page) > 10
+    assert page <= included
+
+
 def test_the_readme_of_the_packages_has_no_link_that_leads_nowhere():
     readme = built().metadata.core.readme
     assert "tfrecord_lite" in readme

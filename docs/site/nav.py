@@ -10,7 +10,7 @@ GUIDES: Final = "Guides"
 
 # What is in docs/ and named nowhere here is put at the end of the guides.
 NAV: Final[dict[str, list[str]]] = {
-    "Start": ["docs/index.md", "docs/get-started.md"],
+    "Start": ["docs/index.md", "docs/get-started.md", "docs/viewer.md"],
     GUIDES: [
         "docs/writing.md",
         "docs/images.md",

@@ -14,6 +14,7 @@ from tfrecord_lite.description.content import media_type
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.record_json import read_payload
 from tfrecord_lite.text import json_text, unicode_text
+from tfrecord_lite.view.many_features import first_features
 from tfrecord_lite.view.pictures import array_of, png_of
 from tfrecord_lite.view.query import Query
 from tfrecord_lite.view.responses import RefusedError, Response, json_response
@@ -39,6 +40,8 @@ _LISTED_FILES: Final = 200
 _LISTED_REGIONS: Final = 200
 _REASON_CHARACTERS: Final = 500
 _SHOWN_JSON: Final = 1 << 20
+# Of larger records no JSON is made here.
+_MOST_JSON: Final = 1 << 24
 _KEPT_QUERIES: Final = 4
 
 
@@ -187,7 +190,13 @@ class Api:
 
     def _json(self, asked: Mapping[str, str]) -> Response:
         with self._one_page:
-            payload = read_payload(self._data(asked)).to_json()
+            data = self._data(asked)
+            if len(data) > _MOST_JSON or first_features(data) is not None:
+                raise RefusedError(
+                    HTTPStatus.UNPROCESSABLE_ENTITY,
+                    "the record is too large for this; `tfrecord-lite cat` prints its JSON",
+                )
+            payload = read_payload(data).to_json()
             if "whole" in asked:
                 body = json_text(payload).encode()
                 return Response(body, "application/json", name=f"record-{asked['number']}.json")

@@ -17,6 +17,7 @@ from tfrecord_lite.example.other_messages import description_of, is_sequence_exa
 from tfrecord_lite.example.sequence import decode_sequence_example
 from tfrecord_lite.example.tensor import parse_tensor
 from tfrecord_lite.text import unicode_text
+from tfrecord_lite.view.many_features import first_features
 from tfrecord_lite.view.pictures import guess_shape
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Content(NamedTuple):
     kind: str
     features: dict[str, Value]
     lists: dict[str, list[Value]]
+    cut: bool = False
 
     def value(self, part: str, which: int, step: int) -> Value:
         """Return a feature by its place; IndexError where there is none."""
@@ -76,6 +78,9 @@ def read_content(data: bytes) -> Content:
     """
     if not data:
         return Content("an empty record", {}, {})
+    few = first_features(data)
+    if few is not None:
+        return read_content(few)._replace(cut=True)
     try:
         if is_sequence_example(data):
             return Content("SequenceExample", *decode_sequence_example(data))
@@ -114,6 +119,7 @@ def _shown(data: bytes, cut: Cut, begin: int) -> dict[str, Any]:
         "kind": content.kind,
         "features": shown,
         "all_features": len(parts),
+        "more": content.cut,
     }
     if not parts and data and content.kind != "Example":
         result["raw"] = _bytes(data, cut.characters, None)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_RECORD_BYTES", "ViewedFile"]
 
 # Larger records are told of, and not read.
-MOST_RECORD_BYTES: Final = 1 << 26
+MOST_RECORD_BYTES: Final = 1 << 25
 _LISTED_REGIONS: Final = 10_000
 _BLOCK_BYTES: Final = 1 << 20
 # Places are noted where reading can begin: no more, no nearer, no more in a block.

@@ -41,7 +41,8 @@ function feature(found) {
   const plots = [];
   if (numbers && numbers.min !== numbers.max) plots.push(h("figure", {}, histogram(numbers.histogram.edges, numbers.histogram.counts, `Histogram of the values of ${plain(name)}`), h("figcaption", { class: "soft" }, "values")));
   if (found.lengths && found.lengths.min !== found.lengths.max) plots.push(h("figure", {}, buckets(found.lengths, `Histogram of the lengths of ${plain(name)}`), h("figcaption", { class: "soft" }, "bytes, each bar twice the last")));
-  const top = found.top.filter((one) => one[1] > 1).slice(0, 8);
+  const texts = !found.content || Object.keys(found.content.kinds).every((kind) => kind === "UTF-8 text" || kind === "JSON");
+  const top = (texts ? found.top : []).filter((one) => one[1] > 1).slice(0, 8);
   return h("section", {}, h("h3", {}, h("bdi", {}, plain(name) || "(no name)"), " ", h("span", { class: "soft kind" }, Object.keys(found.kinds).join(", "))),
     h("dl", { class: "facts" }, rows.map(([term, text]) => [h("dt", {}, term), h("dd", {}, text)])),
     plots,

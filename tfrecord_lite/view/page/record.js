@@ -51,7 +51,7 @@ export class Record {
         damage ? h("p", {}, `Bytes ${number(damage.begin)} to ${number(damage.end)} of the uncompressed file (${damage.kind.replace("_", " ")}).`) : null));
       return;
     }
-    const about = h("p", { class: "soft" }, `${entry.kind}, ${size(entry.bytes)}, ${plural(entry.all_features, "feature")}`);
+    const about = h("p", { class: "soft" }, `${entry.kind}, ${size(entry.bytes)}, ${plural(entry.all_features, "feature")}${entry.more ? " shown, and others: there are too many" : ""}`);
     const list = h("div", { class: "features one" });
     this.shown = 0;
     body.replaceChildren(about, where, list, this.json(entry));

@@ -138,7 +138,7 @@ function numbers(entry, feature, step, redraw) {
 }
 
 function stepsOf(entry, feature, redraw) {
-  if (!feature.each) return numbers(entry, feature, 0, null);
+  if (!feature.each) return numbers(entry, feature, undefined, null);
   const shown = feature.each.map((step, at) => h("li", {},
     h("span", { class: "soft" }, `step ${at}`), content(entry, { ...step, name: feature.name, part: feature.part, at: feature.at }, at, null)));
   return h("div", {},
