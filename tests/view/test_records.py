@@ -163,6 +163,17 @@ def test_a_set_whose_manifest_does_not_fit_is_shown_all_the_same(tmp_path, view)
     assert "set-00001" in client.get("state")["note"]
 
 
+def test_urls(view):
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    with memory.open("/viewer/a.tfrecord", "wb") as file:
+        file.write(b"".join(map(frame, RECORDS)))
+    client = view("memory://viewer/a.tfrecord")
+    assert client.numbers(first=0) == list(range(24))
+    state = client.whole()
+    assert (state["records"], state["note"], state["errors"]) == (1000, None, 0)
+    assert client.get("record", number=777)["raw"]["text"] == RECORDS[777].decode()
+
+
 def test_records_larger_than_anybody_looks_at_are_not_read(tmp_path, view):
     path = tmp_path / "a"
     tfr.write_records(path, [b"before", bytes((1 << 26) + 1), b"after"])

@@ -50,8 +50,11 @@ class ViewedSet:
             if records.manifest is not None:
                 self.manifest = unicode_text(str(records.manifest.path))
                 counts = records.counts
-        except (OSError, TFRecordError) as error:
+        except TFRecordError as error:
             self.note = unicode_text(str(error))
+        except OSError:
+            # Where no manifest can be looked for, there is none.
+            counts = [None] * len(records.files)
         self.files = [
             ViewedFile(str(file), count) for file, count in zip(records.files, counts, strict=True)
         ]
