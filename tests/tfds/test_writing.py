@@ -212,6 +212,20 @@ def test_tables(tmp_path, folder):
     assert [int(item["label"]) for item in load(folder, split="train")] == [1, 0]
 
 
+def test_arrow_tables(folder):
+    pa = pytest.importorskip("pyarrow")
+    from tfrecord_lite.arrow import write_table
+
+    table = pa.table({"label": [1, 0], "note": ["a", "b"], "ids": [[1, 2], None]})
+    features = {"label": ClassLabel(["cat", "dog"]), "note": Text(), "ids": tfr.RaggedFeature(int)}
+    write_table(table, folder / "train", features, layout="tfds")
+    found = load(folder, split="train")
+    assert [(item["label"], item["note"], item["ids"].tolist()) for item in found] == [
+        (1, b"a", [1, 2]),
+        (0, b"b", []),
+    ]
+
+
 @pytest.mark.parametrize(
     "name", ["train", "1.0.0/train", "pets/1.0/train", "pets/1.0.0/tr-ain", "pe ts/1.0.0/train"]
 )
