@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from nav import GUIDES, NAV
+from nav import GUIDES, NAV, SHORT
 from reference import command_line, reference_pages
 from sources import ROOT, copy_pages, place_of, title_of
 
@@ -36,12 +37,12 @@ def prepare(output: Path) -> Path:
     place.write_text(place.read_text("utf-8") + "\n" + command_line(), "utf-8")
     nav: list[object] = []
     for section, names in sections.items():
-        entries: list[object] = [{title_of(name): place_of(name)} for name in names]
+        entries: list[object] = [{_short(name): place_of(name)} for name in names]
         if section == "Reference":
             entries.append({"Python": [{title: name} for title, name in reference_pages(pages)]})
         if section == "Benchmarks":
             entries += [
-                {title_of(name): place_of(name)}
+                {_short(name): place_of(name)}
                 for name in sorted(
                     f"benchmarks/results/{page.name}"
                     for page in (pages / "benchmarks").glob("*.md")
@@ -55,7 +56,13 @@ def prepare(output: Path) -> Path:
     return configuration
 
 
+def _short(page: str) -> str:
+    return SHORT.get(page) or title_of(page)
+
+
 if __name__ == "__main__":
     built = prepare(OUTPUT)
     zensical = [sys.executable, "-m", "zensical", "build", "--clean", "--strict", "-f", str(built)]
-    sys.exit(subprocess.run(zensical, check=False).returncode)
+    # docstrings.py, which is loaded there, imports what stands beside it.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "docs" / "site")}
+    sys.exit(subprocess.run(zensical, env=environment, check=False).returncode)

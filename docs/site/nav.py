@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["GUIDES", "NAV"]
+__all__ = ["GUIDES", "NAV", "SHORT"]
 
 GUIDES: Final = "Guides"
 
@@ -24,6 +24,7 @@ NAV: Final[dict[str, list[str]]] = {
         "docs/jax.md",
         "docs/clusters.md",
         "docs/object-stores.md",
+        "docs/scale.md",
         "docs/migrate.md",
     ],
     "Reference": ["docs/command-line.md", "docs/format.md"],
@@ -36,4 +37,19 @@ NAV: Final[dict[str, list[str]]] = {
     ],
     "Benchmarks": ["docs/benchmarks.md"],
     "Project": ["docs/architecture.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md"],
+}
+
+# What pages are called beside the others, where that is not their heading.
+SHORT: Final = {
+    "docs/tables.md": "Tables",
+    "docs/sequences.md": "Sequences",
+    "docs/integrity.md": "Verify and rescue in full",
+    "docs/reliability.md": "What can go wrong",
+    "docs/conformance.md": "Conformance",
+    "docs/odd-examples.md": "Odd Examples",
+    "docs/index.md": "Overview",
+    "docs/benchmarks.md": "Overview",
+    "benchmarks/results/training_A.md": "Training: scalars",
+    "benchmarks/results/training_B.md": "Training: raw images",
+    "benchmarks/results/training_jpeg.md": "Training: JPEGs",
 }

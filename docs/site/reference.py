@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sources import ROOT
 
-__all__ = ["WORLDS", "command_line", "exported", "reference_pages"]
+__all__ = ["WINGS", "WORLDS", "command_line", "exported", "is_module", "reference_pages"]
 
 # The modules of which tfrecord_lite has the names, and what they are about.
 WINGS: Final = {
@@ -48,7 +48,7 @@ def reference_pages(folder: Path) -> list[tuple[str, str]]:
     (folder / "reference").mkdir(parents=True)
     for part, title in {**WINGS, **WORLDS}.items():
         module = f"tfrecord_lite.{part}"
-        if not any(path.exists() for path in _files_of(module)):
+        if not is_module(module):
             continue
         names = [name for name in exported(module) if part in WORLDS or name in top]
         if not names:
@@ -73,6 +73,11 @@ def exported(module: str) -> list[str]:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return [str(name) for name in ast.literal_eval(node.value)]
     return []
+
+
+def is_module(name: str) -> bool:
+    """Tell whether the package has this module."""
+    return any(path.exists() for path in _files_of(name))
 
 
 def _files_of(module: str) -> tuple[Path, Path]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ROOT", "copy_pages", "links", "place_of", "title_of"]
+__all__ = ["ROOT", "copy_pages", "place_of", "title_of"]
 
 ROOT: Final = Path(__file__).parents[2]
 _RESULTS: Final = "benchmarks/results/"
@@ -44,6 +44,8 @@ def copy_pages(pages: list[str], target: Path) -> None:
                 return match[0]
             if not path.endswith(_SHOWN) and path != page:
                 return text
+            if not image:  # A picture may be a link.
+                text = _LINK.sub(replaced, text)
             waiting.append(path)
             from_here = os.path.relpath(place_of(path), os.path.dirname(place_of(page)))
             return f"{image}[{text}]({from_here.replace(os.sep, '/')}{anchor})"
@@ -62,21 +64,6 @@ def place_of(path: str) -> str:
         if path.startswith(folder):
             return there + path.removeprefix(folder)
     return path.replace("README.md", "index.md")
-
-
-def links(page: str) -> list[tuple[str, str]]:
-    """Return the files and anchors that a page links to, of those of the repository."""
-    found: list[tuple[str, str]] = []
-
-    def note(part: str) -> str:
-        for match in _LINK.finditer(part):
-            path, anchor = _target(page, match[3])
-            if path is not None:
-                found.append((path, anchor.removeprefix("#")))
-        return part
-
-    _outside_code((ROOT / page).read_text(encoding="utf-8"), note)
-    return found
 
 
 def title_of(page: str) -> str:
