@@ -55,7 +55,7 @@ EVERYWHERE = {
     *("fsdecode", "fsencode", "fspath", "fstat", "fsync", "ftruncate", "get_inheritable", "getcwd"),
     *("getpid", "listdir", "lseek", "makedirs", "mkdir", "name", "open", "path", "read", "remove"),
     *("rename", "replace", "scandir", "sep", "stat", "strerror", "truncate", "unlink", "urandom"),
-    *("walk", "write"),
+    *("rmdir", "walk", "write"),
 }
 # Modules of the standard library that are not on all systems, or whose calls are not.
 OF_SOME_SYSTEMS = {
@@ -114,11 +114,16 @@ def used() -> set[str]:
     """Return what the package uses of the system that is not the same on all of them."""
     names = set()
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        # A variable may have the name of a module.
+        modules = OF_SOME_SYSTEMS & {
+            alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
+        }
+        for node in nodes:
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 if node.value.id == "os" and node.attr not in EVERYWHERE:
                     names.add(f"os.{node.attr}")
-                elif node.value.id in OF_SOME_SYSTEMS:
+                elif node.value.id in modules:
                     names.add(f"{node.value.id}.{node.attr}")
             elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "getattr":
                 holder, name = node.args[:2]

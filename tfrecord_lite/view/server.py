@@ -12,7 +12,6 @@ import hmac
 import json
 import os
 import secrets
-import socket
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -156,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
             reason = unicode_text(str(error) or type(error).__name__)[:1000]
             response = json_response({"error": reason}, HTTPStatus.INTERNAL_SERVER_ERROR)
         # A browser may go away at any moment.
-        with suppress(ConnectionError, socket.timeout):
+        with suppress(ConnectionError, TimeoutError):
             self._send(response)
 
     def _allowed_path(self) -> str:
