@@ -135,6 +135,15 @@ def test_quick_run_of_random_access(tmp_path, run):
     assert "index" in measured["tasks"][1]["task"]
 
 
+def test_quick_run_of_remote(tmp_path, run):
+    for package in ("fsspec", "obstore", "aiohttp"):
+        pytest.importorskip(package)
+    run("remote", "--quick", "--results", str(tmp_path))
+    measured = json.loads((tmp_path / "remote.json").read_text(encoding="utf-8"))
+    assert set(measured["tasks"][0]["contenders"]) == {"RecordReader", "one GET, urllib"}
+    assert len(measured["counts"]) == 6
+
+
 @pytest.mark.long
 def test_quick_run_of_scale(tmp_path):
     run_script("scale", "--quick", "--results", str(tmp_path))

@@ -57,11 +57,20 @@ class TFRecordError(Exception):
     ) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.path = path
+        self._path = None if path is None else shown(path)
         self.record = record
         self.offset = offset
         self.expected = expected
         self.actual = actual
+
+    @property
+    def path(self) -> str | None:
+        """The file's path, or its URL without the password and the query in it."""
+        return self._path
+
+    @path.setter
+    def path(self, path: str | None) -> None:
+        self._path = None if path is None else shown(path)
 
     def __str__(self) -> str:
         place = []

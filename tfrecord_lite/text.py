@@ -18,6 +18,7 @@ __all__ = [
     "json_text",
     "name_text",
     "number_text",
+    "path_text",
     "plural",
     "printable",
     "size_text",
@@ -58,6 +59,15 @@ def unicode_text(text: str) -> str:
     a\udcff.tfrecord
     """
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def path_text(path: str) -> str:
+    """Return a path or URL as JSON takes it, without what is secret in it.
+
+    >>> path_text("https://me:secret@host/a?Signature=1f")
+    'https://host/a?...'
+    """
+    return unicode_text(shown(path))
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:

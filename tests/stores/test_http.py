@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
 import random
 import subprocess
 import sys
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from object_server import serving
 
 import tfrecord_lite as tfr
+from tfrecord_lite.cli import main
+from tfrecord_lite.dataset.damage_report import DamageReport
+from tfrecord_lite.files.manifest import ManifestEntry
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.stores import store as stores
 from tfrecord_lite.thresholds import limits, thresholds
@@ -90,7 +96,7 @@ def test_what_is_ahead_is_bounded(server, url, data, small_ranges, monkeypatch):
             taken += len(file.read(1 << 13))
         asked = sum(end - begin for begin, end in spans(server))
         # What was taken, and of each what is ahead, and a range that was begun.
-        assert taken < asked <= taken + (1 << 18) + 2 * thresholds.remote_range_bytes
+        assert taken <= asked <= taken + (1 << 18) + 2 * thresholds.remote_range_bytes
 
 
 def test_a_lost_connection_goes_on_at_that_byte(server, url, small_ranges):
@@ -197,6 +203,21 @@ def test_a_sidecar_beside_it(server, url, data, tmp_path):
     assert asked < 1 << 18 < len(data)
 
 
+def test_what_is_larger_than_a_range_is_read_whole(server, url, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(thresholds, "remote_first_bytes", 1 << 8)
+    monkeypatch.setattr(thresholds, "remote_range_bytes", 1 << 8)
+    monkeypatch.setattr(thresholds, "index_whole_rows", 10)
+    (tmp_path / "a").write_bytes(data)
+    with open(tfr.RecordIndex.build(tmp_path / "a").save(), "rb") as file:
+        server.objects["/a b.tfrecord.index"] = file.read()
+    with tfr.RecordFile(url) as file:
+        assert file[[0, 2000, 2999]] == [RECORDS[0], RECORDS[2000], RECORDS[2999]]
+    entries = tuple(ManifestEntry(f"s{number}", 0, 0, 0, 0) for number in range(30))
+    manifest = tfr.Manifest("x/s.manifest.json", entries)
+    server.objects["/s.manifest.json"] = manifest.to_json().encode()
+    assert len(tfr.Manifest.load(server.url + "/s.manifest.json").entries) == 30
+
+
 def test_a_set_by_its_manifest(server, tmp_path):
     with tfr.ShardWriter(tmp_path / "s", num_shards=4) as writer:
         writer.write_many(RECORDS)
@@ -257,3 +278,45 @@ with tfr.RecordReader(sys.argv[1]) as reader, tfr.RecordFile(sys.argv[1]) as fil
 def test_a_forked_child_reads_on(server, url):
     pytest.importorskip("aiohttp")
     subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED, url], check=True, timeout=60)
+
+
+@pytest.fixture
+def blocked(server, tmp_path):
+    """The URL of a blocked gzip file of many members, without a sidecar."""
+    path = tmp_path / "a.gz"
+    tfr.write_records(path, RECORDS, compression="GZIP", block_bytes=1 << 12)
+    server.objects["/a.gz"] = path.read_bytes()
+    return server.url + "/a.gz"
+
+
+@pytest.mark.parametrize("range_bytes", [1 << 21, 1 << 10])
+def test_the_members_of_blocked_gzip_come_by_few_requests(
+    server, blocked, tmp_path, monkeypatch, range_bytes
+):
+    monkeypatch.setattr(thresholds, "remote_range_bytes", range_bytes)
+    index = tfr.RecordIndex.build(blocked)
+    expected = tfr.RecordIndex.build(tmp_path / "a.gz")
+    assert all(map(np.array_equal, index.members, expected.members))
+    if range_bytes > 1 << 20:
+        assert len(server.requests) < 20 < len(index.members.offsets) // 10
+    server.objects["/a.gz"] = server.objects["/a.gz"][:-10]
+    with pytest.raises(tfr.TruncatedRecordError, match="10 are missing"):
+        tfr.RecordIndex.build(blocked)
+
+
+def test_json_and_reports_show_no_secret(server, data, capsys, tmp_path):
+    pytest.importorskip("aiohttp")
+    server.objects["/a"] = data[:100] + b"x" + data[101:]
+    secret = server.url.replace("http://", "http://me:SECRET@") + "/a?Signature=SECRET"
+    plain = server.url + "/a?..."
+    with pytest.raises(tfr.TFRecordError) as caught:
+        list(tfr.RecordReader(secret))
+    assert caught.value.path == pickle.loads(pickle.dumps(caught.value)).path == plain
+    for command in ("verify", "info"):
+        with pytest.raises(SystemExit):
+            main([command, "--json", secret])
+        printed = capsys.readouterr()
+        assert plain in printed.out
+        assert "SECRET" not in printed.out + printed.err
+    DamageReport(tmp_path / "report")(tfr.Damage(secret, 0, 1, 0, "data", "bad"))
+    assert json.loads((tmp_path / "report").read_text())["path"] == plain

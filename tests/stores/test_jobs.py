@@ -234,3 +234,32 @@ def test_commands(folder, capsys):
     for name in ("/all.tfrecord", "/c.tfrecord.gz", "/saved.tfrecord"):
         assert list(tfr.read_records(folder + name)) == RECORDS
     assert len(tfr.Manifest.load(folder + "/t.manifest.json").files) == 2
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_dataset_asks_for_each_object_when_it_reads_it(folder, monkeypatch, shuffle):
+    with tfr.ShardWriter(folder + "/s", num_shards=20) as writer:
+        writer.write_table({"id": list(range(2000))})
+    asked = []
+    state = FsspecStore.state
+    monkeypatch.setattr(
+        FsspecStore, "state", lambda self, url: asked.append(url) or state(self, url)
+    )
+    options = {"shuffle": shuffle, "batch_size": 2000, "workers": 0}
+    dataset = tfr.Dataset(folder + "/s", {"id": np.int64}, **options)
+    for _ in range(2):
+        asked.clear()
+        [batch] = dataset
+        assert sorted(batch["id"].tolist()) == list(range(2000))
+        last = [url for url in asked if url.endswith("19-of-00020.tfrecord")]
+        # When it is opened, and once more at its end, whether it is still the same.
+        assert len(last) <= 2 + shuffle
+
+
+def test_a_dataset_of_an_object_that_is_gone(folder):
+    with tfr.ShardWriter(folder + "/s", num_shards=2) as writer:
+        writer.write_table({"id": [1, 2]})
+    dataset = tfr.Dataset(folder + "/s", {"id": np.int64}, batch_size=2)
+    fsspec.filesystem("memory").rm_file(f"/{folder[9:]}/s-00001-of-00002.tfrecord")
+    with pytest.raises(FileNotFoundError, match=folder + "/s-00001"):
+        list(dataset)

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.records.file_system import is_url
+from tfrecord_lite.urls import is_url, shown
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Paths
@@ -45,7 +45,10 @@ class DamageReport:
         """Append a line."""
         if self.path is None or damage in self._written:
             return
-        line = json.dumps(damage._asdict()).encode() + b"\n"
+        known = damage._asdict()
+        if damage.path is not None:
+            known["path"] = shown(damage.path)
+        line = json.dumps(known).encode() + b"\n"
         with open(self.path, "a+b", buffering=0) as file:
             if fcntl is not None:
                 fcntl.flock(file, fcntl.LOCK_EX)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -18,10 +19,11 @@ from tfrecord_lite.dataset.memory import FIRST_BLOCK_BYTES, block_bytes
 from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.record_set import locate
-from tfrecord_lite.records.file_system import is_url, size_of
+from tfrecord_lite.records.file_system import is_url, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -53,7 +55,7 @@ class EpochRecords:
         # Whoever reads tells of damage; a callable need not be for other processes.
         self.set = records.replace(on_damage=ignore_damage) if records.tolerant else records
         self.files = [_regular(file) for file in records.files]
-        self._states = [_state_of(file) for file in self.files]
+        self._states = _states_of(self.files)
         self.sizes = [state.size for state in self._states]
         self.tolerant = records.tolerant
         self.indexed = False
@@ -71,8 +73,9 @@ class EpochRecords:
         as it was: a call with the file's number. By itself that is whether its index still fits,
         or, where there is none, whether it still has as many bytes and records.
         """
+        states = _states_of(self.files)
         for number, (file, known) in enumerate(zip(self.files, self._states, strict=True)):
-            state = _state_of(file)
+            state = states[number]
             if state == known:
                 continue
             if not (accept or self._is_as_it_was)(number):
@@ -348,9 +351,24 @@ def _regular(file: NameOrFile) -> str:
     return file
 
 
+def _states_of(files: list[str]) -> list[_State]:
+    """Return the states of files; of URLs by a listing of each folder."""
+    urls = [file for file in files if is_url(file)]
+    sizes = dict(zip(urls, sizes_of(urls), strict=True))
+    return [
+        _state_of_object(file, sizes[file]) if file in sizes else _state_of(file) for file in files
+    ]
+
+
+def _state_of_object(url: str, size: int | None) -> _State:
+    if size is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), shown(url))
+    return _State(size, 0, (0, 0))
+
+
 def _state_of(file: str) -> _State:
     if is_url(file):
-        return _State(size_of(file), 0, (0, 0))
+        return _states_of([file])[0]
     status = os.stat(file)
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(

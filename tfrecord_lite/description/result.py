@@ -17,7 +17,15 @@ from tfrecord_lite.description.words import (
     values_text,
 )
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
-from tfrecord_lite.text import name_text, plural, printable, size_text, table_text, unicode_text
+from tfrecord_lite.text import (
+    name_text,
+    path_text,
+    plural,
+    printable,
+    size_text,
+    table_text,
+    unicode_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +80,7 @@ class FileDescription:
     def to_json(self) -> dict[str, Any]:
         """Return it as what JSON can hold."""
         return {
-            "path": unicode_text(self.path),
+            "path": path_text(self.path),
             "compression": self.compression,
             "bytes": self.bytes,
             "raw_bytes": self.raw_bytes,

@@ -26,7 +26,7 @@ from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.files.resolve import resolve
 from tfrecord_lite.files.splits import make_splits
 from tfrecord_lite.records.compression import codec_named
-from tfrecord_lite.records.file_system import is_file
+from tfrecord_lite.records.file_system import can_be_reread
 from tfrecord_lite.records.iterating import flatten
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import (
@@ -186,7 +186,7 @@ class RecordSet(ByNumber):
                 "before; begin with a new one"
             )
         reader = RecordReader(file, **{**self.options, **options})
-        seeks = is_file(file) if isinstance(file, str) else self._origins[key] is not None
+        seeks = can_be_reread(file) if isinstance(file, str) else self._origins[key] is not None
         if not seeks:
             self._read_once.add(key)
         return reader

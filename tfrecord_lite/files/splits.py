@@ -17,7 +17,7 @@ from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.compression import codec_of
-from tfrecord_lite.records.file_system import is_file, open_file, sizes_of
+from tfrecord_lite.records.file_system import can_be_reread, open_file, sizes_of
 from tfrecord_lite.records.framing import HEADER_SIZE
 from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.reader import RecordReader
@@ -330,7 +330,7 @@ class _Cut:
     def _look(self) -> None:
         """See what the file is: a look at its front, and at its sidecar."""
         self._looked = True
-        if not isinstance(self._file, str) or not is_file(self._file):
+        if not isinstance(self._file, str) or not can_be_reread(self._file):
             return
         codec = codec_of(self._file, self._options["compression"])
         # Without checksums there is no telling a header.

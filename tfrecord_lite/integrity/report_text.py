@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.dataset.schema import INFER_RECORDS
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.text import html_table, plural, printable, size_text, table_text, unicode_text
+from tfrecord_lite.text import (
+    html_table,
+    path_text,
+    plural,
+    printable,
+    size_text,
+    table_text,
+    unicode_text,
+)
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
@@ -137,12 +145,12 @@ def file_as_json(file: FileReport) -> dict[str, Any]:
     """Return what is printed of a file as JSON."""
     if file.error is not None:
         return {
-            "path": unicode_text(file.path),
+            "path": path_text(file.path),
             "ok": False,
             "error": unicode_text(str(file.error)),
         }
     return {
-        "path": unicode_text(file.path),
+        "path": path_text(file.path),
         "ok": file.ok,
         "records": file.records,
         "raw_bytes": file.raw_bytes,
@@ -175,7 +183,7 @@ def report_as_json(report: Report) -> dict[str, Any]:
     return {
         "ok": report.ok,
         "files": [file_as_json(file) for file in report.files],
-        "leftovers": list(map(unicode_text, report.leftovers)),
+        "leftovers": list(map(path_text, report.leftovers)),
     }
 
 

@@ -11,7 +11,7 @@ from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.threads import Threads
 from tfrecord_lite.parallel.workers import Workers
 from tfrecord_lite.records.compression import codec_of
-from tfrecord_lite.records.file_system import is_file, is_url, open_file, sizes_of
+from tfrecord_lite.records.file_system import can_be_reread, open_file, sizes_of
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 from tfrecord_lite.thresholds import limits
 
@@ -93,7 +93,7 @@ class Schedule:
 
 
 def _sizes_of(files: list[str]) -> list[int]:
-    regular = [file for file in files if is_url(file) or is_file(file)]
+    regular = [file for file in files if can_be_reread(file)]
     try:
         sizes = dict(zip(regular, sizes_of(regular), strict=True))
         return [sizes.get(file) or 0 for file in files]

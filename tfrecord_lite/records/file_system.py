@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "can_be_reread",
     "exists",
     "glob_paths",
     "is_directory",
@@ -63,6 +64,11 @@ def is_file(path: str) -> bool:
     except (FileNotFoundError, IsADirectoryError):
         return False
     return True
+
+
+def can_be_reread(path: str) -> bool:
+    """Tell whether what has this name can be read again, and anywhere; an object can."""
+    return is_url(path) or os.path.isfile(path)
 
 
 def is_directory(path: str) -> bool:

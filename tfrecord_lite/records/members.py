@@ -19,11 +19,13 @@ from tfrecord_lite.records.deflate import (
     member_header,
 )
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tfrecord_lite.records.positions import PositionedFile
+    from tfrecord_lite.stores.object_file import ObjectFile
 
     Number = TypeVar("Number", int, Any)
 
@@ -84,7 +86,8 @@ def hop_members(file: PositionedFile) -> Iterator[Member]:
     """
     end = file.size
     at = 0
-    head = file.read_at(MEMBER_HEADER.size, 0)
+    read_at = file.read_at if file.remote is None else _Ascending(file.remote).read_at
+    head = read_at(MEMBER_HEADER.size, 0)
     # Also as other programs write nothing, with other names for the system and the effort.
     if head[:4] == EMPTY_MEMBER[:4] and head[10:] == EMPTY_MEMBER[10:]:
         return
@@ -99,7 +102,7 @@ def hop_members(file: PositionedFile) -> Iterator[Member]:
         if member is None:
             raise _no_member(file.path, at, head)
         begin, at = at, at + member.size
-        beyond = file.read_at(_LEAST_BYTES, at - MEMBER_TRAILER.size) if at <= end else b""
+        beyond = read_at(_LEAST_BYTES, at - MEMBER_TRAILER.size) if at <= end else b""
         if len(beyond) < MEMBER_TRAILER.size:
             raise TruncatedRecordError(
                 f"the file ends inside its GZIP stream, at compressed byte {end}; the member that "
@@ -114,6 +117,28 @@ def hop_members(file: PositionedFile) -> Iterator[Member]:
             )
         yield member
         head = beyond[MEMBER_TRAILER.size :]
+
+
+class _Ascending:
+    """Reads of an object at places that ascend: what is between them comes ahead, and is dropped.
+
+    A request for each would take longer.
+    """
+
+    def __init__(self, file: ObjectFile) -> None:
+        self._file = file
+        self._dropped = memoryview(bytearray(thresholds.remote_first_bytes))
+        file.seek(0)
+
+    def read_at(self, size: int, offset: int) -> bytes:
+        """Return ``size`` bytes from ``offset`` on, fewer where the object ends."""
+        gap = offset - self._file.tell()
+        if gap > thresholds.remote_range_bytes:
+            self._file.seek(offset)
+            gap = 0
+        while gap > 0 and (count := self._file.readinto(self._dropped[:gap])):
+            gap -= count
+        return self._file.read(size)
 
 
 def _no_member(path: str, at: int, head: bytes) -> CompressionError:

@@ -107,6 +107,17 @@ class ObjectFile(io.RawIOBase):
         self._at = at + count
         return count
 
+    def read(self, size: int = -1) -> bytes:
+        """Return the next ``size`` bytes, fewer at the end alone; all that is left if negative."""
+        if size < 0:
+            return self.readall()
+        # At the end one byte is asked for: that is when the object's state is looked at.
+        data = bytearray(min(size, max(self.size - self._at, 1)))
+        done = 0
+        while done < len(data) and (count := self.readinto(memoryview(data)[done:])):
+            done += count
+        return bytes(memoryview(data)[:done])
+
     def read_ahead_until(self, end: int | None) -> None:
         """Ask for no more in advance than what comes before byte ``end``; None: the object's."""
         self._ahead_end = self.size if end is None else min(end, self.size)

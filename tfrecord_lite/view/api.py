@@ -13,7 +13,7 @@ import numpy as np
 from tfrecord_lite.description.content import media_type
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.record_json import read_payload
-from tfrecord_lite.text import json_text, unicode_text
+from tfrecord_lite.text import json_text, path_text, unicode_text
 from tfrecord_lite.view.many_features import first_features
 from tfrecord_lite.view.pictures import array_of, png_of
 from tfrecord_lite.view.query import Query
@@ -52,7 +52,7 @@ class Api:
     """
 
     def __init__(self, records: RecordSet, title: str) -> None:
-        self._title = unicode_text(title)
+        self._title = path_text(title)
         self._viewed = ViewedSet(records)
         self._viewed.start()
         self._numbers = count(1)
@@ -101,7 +101,7 @@ class Api:
             file = files[which]
             shown.append(
                 {
-                    "path": unicode_text(file.path),
+                    "path": path_text(file.path),
                     "first_record": base,
                     "records": file.count,
                     "counted": file.counted,
@@ -153,7 +153,7 @@ class Api:
         slot = placed.slot
         found: dict[str, Any] = {
             "number": placed.number,
-            "file": unicode_text(placed.file.path),
+            "file": path_text(placed.file.path),
             "record": slot.number,
         }
         if slot.damage is not None:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.text import unicode_text
+from tfrecord_lite.text import path_text, unicode_text
 from tfrecord_lite.view.viewed_file import ViewedFile
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ViewedSet:
         counts: list[int | None] = [None] * len(records.files)
         try:
             if records.manifest is not None:
-                self.manifest = unicode_text(str(records.manifest.path))
+                self.manifest = path_text(records.manifest.path)
                 counts = records.counts
         except TFRecordError as error:
             self.note = unicode_text(str(error))
