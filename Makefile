@@ -25,7 +25,7 @@ CLUSTERS := ray spark beam
 # And what benchmarks/training.py measures them beside.
 ENVIRONMENTS := $(WORLDS) training docs
 
-.PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean bench-training docs
+.PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean bench-training bench-engines docs
 # Nothing may run beside a benchmark.
 .NOTPARALLEL:
 
@@ -82,6 +82,15 @@ $(BENCHMARKS:%=bench-%) bench-picture: bench-%: $(VENV)/.bench
 bench-training: $(VENV)-training/.world
 	$(VENV)-training/bin/python -m pip --disable-pip-version-check install --quiet '$(TENSORFLOW)'
 	$(VENV)-training/bin/python benchmarks/training.py $(ARGS)
+
+# Each engine in its environment, beside TensorFlow for Ray and Spark, whose other contenders need it.
+bench-engines: $(CLUSTERS:%=$(VENV)-%/.world)
+	for engine in ray spark; do \
+		$(VENV)-$$engine/bin/python -m pip --disable-pip-version-check install --quiet '$(TENSORFLOW)' || exit 1; \
+	done
+	for engine in $(CLUSTERS); do \
+		$(VENV)-$$engine/bin/python benchmarks/engines.py --only $$engine $(ARGS) || exit 1; \
+	done
 
 # Coverage-guided fuzzing, all targets in turn: make fuzz SECONDS=3600
 SECONDS ?= 60
