@@ -143,8 +143,8 @@ def test_the_readme_of_the_packages_has_no_link_that_leads_nowhere():
     assert "tfrecord_lite" in readme
     assert not re.findall(r"\]\((?!https?:)[^)]*\)", readme)
     # What the links said is still there.
-    assert "(docs/integrity.md" not in readme
-    assert "docs/integrity.md" in readme
+    assert "(docs/index.md" not in readme
+    assert "verify and rescue" in readme
 
 
 def test_no_public_name_of_the_project_is_forgotten():

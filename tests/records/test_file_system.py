@@ -86,7 +86,8 @@ def test_a_set_without_a_shard(tmp_path):
 
 
 def test_without_fsspec(monkeypatch):
-    monkeypatch.setitem(sys.modules, "fsspec", None)
+    for package in ("fsspec", "obstore"):
+        monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=r"s3://b/a: .*pip install 'tfrecord-lite-np\[remote\]'"):
         tfr.read_records("s3://b/a")
 
