@@ -188,7 +188,10 @@ def test_many_shards_at_once_need_few_files_and_little_memory(tmp_path: Path, mo
                         os.path.join("/proc/self/fd", fd) for fd in os.listdir("/proc/self/fd")
                     ]
                     targets = [os.readlink(link) for link in links if os.path.lexists(link)]
-                    assert not any("0000" in target for target in targets)
+                    # Pipes have numbers, too.
+                    assert not any(
+                        "0000" in target for target in targets if target.startswith(str(tmp_path))
+                    )
         assert contents(tmp_path / "a") == [records[i::40] for i in range(40)]
 
 
