@@ -213,8 +213,8 @@ def data_loss(error: TFRecordError) -> DataLossError:
     """Return TensorFlow's error for damage, beginning with its words, which scripts look for."""
     words = _DAMAGE.get(type(error))
     loss = DataLossError(None, None, f"{words} at {error.offset}: {error}" if words else str(error))
-    place = ("reason", "path", "record", "offset", "expected", "actual")
-    vars(loss).update({name: getattr(error, name) for name in place})
+    for name in ("reason", "path", "record", "offset", "expected", "actual"):
+        setattr(loss, name, getattr(error, name))
     return loss
 
 
