@@ -207,18 +207,13 @@ def write_batches(
     """
     if kind == "csv":
         schema, batches = _text_schema(schema), _text_batches(batches)
-    output = Output(path, mode="w" if overwrite else "x", atomic=True, fsync=fsync)
-    try:
-        rows = 0
+    rows = 0
+    with Output(path, mode="w" if overwrite else "x", atomic=True, fsync=fsync) as output:
         sink = pa.PythonFile(_Sink(output), "w")
         with _writer(sink, schema, kind) as write:
             for batch in batches:
                 rows += batch.num_rows
                 write(batch)
-        output.close()
-    except BaseException:
-        output.abort()
-        raise
     return rows
 
 

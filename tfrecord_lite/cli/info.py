@@ -36,7 +36,8 @@ def run(
     with progress_bar(_those_there(named)) as progress:
         description = describe(named, sample=sample or None, progress=progress, workers=workers)
     if html is not None:
-        _write(html, description.to_html(", ".join(files)))
+        with Output(html, mode="w", atomic=None, fsync=False) as output:
+            output.write(description.to_html(", ".join(files)).encode())
     if as_json:
         print(json_text(description.to_json(), indent=2))
     elif html is None:
@@ -61,13 +62,3 @@ def _those_there(named: list[Any]) -> list[PathOrFile]:
         except (OSError, TFRecordError):
             continue
     return found
-
-
-def _write(path: str, text: str) -> None:
-    output = Output(path, mode="w", atomic=None, fsync=False)
-    try:
-        output.write(text.encode())
-        output.close()
-    except BaseException:
-        output.abort()
-        raise

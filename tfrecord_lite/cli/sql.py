@@ -75,14 +75,8 @@ def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> Non
 
 def _write(reader: Any, path: str, write: Callable[[Any, str], int]) -> int:
     """Write a file beside its name, which it takes when it is whole."""
-    target = Output(path, mode="w", atomic=None, fsync=False)
-    try:
-        count = write(reader, target.partial or path)
-    except BaseException:
-        target.abort()
-        raise
-    target.close()
-    return count
+    with Output(path, mode="w", atomic=None, fsync=False) as target:
+        return write(reader, target.partial or path)
 
 
 def _values(column: Any) -> list[Any]:

@@ -160,13 +160,8 @@ class PreparedSplit:
     def _write(self, file: str, content: Any, *, fsync: bool) -> None:
         """Write a file all at once."""
         text = content if isinstance(content, str) else json.dumps(content, indent=2) + "\n"
-        output = Output(self._path(file), mode="w", atomic=True, fsync=fsync)
-        try:
+        with Output(self._path(file), mode="w", atomic=True, fsync=fsync) as output:
             output.write(text.encode())
-            output.close()
-        except BaseException:
-            output.abort()
-            raise
 
     def _path(self, file: str) -> str:
         return os.path.join(self._folder, file)

@@ -92,14 +92,9 @@ def write_sidecar(path: str, fingerprint: Fingerprint, columns: Sequence[Column]
     table["crc"][:-1] = [crc32c(block) for block in blocks]
     head = _HEADER.pack(MAGIC, _VERSION, len(columns), widths, *fingerprint, rows)
     head += _BLOCK_ROWS.pack(block_rows) + table.tobytes()[: -_CRC.size]
-    output = Output(path, mode="w", atomic=None, fsync=False)
-    try:
+    with Output(path, mode="w", atomic=None, fsync=False) as output:
         for part in (head, _CRC.pack(crc32c(head)), *blocks):
             output.write(part)
-        output.close()
-    except BaseException:
-        output.abort()
-        raise
 
 
 def _little_endian(column: Column) -> memoryview:

@@ -115,13 +115,8 @@ class Staging:
 
     def write_manifest(self, manifest: Manifest, *, fsync: bool) -> str:
         """Write it, all at once, and return its name."""
-        output = Output(self.manifest, mode="w", atomic=True, fsync=fsync)
-        try:
+        with Output(self.manifest, mode="w", atomic=True, fsync=fsync) as output:
             output.write(manifest.to_json().encode())
-            output.close()
-        except BaseException:
-            output.abort()
-            raise
         return f"{self.name}/{_MANIFEST}"
 
     def release(self) -> None:

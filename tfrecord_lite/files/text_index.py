@@ -30,16 +30,11 @@ _ALLOWED = _DIGITS + b" \n\r\t"
 
 def write_text_index(path: Path, bounds: Int64Array) -> None:
     """Write the index of frames that begin and end at ``bounds``, int64 ``[records + 1]``."""
-    output = Output(path, mode="w", atomic=None, fsync=False)
-    try:
+    with Output(path, mode="w", atomic=None, fsync=False) as output:
         for first in range(0, len(bounds) - 1, limits.text_rows):
             edges = bounds[first : first + limits.text_rows + 1]
             rows = zip(edges[:-1].tolist(), np.diff(edges).tolist(), strict=True)
             output.write("".join(map("%d %d\n".__mod__, rows)).encode("ascii"))
-        output.close()
-    except BaseException:
-        output.abort()
-        raise
 
 
 def read_text_index(path: Path) -> Int64Array:

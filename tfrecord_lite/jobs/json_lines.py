@@ -74,9 +74,8 @@ def write_json_lines(
     records: RecordSet, path: str, *, overwrite: bool, fsync: bool, progress: Progress
 ) -> int:
     """Write a line of JSON for each record, whatever is in it, and return how many."""
-    output = Output(path, mode="w" if overwrite else "x", atomic=True, fsync=fsync)
     count = 0
-    try:
+    with Output(path, mode="w" if overwrite else "x", atomic=True, fsync=fsync) as output:
         for block in each_block(records, progress):
             lines = io.StringIO()
             for record in block:
@@ -84,8 +83,4 @@ def write_json_lines(
                 lines.write("\n")
             output.write(lines.getvalue().encode())
             count += len(block)
-        output.close()
-    except BaseException:
-        output.abort()
-        raise
     return count

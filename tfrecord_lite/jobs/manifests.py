@@ -92,15 +92,12 @@ def make_manifest(
     report = verify(shards, manifest=None, compression=compression, progress=progress)
     entries = tuple(map(_entry, report.files))
     manifest = Manifest(names.manifest, entries, codec, text)
-    with names.journal():
-        output = Output(names.manifest, mode="w" if overwrite else "x", atomic=True, fsync=fsync)
-        try:
-            output.write(manifest.to_json().encode())
-            manifest.check()
-            output.close()
-        except BaseException:
-            output.abort()
-            raise
+    with (
+        names.journal(),
+        Output(names.manifest, mode="w" if overwrite else "x", atomic=True, fsync=fsync) as output,
+    ):
+        output.write(manifest.to_json().encode())
+        manifest.check()
     return manifest
 
 

@@ -17,7 +17,7 @@ from tfrecord_lite.stores.store import store_of
 from tfrecord_lite.urls import is_url, local_path, shown
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeIs
+    from typing_extensions import Self, TypeIs
 
     from tfrecord_lite._types import Path, PathOrFile
     from tfrecord_lite.stores.store import Upload
@@ -64,6 +64,8 @@ class Output:
     `close`: an existing file is replaced by a complete one or not at all. A symbolic link is
     followed: the file that it points to is replaced, the link stays. ``fsync`` has the data, and
     the directory entry, on the disk before `flush` and `close` return.
+
+    At the end of ``with`` it is closed; after an exception, of `close` too, it is aborted.
     """
 
     def __init__(
@@ -223,6 +225,19 @@ class Output:
         if self._partial is not None:
             with suppress(OSError):
                 os.unlink(self._partial)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.abort()
+            return
+        try:
+            self.close()
+        except BaseException:
+            self.abort()
+            raise
 
     def abandon(self) -> None:
         """Close the handle and leave everything as it lies."""
