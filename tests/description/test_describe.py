@@ -12,6 +12,7 @@ import pytest
 
 import tfrecord_lite as tfr
 from tfrecord_lite.thresholds import limits
+from tfrecord_lite.view.shown import read_content
 
 KINDS = {"int64": np.int64, "float32": np.float32}
 
@@ -241,6 +242,20 @@ def test_sequence_examples_and_all_else(tmp_path):
     assert (words.counts.min, words.counts.max) == (1, 17)
     assert (features["context/id"].records, features["context/id"].max) == (20, 19)
     assert "20 SequenceExample" in str(description)
+
+
+def test_a_sequence_example_that_is_broken(tmp_path):
+    whole = tfr.encode_sequence_example({"id": 1}, {"a": [[1], [2]]})
+    # The run of the last step ends within an integer.
+    broken = whole[:-1] + b"\x80"
+    with pytest.raises(tfr.ExampleError):
+        tfr.decode_sequence_example(broken)
+    for records in ([whole] * 3 + [broken], [broken], [broken, tfr.encode_example({"x": 1})]):
+        tfr.write_records(tmp_path / "a", records)
+        description = tfr.describe(tmp_path / "a")
+        assert description.payloads["broken SequenceExample"] == 1
+        assert description.payloads["SequenceExample"] == records.count(whole)
+        assert read_content(broken).kind == "broken SequenceExample"
 
 
 def test_a_list_of_examples_is_named(tmp_path):

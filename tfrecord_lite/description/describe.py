@@ -78,10 +78,14 @@ def describe(
         "max_record_bytes": max_record_bytes,
     }
     found = _find(paths, options)
-    processes = _processes(found.files, workers)
-    tasks = _tasks(found.files, found.options, sample, processes)
+    sizes: dict[Any, int] = {file: _size_of(file) for file in found.files if isinstance(file, str)}
+    processes = _processes(found.files, sizes, workers)
+    tasks = _tasks(found.files, sizes, found.options, sample, processes)
     outcomes = _run(tasks, progress, processes)
-    files = [_joined(*of_file, progress) for of_file in _by_file(tasks, outcomes)]
+    files = [
+        _joined(*of_file, sizes.get(of_file[0][0].file), progress)
+        for of_file in _by_file(tasks, outcomes)
+    ]
     return Description(files + found.missing)
 
 
@@ -139,14 +143,18 @@ class _Task:
 
 
 def _tasks(
-    files: list[NameOrFile], options: dict[str, Any], sample: int | None, processes: int
+    files: list[NameOrFile],
+    sizes: Mapping[Any, int],
+    options: dict[str, Any],
+    sample: int | None,
+    processes: int,
 ) -> list[_Task]:
     """Return what is to be done, a file after the other; large files in parts for processes."""
     tasks = []
     for file in files:
         damages = _Damages()
         own = {**options, "on_damage": damages}
-        size = _size_of(file) if isinstance(file, str) else 1
+        size = sizes.get(file, 1)
         splits: list[Split] = []
         if processes > 1 and size > limits.described_part_bytes:
             # What is wrong with a file comes again where it is read.
@@ -165,14 +173,13 @@ def _tasks(
     return tasks
 
 
-def _processes(files: list[NameOrFile], workers: int | None) -> int:
+def _processes(files: list[NameOrFile], sizes: Mapping[Any, int], workers: int | None) -> int:
     """Return how many processes share the work, fewer than 2 for none."""
-    named = [file for file in files if isinstance(file, str)]
-    if len(named) < len(files):
+    if len(sizes) < len(files):
         return 0
     if workers is not None:
         return workers
-    large = sum(map(_size_of, named)) >= limits.described_in_processes_bytes
+    large = sum(sizes.values()) >= limits.described_in_processes_bytes
     return usable_cores() if large else 0
 
 
@@ -253,9 +260,12 @@ def _by_file(
 
 
 def _joined(
-    tasks: list[_Task], parts: list[_Part], progress: Callable[[str, int], object] | None
+    tasks: list[_Task],
+    parts: list[_Part],
+    size: int | None,
+    progress: Callable[[str, int], object] | None,
 ) -> FileDescription:
-    """Make one description of the parts of a file."""
+    """Make one description of the parts of a file of so many bytes, None where nobody knows."""
     file, options = tasks[0].file, tasks[0].options
     if len(parts) > 1 and any(part.error is not None or part.damages.regions for part in parts):
         # Where a part begins is then not as sure as from the front.
@@ -271,7 +281,7 @@ def _joined(
         name_of(file),
         scan,
         parts[0].compression,
-        _size_of(file) if isinstance(file, str) else None,
+        size,
         damages.listed,
         damages.regions,
         damages.bytes,

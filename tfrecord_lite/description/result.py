@@ -11,7 +11,6 @@ from tfrecord_lite.description.html import page_of, tables_of
 from tfrecord_lite.description.scan import EXAMPLE, Scan
 from tfrecord_lite.description.words import (
     content_text,
-    kind_text,
     records_text,
     size_line,
     values_text,
@@ -260,7 +259,7 @@ class Description:
             rows.append(
                 [
                     name_text(name),
-                    kind_text(feature),
+                    feature.kind,
                     records_text(feature, whole),
                     values_text(feature),
                     printable(content_text(feature)),

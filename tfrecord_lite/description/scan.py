@@ -13,9 +13,10 @@ from tfrecord_lite.description.spread import Spread
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.columns import UnfitError
 from tfrecord_lite.example.decode import decode_example
+from tfrecord_lite.example.infer import are_mostly_sequences
 from tfrecord_lite.example.layouts import Layouts
-from tfrecord_lite.example.other_messages import description_of, is_sequence_example
-from tfrecord_lite.example.sequence import decode_sequence_example
+from tfrecord_lite.example.other_messages import is_sequence_example, name_of_other
+from tfrecord_lite.example.sequence import decode_sequence_example, sequence_names
 from tfrecord_lite.example.sequence_spans import find_sequence_spans
 from tfrecord_lite.example.spans import MISSING, find_spans
 from tfrecord_lite.example.unknown import UnknownFeatures
@@ -63,10 +64,8 @@ class Scan:
         self.looked_at += len(block)
         some = some_rows(len(block), _JUDGED).tolist()
         sequences = sum(is_sequence_example(block[row]) for row in some)
-        if 2 * sequences > len(some):
-            self._add_all(block, SEQUENCE)
-        else:
-            self._add_all(block, EXAMPLE)
+        mostly = are_mostly_sequences(sequences, len(some))
+        self._add_all(block, SEQUENCE if mostly else EXAMPLE)
 
     def merge(self, other: Scan) -> None:
         """Add all that was seen by another one."""
@@ -128,20 +127,20 @@ class Scan:
         context: dict[str, None] = {}
         lists: dict[str, None] = {}
         for data in block:
-            features, feature_lists = decode_sequence_example(data)
-            context.update(dict.fromkeys(features))
-            lists.update(dict.fromkeys(feature_lists))
+            in_context, of_lists = sequence_names(data)
+            context.update(dict.fromkeys(in_context))
+            lists.update(dict.fromkeys(of_lists))
         names, list_names = [*context][:MOST_FEATURES], [*lists][:MOST_FEATURES]
         self.more_features |= MOST_FEATURES in (len(names), len(list_names))
         buffer, spans, found_lists = find_sequence_spans(block, names, list_names, strict=True)
         try:
             found = [find_values(buffer, of_name) for of_name in spans]
-            of_lists = [find_values(buffer, of_name.spans) for of_name in found_lists]
+            of_steps = [find_values(buffer, of_name.spans) for of_name in found_lists]
         except UnfitError as unfit:
             raise ExampleError(unfit.reason) from None
         for name, of_name, values in zip(names, spans, found, strict=True):
             self._add("context", name, values, int((of_name.kind != MISSING).sum()))
-        for name, of_list, values in zip(list_names, found_lists, of_lists, strict=True):
+        for name, of_list, values in zip(list_names, found_lists, of_steps, strict=True):
             counts: Int64Array = of_list.counts[of_list.present]
             self._feature("feature_lists", name).add_lists(counts)
             self._add("feature_lists", name, values, 0)
@@ -153,15 +152,11 @@ class Scan:
 
 def _kind_of(data: bytes) -> str:
     """Say what a record is."""
-    if is_sequence_example(data):
-        try:
-            decode_sequence_example(data)
-        except ExampleError:
-            return "other bytes"
-        return SEQUENCE
     try:
+        if is_sequence_example(data):
+            decode_sequence_example(data)
+            return SEQUENCE
         decode_example(data)
     except ExampleError:
-        kind = (description_of(data) or "other bytes").partition(":")[0]
-        return kind.removeprefix("an ").removeprefix("a ")
+        return name_of_other(data)
     return EXAMPLE

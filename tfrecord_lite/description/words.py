@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.description.features import FeatureDescription
     from tfrecord_lite.description.spread import Spread
 
-__all__ = ["content_text", "kind_text", "records_text", "size_line", "values_text"]
+__all__ = ["content_text", "records_text", "size_line", "values_text"]
 
 
 def size_line(sizes: Spread) -> str:
@@ -18,11 +18,6 @@ def size_line(sizes: Spread) -> str:
     if sizes.min == sizes.max:
         return f"{plural(sizes.min or 0, 'byte')} each"
     return f"{sizes.min:,} to {sizes.max:,} bytes, {sizes.mean:,.1f} on average"
-
-
-def kind_text(feature: FeatureDescription) -> str:
-    """Say which kind it has."""
-    return feature.kind
 
 
 def records_text(feature: FeatureDescription, whole: int) -> str:

@@ -21,7 +21,7 @@ from tfrecord_lite.records.identify import looks_like
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["description_of", "is_list_of_examples", "is_sequence_example"]
+__all__ = ["description_of", "is_list_of_examples", "is_sequence_example", "name_of_other"]
 
 _FIRST: Final = 0x0A
 _SECOND: Final = 0x12
@@ -72,6 +72,17 @@ def description_of(data: bytes) -> str | None:
         return "a TensorBoard event"
     kind = looks_like(data[:_HEAD_BYTES]) if data.strip(b"\0") else None
     return kind and kind.partition(":")[0]
+
+
+def name_of_other(data: bytes) -> str:
+    r"""Say in a word or two what a record is that is no Example; of one that is, that it is broken.
+
+    >>> name_of_other(b"\xff\xd8\xff\xe0\x00\x10JFIF"), name_of_other(b"\xfe\xfe")
+    ('JPEG image', 'other bytes')
+    """
+    found = (description_of(data) or "other bytes").partition(":")[0]
+    name = found.removeprefix("an ").removeprefix("a ")
+    return f"broken {name}" if name == "SequenceExample" else name
 
 
 def is_sequence_example(data: bytes) -> bool:

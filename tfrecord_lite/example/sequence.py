@@ -47,7 +47,12 @@ if TYPE_CHECKING:
 
     from tfrecord_lite.example.features import FeatureSpec
 
-__all__ = ["decode_sequence_example", "encode_sequence_example", "encode_steps"]
+__all__ = [
+    "decode_sequence_example",
+    "encode_sequence_example",
+    "encode_steps",
+    "sequence_names",
+]
 
 _CONTEXT: Final = 0x0A
 _FEATURE_LISTS: Final = 0x12
@@ -165,6 +170,26 @@ def decode_sequence_example(
                 "SequenceExample's"
             )
     return context, feature_lists
+
+
+def sequence_names(data: bytes) -> tuple[list[str], list[str]]:
+    r"""Return the names in the context and of the feature lists; no value is decoded.
+
+    >>> sequence_names(b"\n\x00\x12\x10\n\x0e\n\x03ids\x12\x07\n\x05\x1a\x03\n\x01\x03")
+    ([], ['ids'])
+
+    Raises ExampleError where the messages around the values are malformed.
+    """
+    found: dict[int, dict[str, None]] = {_CONTEXT: {}, _FEATURE_LISTS: {}}
+    for tag, start, stop in read_fields(data, [(0, len(data))], 0):
+        for inner, begin, end in read_fields(data, [(start, stop)] if tag in found else [], 1):
+            if inner == ENTRY:
+                decode_entry(data, begin, end, found[tag], _decode_nothing)
+    return list(found[_CONTEXT]), list(found[_FEATURE_LISTS])
+
+
+def _decode_nothing(_: bytes, __: list[Span], ___: int) -> None:
+    """Leave a value as it is."""
 
 
 def _decode_steps(data: bytes, spans: list[Span], depth: int) -> list[Value]:

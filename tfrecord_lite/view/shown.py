@@ -13,7 +13,7 @@ import numpy as np
 from tfrecord_lite.description.content import content_of, media_type
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.decode import decode_example
-from tfrecord_lite.example.other_messages import description_of, is_sequence_example
+from tfrecord_lite.example.other_messages import is_sequence_example, name_of_other
 from tfrecord_lite.example.sequence import decode_sequence_example
 from tfrecord_lite.example.tensor import parse_tensor
 from tfrecord_lite.text import unicode_text
@@ -86,8 +86,7 @@ def read_content(data: bytes) -> Content:
             return Content("SequenceExample", *decode_sequence_example(data))
         return Content("Example", decode_example(data), {})
     except ExampleError:
-        kind = (description_of(data) or "other bytes").partition(":")[0]
-        return Content(kind.removeprefix("an ").removeprefix("a "), {}, {})
+        return Content(name_of_other(data), {}, {})
 
 
 def shown_card(data: bytes) -> dict[str, Any]:
