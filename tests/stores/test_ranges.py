@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,29 @@ def test_an_object_that_is_replaced_by_one_of_its_size(url, folder, reads, monke
         with pytest.raises(OSError, match=rf"{url}: .*replaced"):
             list(reader)
     assert list(tfr.read_records(url)) == RECORDS
+
+
+def test_several_ranges_are_on_their_way_at_once(url, reads):
+    running, most = [], []
+
+    def slow(read, begin, end):
+        running.append(begin)
+        most.append(len(running))
+        time.sleep(0.01)
+        running.remove(begin)
+        return read(begin, end)
+
+    reads(slow)
+    assert list(tfr.read_records(url)) == RECORDS
+    assert max(most) > 1
+
+
+def test_small_members_are_looked_at_many_at_once(folder, reads):
+    """Whether an index fits its blocked gzip file is told by the headers of all members."""
+    url = folder + "/a.tfrecord.gz"
+    tfr.write_records(url, RECORDS, compression="GZIP", block_bytes=500)
+    tfr.RecordIndex.build(url).save(url + ".index")
+    asked = reads(lambda read, begin, end: read(begin, end))
+    members = len(tfr.RecordIndex.load(url).members.offsets)
+    assert members > 50
+    assert len(asked) < members / 4
