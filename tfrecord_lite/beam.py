@@ -144,7 +144,7 @@ class _Splits(iobase.BoundedSource):  # type: ignore[misc]
         start_position: int | None = None,
         stop_position: int | None = None,
     ) -> Iterator[iobase.SourceBundle]:
-        """Yield stretches of splits of about so many bytes."""
+        """Yield parts of splits of about so many bytes."""
         begin = start_position or 0
         end = len(self._splits) if stop_position is None else stop_position
         size = 0

@@ -60,7 +60,7 @@ def read_scalars(
     others; tensors of one number that TensorFlow 2 marks as scalars (by the plugin "scalars" in the
     metadata of a tag, which may be in its first event alone); and tensors of shape ``()`` of which
     nothing says what they are. Graphs, images, histograms and all else are left out, and nothing is
-    dropped where steps begin anew, as TensorBoard does for its charts.
+    dropped where steps begin again, as TensorBoard does for its charts.
 
     A file that is still written may end in the middle of an event: with ``on_truncated="ignore"``
     what is before it is read, and nothing is said. ``paths`` and the other parameters are those of

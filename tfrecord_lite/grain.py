@@ -107,7 +107,7 @@ class IterDataset(grain.IterDataset):  # type: ignore[misc]
 
     Elements are what `Dataset` gives: dicts of columns, or what ``map`` makes of them. All options
     that have the name of one of its parameters mean the same. An iterator goes through ``repeat``
-    epochs, None for no end, each in another order, and as every iterator of grain it begins anew:
+    epochs, None for no end, each in another order, and as every iterator of grain it begins again:
     with epoch 0, or that of `set_epoch`.
 
     ``get_state`` and ``set_state`` are exact. A state goes on with other ``workers``, which are

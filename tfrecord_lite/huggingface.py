@@ -71,13 +71,13 @@ def load(
     The dataset lies in an Arrow file in ``cache_dir`` (left out: ``tfrecord_lite`` in the cache of
     datasets), from where it is mapped into memory, so it may be larger than that. The same call
     finds that file again while path, size and time of the source files are the same; what was read
-    by URL, from open files, or with damage left out, is made anew each time. With
+    by URL, from open files, or with damage left out, is made again each time. With
     ``keep_in_memory`` nothing is written.
 
     With ``streaming`` it is an `datasets.IterableDataset`, which reads the files as it is iterated:
     nothing is written. It has ``num_shards`` shards or fewer, which ``shuffle``,
     ``split_dataset_by_node`` and the workers of a DataLoader share out: left out, at least one a
-    file, and up to 64 of a MiB or more. Each shard is a stretch of a file, of plain and of blocked
+    file, and up to 64 of a MiB or more. Each shard is a part of a file, of plain and of blocked
     gzip files any. It can be pickled where all files are named by paths.
 
     ``on_damage`` may be "report": what is left out goes to the file ``report`` as lines of JSON.

@@ -161,7 +161,7 @@ def manifest(
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the manifest that stands.")] = False,
 ) -> None:
-    """Write the manifest of shards that have none, or anew after a rescue.
+    """Write the manifest of shards that have none, or again after a rescue.
 
     Every record is checked.
     """

@@ -1,4 +1,4 @@
-"""Jobs on whole sets: manifests, merging, sharding anew, and other formats in and out."""
+"""Jobs on whole sets: manifests, merging, sharding, and other formats in and out."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def make_manifest(
     if exists(names.manifest) and not overwrite:
         raise FileExistsError(
             f"{names.manifest}: there is a manifest of this name; pass overwrite=True to make it "
-            "anew"
+            "again"
         )
     shards = files_of_set(name, files)
     for other in manifests_naming(shards):
@@ -175,7 +175,7 @@ def _codec(files: list[str], compression: CompressionOrAuto) -> Codec:
         if codec != codecs[first]:
             raise ValueError(
                 f"{first} has compression {codecs[first]}, {file} has {codec}; a set has one: "
-                "write it anew with tfrecord_lite.jobs.shard"
+                "write it again with tfrecord_lite.jobs.shard"
             )
     return codecs.get(first)
 

@@ -98,7 +98,7 @@ class ObjectFile(io.RawIOBase):
             found = self._range_at(at)
             data = self._data_of(found)
         except BaseException:
-            # Whoever reads on begins anew.
+            # Whoever reads on begins again.
             self._forget_ranges()
             raise
         begin = at - found.begin
@@ -280,7 +280,7 @@ class ObjectFile(io.RawIOBase):
         return mine[1]
 
     def _begin_in_child(self) -> None:
-        """Begin anew in a process that was forked: no connection goes on there, and no thread."""
+        """Begin again in a process that was forked: no connection goes on there, and no thread."""
         self._ranges.clear()
         self._max_ahead = 0
         store = store_of(self.name)

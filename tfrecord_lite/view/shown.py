@@ -237,7 +237,7 @@ def _numbers(values: Any) -> list[Any]:
 
 
 def _plot(values: Any) -> dict[str, Any]:
-    """Return the values to be drawn; of many the least and the largest of each stretch."""
+    """Return the values to be drawn; of many the least and the largest of so many."""
     values = np.asarray(values, np.float64)
     if len(values) <= _POINTS:
         return {"points": [one if math.isfinite(one) else None for one in values.tolist()]}

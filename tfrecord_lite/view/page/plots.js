@@ -15,7 +15,7 @@ function range(lows, highs) {
   return low <= high ? [low, high] : [0, 0];
 }
 
-// The values of a feature in their order; of many the least and the largest of each stretch.
+// The values of a feature in their order; of many the least and the largest of so many.
 export function line(plot, count, what = "values", small = false) {
   const lows = plot.points || plot.low;
   const highs = plot.points || plot.high;
