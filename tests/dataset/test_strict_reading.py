@@ -5,6 +5,8 @@ The case sequence_examples_as_columns: their feature lists were lost without a w
 
 from __future__ import annotations
 
+import gc
+import os
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -151,6 +153,22 @@ def test_inferring(path: Path, other: str) -> None:
         with pytest.raises(ExampleError) as caught:
             call()
         assert reason in str(caught.value)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no list of open files")
+@pytest.mark.parametrize("other", OTHERS)
+def test_no_file_stays_open_when_inferring_fails(path: Path, other: str) -> None:
+    data, _ = OTHERS[other]
+    tfr.write_records(path, [*records_of(data, (3, 10)), *[b"x" * 10_000] * 500])
+    gc.disable()
+    try:
+        with pytest.raises(ExampleError):
+            tfr.infer_features(tfr.read_records(path))
+        handles = [f"/proc/self/fd/{handle}" for handle in os.listdir("/proc/self/fd")]
+        targets = [os.readlink(handle) for handle in handles if os.path.lexists(handle)]
+        assert os.fspath(path) not in targets
+    finally:
+        gc.enable()
 
 
 def test_inferring_not_strictly(path: Path) -> None:

@@ -106,12 +106,18 @@ class _Reading:
                 self._steps.see(name, len(values))
         except ExampleError as error:
             error.record = number
-            self.error = error
+            # In its traceback are all who hold the records: see below.
+            self.error = error.with_traceback(None)
 
     def features(self, count: int) -> dict[str, FeatureSpec] | SequenceFeatures:
         """Return the features of all records, ``count`` of them, or raise the error."""
         if self.error is not None:
-            raise self.error
+            try:
+                raise self.error
+            finally:
+                # Else a circle, with the files of the records in it, which only the collector of
+                # garbage would close, and in any order.
+                self.error = None
         features = self._known.features(count)
         if not self._as_sequences:
             return features
