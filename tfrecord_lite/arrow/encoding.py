@@ -19,6 +19,7 @@ from tfrecord_lite.arrow.types import (
     is_bytes,
     parts_of,
     plain_type,
+    repeated,
     with_leaf,
 )
 from tfrecord_lite.dataset.tables import TablePart
@@ -48,8 +49,7 @@ class Columns:
         self.schema = schema
         self._given = features
         names = schema.names
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
+        if twice := repeated(names):
             raise ExampleError(f"column {quote(min(twice))} is there twice; rename one of them")
         unknown = sorted(cast.keys() - set(names))
         if unknown:

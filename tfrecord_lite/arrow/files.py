@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from tfrecord_lite.arrow.types import repeated
 from tfrecord_lite.errors import ExampleError, TFRecordError
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
@@ -64,10 +65,9 @@ class TableFile:
                     self._progress(self._path, position)
 
     def _check_names(self, names: list[str]) -> None:
-        for name in names:
-            if (count := names.count(name)) > 1:
-                reason = f"column {quote(name)} is there {count} times; rename one"
-                raise TFRecordError(reason, path=self._path)
+        for name, count in repeated(names).items():
+            reason = f"column {quote(name)} is there {count} times; rename one"
+            raise TFRecordError(reason, path=self._path)
 
 
 @contextmanager

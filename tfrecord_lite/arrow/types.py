@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -21,6 +22,8 @@ from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = [
@@ -36,6 +39,7 @@ __all__ = [
     "natural_form",
     "parts_of",
     "plain_type",
+    "repeated",
     "step_feature",
     "tfx_form",
     "with_leaf",
@@ -75,6 +79,15 @@ class Parts(NamedTuple):
     leaf: pa.DataType
     shape: tuple[int, ...]
     is_list: bool
+
+
+def repeated(names: Iterable[str]) -> dict[str, int]:
+    """Return the names that are there several times, and how often each is.
+
+    >>> repeated(["a", "b", "a"])
+    {'a': 2}
+    """
+    return {name: count for name, count in Counter(names).items() if count > 1}
 
 
 def is_bytes(kind: pa.DataType) -> bool:
@@ -165,8 +178,7 @@ def asked_types(features: Any) -> tuple[Any, dict[str, Any]]:
         return _asked_sequences(features)
     if isinstance(features, pa.Schema):
         names = features.names
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
+        if twice := repeated(names):
             raise ValueError(f"features: {quote(min(twice))} is there twice")
         features = dict(zip(names, features.types, strict=True))
     if not isinstance(features, Mapping):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -189,10 +190,10 @@ class _TFRecords(Datasource):  # type: ignore[misc]
         if self._records.manifest is None or self._records.tolerant:
             return [None] * len(splits)
         known = dict(zip(self._records.names, self._records.counts, strict=True))
-        parts = [str(file) for split in splits for file in split.files]
+        parts = Counter(str(file) for split in splits for file in split.files)
         return [
             sum(known[str(file)] or 0 for file in split.files)
-            if all(parts.count(str(file)) == 1 for file in split.files)
+            if all(parts[str(file)] == 1 for file in split.files)
             else None
             for split in splits
         ]
