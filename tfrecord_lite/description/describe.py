@@ -101,18 +101,20 @@ def _find(paths: Paths | RecordSet, options: Mapping[str, Any]) -> _Files:
         records = RecordSet.of(paths, **options)
         own = {name: records.options[name] for name in options}
         return _Files(list(records.files), [], own)
+    each = each_path(paths)
     files: list[NameOrFile] = []
     missing = []
-    each = each_path(paths)
-    for path in each:
-        try:
-            files += RecordSet(path, **options).files
-        except (OSError, TFRecordError) as error:
-            if len(each) == 1:
-                raise
-            missing.append(FileDescription(name_of(path), error=error))
-    if not files and not missing:
-        raise FileNotFoundError("an empty list of paths")
+    try:
+        # All at once: of names that are URLs that is a listing of each folder.
+        files += RecordSet(each, **options).files
+    except (OSError, TFRecordError):
+        if len(each) < 2:
+            raise
+        for path in each:
+            try:
+                files += RecordSet(path, **options).files
+            except (OSError, TFRecordError) as error:
+                missing.append(FileDescription(name_of(path), error=error))
     return _Files(list(dict.fromkeys(files)), missing, dict(options))
 
 
