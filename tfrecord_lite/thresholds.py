@@ -64,6 +64,9 @@ class Thresholds:
     walked_records: int = 16
     walked_large_record_bytes: int = 1024
     walked_large_entries: int = 32
+    # So many lists of strings or steps of no more bytes than this are walked in step as well.
+    walked_lists: int = 64
+    walked_list_bytes: int = 64
     # Lists of strings or steps with fewer bytes in all are read one by one.
     chained_list_bytes: int = 1 << 11
     # Where so many names are looked for, keys are compared with each of them; with more, one

@@ -20,6 +20,12 @@ def chained(request, monkeypatch):
     monkeypatch.setattr(thresholds, "chained_list_bytes", request.param)
 
 
+@pytest.fixture(params=[(64, 64), (1, 1 << 40), (1 << 40, 64)], ids=["", "in step", "never"])
+def in_step(request, monkeypatch):
+    monkeypatch.setattr(thresholds, "walked_lists", request.param[0])
+    monkeypatch.setattr(thresholds, "walked_list_bytes", request.param[1])
+
+
 def messages_of(data):
     """Return where the messages of one list begin and end; None where it is something else."""
     found, at = [], 0
@@ -91,7 +97,7 @@ def test_lists_of_features(seed):
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_lists_and_what_is_none(seed):
+def test_lists_and_what_is_none(seed, in_step):
     draw = random.Random(seed)
     lists = []
     for _ in range(draw.choice([1, 3, 50])):
@@ -102,6 +108,18 @@ def test_lists_and_what_is_none(seed):
             place = draw.randrange(min(len(one), 4))
             one = one[:place] + draw.randbytes(1) + one[place + 1 :]
         lists.append(one)
+    check(lists)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_many_short_lists(seed, in_step):
+    """Tags of a text: a few strings of a few bytes, long ones and broken ones between them."""
+    draw = random.Random(seed)
+    lists = []
+    for _ in range(draw.choice([80, 300])):
+        sizes = draw.choices([0, 1, 4, 5, 5, 30], k=draw.randrange(5))
+        one = b"".join(b"\x0a" + varint(size) + draw.randbytes(size) for size in sizes)
+        lists.append(draw.choice([one] * 8 + [one * 9, one[:-1], one + b"\x0a", one + b"\x12\x00"]))
     check(lists)
 
 

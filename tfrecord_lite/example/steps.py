@@ -48,25 +48,22 @@ def find_steps(
 ) -> Steps:
     """Find the messages that lists from ``begin`` to before ``end`` consist of.
 
-    Lists whose messages are all of one size are recognised at once. Of others all places are looked
-    at where a message may begin, and the message there may end where another begins: what hangs
-    together from front to end is the list. That they are ``features`` tells most places apart. A
-    few bytes are read one by one.
+    Many short lists are walked in step. Of others those whose messages are all of one size are
+    recognised at once. Of the rest all places are looked at where a message may begin, and the
+    message there may end where another begins: what hangs together from front to end is the list.
+    That they are ``features`` tells most places apart. A few bytes are read one by one.
     """
     counts = np.zeros(len(begin), np.int64)
     good = np.ones(len(begin), np.bool_)
     parts: list[_Part] = []
     lane = np.flatnonzero(begin < end)
+    if len(lane) >= thresholds.walked_lists:
+        lane = _in_step(buffer, begin, end, lane, counts, good, parts)
     if len(lane):
         lane = _of_one_size(buffer, begin, end, lane, counts, parts)
     if int((end[lane] - begin[lane]).sum()) < thresholds.chained_list_bytes:
-        for number in lane.tolist():
-            found = _one_by_one(buffer, int(begin[number]), int(end[number]))
-            if found is None:
-                good[number] = False
-                continue
-            parts.append((np.full(len(found[0]), number), *found))
-            counts[number] = len(found[0])
+        if len(lane):
+            parts.append(_one_by_one(buffer, begin, end, lane, counts, good))
     elif len(lane):
         first, lists = np.unique(begin[lane], return_inverse=True)
         last = np.empty_like(first)
@@ -79,11 +76,13 @@ def find_steps(
         # A list that is there several times has its messages as often.
         at = np.repeat((np.cumsum(chains.counts) - chains.counts)[lists], each) + _turns(each)
         parts.append((np.repeat(lane, each), chains.begin[at], chains.end[at]))
+    if len(parts) == 1:
+        return Steps(*parts[0][1:], counts, good)
     begins = np.empty(int(counts.sum()), np.int64)
     ends = np.empty_like(begins)
     place = np.cumsum(counts) - counts
     for lists, of_begin, of_end in parts:
-        # In a part are all messages of a list, in order.
+        # In a part are all messages of a list, in order, and its lists are in order.
         at = place[lists] + _within(lists)
         begins[at], ends[at] = of_begin, of_end
     return Steps(begins, ends, counts, good)
@@ -214,6 +213,49 @@ def _linked(places: _Places, begin: Int64Array, end: Int64Array) -> npt.NDArray[
     return reached[:-1]
 
 
+def _in_step(
+    buffer: Uint8Array,
+    begin: Int64Array,
+    end: Int64Array,
+    lane: Int64Array,
+    counts: Int64Array,
+    good: npt.NDArray[np.bool_],
+    parts: list[_Part],
+) -> Int64Array:
+    """Take the lists of few bytes, where they are many, message by message; return the others."""
+    short = end[lane] - begin[lane] <= thresholds.walked_list_bytes
+    some = lane if short.all() else lane[short]
+    if len(some) < thresholds.walked_lists:
+        return lane
+    rest = lane[:0] if some is lane else lane[~short]
+    words = as_words(buffer)
+    lane, position, stop = some, begin[some], end[some]
+    turns: list[_Part] = []
+    while len(lane):
+        word = words[position]
+        size, width, fits = varints_in(word >> _8)
+        content = position + (1 + width)
+        position = content + size
+        right = (word & BYTE == _TAG) & fits & (position <= stop)
+        if not right.all():
+            good[lane[~right]] = False
+        turns.append((lane, content, position))
+        counts[lane] += 1
+        left = np.flatnonzero(right & (position < stop))
+        lane, position, stop = lane[left], position[left], stop[left]
+    lists, contents, ends = (np.concatenate(column) for column in zip(*turns, strict=True))
+    wrong = not good[some].all()
+    if wrong:
+        counts[some[~good[some]]] = 0
+        lists, contents, ends = (column[good[lists]] for column in (lists, contents, ends))
+    if len(turns) > 1:
+        # Messages of a list are in the order of the buffer.
+        order = np.argsort(lists, kind="stable")
+        lists, contents, ends = lists[order], contents[order], ends[order]
+    parts.append((lists, contents, ends))
+    return rest
+
+
 def _of_one_size(
     buffer: Uint8Array,
     begin: Int64Array,
@@ -263,25 +305,46 @@ def _head_mask(width: Any) -> Any:
 
 
 def _one_by_one(
-    buffer: Uint8Array, position: int, end: int
-) -> tuple[Int64Array, Int64Array] | None:
-    """Read the messages of one list; None where it is something else."""
-    data = buffer[position:end].tobytes()
-    begins, ends = [], []
+    buffer: Uint8Array,
+    begin: Int64Array,
+    end: Int64Array,
+    lane: Int64Array,
+    counts: Int64Array,
+    good: npt.NDArray[np.bool_],
+) -> _Part:
+    """Read the messages of lists of a few bytes together; note which lists are something else."""
+    begins: list[int] = []
+    ends: list[int] = []
+    each = []
+    for first, last in zip(begin[lane].tolist(), end[lane].tolist(), strict=True):
+        before = len(begins)
+        if not _read(buffer[first:last].tobytes(), first, begins, ends):
+            del begins[before:], ends[before:]
+            each.append(-1)
+        else:
+            each.append(len(begins) - before)
+    found = np.array(each, np.int64)
+    good[lane] = found >= 0
+    counts[lane] = found = np.maximum(found, 0)
+    return np.repeat(lane, found), np.array(begins, np.int64), np.array(ends, np.int64)
+
+
+def _read(data: bytes, offset: int, begins: list[int], ends: list[int]) -> bool:
+    """Append where the messages of one list begin and end; False where it is something else."""
     at, stop = 0, len(data)
     try:
         while at < stop:
             if data[at] != _TAG:
-                return None
+                return False
             size = data[at + 1] if at + 1 < stop else 0x80
             if size < 0x80:
                 first, at = at + 2, at + 2 + size
                 if at > stop:
-                    return None
+                    return False
             else:
                 first, at = read_length(data, at + 1, stop)
-            begins.append(first)
-            ends.append(at)
+            begins.append(first + offset)
+            ends.append(at + offset)
     except ExampleError:
-        return None
-    return np.array(begins, np.int64) + position, np.array(ends, np.int64) + position
+        return False
+    return True
