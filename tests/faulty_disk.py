@@ -32,7 +32,7 @@ class FaultyDisk:
     """The calls that change files below a folder, one of which fails.
 
     ``calls`` names those that count; ``nth`` is the one that fails, the first being 1, and with
-    ``for_good`` all behind it fail as well. A write takes ``most`` bytes at a time.
+    ``for_good`` all after it fail as well. A write takes ``most`` bytes at a time.
     """
 
     def __init__(
@@ -200,7 +200,7 @@ def every_failure(
 def after_power_loss(
     done: list[tuple[Any, ...]], before: dict[str, bytes]
 ) -> Iterator[dict[str, bytes]]:
-    """Give what may be on the disk when the power goes behind the last of these calls.
+    """Give what may be on the disk when the power goes after the last of these calls.
 
     The model is that of the journalling file systems: names change in the order of the calls, and
     an fsync of a folder has them on the disk; what was written to a file is there once the file

@@ -51,7 +51,7 @@ def run_page(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     """Run what a page shows, in order, in the working directory; return its names.
 
     Python that needs packages that are not here, or names that such blocks would have made, is
-    compiled. A comment behind a line, such as ``# (3, 2)``, is what the line gives. Commands exit
+    compiled. A comment after a line, such as ``# (3, 2)``, is what the line gives. Commands exit
     with 0, or what they say: ``# exit code 1``.
     """
     names: dict[str, Any] = {}

@@ -87,7 +87,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def wing_of(module: str) -> str:
-    """Return the wing of a dotted name in the package: the part behind ``tfrecord_lite.``."""
+    """Return the wing of a dotted name in the package: the part after ``tfrecord_lite.``."""
     return [*module.split("."), ""][1]
 
 

@@ -73,7 +73,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         "bytes of a tag, of a value": f"{wire.MAX_TAG_BYTES}, {wire.MAX_VARINT_BYTES}",
         "bytes of a manifest": size(manifest._MOST_BYTES),
         "bytes of a journal": size(staging._MOST_JOURNAL_BYTES),
-        "bytes checked in vain behind damage": (
+        "bytes checked in vain after damage": (
             f"{recovery._TIMES_THE_FILE} times the file, "
             f"{recovery._TIMES_PASSED} times what was passed over"
         ),

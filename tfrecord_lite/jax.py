@@ -201,7 +201,7 @@ class DeviceBatches:
         return batch
 
     def _goes_on(self) -> bool:
-        """Tell whether there may be more behind what is read: not behind the end, or an error."""
+        """Tell whether there may be more after what is read: not after the end, or an error."""
         return not self._ahead or self._ahead[-1][1] is None
 
     def close(self) -> None:

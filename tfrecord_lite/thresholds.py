@@ -30,11 +30,11 @@ class Thresholds:
 
     # From this size on a record of a plain file is read by itself, straight into its result.
     direct_record_bytes: int = 1 << 14
-    # A block leaves in the buffer that it was read into where hardly more than this is behind it.
+    # A block leaves in the buffer that it was read into where hardly more than this is after it.
     left_behind_bytes: int = 1 << 12
     # A buffer with so many bytes of one record grows where it is, and is not copied.
     grown_bytes: int = 1 << 22
-    # Behind damage there may soon be more: blocks begin with this size there, and then double.
+    # After damage there may soon be more: blocks begin with this size there, and then double.
     first_scan_bytes: int = 1 << 12
     # Members of gzip are inflated ahead, in threads, from this size on, and up to so much in all.
     ahead_member_bytes: int = 1 << 16
@@ -158,7 +158,7 @@ class Thresholds:
 class Limits:
     """The limits, by the module that goes by each."""
 
-    # --- Behind damage (records/recovery.py, records/resume.py) ---
+    # --- After damage (records/recovery.py, records/resume.py) ---
 
     # So much is checked in vain in any case, which takes no time worth saving: a small damaged
     # stream may inflate to the same few damaged records a thousand times over.

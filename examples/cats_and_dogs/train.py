@@ -54,7 +54,7 @@ def read(name: Path, batch_size: int) -> Any:
         .unbatch()
         .apply(tf.data.experimental.assert_cardinality(count))
         .map(decode, tf.data.AUTOTUNE)
-        # Behind what takes long and is the same in each epoch, before what is not.
+        # After what takes long and is the same in each epoch, before what is not.
         .cache()
         .shuffle(SHUFFLED, seed=SEED)
         .map(resize, tf.data.AUTOTUNE)

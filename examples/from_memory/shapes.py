@@ -30,7 +30,7 @@ def show_shapes(files: list[str], shape: tuple[int, int, int], batch_size: int) 
             "the bytes in the Example": example["image"],
             "decode_raw": values,
             "reshape to the sizes in the Example": image,
-            "the same, behind ensure_shape": tf.ensure_shape(image, shape),
+            "the same, after ensure_shape": tf.ensure_shape(image, shape),
             "reshape to constants": tf.reshape(values, shape),
         }
 
@@ -60,6 +60,6 @@ def show_shapes(files: list[str], shape: tuple[int, int, int], batch_size: int) 
         layers.Dense(10)(layers.Flatten()(unknown))
     except ValueError as error:
         reason = str(error).splitlines()[0]
-        print(f"Dense behind images of unknown sizes: ValueError: {reason}")
+        print(f"Dense after images of unknown sizes: ValueError: {reason}")
     pooled = layers.GlobalAveragePooling2D()(unknown)
-    print(f"behind GlobalAveragePooling2D, {pooled.shape}: {layers.Dense(10)(pooled).shape}")
+    print(f"after GlobalAveragePooling2D, {pooled.shape}: {layers.Dense(10)(pooled).shape}")

@@ -176,7 +176,7 @@ def test_records_that_are_no_events(read, record: bytes, told: str) -> None:
 
 
 def test_a_file_that_is_still_written(tmp_path) -> None:
-    """Each file is read to its last whole event, whatever comes behind it."""
+    """Each file is read to its last whole event, whatever comes after it."""
     for name in ("a", "b"):
         path = tmp_path / name
         tfr.write_records(path, [event(step, {"tag": name, "simple_value": 1}) for step in (1, 2)])

@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.tensorflow
 tensorflow = pytest.importorskip("tensorflow")
 
-import tfrecord_lite.compat as tf  # noqa: E402 - behind the skip, with which it saves time
+import tfrecord_lite.compat as tf  # noqa: E402 - after the skip, with which it saves time
 
 TEXT = b"And o'er his heart a shadow fell as he found no spot of ground. " * 200
 BOTH = pytest.mark.parametrize("codec", ["ZLIB", "GZIP"])

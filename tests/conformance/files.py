@@ -20,7 +20,7 @@ from tfrecord_lite import write_records
 class File(NamedTuple):
     """A file, the records that were written to it, and how many of them it still has.
 
-    ``whole`` tells whether reading must end well behind these, or with an error.
+    ``whole`` tells whether reading must end well after these, or with an error.
     """
 
     data: bytes
@@ -111,7 +111,7 @@ GROUPS: dict[str, dict[str, File]] = {
         "before the checksum of the data": cut(THIRD - 4, 1),
         "inside the checksum of the data": cut(THIRD - 1, 1),
         "one byte and nothing else": cut(1, 0),
-        "some zeros behind the last record": File(DATA + bytes(5), THREE, 3),
+        "some zeros after the last record": File(DATA + bytes(5), THREE, 3),
     },
     "damaged data": {
         "a bit of the data": damaged(SECOND + 13),
@@ -136,7 +136,7 @@ GROUPS: dict[str, dict[str, File]] = {
     "damaged lengths": {
         "a bit of the length": damaged(SECOND + 1),
         "a bit of the checksum of the length": damaged(SECOND + 9),
-        "zeros behind the last record": File(DATA + bytes(16), THREE, 3),
+        "zeros after the last record": File(DATA + bytes(16), THREE, 3),
         "a byte in front": File(b"x" + DATA, THREE, 0),
         "a text": File(b"this is no TFRecord file", [], 0),
         "a length of 1 GiB": File(frame(b"a") + header(1 << 30) + bytes(20), [b"a"], 1),
@@ -150,8 +150,8 @@ GROUPS: dict[str, dict[str, File]] = {
         "cut in the middle": zipped(gz(DATA)[:30], 1),
         "a wrong checksum": zipped(flipped(gz(DATA), len(gz(DATA)) - 6), 3),
         "a wrong size": zipped(flipped(gz(DATA), len(gz(DATA)) - 2), 3),
-        "zeros behind it": zipped(gz(DATA) + bytes(512), 3),
-        "a text behind it": zipped(gz(DATA) + b"and more", 3),
+        "zeros after it": zipped(gz(DATA) + bytes(512), 3),
+        "a text after it": zipped(gz(DATA) + b"and more", 3),
         "a plain file": zipped(DATA, 0),
         "a zlib file": zipped(zlib.compress(DATA), 0),
         "read as a plain file": File(gz(DATA), THREE, 0),
@@ -160,7 +160,7 @@ GROUPS: dict[str, dict[str, File]] = {
         "the checksum is missing": zipped(zlib.compress(DATA)[:-4], 3, "ZLIB"),
         "a wrong checksum of zlib": zipped(flipped(zlib.compress(DATA), -1), 3, "ZLIB"),
         "two streams": zipped(zlib.compress(DATA) * 2, 3, "ZLIB"),
-        "a text behind the stream": zipped(zlib.compress(DATA) + b"and more", 3, "ZLIB"),
+        "a text after the stream": zipped(zlib.compress(DATA) + b"and more", 3, "ZLIB"),
         "a gzip file": zipped(gz(DATA), 0, "ZLIB"),
         "zlib, read as a plain file": File(zlib.compress(DATA), THREE, 0),
     },

@@ -33,14 +33,14 @@ def several(*actions: Callable[[], Any]) -> str:
 
 
 def writes(value: Any) -> Case:
-    """Write one value that may be no record, and a record behind it."""
+    """Write one value that may be no record, and a record after it."""
 
     def case(open_writer: Any, path: Path) -> str:
         with open_writer(path) as writer:
             result = tried(lambda: writer.write(value))
-            writer.write(b"behind")
+            writer.write(b"after")
         written = frame(b"value") if result == "done" else b""
-        assert path.read_bytes() == written + frame(b"behind")
+        assert path.read_bytes() == written + frame(b"after")
         return result
 
     return case

@@ -88,7 +88,7 @@ def interleaved(part, counts, buffer, interleave, seed, epoch, rank):
 
 
 def with_empty(files, ranges):
-    """Put in the files that have no records, behind the last record before them."""
+    """Put in the files that have no records, after the last record before them."""
     found = []
     for file, records in ranges:
         # Also where what makes ranks even begins again with the first record.

@@ -259,7 +259,7 @@ def test_damage_is_told_once_and_before_what_lies_behind_it(tmp_path, small_bloc
         (paths[0], 10, "data"),
         (paths[1], 20, "data"),
     ]
-    # A batch may be held back for one behind the damage, never the other way round.
+    # A batch may be held back for one after the damage, never the other way round.
     assert events.index(told[0]) <= events.index(11)
     assert events.index(told[1]) <= events.index(61)
 

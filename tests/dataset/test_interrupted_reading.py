@@ -300,7 +300,7 @@ def test_interrupted_reading_compares_counts(wrong, tmp_path):
 @pytest.mark.parametrize("how", [{}, {"compression": "GZIP", "block_bytes": 2000}])
 @pytest.mark.parametrize("source", [str, Pipe])
 def test_interrupted_reading_by_on_damage(how, source, tmp_path):
-    """What it raises comes behind the region, from where reading goes on, of a pipe too."""
+    """What it raises comes after the region, from where reading goes on, of a pipe too."""
     rng = np.random.default_rng(0)
     records = [rng.bytes(60) for _ in range(200)]
     write_records(tmp_path / "a", records, **how)

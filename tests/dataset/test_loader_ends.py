@@ -124,7 +124,7 @@ print(next(found)["id"].tolist())
 
 @pytest.mark.parametrize("ending", ["", "list(found)", "keep = [found]; keep.append(keep)"])
 def test_a_script_ends_in_peace(sets, ending):
-    """Without a guard, in the middle of an epoch or behind it."""
+    """Without a guard, in the middle of an epoch or after it."""
     program = SCRIPT.format(paths=sets["plain"], ending=ending)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-X", "dev", "-c", program],

@@ -681,14 +681,14 @@ def test_rows_18_and_20_members_that_are_not_what_they_state(
         request.getfixturevalue("without_isal")
     path = tmp_path / "a"
     path.write_bytes(
-        member(frame(b"before"), records=1) + data + member(frame(b"behind"), records=1)
+        member(frame(b"before"), records=1) + data + member(frame(b"after"), records=1)
     )
     if reason is None:
         with pytest.raises(kind):
             RecordFile(path)
         return
     with RecordFile(path) as file:
-        assert file[[0, -1]] == [b"before", b"behind"]
+        assert file[[0, -1]] == [b"before", b"after"]
         for ask in (1, [1, 0]):
             with pytest.raises(kind, match=reason) as raised:
                 file[ask]

@@ -228,7 +228,7 @@ def test_kinds_that_most_records_do_not_have(tmp_path):
     records = list(RECORDS)
     records[31] = tfr.encode_sequence_example({"id": 1}, {"frame": [[1], [2]]})
     records[33] = tfr.encode_sequence_example({"id": 0.5}, {"frame": [[1.0, 2.0]]})
-    # A list of two kinds: as entries of the same list, one serialized behind the other.
+    # A list of two kinds: as entries of the same list, one serialized after the other.
     one, other = (
         tfr.SequenceExample.FromString(tfr.encode_sequence_example({}, {"token": [value]}))
         for value in (1, b"x")

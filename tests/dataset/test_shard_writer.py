@@ -1,4 +1,4 @@
-"""ShardWriter: which record goes where, and what is there before, behind and instead of close."""
+"""ShardWriter: which record goes where, and what is there before, after and instead of close."""
 
 from __future__ import annotations
 
@@ -319,7 +319,7 @@ def test_row_30_after_close(tmp_path: Path) -> None:
     assert contents(tmp_path / "a") == [[b"x"]]
 
 
-# What is there before, behind and instead of close.
+# What is there before, after and instead of close.
 
 
 class Stop(Exception):

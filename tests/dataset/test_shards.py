@@ -54,8 +54,8 @@ def test_names_of_any_type_of_path() -> None:
     [
         ("", "no file names"),
         ("data/", "no file names"),
-        ("data/train.tfrecord", "suffix comes behind the numbers"),
-        ("data/train.tfrecord.gz", "suffix comes behind the numbers"),
+        ("data/train.tfrecord", "suffix comes after the numbers"),
+        ("data/train.tfrecord.gz", "suffix comes after the numbers"),
         ("data/train@8", "num_shards=N"),
         ("data/_train", "pass over '_train-00000-of-00001.tfrecord'"),
         ("data/.train", "pass over"),

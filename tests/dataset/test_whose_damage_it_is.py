@@ -33,7 +33,7 @@ def read(paths: list[Path], **options) -> tuple[list[int], list[tuple[str, int, 
 
 
 def test_bytes_behind_the_last_record_of_a_share_are_its_own(tmp_path: Path) -> None:
-    """Two files of 30 records, two ranks: what is behind the first file is no matter of rank 1."""
+    """Two files of 30 records, two ranks: what is after the first file is no matter of rank 1."""
     paths = write(tmp_path, [30, 30])
     with paths[0].open("ab") as file:
         file.write(b"\0" * 16 + b"garbage")
@@ -47,7 +47,7 @@ def test_bytes_behind_the_last_record_of_a_share_are_its_own(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_a_damaged_length_in_a_member_is_told_as_such(tmp_path: Path, shuffle: bool) -> None:
-    """Row 18: the records behind it in its member cannot be told by their numbers."""
+    """Row 18: the records after it in its member cannot be told by their numbers."""
     paths = [tmp_path / "a"]
     raws = [b"".join(map(frame, RECORDS[begin : begin + 3])) for begin in range(0, 60, 3)]
     bad = bytearray(raws[4])

@@ -62,7 +62,7 @@ def message(features: dict[str, Any]) -> Any:
 
 
 def without_prefixes(features: dict[str, Any]) -> dict[str, Any]:
-    """Leave out names with which another begins: protobuf puts those behind it, not before."""
+    """Leave out names with which another begins: protobuf puts those after it, not before."""
     return {
         name: value
         for name, value in features.items()

@@ -186,7 +186,7 @@ def test_steps_of_any_sizes(seed):
         ]
         data = b"".join(b"\x0a" + varint(len(string)) + string for string in strings)
         if draw.random() < 0.2:
-            # What is no such list: cut, with another tag, or with a byte behind it.
+            # What is no such list: cut, with another tag, or with a byte after it.
             data = draw.choice([data[:-1] or b"\x0a", b"\x12\x00" + data, data + b"\x0a"])
             strings = None
         lists.append(data)

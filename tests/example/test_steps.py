@@ -1,4 +1,4 @@
-"""Messages that stand one behind the other, found for many lists, held against one by one."""
+"""Messages that stand one after the other, found for many lists, held against one by one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def messages_of(data):
 
 
 def check(lists):
-    """Hold all lists, with other bytes before, between and behind, against one by one."""
+    """Hold all lists, with other bytes before, between and after, against one by one."""
     gap = b"\x0a\x05"
     data = gap + gap.join(lists) + gap + bytes(SLACK_BYTES)
     lengths = np.array([len(one) for one in lists], np.int64)

@@ -18,7 +18,7 @@ SIZES = sorted({size for step in STEPS for size in range(max(step - 14, 0), step
 
 
 def plain_value(kind: int, size: int) -> bytes:
-    """Make the bytes behind the tag of a value with one run of a size."""
+    """Make the bytes after the tag of a value with one run of a size."""
     content = b"\x0a" + varint(size) + bytes(size)
     inner = bytes([kind]) + varint(len(content)) + content
     return varint(len(inner)) + inner

@@ -89,7 +89,7 @@ MIXED = {
     "text and NaN": (["a", float("nan"), "c"], 1),
     "numbers as JSON has them": ([1, 2.5, 3], 1),
     "the last": ([1] * 1000 + [0.5], 1000),
-    "behind None": ([None, 1, None, 0.5], 3),
+    "after None": ([None, 1, None, 0.5], 3),
     "lists": ([[1, 2], [1.5]], 1),
     "arrays": ([np.arange(2), np.arange(2.0)], 1),
     "no floats": ([np.arange(2), np.array([])], 1),

@@ -33,11 +33,11 @@ def test_from_memory(tmp_path, case):
 
     # The part on shapes: what is known eagerly, and in a graph.
     assert f"reshape to the sizes in the Example   {shape:14}(None, None, None)\n" in stdout
-    assert f"the same, behind ensure_shape         {shape:14}{shape}\n" in stdout
+    assert f"the same, after ensure_shape         {shape:14}{shape}\n" in stdout
     assert f"batch(32): (None, {shape[1:]}\n" in stdout
     assert f"batch(32, drop_remainder=True): (32, {shape[1:]}\n" in stdout
     assert f"image.shape is (None, None, None), but tf.shape(image) will be {shape}\n" in stdout
-    assert "Dense behind images of unknown sizes: ValueError: " in stdout
+    assert "Dense after images of unknown sizes: ValueError: " in stdout
     assert f"from shards: (TensorSpec(shape=(None, {shape[1:]}, dtype=tf.float32" in stdout
     assert "executing eagerly: True; within a tf.function: False\n" in stdout
 

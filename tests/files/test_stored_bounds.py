@@ -211,7 +211,7 @@ def test_a_forged_sidecar(path, width, row, change):
 
 @pytest.mark.parametrize("size", [1 << 62, (1 << 63) - 1, 1 << 63])
 def test_forged_lengths_that_go_around(path, size):
-    """Of two in one block, so that the sums before and behind it are right."""
+    """Of two in one block, so that the sums before and after it are right."""
     forge(path, {23: size, 25: -size}, np.uint64)
     assert outcome(path, 5) == RECORDS[5]
     with pytest.raises(StaleIndexError, match="do not fit"):

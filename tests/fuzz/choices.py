@@ -16,7 +16,7 @@ _PATTERN = 4
 
 
 class Choices(Random):
-    """Takes its choices from the front of ``data``; behind the end of that all are 0."""
+    """Takes its choices from the front of ``data``; after the end of that all are 0."""
 
     def __new__(cls, data: bytes) -> Self:
         return super().__new__(cls)

@@ -240,10 +240,10 @@ def test_plain_examples_are_read_alike():
         ("int64_list, float_list, int64_list", "which are others than those that are there"),
         ("padded tags", "TensorFlow does not find it"),
         ("entry without a key", "refuses it: byte 4: an entry of Features that is not a key and"),
-        ("unknown varint in Features", "a field in Features that is none of its own"),
+        ("unknown varint in Features", "a field that Features does not have"),
         ("unknown group in Example", "an unknown group at top level"),
         ("over-long tag of a kind", "a Feature that begins with no list"),
-        ("unpacked, then packed", "a field in a list that is none of its own"),
+        ("unpacked, then packed", "a field that such a list does not have"),
     ],
 )
 def test_what_is_said_of_a_difference(name, reason):
@@ -353,7 +353,7 @@ def test_records_of_a_block_are_judged_as_each_by_itself(path):
 @pytest.mark.parametrize("behind", [b"", UNKNOWN["varint"], field(1, 2, b"")])
 @pytest.mark.parametrize("feature", [of_ints(b""), of_floats(b""), of_bytes(b"")], ids=repr)
 def test_empty_lists_are_read_alike(feature, behind):
-    """Nothing behind an empty list is taken for its content, at the record's end or before it."""
+    """Nothing after an empty list is taken for its content, at the record's end or before it."""
     assert tensorflow_difference(example(entry(b"a", feature)) + behind) is None
     both = example(entry(b"a", feature), entry(b"b", of_ints(packed(1))))
     assert tensorflow_difference(both + behind) is None

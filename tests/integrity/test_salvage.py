@@ -109,7 +109,7 @@ def test_the_compression_is_that_of_the_source_unless_another_is_asked_for(
 
 
 def test_row_18_blocked_gzip_member_by_member(tmp_path):
-    """The front too: where the first bytes are damaged, the compression is found behind them."""
+    """The front too: where the first bytes are damaged, the compression is found after them."""
     path = tmp_path / "a.gz"
     tfr.write_records(path, RECORDS, compression="GZIP", block_bytes=1000)
     data = path.read_bytes()

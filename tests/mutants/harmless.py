@@ -26,7 +26,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "short = np.flatnonzero(lengths < 4)": ("more records are checked one by one"),
         "lines = seams.view(np.uint8).reshape(-1, 20)": ("NumPy takes any negative for -1"),
         'windows: Any = np.ndarray((len(buffer) - 11,), "V12", buffer=buffer, strides=(1,))': (
-            "how many places there are; the last is never used, a footer is behind any header"
+            "how many places there are; the last is never used, a footer is after any header"
         ),
         'headers: Any = windows[starts - 12].view("<u4").reshape(-1, 3)': (
             "NumPy takes any negative for -1"
@@ -54,7 +54,7 @@ HARMLESS: dict[str, dict[str, str]] = {
     "tfrecord_lite/records/framing.py": {
         "SLACK_BYTES = 16": ("more slack than decoders ask for"),
         'places: Any = np.ndarray((end - 11,), f"V{HEADER_SIZE}", buffer=buffer, strides=(1,))': (
-            "how many places there are; the last is never used, a footer is behind any header"
+            "how many places there are; the last is never used, a footer is after any header"
         ),
         "places[starts - HEADER_SIZE] = headers[which.reshape(-1)]": (
             "NumPy takes any negative for -1"
@@ -63,7 +63,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "length = unpack(view, begin)[0]": ("the last of one is the first"),
         "if len(edges) == 1:": ("of no frames none is wrong; the rest says so as well"),
         'lengths: Any = np.ndarray((len(buffer) - 7,), "<u8", buffer=buffer, strides=(1,))': (
-            "how many places there are; behind the last frame there is slack"
+            "how many places there are; after the last frame there is slack"
         ),
         "position += unpack(view, position)[0] + FRAME_OVERHEAD": ("the last of one is the first"),
         "stored: int = _CRC.unpack_from(buffer, at + 8)[0]": ("the last of one is the first"),
@@ -132,7 +132,7 @@ HARMLESS: dict[str, dict[str, str]] = {
     },
     "tfrecord_lite/example/columns.py": {
         "count = len(self._buffer) - dtype.itemsize + 1": (
-            "how many places there are; behind the last value there is slack"
+            "how many places there are; after the last value there is slack"
         ),
     },
     "tfrecord_lite/example/features.py": {

@@ -1,4 +1,4 @@
-"""The buffers that blocks of records lie in: whose they are, and what is behind the records."""
+"""The buffers that blocks of records lie in: whose they are, and what is after the records."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_there_is_slack_behind_the_last_record(more: int) -> None:
     records = [bytes(first), *[bytes(100)] * ((size - first) // 116 - 9)]
     records.append(bytes(size - len(frames(records)) - FRAME_OVERHEAD))
     data = bytearray(frames(records))
-    # Behind damage blocks are small at first; the last is the one that ends where the buffer does.
+    # After damage blocks are small at first; the last is the one that ends where the buffer does.
     data[100] ^= 1
     found = 0
     with RecordReader(io.BytesIO(data), on_damage=lambda _: None) as reader:

@@ -179,7 +179,7 @@ def test_a_pipe_that_gives_no_header_at_once(size):
         def read(self, most):
             return self.file.read(min(most, size))
 
-    # What is looked at to tell the compression is held whole; this is behind it.
+    # What is looked at to tell the compression is held whole; this is after it.
     data = content(0, 0) * 5 + content(1, 1)
     damage = []
     with tfr.RecordReader(Pipe(data), on_damage=damage.append) as reader:

@@ -223,12 +223,12 @@ except CorruptRecordError as error:
 else:
     raise SystemExit("no error")
 damage = []
-assert list(RecordReader(sys.argv[1], on_damage=damage.append)) == [b"before", b"behind"]
+assert list(RecordReader(sys.argv[1], on_damage=damage.append)) == [b"before", b"after"]
 assert [(each.begin, each.end - each.begin) for each in damage] == [(22, (129 << 20) + 16)]
 """
     path = tmp_path / "damaged.tfrecord"
     with RecordWriter(path) as writer:
-        writer.write_many([b"before", bytes(129 << 20), b"behind"])
+        writer.write_many([b"before", bytes(129 << 20), b"after"])
     data = bytearray(path.read_bytes())
     data[1000] = 1
     path.write_bytes(data if compression is None else gzip.compress(data, 1))
@@ -321,7 +321,7 @@ def test_rows_01_to_04_every_bit_flip_of_a_compressed_file(
     header, trailer = (0, 4) if compress == "zlib" else (44, 8)
     for position in silent:
         begin = max(start for start in starts if start <= position)
-        # Behind the deflate stream's last bit its byte is padded with bits that nobody reads.
+        # After the deflate stream's last bit its byte is padded with bits that nobody reads.
         last = min(start for start in starts if start > position) - trailer - 1
         assert position - begin < header or position == last, position
     injected(len(bits))
@@ -343,7 +343,7 @@ def test_records_before_damage_deep_in_a_stream_are_handed_out(tmp_path: Path) -
     rng = random.Random(8)
     records = [rng.randbytes(rng.randrange(1500)).hex().encode() for _ in range(1000)]
     deflate = zlib.compressobj(1, zlib.DEFLATED, 31)
-    # Behind the flush a block of the type that deflate does not have.
+    # After the flush a block of the type that deflate does not have.
     data = deflate.compress(frames(records)) + deflate.flush(zlib.Z_FULL_FLUSH) + b"\x07" * 999
     path = tmp_path / "damaged.gz"
     path.write_bytes(data)
@@ -390,7 +390,7 @@ def test_row_17_something_behind_the_last_member(tail: bytes) -> None:
     got, error = read(gzip.compress(PLAIN) + tail)
     assert got == THREE
     assert isinstance(error, CompressionError)
-    assert "no gzip member behind the end of one" in str(error)
+    assert "no gzip member after the end of one" in str(error)
 
 
 @pytest.mark.usefixtures("engine")
@@ -422,7 +422,7 @@ def test_row_19_zlib_streams() -> None:
     got, error = read(good + good)
     assert got == THREE
     assert isinstance(error, CompressionError)
-    assert "behind the end of the zlib stream" in str(error)
+    assert "after the end of the zlib stream" in str(error)
     got, error = read(good[:-4] + b"abcd")
     assert (got, type(error)) == (THREE, CompressionError)
     got, error = read(good[:-4])

@@ -1,4 +1,4 @@
-"""Damaged streams: all that comes before the damage is handed out, and what is behind it."""
+"""Damaged streams: all that comes before the damage is handed out, and what is after it."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_what_isal_refuses_is_inflated_by_zlib_as_it_is_asked_for(monkeypatch, l
 
 
 def broken_off(record: bytes, behind: int) -> bytes:
-    """Return the front of a member that states ``behind`` bytes more than there are.
+    """Return the front of a member that states ``after`` bytes more than there are.
 
     It breaks off between two blocks of its stream; the first byte of a gzip member is none.
     """

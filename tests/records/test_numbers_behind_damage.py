@@ -1,4 +1,4 @@
-"""Blocked gzip: behind a damaged member, records have the numbers and places that headers state."""
+"""Blocked gzip: after a damaged member, records have the numbers and places that headers state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behind damage: the next true record is found, in every kind of source, and nothing else is."""
+"""After damage: the next true record is found, in every kind of source, and nothing else is."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_row_11_a_length_off_by_one(tmp_path) -> None:
             got, damage = read(source)
             assert got == left
             assert (damage[0][0], damage[-1][1]) == (17, 17 + 12 + 10)
-    # Between others: what comes behind is found again.
+    # Between others: what comes after is found again.
     for length in (0, 5, 7, 100):
         for source in sources(frame(b"x") + header(length) + body + PLAIN, tmp_path):
             got, damage = read(source)
@@ -212,9 +212,9 @@ def test_row_11_a_length_off_by_one(tmp_path) -> None:
 
 @few_or_many("step", 7, 1)
 def test_row_12_lost_and_doubled_bytes(step: int, tmp_path) -> None:
-    """The frame that was cut into is lost, none behind it; numbers count on from those found."""
+    """The frame that was cut into is lost, none after it; numbers count on from those found."""
     data = frames(FOUR * 3)
-    # At the beginning, at the end, and in all of what has neither before nor behind it.
+    # At the beginning, at the end, and in all of what has neither before nor after it.
     ends = (*range(60), *range(168 - 30, 2 * 168), *range(3 * 168 - 60, 3 * 168))
     for begin in ends[::step]:
         for size in (1, 12, 16, 30):
@@ -292,11 +292,11 @@ def test_row_13_inside_a_record_with_a_damaged_header_nobody_can_tell(tmp_path) 
 
 
 def test_row_13_records_of_eight_bytes_are_no_frames(tmp_path) -> None:
-    """Eight bytes and the CRC behind them are what a header is."""
+    """Eight bytes and the CRC after them are what a header is."""
     records = [struct.pack("<Q", number) for number in range(300)]
     data = frames(records)
     for begin in range(24 * 100, 24 * 101):
-        # Were 12 bytes cut out, two headers could stand behind each other: that is a record.
+        # Were 12 bytes cut out, two headers could stand after each other: that is a record.
         for size in (1, 11, 24, 100, 512):
             got, _ = read(io.BytesIO(data[:begin] + data[begin + size :]))
             spared = records[: begin // 24] + records[-(-(begin + size) // 24) :]
@@ -525,7 +525,7 @@ def test_a_record_too_large_of_a_stream_is_kept_only_so_far(tmp_path, monkeypatc
         for source in (io.BytesIO(PLAIN + large + PLAIN), Pipe(PLAIN + large + PLAIN, 50)):
             got, _ = read(source, max_record_bytes=100)
             assert got == FOUR + found + FOUR
-            # With nothing behind it, it ends at the end of the stream.
+            # With nothing after it, it ends at the end of the stream.
         got, _ = read(Pipe(PLAIN + large, 50), max_record_bytes=100)
         assert got == FOUR + found
 
@@ -716,7 +716,7 @@ def test_row_14_any_damage_to_a_small_file(data) -> None:
         bounds.append(bounds[-1] + 16 + len(record))
     before = [record for record, last in zip(records, bounds[1:], strict=True) if last <= begin]
     assert got[: len(before)] == before
-    # Behind the damage too, unless what is cut makes one record look as if it held them.
+    # After the damage too, unless what is cut makes one record look as if it held them.
     if end - begin - len(new) not in range(1, 60):
         after = [record for record, first in zip(records, bounds, strict=False) if first >= end]
         assert got[len(got) - len(after) :] == after

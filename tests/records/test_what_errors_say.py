@@ -101,7 +101,7 @@ def test_a_file_replaced_while_it_is_opened_leaves_no_handle(tmp_path: Path, mon
     replaced = []
 
     def replace(name, **options):
-        # Behind the look at what it is, and the opening.
+        # After the look at what it is, and the opening.
         if os.fspath(name) == os.fspath(path):
             replaced.append(name)
             if len(replaced) == 2:

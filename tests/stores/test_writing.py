@@ -81,7 +81,7 @@ def test_many_shards_at_once(folder):
 
 
 def test_a_set_is_replaced_whole(folder, names, monkeypatch):
-    """By the manifest: until then the old one is read, behind that the new one."""
+    """By the manifest: until then the old one is read, after that the new one."""
     write(folder + "/s", RECORDS)
     seen = []
     put = FsspecStore.put

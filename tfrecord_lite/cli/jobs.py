@@ -29,7 +29,7 @@ def codec_asked(name: str | None, otherwise: Any) -> Any:
 
 
 def print_set(manifest: Manifest, note: str = "") -> None:
-    """Print the line about a set that was written, with a note behind it."""
+    """Print the line about a set that was written, with a note after it."""
     entries = manifest.entries
     shards, records = plural(len(entries), "shard"), plural(manifest.records, "record")
     size = size_text(sum(entry.size for entry in entries))

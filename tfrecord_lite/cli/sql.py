@@ -66,7 +66,7 @@ def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> Non
         else:
             _print_table(reader)
     except sql.QueryError as error:
-        # Behind an empty line it shows the query.
+        # After an empty line it shows the query.
         complain(" ".join(str(error).partition("\n\n")[0].split()))
         raise typer.Exit(UNUSABLE) from None
     if damaged:

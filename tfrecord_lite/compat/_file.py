@@ -61,7 +61,7 @@ class GFile(Closing):
         self._kind = mode.replace("b", "")
         if self._kind not in _MODES:
             raise InvalidArgumentError(
-                None, None, f"mode {mode!r} is none of {', '.join(_MODES)}, with or without b"
+                None, None, f"mode {mode!r}: expected one of {', '.join(_MODES)}, with or without b"
             )
 
     def _reader(self) -> BinaryIO:

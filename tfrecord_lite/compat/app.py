@@ -26,7 +26,7 @@ def run(
     ``argv`` is ``sys.argv`` where it is not given.
 
     Raises ``SystemExit``: with what ``main`` returns; with 1 where a flag has a wrong value, where
-    one is missing, or behind ``--help``.
+    one is missing, or after ``--help``.
 
     >>> run(lambda argv: print("called with", argv), ["script.py", "file"])
     Traceback (most recent call last):

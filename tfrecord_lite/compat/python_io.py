@@ -221,7 +221,7 @@ class _RecordIterator:
             self._reader = None
 
     def reopen(self) -> None:
-        """Open the file again after `close`, and go on behind the last record returned."""
+        """Open the file again after `close`, and go on after the last record returned."""
         if self._reader is not None:
             raise FailedPreconditionError(None, None, "Reader is not closed.")
         with renamed():
@@ -281,7 +281,7 @@ class _RandomRecordReader:
     def read(self, offset: int) -> tuple[bytes, int]:
         """Return the record whose frame begins at ``offset``, and where the next frame begins.
 
-        IndexError at or behind the end of the file, DataLossError where no intact record begins.
+        IndexError at or after the end of the file, DataLossError where no intact record begins.
         """
         file = self._file
         if file is None:

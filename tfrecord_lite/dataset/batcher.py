@@ -55,7 +55,7 @@ class Tables:
     """Makes a table for each batch, from any position on.
 
     ``chunks`` reads epochs: from a step of an epoch on, to before the first step of another.
-    ``end`` tells from an epoch which that is. Damage is told once an epoch, before what lies behind
+    ``end`` tells from an epoch which that is. Damage is told once an epoch, before what lies after
     it. No table has rows of two epochs. With ``together`` one may have the rows of several batches,
     those that one chunk is enough for. Where it ``goes_on``, the next epoch begins if there is no
     batch left of the one to go on with.

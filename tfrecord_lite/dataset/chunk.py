@@ -26,7 +26,7 @@ class Request(NamedTuple):
 class Chunk(NamedTuple):
     """Records that were read, with numbers and steps as in a `Request`.
 
-    ``damages`` were left out on the way. An ``error`` is what stands behind these records.
+    ``damages`` were left out on the way. An ``error`` is what stands after these records.
     """
 
     block: RecordBlock

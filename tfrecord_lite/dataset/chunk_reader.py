@@ -39,7 +39,7 @@ class Task(NamedTuple):
 class DecodedChunk(NamedTuple):
     """A chunk of an epoch as a table; row i comes at step ``steps[i]``, int64 ``[rows]``.
 
-    ``damages`` were left out before and between. An ``error`` is what stands behind the rows.
+    ``damages`` were left out before and between. An ``error`` is what stands after the rows.
     ``late`` has the features that come late, by name, with file and number of the first record.
     The rows of a ``whole`` one, where there are any, are one batch.
     """

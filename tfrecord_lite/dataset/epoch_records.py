@@ -161,7 +161,7 @@ class EpochRecords:
         return int(self.bases[number]) if self.counted else (number + 1) << _FILE_BITS
 
     def ranges(self, begin: int = 0, count: int | None = None) -> list[FileRange]:
-        """Return the parts of files that hold ``count`` records; behind the last comes the first.
+        """Return the parts of files that hold ``count`` records; after the last comes the first.
 
         Without ``count`` they are all files, whose ends need not be known.
         """
@@ -277,14 +277,14 @@ class EpochRecords:
                         raise self.set.wrong_count(number, known, f"{seen} records")
         except (OSError, TFRecordError) as error:
             yield chunk_of(nothing, base + seen)._replace(error=error)
-            # Nothing is wanted from behind it.
+            # Nothing is wanted from after it.
             return stop + 1
         if damages:
             yield chunk_of(nothing, base + seen)
         return seen if known is None else known
 
     def _check_end(self, number: int, block: RecordBlock, rows: int, count: int) -> None:
-        """See that reading may end behind these rows, ``count`` records into a file.
+        """See that reading may end after these rows, ``count`` records into a file.
 
         Others begin there by its index. It must be in the gzip member that the index says, which
         they compare with its header; those before it were compared here.

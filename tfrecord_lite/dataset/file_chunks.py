@@ -109,7 +109,7 @@ class FileChunks:
                 yield DecodedChunk(epoch, None, _NO_ROWS, damages, None, {})
 
     def _blocks(self, step: int, damages: list[Damage]) -> Generator[_ReadBlock, None, None]:
-        """Read from a row on; damage behind the last read is left in the list."""
+        """Read from a row on; damage after the last read is left in the list."""
         # Damage before a row is met again, in case that nobody heard of it yet.
         begin = [mark for mark in self._marks if mark.rows < step or mark is self._marks[0]][-1]
         on_damage: OnDamage = damages.append if self._records.tolerant else "raise"

@@ -42,7 +42,7 @@ class Arrivals(NamedTuple):
     """Records in the order in which they arrive.
 
     ``steps`` tells when each arrives, ``numbers`` which it is; int64 ``[records]`` both. What comes
-    next arrives at step ``end``. ``damages`` were left out; an ``error`` stands behind the records.
+    next arrives at step ``end``. ``damages`` were left out; an ``error`` stands after the records.
     """
 
     records: list[bytes]
@@ -162,7 +162,7 @@ class _Together:
         )
 
     def add(self, records: list[bytes], number: int, steps_before: int) -> None:
-        """Add consecutive records of a file, ``steps_before`` behind where this turn began."""
+        """Add consecutive records of a file, ``steps_before`` after where this turn began."""
         self._records += records
         self._bytes += sum(map(len, records))
         self._runs.append((number, self._step + steps_before, len(records)))

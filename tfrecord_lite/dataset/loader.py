@@ -216,7 +216,7 @@ class Dataset(Closing):
         return Batches(tables, finish)
 
     def _end(self, epoch: int) -> int:
-        """Return the first epoch behind those that one iterator goes through."""
+        """Return the first epoch after those that one iterator goes through."""
         repeat = self._repeat or 1
         return (epoch // repeat + 1) * repeat
 

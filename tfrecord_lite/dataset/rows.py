@@ -101,7 +101,7 @@ class ExampleRows:
 
 
 def rows_of_blocks(blocks: Iterable[RecordBlock], schema: Schema) -> Iterator[dict[str, Any]]:
-    """Yield for each record what `parse_single_example` gives; raises behind what is good."""
+    """Yield for each record what `parse_single_example` gives; raises after what is good."""
     decoder, late_features = BlockDecoder(schema), LateFeatures()
     for block in blocks:
         if not schema.features:

@@ -49,7 +49,7 @@ class ShardWriter(FrameWriter):
     """Write records to the shards of a set.
 
     ``name`` is the set's: its shards are called ``NAME-00000-of-00010.tfrecord`` (with ``.gz``
-    behind for GZIP), its manifest ``NAME.manifest.json``; or it is a pattern with ``{index}`` and
+    after for GZIP), its manifest ``NAME.manifest.json``; or it is a pattern with ``{index}`` and
     perhaps ``{total}``, as in ``cifar10_train/shard_{index:03d}.tfrecord`` (see `manifest_of`). The
     folder is made where it is missing.
 
@@ -58,7 +58,7 @@ class ShardWriter(FrameWriter):
     are so many, and record i goes to shard ``i % num_shards``. No records make one empty shard.
 
     In `close` the shards take their names, and the manifest comes last: before it a reader sees no
-    set, behind it a complete one. An existing set (a manifest of that name, or files that are
+    set, after it a complete one. An existing set (a manifest of that name, or files that are
     called as its shards) is a ``FileExistsError`` or, with ``overwrite``, is replaced whole: it can
     be read until `close`, and stays if anything fails. An exception inside ``with`` publishes
     nothing and leaves no files. What a writer that was killed leaves (folders that `is_partial`
@@ -73,7 +73,7 @@ class ShardWriter(FrameWriter):
     (``tfds.builder_from_directory``), and `tfrecord_lite.tfds.load`: ``name`` is
     ``FOLDER/DATASET/VERSION/SPLIT``, as in ``data/pets/1.0.0/train``. Its shards have the names
     that these want, and ``dataset_info.json``, ``features.json`` and the names of classes stand
-    beside them, which splits written one behind the other, or at once, share. ``features``
+    beside them, which splits written one after the other, or at once, share. ``features``
     may have `tfrecord_lite.tfds.ClassLabel`, ``Image`` and ``Text``, too; without any the
     ``features.json`` that is there stays. Such a set is local, of no compression and no parts.
 
@@ -166,7 +166,7 @@ class ShardWriter(FrameWriter):
         self._turn = 0
         self.name = os.fsdecode(name)
         self.manifest: Manifest | None = None
-        """What was published, behind `close`."""
+        """What was published, after `close`."""
         self._names.make_folder()
         with self._names.journal() as journal:
             journal.remove_leftovers(part)
@@ -270,7 +270,7 @@ class ShardWriter(FrameWriter):
     def end_shard(self) -> None:
         """Complete the shard that is open: the next record begins another.
 
-        With nothing written behind it `close` has only names to give. So, of several sets that
+        With nothing written after it `close` has only names to give. So, of several sets that
         belong together, nothing is published before the disk has all of them. With ``num_shards``
         what was gathered is stored, and records go on in turns.
         """

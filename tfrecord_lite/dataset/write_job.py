@@ -120,13 +120,13 @@ class WriteJob:
             raise _NotWrittenError
 
     def open(self, task: int) -> ShardWriter:
-        """Return a writer for one attempt of a task; behind `close` it has a manifest."""
+        """Return a writer for one attempt of a task; after `close` it has a manifest."""
         self._check_stands()
         attempt = f"{task:06d}-{os.urandom(4).hex()}"
         return _AttemptWriter(self, os.path.join(self._folder, attempt), self._options)
 
     def end_attempt(self) -> None:
-        """Remove what was written behind the end of the job, and raise ``FileNotFoundError``."""
+        """Remove what was written after the end of the job, and raise ``FileNotFoundError``."""
         try:
             self._check_stands()
         except FileNotFoundError:
@@ -187,7 +187,7 @@ class WriteJob:
             self._remove()
 
     def _remove(self) -> None:
-        # First the mark: an attempt that ends behind that removes what it wrote of itself.
+        # First the mark: an attempt that ends after that removes what it wrote of itself.
         with suppress(OSError):
             remove_file(os.path.join(self._folder, _MARK))
         ShardNames(self._path).remove_folder(self._folder)

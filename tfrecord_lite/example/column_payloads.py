@@ -1,7 +1,7 @@
 """One column to the payloads of its records.
 
 A column of one plain kind is encoded as a whole. Any other, and any in which something is not as it
-should be, is encoded row by row by the functions behind `encode_example`: so a column accepts what
+should be, is encoded row by row by the functions after `encode_example`: so a column accepts what
 a row accepts, and each error is the row's own.
 """
 

@@ -1,4 +1,4 @@
-"""Payloads in one buffer, each behind the tags and lengths that say what it is.
+"""Payloads in one buffer, each after the tags and lengths that say what it is.
 
 The payloads of a column lie one after another in a buffer of their own. Entries with payloads of
 one size have the same bytes before the payload, so for each size there is one gather and one
@@ -212,7 +212,7 @@ def _items(buffer: Uint8Array, size: int) -> Any:
 
 
 def _put(buffer: Uint8Array, at: Int64Array, prefix: bytes, payloads: Any, size: int) -> None:
-    """Write the same prefix, and behind it a payload of its own, at each of these places."""
+    """Write the same prefix, and after it a payload of its own, at each of these places."""
     start = np.frombuffer(prefix, np.uint8)
     if size and size >= thresholds.copied_payload_bytes:
         # Row by row: NumPy's own scatter of large items takes several times as long.

@@ -79,7 +79,7 @@ class Keys:
         """
         if not self._keys:
             return -1
-        # Mostly all records have the same feature here, and it is the one behind the last.
+        # Mostly all records have the same feature here, and it is the one after the last.
         number = self._next % len(self._keys)
         if not self._keys[number].is_everywhere(words, entry[:1], first[:1]):
             number = self._numbers.get(key_at(words, int(entry[0])), -1)
@@ -159,7 +159,7 @@ class _Table:
 
 
 def are_plain_keys(words: Words, entry: Int64Array) -> Any:
-    """Tell which entries begin with a key of up to 127 ASCII characters, and a value behind it."""
+    """Tell which entries begin with a key of up to 127 ASCII characters, and a value after it."""
     word = words[entry]
     # Mostly all are the same; where that is short, it is in this word.
     begin = int(word[0]).to_bytes(8, "little")

@@ -1,12 +1,12 @@
 """Where the values of SequenceExamples lie in a block: those of the context, and of each step.
 
-The context of a plain record has the form of an Example, and is walked as one. Behind it stand the
+The context of a plain record has the form of an Example, and is walked as one. After it stand the
 feature lists, whose Features are found all together::
 
     0a <n> Features  12 <n> { 0a <n>  0a <n> key  12 <n> { 0a <n> Feature  0a <n> Feature ... } }
 
 As in `spans`, a record that is not of this form is decoded by itself, and what that gives is stored
-behind the block.
+after the block.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def find_sequence_spans(
     words = as_words(buffer)
     ends = starts + lengths
     odd = np.zeros(len(starts), np.bool_)
-    # A first field with the context, if there is one; a second with the lists, and nothing behind.
+    # A first field with the context, if there is one; a second with the lists, and nothing after.
     context_end, _ = _message(words, starts, ends, _CONTEXT, odd)
     lists_end, lists_begin = _message(words, context_end, ends, _FEATURE_LISTS, odd)
     odd |= lists_end != ends
@@ -79,7 +79,7 @@ def find_sequence_spans(
     spans = _feature_spans(buffer, words, steps.begin, steps.end)
     entry_of = np.repeat(np.arange(len(entries.record)), steps.counts)
     odd[entries.record[entry_of[~spans.good]]] = True
-    # Of entries with one key the last counts: it stands behind the others.
+    # Of entries with one key the last counts: it stands after the others.
     entry_of_name = np.full((len(lists), len(starts)), -1)
     named = np.flatnonzero(entries.name >= 0)
     entry_of_name[entries.name[named], entries.record[named]] = named

@@ -8,7 +8,7 @@ each, each list of numbers one packed run::
 `find_spans` walks all records of a block at once, an entry of each at a time: a column of
 positions, a gather of the eight bytes there, arithmetic on whole columns. A record that is not of
 the plain form, or in which a length does not end where it must, leaves the walk. It is read by
-`decode_example`, which holds for all bytes, and what it gives is stored behind the block in
+`decode_example`, which holds for all bytes, and what it gives is stored after the block in
 plain form, so that nobody downstream need know.
 """
 
@@ -291,7 +291,7 @@ def _read_one_by_one(
     *,
     strict: bool,
 ) -> Uint8Array:
-    """Decode irregular records, store their values behind the buffer, and correct the spans."""
+    """Decode irregular records, store their values after the buffer, and correct the spans."""
     stored = StoredValues(len(buffer))
     for index in irregular.tolist():
         try:
@@ -306,7 +306,7 @@ def _read_one_by_one(
 
 
 class StoredValues:
-    """Decoded values in the form that `Spans` have, to be stored behind a buffer of such a size."""
+    """Decoded values in the form that `Spans` have, to be stored after a buffer of such a size."""
 
     def __init__(self, size: int) -> None:
         self._at = size
@@ -321,7 +321,7 @@ class StoredValues:
         return kind, begin, self._at
 
     def behind(self, buffer: Uint8Array) -> Uint8Array:
-        """Return the buffer with all of them behind it."""
+        """Return the buffer with all of them after it."""
         if not self._payloads:
             return buffer
         payloads = b"".join([*self._payloads, bytes(SLACK_BYTES)])

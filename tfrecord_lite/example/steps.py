@@ -1,4 +1,4 @@
-"""Messages that stand one behind the other, each with its tag and length: where each begins.
+"""Messages that stand one after the other, each with its tag and length: where each begins.
 
 The strings of a bytes_list have this form, and so have the Features of a feature list::
 
@@ -119,7 +119,7 @@ class _Places(NamedTuple):
 
 
 def _chained(buffer: Uint8Array, begin: Int64Array, end: Int64Array, *, features: bool) -> Steps:
-    """Find the messages of lists, none empty, of which each begins and ends behind the last."""
+    """Find the messages of lists, none empty, of which each begins and ends after the last."""
     low, high = int(begin[0]), int(end.max())
     likely = _feature_tags if features else _tags
     found = _places(buffer, likely(buffer, low, high), begin, end)
@@ -157,7 +157,7 @@ def _tags(buffer: Uint8Array, low: int, high: int) -> Int64Array:
 
 
 def _feature_tags(buffer: Uint8Array, low: int, high: int) -> Int64Array:
-    """Return where a Feature may begin: behind tag and length a list of a kind, or nothing.
+    """Return where a Feature may begin: after tag and length a list of a kind, or nothing.
 
     Whole bytes are compared, a buffer at a time. Of lists of up to 127 bytes it is seen that they
     have values, too; the tags of the three kinds differ in two bits.
@@ -174,7 +174,7 @@ def _feature_tags(buffer: Uint8Array, low: int, high: int) -> Int64Array:
 
 
 def _places(buffer: Uint8Array, tags: Int64Array, begin: Int64Array, end: Int64Array) -> _Places:
-    """Return where lists have the tag, and behind it a length that fits into the list."""
+    """Return where lists have the tag, and after it a length that fits into the list."""
     first, last = np.searchsorted(tags, begin), np.searchsorted(tags, end)
     each = last - first
     of = np.repeat(np.arange(len(begin)), each)
@@ -193,7 +193,7 @@ def _places(buffer: Uint8Array, tags: Int64Array, begin: Int64Array, end: Int64A
 def _linked(places: _Places, begin: Int64Array, end: Int64Array) -> npt.NDArray[np.bool_]:
     """Tell which places can be come to from the front of their list, message by message.
 
-    With each turn links become twice as long: behind the first so many messages as many more are
+    With each turn links become twice as long: after the first so many messages as many more are
     known.
     """
     at, _, after, of = places

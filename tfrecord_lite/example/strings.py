@@ -48,7 +48,7 @@ def _of_one_size(buffer: Uint8Array, begin: Int64Array, size: int) -> Any:
 
 
 def gathered(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> Uint8Array:
-    """Return the bytes at ``begin``, of ``size``, one behind the other in a new array."""
+    """Return the bytes at ``begin``, of ``size``, one after the other in a new array."""
     parts: list[Any]
     if int(size.sum()) < thresholds.sliced_record_bytes * len(size):
         parts = RecordBlock(buffer, begin, size).to_list()

@@ -1,6 +1,6 @@
 """What stands before a value, as a function of how many bytes there are.
 
-Behind the tag of a map entry's value come up to three lengths, one inside the other, and all of
+After the tag of a map entry's value come up to three lengths, one inside the other, and all of
 them count to the same end, the entry's::
 
     12 | <n> kind <n> 0a <n> | payload           one packed run of numbers, or one byte string
@@ -140,7 +140,7 @@ class ValueHeaders(NamedTuple):
 
 
 def read_headers(words: Words, value_size: Int64Array) -> ValueHeaders:
-    """Read the headers of values of ``value_size`` bytes from the words behind their tag.
+    """Read the headers of values of ``value_size`` bytes from the words after their tag.
 
     Larger ones than `LARGEST_VALUE_SIZE` are not found plain.
     """

@@ -68,7 +68,7 @@ def read_tag(data: bytes, pos: int, end: int, lowest: int = 1) -> tuple[int, int
     if tag >> 3 < lowest:
         raise ExampleError(f"byte {pos}: a tag of field number 0, which no message has")
     if tag & 7 > FIXED32:
-        raise ExampleError(f"byte {pos}: a tag of wire type {tag & 7}, of which there is none")
+        raise ExampleError(f"byte {pos}: a tag of wire type {tag & 7}, expected 0 to 5")
     return tag, after
 
 

@@ -212,7 +212,7 @@ class StoredBounds(Bounds):
     def _read(self, blocks: Int64Array) -> Int64Array:
         """Return the bounds in some blocks, int64 ``[blocks, rows + 1]``.
 
-        Behind the last row of a block that has fewer stands what is of no use.
+        After the last row of a block that has fewer stands what is of no use.
         """
         bounds = np.arange(self._rows + 1) * FRAME_OVERHEAD + self._sums[blocks][:, None]
         bounds[:, 1:] += self._sums_in(blocks)[1]
@@ -221,7 +221,7 @@ class StoredBounds(Bounds):
     def _sums_in(self, blocks: Int64Array) -> tuple[npt.NDArray[Any], Int64Array]:
         """Return the lengths in some blocks, and the sums up to and with each, ``[blocks, rows]``.
 
-        Behind the last row of a block that has fewer the lengths are zeros.
+        After the last row of a block that has fewer the lengths are zeros.
         """
         found = self._lengths(self._blocks.read_some(blocks.tolist()))
         if len(found) == len(blocks) * self._rows:

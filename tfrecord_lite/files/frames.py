@@ -20,7 +20,7 @@ __all__ = ["Frames", "FramesAt", "edges_of", "refuse_large"]
 
 
 class Frames(NamedTuple):
-    """Frames in one buffer, one after another, with slack behind the last."""
+    """Frames in one buffer, one after another, with slack after the last."""
 
     buffer: Uint8Array
     sizes: Int64Array

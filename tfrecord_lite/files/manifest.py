@@ -13,6 +13,7 @@ import os
 import re
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
+from reprlib import repr as brief
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.errors import TFRecordError
@@ -195,23 +196,23 @@ class Manifest:
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             refuse(f"{type(error).__name__}: {error}"[:200])
         if found["format"] != _FORMAT:
-            refuse("its format is another")
+            refuse(f"its format is {brief(found['format'])}, expected {_FORMAT!r}")
         version = found["version"]
         if type(version) is not int or version < 1:
-            refuse("no version")
+            refuse(f"its version is {brief(version)}, expected 1 to {_VERSION}")
         if version > _VERSION:
             raise TFRecordError(
-                f"a manifest of version {version}, newer than this package knows ({_VERSION}); "
-                "install a newer one",
+                f"a manifest of version {version}; this version of the package supports "
+                f"{_VERSION}; install a newer one",
                 path=path,
             )
         compression = found["compression"]
         if compression not in (None, "GZIP", "ZLIB"):
-            refuse("an unknown compression")
+            refuse(f"its compression is {brief(compression)}, expected null, GZIP or ZLIB")
         if not features.startswith("{") and features != "null":
-            refuse("features that are none")
+            refuse("its features are neither null nor an object")
         if not isinstance(found["shards"], list):
-            refuse("no list of shards")
+            refuse("its shards are no list")
         if not found["shards"]:
             refuse("no shards; a set of no records has one shard, which is empty")
         entries = tuple(_entry(shard, compression, refuse) for shard in found["shards"])
@@ -248,14 +249,15 @@ def _entry(shard: Any, compression: str | None, refuse: Callable[[str], NoReturn
     except (KeyError, TypeError) as error:
         refuse(f"a shard without {error}"[:200])
     if not isinstance(name, str) or not _is_encodable(name):
-        refuse("a shard whose name is none")
+        refuse(f"a shard named {brief(name)}, expected a file name as text")
     if not is_plain_name(name):
         refuse(f"a shard outside the manifest's folder, {name[:200]!r}")
-    if not all(type(count) is int and 0 <= count < _COUNTS_BELOW for count in counts):
-        refuse(f"{name[:200]!r}: a count that is none")
+    for field, count in zip(_FIELDS[1:], counts, strict=True):
+        if type(count) is not int or not 0 <= count < _COUNTS_BELOW:
+            refuse(f"{name[:200]!r}: {field} is {brief(count)}, not a non-negative integer")
     entry = ManifestEntry(name, *counts)
     if entry.crc32c >= _CRCS_BELOW:
-        refuse(f"{name[:200]!r}: a checksum that is none")
+        refuse(f"{name[:200]!r}: a checksum of more than 32 bits, {entry.crc32c:#x}")
     if entry.raw_bytes < entry.records * FRAME_OVERHEAD:
         refuse(f"{name[:200]!r}: more records than its bytes can hold")
     if compression is None and entry.size != entry.raw_bytes:

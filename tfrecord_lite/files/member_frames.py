@@ -39,7 +39,7 @@ __all__ = ["MemberFrames"]
 
 
 class _Inflated(NamedTuple):
-    """A member's frames, with where each begins and, behind the last, where it ends."""
+    """A member's frames, with where each begins and, after the last, where it ends."""
 
     frames: bytes
     bounds: Int64Array

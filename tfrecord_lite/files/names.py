@@ -35,8 +35,8 @@ def _is_pattern(name: str) -> bool:
 def manifest_of(name: Path) -> str:
     """Return where the manifest of a set lies: ``NAME.manifest.json``.
 
-    The NAME of a pattern is what stands before its first and behind its last field, less the
-    separators before and the data's suffix behind. Where that leaves nothing, it is "shards".
+    The NAME of a pattern is what stands before its first and after its last field, less the
+    separators before and the data's suffix after. Where that leaves nothing, it is "shards".
 
     >>> manifest_of("data/train")
     'data/train.manifest.json'
@@ -57,7 +57,7 @@ def _stem(base: str) -> str:
 
 
 def _pieces(template: str) -> list[tuple[str, str | None, int]]:
-    """Take a template apart: text, and the field behind it with its width.
+    """Take a template apart: text, and the field after it with its width.
 
     The last piece has no field.
     """
@@ -75,7 +75,7 @@ def _pieces(template: str) -> list[tuple[str, str | None, int]]:
             continue
         width = _FIELD.fullmatch(spec or "")
         if field not in ("index", "total") or conversion or width is None:
-            raise ValueError(f"{template!r}: a field of shard names that is none; {advice}")
+            raise ValueError(f"{template!r}: {{{field}}} is not a field of shard names; {advice}")
         pieces.append((text, field, int(width[1] or 1)))
         text = ""
     pieces.append((text, None, 0))
@@ -101,13 +101,13 @@ class ShardNames:
         self.stem = _stem(base)
         self.is_pattern = _is_pattern(base)
         if _is_pattern(self.folder):
-            raise ValueError(f"{path!r}: all shards lie in one folder; put the fields behind it")
+            raise ValueError(f"{path!r}: all shards lie in one folder; put the fields after it")
         if self.is_pattern:
             self._templates = [base]
         else:
             if _DATA_SUFFIX.search(base):
                 raise ValueError(
-                    f"{path!r}: the suffix comes behind the numbers of the shards; leave it out, "
+                    f"{path!r}: the suffix comes after the numbers of the shards; leave it out, "
                     "or pass a pattern with {index}"
                 )
             if base.endswith(MANIFEST_SUFFIX):

@@ -37,7 +37,7 @@ _EVERY = "**"
 # What stands beside the shards of a dataset and is none: manifests and other descriptions, indexes.
 _NO_DATA = (".json", ".txt", ".csv", ".tsv", ".md", ".idx", ".index", ".tfindex")
 SHARD_NAME = "{name}-{index:05d}-of-{total:05d}{suffix}"
-# TensorFlow's own names have no suffix behind the numbers; ours do.
+# TensorFlow's own names have no suffix after the numbers; ours do.
 SHARD_SUFFIXES = ("", ".tfrecord", ".tfrecord.gz")
 _OTHERS_SUFFIXES = (".gz", ".tfrecords", ".tfrec", ".record")
 

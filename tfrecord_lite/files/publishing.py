@@ -47,7 +47,7 @@ def publish(
     overwrite: bool,
     fsync: bool,
 ) -> Manifest:
-    """Give the shards of writers' folders their names, one folder behind another.
+    """Give the shards of writers' folders their names, one folder after another.
 
     ``sources`` tell what lies in each folder; they agree on compression and features. ``staging``
     is the folder for all else: it takes up the old set until the new one stands. Returns the

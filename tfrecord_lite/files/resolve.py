@@ -238,7 +238,7 @@ def _warn_of_missing(files: list[str]) -> None:
 
 
 def _numbered(names: list[str]) -> dict[tuple[str, str, str], set[int]]:
-    """Return the numbers n of ``-n-of-N`` there are of each (text before, N, text behind)."""
+    """Return the numbers n of ``-n-of-N`` there are of each (text before, N, text after)."""
     numbers: dict[tuple[str, str, str], set[int]] = {}
     for name in names:
         if (match := _OF.fullmatch(name)) and int(match[2]) < int(match[3]):

@@ -23,7 +23,7 @@ each column of members. So any block can be read and checked by itself::
                   the blocks, one after another; in each the columns, one after another
 
 Version 1 is read, too, but not written. It ends at the rows, has no table, and its columns follow
-at byte 48, whole, with the CRC-32C of all that comes before behind them.
+at byte 48, whole, with the CRC-32C of all that comes before after them.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def _read_head(path: str, file: BinaryIO, data: PositionedFile) -> _Head:
         raise damaged(path, f"it has version {version}, this package supports 1 to {_VERSION}")
     widths = widths[:count]
     if count not in (1, _MAX_COLUMNS) or any(width not in _WIDTHS for width in widths):
-        raise damaged(path, "its columns are none that an index has")
+        raise damaged(path, "its columns have other widths than those of an index")
     fingerprint = Fingerprint(*stated)
     fingerprint.require(data, path)
     if rows > fingerprint.size // FRAME_OVERHEAD:

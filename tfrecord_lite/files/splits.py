@@ -343,7 +343,7 @@ class _Cut:
                 self._index = RecordIndex.build(self._file, compression="GZIP")
 
     def at_or_behind(self, offset: int, rest: _FileRange) -> _FileRange | None:
-        """Return the rest of the file from the first cut at ``offset`` or behind; None: no such."""
+        """Return the rest of the file from the first cut at ``offset`` or after; None: no such."""
         if not self._looked:
             self._look()
         offset = max(offset, rest.begin + 1)
@@ -374,7 +374,7 @@ class _Cut:
         return self._find(offset), None
 
     def _find(self, offset: int) -> int:
-        """Return where the first true record of a plain file begins, at ``offset`` or behind."""
+        """Return where the first true record of a plain file begins, at ``offset`` or after."""
         source = ByteSource(self._file)
         try:
             stream = BlockStream(

@@ -9,7 +9,7 @@ Beside the shards-to-be of a set NAME stand, while it is written::
         manifest.json            written last: a part is complete where this stands
     .NAME.publishing.tfrecord-partial                  the journal, locked by whoever publishes
 
-What stands behind NAME tells these apart, whatever NAME is, so those of one set are never those of
+What stands after NAME tells these apart, whatever NAME is, so those of one set are never those of
 another; and no file or set that a caller names has a name that ends so.
 
 Publishing is a list of renames: the old manifest goes, then the old shards go, the new shards take
@@ -229,7 +229,7 @@ class Journal:
     ) -> None:
         """Make all renames, or none where anything fails, ``check`` before the last one included.
 
-        The last one is the commit; behind it the folders that files came from are removed, that of
+        The last one is the commit; after it the folders that files came from are removed, that of
         ``staging`` among them.
         """
         data = json.dumps(renames).encode()

@@ -35,7 +35,7 @@ _PIECE_BYTES = 1 << 20
 
 
 class ByteRange(NamedTuple):
-    """The records of a plain file that begin at byte ``begin`` or behind, and before ``end``."""
+    """The records of a plain file that begin at byte ``begin`` or after, and before ``end``."""
 
     path: str
     begin: int

@@ -76,7 +76,7 @@ def _read_features(data: bytes) -> dict[str, Span]:
         entry, pos = read_length(data, pos, len(data))
         while entry < pos:
             if data[entry] != ENTRY:
-                raise _RefusedError(f"byte {entry}: a field in Features that is none of its own")
+                raise _RefusedError(f"byte {entry}: a field that Features does not have")
             begin, entry = read_length(data, entry + 1, pos)
             name, feature = _read_entry(data, begin, entry)
             if feature[0] < feature[1]:
@@ -114,13 +114,13 @@ def _read_feature(data: bytes, span: Span | None) -> Value:
     begin, stop = read_length(data, pos + 1, end)
     at = begin
     if begin < stop and kind != BYTES_LIST and data[begin] == _RUN:
-        # What comes behind the run goes unread.
+        # What comes after the run goes unread.
         stop = read_length(data, begin + 1, stop)[1]
     else:
         expected = _LOOSE.get(kind, _RUN)
         while at < stop:
             if data[at] != expected:
-                raise _RefusedError(f"byte {at}: a field in a list that is none of its own")
+                raise _RefusedError(f"byte {at}: a field that such a list does not have")
             at = skip_field(data, expected, at + 1, stop, 0)
     content = bytes([kind]) + varint(stop - begin) + data[begin:stop]
     return decode_feature(content, [(0, len(content))], 0)

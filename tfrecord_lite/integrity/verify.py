@@ -37,7 +37,7 @@ def verify(
     """Check both checksums of every record of every file.
 
     ``paths`` is what `RecordSet` takes, or one of these, with its compression. Damage never ends
-    the check: it is noted, and the check goes on behind it and with the next file; so it is with a
+    the check: it is noted, and the check goes on after it and with the next file; so it is with a
     file that cannot be read.
 
     With ``manifest="auto"`` the files are compared with each manifest beside them that names them:
@@ -176,7 +176,7 @@ def _differences(report: FileReport, manifest: Manifest, entry: ManifestEntry) -
 
 
 def _with_faults(reports: list[FileReport], faults: list[Fault]) -> list[FileReport]:
-    """Add what was known of files beforehand to their reports, or to new ones behind the others."""
+    """Add what was known of files beforehand to their reports, or to new ones after the others."""
     by_path = {os.path.normpath(report.path): report for report in reports}
     for fault in faults:
         path = os.path.normpath(fault.path)

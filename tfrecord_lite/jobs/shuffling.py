@@ -100,7 +100,7 @@ class _Bucket:
         self._tags = stack.enter_context(open(self._tags_path, "wb"))  # noqa: SIM115
 
     def add(self, data: Uint8Array, tags: npt.NDArray[Any]) -> None:
-        """Write records behind those that are there."""
+        """Write records after those that are there."""
         self._data.write(data.data)
         self._tags.write(tags.tobytes())
         self._crc = crc32c(data.data, self._crc)

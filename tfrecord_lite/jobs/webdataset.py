@@ -30,7 +30,7 @@ _BAD: Final = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 class _Header(tarfile.TarInfo):
     """A header, of which only a block of zeros ends the archive.
 
-    ``tarfile`` takes the end of the file for it, and behind the first member any block that is no
+    ``tarfile`` takes the end of the file for it, and after the first member any block that is no
     header.
     """
 

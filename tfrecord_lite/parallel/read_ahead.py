@@ -30,7 +30,7 @@ def read_ahead(
 ) -> Generator[T, None, None]:
     """Take items, none of which is None, in a thread of their own.
 
-    ``worth`` tells from an item whether those behind it should be taken ahead, as they should where
+    ``worth`` tells from an item whether those after it should be taken ahead, as they should where
     what makes them leaves the interpreter free for long, as decompression does. What ``items``
     raises is raised in its place. Once this is closed, nobody uses ``items`` any more.
 

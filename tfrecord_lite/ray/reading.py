@@ -257,7 +257,7 @@ class _DriverReport(DamageReport):
         self._reporter = actor.remote(self.path)
 
     def __call__(self, damage: Damage) -> None:
-        """Have a line appended; behind it, it is there."""
+        """Have a line appended; after it, it is there."""
         ray.get(self._reporter.report.remote(damage))
 
 

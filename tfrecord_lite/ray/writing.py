@@ -92,7 +92,7 @@ class _Shards(Datasink):  # type: ignore[misc]
         self._cast = cast
         self._min_rows = min_rows
         self.manifests: list[Manifest] = []
-        """Behind the write, that of each task, in their order."""
+        """After the write, that of each task, in their order."""
 
     def get_name(self) -> str:
         """Return what Ray calls the tasks."""

@@ -26,7 +26,7 @@ class InflatedMember(NamedTuple):
 
     head: bytes
     end: int
-    """The compressed byte behind it."""
+    """The compressed byte after it."""
     frames: bytes
 
 
@@ -54,7 +54,7 @@ class MembersAhead:
     def take(self, begin: int) -> InflatedMember | None:
         """Return the member that begins at this compressed byte.
 
-        None where no member with a header of ours stands there, and one behind it; where it is
+        None where no member with a header of ours stands there, and one after it; where it is
         damaged; or where it is not worth the effort. Whoever reads on from there finds out what is
         wrong.
         """

@@ -131,9 +131,9 @@ class BlockStream:
         self.record = record
 
     def find(self, offset: int, before: int) -> int:
-        """Go to the first true record of a file at ``offset`` or behind; return where it is.
+        """Go to the first true record of a file at ``offset`` or after; return where it is.
 
-        Where there is none before ``before``, that is any place behind that, or the end of the
+        Where there is none before ``before``, that is any place after that, or the end of the
         file. Records are numbered from there.
         """
         self.move_to(offset, 0)

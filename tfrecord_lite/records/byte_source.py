@@ -159,7 +159,7 @@ class ByteSource:
         return read_at(self._file, size, offset)
 
     def seek(self, offset: int) -> None:
-        """Go to ``offset`` bytes behind where the source was opened."""
+        """Go to ``offset`` bytes after where the source was opened."""
         if self._origin is None:
             raise io.UnsupportedOperation(
                 f"{self.path}: reading was interrupted at byte {offset}, and this file does not "

@@ -122,7 +122,7 @@ def _block_is_intact(
 
     The words to patch lie around each seam between two records. The 20 bytes there are lifted out,
     patched for all records at once, put back for the time of the CRC, and then restored. The seam
-    before the first record has no CRC in front, and behind the last one there is nothing else. A
+    before the first record has no CRC in front, and after the last one there is nothing else. A
     record shorter than 4 bytes has no first four bytes: it is checked by itself and zeroed (zeros
     leave the register 0), and what of the next seam was patched in its place is restored with it.
     """

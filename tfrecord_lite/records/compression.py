@@ -107,6 +107,6 @@ def _is_zlib(head: bytes) -> bool:
     try:
         start = zlib.decompressobj(ZLIB_WBITS).decompress(head, HEADER_SIZE)
     except zlib.error:
-        # Damage close behind the most common magic bytes still leaves a zlib file.
+        # Damage close after the most common magic bytes still leaves a zlib file.
         return head[:2] in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
     return len(start) < HEADER_SIZE or length_is_intact(start)

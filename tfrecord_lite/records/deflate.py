@@ -16,7 +16,7 @@ another, each with its size before and after, and its record count, in the heade
 
 A reader can hop from member to member and begin at any; to every other tool it is one gzip file.
 The header has a checksum since numbers are counted by it: one that is wrong would give all records
-behind it other numbers. It is our own, since not every tool knows gzip's.
+after it other numbers. It is our own, since not every tool knows gzip's.
 """
 
 from __future__ import annotations

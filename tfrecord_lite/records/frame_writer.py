@@ -102,7 +102,7 @@ class FrameWriter(Owned):
             entries, size = self._counted
             more = self._frames[entries:]
             size += sum(map(len, chain.from_iterable(more)))
-            # Counted once: callers may ask behind each record.
+            # Counted once: callers may ask after each record.
             self._counted = (entries + len(more), size)
             return self._stored_bytes + size
 

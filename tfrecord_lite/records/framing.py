@@ -41,7 +41,7 @@ __all__ = [
 HEADER_SIZE = 12
 FOOTER_SIZE = 4
 FRAME_OVERHEAD = HEADER_SIZE + FOOTER_SIZE
-# Decoders fetch words of eight bytes that begin up to eight bytes behind a record's end: a buffer
+# Decoders fetch words of eight bytes that begin up to eight bytes after a record's end: a buffer
 # that has so many more need not be copied for that.
 SLACK_BYTES = 16
 
@@ -90,7 +90,7 @@ class RecordBlock(Sequence[bytes]):
         return cls(np.frombuffer(b"".join(records), np.uint8), ends - lengths, lengths)
 
     def padded_buffer(self) -> Uint8Array:
-        """Return the buffer, or a copy, with `SLACK_BYTES` behind the last record at least."""
+        """Return the buffer, or a copy, with `SLACK_BYTES` after the last record at least."""
         end = int((self.starts + self.lengths).max(initial=0)) + SLACK_BYTES
         if end <= len(self.buffer):
             return self.buffer
@@ -177,14 +177,14 @@ def header_of(length: int) -> bytes:
 
 
 def footer_of(data: bytes | memoryview) -> bytes:
-    """Return the 4 bytes behind a record: the masked CRC of its data."""
+    """Return the 4 bytes after a record: the masked CRC of its data."""
     return _CRC.pack(mask_crc(crc32c(data)))
 
 
 def fill_frames(block: RecordBlock) -> memoryview | None:
     """Make frames of a block that has room for them, in place; None for one that has not.
 
-    Room is 12 bytes before the first record, 16 between two, and 4 behind the last: what blocks
+    Room is 12 bytes before the first record, 16 between two, and 4 after the last: what blocks
     that were read from a file have, and those of `encode_examples`.
     """
     starts, ends = block.starts, block.starts + block.lengths
@@ -222,7 +222,7 @@ def scan_frames(
     """Find the frames that lie whole in ``buffer[begin:end]``, following their lengths.
 
     Returns where the data of each begins and its length, int64 ``[records]`` each. Nothing is
-    checked here: behind a damaged length the frames found are nonsense, and the checksums say so.
+    checked here: after a damaged length the frames found are nonsense, and the checksums say so.
     ``short`` is a guess that all lengths are below 256, which makes it faster where it holds and
     changes nothing else; with None the first records tell.
     """

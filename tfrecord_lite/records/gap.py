@@ -28,7 +28,7 @@ class Gap:
     ) -> None:
         self.begin = begin
         self.finished = False
-        """Whether there is nothing behind it."""
+        """Whether there is nothing after it."""
         self.end: int | None = None
         self._window = window
         self._recovery = recovery
@@ -37,7 +37,7 @@ class Gap:
         # The source itself is damaged, and what it holds of this record is lost.
         self._broken = isinstance(window.source, InflatedSource) and window.source.failure is error
         self._searching = False
-        # The number of the record behind the region, where the source tells.
+        # The number of the record after the region, where the source tells.
         self._next_record: int | None = None
 
     def skip(self, *, growing: bool) -> bool:
@@ -106,7 +106,7 @@ class Gap:
 
     @property
     def next_record(self) -> int:
-        """The number of the record behind: what is damaged counts as one where nothing tells."""
+        """The number of the record after: what is damaged counts as one where nothing tells."""
         if self._next_record is not None:
             return max(self._record, self._next_record)
         return self._record + (self._window.offset > self.begin)

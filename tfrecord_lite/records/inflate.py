@@ -1,6 +1,6 @@
 """Reading gzip and zlib: compressed bytes in, the frames out, and never a silent end.
 
-All gzip members of a file are read, empty ones too; behind the last nothing may follow, not even
+All gzip members of a file are read, empty ones too; after the last nothing may follow, not even
 zeros. A zlib file is one stream. A stream that ends early is an error, where TensorFlow sees the
 end of the file.
 """
@@ -39,7 +39,7 @@ class InflatedSource:
 
     ``max_length`` bounds each call's output, so that a bomb inflates no further than the reader's
     buffer. What was inflated before a damaged place is returned before the error is raised;
-    `failure` is the last one. `tfrecord_lite.records.resume` knows how to go on behind it.
+    `failure` is the last one. `tfrecord_lite.records.resume` knows how to go on after it.
     """
 
     def __init__(self, source: ByteSource, codec: Literal["GZIP", "ZLIB"]) -> None:
@@ -251,7 +251,7 @@ class InflatedSource:
     def _begin_member(self) -> None:
         if self._members and self.codec == "ZLIB":
             raise CompressionError(
-                f"bytes behind the end of the zlib stream, at compressed byte {self.offset}; "
+                f"bytes after the end of the zlib stream, at compressed byte {self.offset}; "
                 "TensorFlow would pass "
                 "them over in silence: write one stream a file, or use GZIP"
             )
@@ -311,7 +311,7 @@ class InflatedSource:
                     "name the file's own compression, or 'auto'"
                 )
             raise CompressionError(
-                f"bytes that are no gzip member behind the end of one, at compressed byte "
+                f"bytes that are no gzip member after the end of one, at compressed byte "
                 f"{self.offset}: {start.hex(' ')}"
             )
 

@@ -1,14 +1,14 @@
-"""Behind damage: where the next true record begins.
+"""After damage: where the next true record begins.
 
 A record is true where the CRC of its length and that of its data hold. The search takes the first
-such record behind the damage, so none that lies inside another intact one is ever taken. What lies
+such record after the damage, so none that lies inside another intact one is ever taken. What lies
 inside a record that is itself damaged is another matter. The file says nothing of it, so evidence
 has to do:
 
 - Where the length is damaged, nothing is known of the record's end.
 - Where the data is damaged, the record's end is what its length says if another header, or the end
   of the file, is there; unless inside it a record begins that ends there too, or further on: what
-  is in a record cannot reach over its checksum, so bytes have been lost, and what was behind it has
+  is in a record cannot reach over its checksum, so bytes have been lost, and what was after it has
   moved up.
 - Records that hold frames are no rarity: a record may be a whole TFRecord file. Where the data
   begins with a frame that stays inside the record, or where intact records at the front of the file
@@ -60,7 +60,7 @@ class Recovery:
         self._window = window
         self._max_record_bytes = max_record_bytes
         self._spent = 0
-        # How much there was at most: behind damage a compressed stream goes on at smaller offsets.
+        # How much there was at most: after damage a compressed stream goes on at smaller offsets.
         self._known = 0
         self._learned = 0
         self._holds_frames = False
@@ -136,7 +136,7 @@ class Recovery:
         """Move the window to the next true record; False where there is none before its end.
 
         After False the window stands near its end, and the search may go on when there is more.
-        Behind ``before`` it may stop, too.
+        After ``before`` it may stop, too.
         """
         window = self._window
         # The next record is mostly near.
@@ -179,7 +179,7 @@ class Recovery:
         return False
 
     def _is_true(self, offset: int, length: int) -> bool:
-        """Tell whether the data at ``offset``, behind an intact header, is whole and intact."""
+        """Tell whether the data at ``offset``, after an intact header, is whole and intact."""
         window = self._window
         stop = offset + HEADER_SIZE + length
         if window.limit is None and len(window.look(offset, length + FRAME_OVERHEAD)) < (
@@ -197,7 +197,7 @@ class Recovery:
         return len(footer) == FOOTER_SIZE and mask_crc(crc) == int.from_bytes(footer, "little")
 
     def _is_reached_over(self, begin: int, stop: int) -> bool:
-        """Tell whether a record begins behind ``begin`` that ends at ``stop``, or reaches over it.
+        """Tell whether a record begins after ``begin`` that ends at ``stop``, or reaches over it.
 
         One that reaches over it must be true; that one ends right there is no accident either way.
         """

@@ -1,4 +1,4 @@
-"""Behind damage in gzip: the next member.
+"""After damage in gzip: the next member.
 
 Where the damaged member's header tells its size, and a member that begins with a record, or the end
 of the file, is there, that is the next; unless the bytes before it are not this member's trailer
@@ -97,9 +97,9 @@ def _hop(source: InflatedSource) -> Resumption | None:
 
 
 def _find_reaching(source: InflatedSource, end: int) -> int | None:
-    """Return where a member begins behind the failure that ends at ``end`` or further on.
+    """Return where a member begins after the failure that ends at ``end`` or further on.
 
-    What is in a member cannot reach over its trailer; and nothing of what is behind the failure has
+    What is in a member cannot reach over its trailer; and nothing of what is after the failure has
     been returned.
     """
     begin = max(source.failed_at, source.offset)
@@ -121,7 +121,7 @@ def _find_reaching(source: InflatedSource, end: int) -> int | None:
 def _search(source: InflatedSource, begin: int, end: int | None = None) -> bool:
     """Go to the first member from ``begin`` on that begins with a record.
 
-    Behind ``end`` it may end without looking.
+    After ``end`` it may end without looking.
     """
     source.go_to(begin)
     while end is None or source.offset < end:

@@ -41,7 +41,7 @@ class MemberStarts:
         return self._starts[-1]
 
     def forget(self, offset: int) -> None:
-        """Keep what `before` needs for ``offset`` or for what is behind that."""
+        """Keep what `before` needs for ``offset`` or for what is after that."""
         if len(self._starts) > 1:
             first = 0
             for number, start in enumerate(self._starts):

@@ -50,7 +50,7 @@ def prepare_append(
     The whole file is read (lengths checked, and the data where inflating does that by itself). A
     truncated record at the end raises `TruncatedRecordError`, or is removed; a gzip file that ends
     so is written again by ``rewrite``, since its last member cannot be cut at a record. Any other
-    damage raises, and so does a truncated record with intact ones behind it, where somebody has
+    damage raises, and so does a truncated record with intact ones after it, where somebody has
     appended to such a file. A gzip file of no records is emptied, since TensorFlow loses what
     follows an empty member.
     """

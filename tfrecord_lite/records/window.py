@@ -25,7 +25,7 @@ __all__ = ["DEFAULT_BLOCK_BYTES", "Window"]
 DEFAULT_BLOCK_BYTES = 1 << 20
 # Buffers kept for reuse: as many as are read ahead, and the one in use.
 _MOST_SPARE = 3
-# More than what is waited for: whoever looks at what comes behind a large record, with the record
+# More than what is waited for: whoever looks at what comes after a large record, with the record
 # in view, should need no other buffer.
 _MORE_BYTES = 1 << 6
 
@@ -131,7 +131,7 @@ class Window:
 
         The buffer is made for what a regular file is known to hold, and else grows as the bytes
         come: no length field decides how much memory is taken. What the source raises goes through,
-        behind the bytes that came before it.
+        after the bytes that came before it.
         """
         have = self.have
         if self.begin + need > self._capacity:
@@ -161,7 +161,7 @@ class Window:
         return count
 
     def look(self, offset: int, size: int) -> memoryview:
-        """Return the bytes from ``offset`` on, which is at hand or behind that; fewer at the end.
+        """Return the bytes from ``offset`` on, which is at hand or after that; fewer at the end.
 
         A file is read there, and nothing moves. Anything else is read on until the bytes are at
         hand; where it fails of itself, that is its end until it is read on from there.
@@ -190,7 +190,7 @@ class Window:
         self.begin = offset - self.base
 
     def give(self, end: int, more: int) -> tuple[Uint8Array, int]:
-        """Give the bytes from ``begin`` to ``end`` away and go on behind them.
+        """Give the bytes from ``begin`` to ``end`` away and go on after them.
 
         Returns a buffer and where in it they begin: this one where little else is in it, with the
         next one made for at least ``more`` bytes, or a copy. So what is copied, one way or the

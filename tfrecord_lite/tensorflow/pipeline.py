@@ -86,7 +86,7 @@ def make_dataset(
     ``cache`` keeps in memory, or in the file that it names, what was read in the first epoch:
     batches, or records where they are to be shuffled again. ``map`` is called with each dict, in a
     graph, after that. The number of batches is asserted where it is known: from a manifest, or
-    through ``check``. Behind all comes a prefetch: where TensorFlow has one GPU, and no batch has
+    through ``check``. After all comes a prefetch: where TensorFlow has one GPU, and no batch has
     strings, to that; then nothing can be done to the dataset but to iterate over it. Under
     ``tf.distribute`` TensorFlow shares the files or the batches out among workers, unless
     ``world_size`` has.

@@ -112,7 +112,7 @@ class Ranges(NamedTuple):
         """Return a dataset of batches, in the order of the records where ``deterministic``.
 
         Each epoch reads ``begin`` of the rows. ``sizes`` are those of the files as they lie. What
-        stands behind them, as it does in a file that was written to since, is a batch too many, or
+        stands after them, as it does in a file that was written to since, is a batch too many, or
         an error.
         """
         skips = bool(self.rows[:, 3].any())
@@ -122,7 +122,7 @@ class Ranges(NamedTuple):
             from_front = tf.pad([offset], [[0, end - first - 1]])
             variant = tf.raw_ops.TFRecordDatasetV2(
                 filenames=tf.constant(files)[first:end],
-                # Behind a compressed file nothing is read as it should be, if there is anything.
+                # After a compressed file nothing is read as it should be, if there is anything.
                 compression_type=tf.where(behind, "", codec or ""),
                 buffer_size=_BUFFER_BYTES,
                 byte_offsets=tf.where(behind, tf.constant(sizes, tf.int64)[first:end], from_front),
@@ -164,7 +164,7 @@ class Ranges(NamedTuple):
         return data if inside else data.map(parse, tf.data.AUTOTUNE, deterministic)
 
     def _and_behind(self, codec: Codec) -> Int64Array:
-        """Return the rows, and one for a record behind any of the files.
+        """Return the rows, and one for a record after any of the files.
 
         Where a range goes from a file to the next, such a record would take the place of another.
         """

@@ -59,7 +59,7 @@ class ScatteredRecords:
                         raise chunk.error
 
     def _parts(self, share: range | None) -> list[tuple[int, int | None]]:
-        """Return where to begin and end; behind the last record comes the first."""
+        """Return where to begin and end; after the last record comes the first."""
         if share is None:
             return [(0, None)]
         total = self._records.total()

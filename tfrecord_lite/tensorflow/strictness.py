@@ -93,7 +93,7 @@ def require_in(block: RecordBlock, top: TopLevel) -> None:
 
 
 def _passed(words: Any, tag: int, position: Int64Array, lengths: Int64Array) -> Int64Array:
-    """Return the position behind a message with this tag, where the record has one there.
+    """Return the position after a message with this tag, where the record has one there.
 
     ``words`` are the bytes at the position; of one that is not there it stays where it is.
     """

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["TensorSource"]
 
 _FIXED = (FixedLenFeature, RawFeature)
-# So many records of a file come one behind the other into a shuffle.
+# So many records of a file come one after the other into a shuffle.
 _SHUFFLED_CHUNK = 64
 
 
@@ -144,7 +144,7 @@ class TensorSource:
         wanted = self.share if self.shuffle else self._in_order
         if wanted is not None and len(wanted) != self.records.total():
             total, bases = self.records.total(), self.records.bases.tolist()
-            # Behind the last record comes the first.
+            # After the last record comes the first.
             again = range(max(wanted.start - total, 0), max(wanted.stop - total, 0))
             sources = within(sources, bases, wanted) + within(sources, bases, again)
         chunks = read_chunks(
