@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tfrecord_lite.stores.store import Entry, ObjectState, raise_of_store, replaced
+from tfrecord_lite.stores.store import Entry, ObjectState, ReplacedError, errors_of, replaced
 from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
@@ -56,12 +56,10 @@ class FsspecStore:
 
     def state(self, url: str) -> ObjectState:
         """See `Store`."""
-        try:
+        with errors_of(url):
             info = self._info(url)
-        except Exception as error:  # noqa: BLE001 - of any library
-            raise_of_store(error, url)
-        if info.get("type") == "directory":
-            raise_of_store(IsADirectoryError(), url)
+            if info.get("type") == "directory":
+                raise IsADirectoryError
         size = info.get("size")
         if size is None:
             raise OSError(f"{shown(url)}: the server does not tell how large it is")
@@ -77,22 +75,8 @@ class FsspecStore:
     def read(self, url: str, begin: int, end: int, state: ObjectState) -> Any:
         """See `Store`."""
         path = self._path(url)
-        try:
-            if self._is_http:
-                # This looks at what the server made of the range before it takes the bytes.
-                with self._system.open(
-                    path, size=state.size, cache_type="none", headers=_only_if(state)
-                ) as file:
-                    file.seek(begin)
-                    data = file.read(end - begin)
-            else:
-                data = self._system.cat_file(path, start=begin, end=end)
-        except Exception as error:  # noqa: BLE001 - of any library
-            if getattr(error, "status", None) == _ANOTHER_STATE:
-                raise replaced(url, begin) from None
-            if type(error).__name__ in _LOST:
-                raise_of_store(ConnectionError(str(error)), url, begin)
-            raise_of_store(error, url, begin)
+        with errors_of(url, begin):
+            data = self._range(path, begin, end, state)
         if len(data) < end - begin and self.state(url) != state:
             raise replaced(url, begin)
         if len(data) > end - begin:
@@ -102,28 +86,40 @@ class FsspecStore:
             )
         return data
 
+    def _range(self, path: str, begin: int, end: int, state: ObjectState) -> Any:
+        try:
+            if not self._is_http:
+                return self._system.cat_file(path, start=begin, end=end)
+            # This looks at what the server made of the range before it takes the bytes.
+            with self._system.open(
+                path, size=state.size, cache_type="none", headers=_only_if(state)
+            ) as file:
+                file.seek(begin)
+                return file.read(end - begin)
+        except Exception as error:
+            if getattr(error, "status", None) == _ANOTHER_STATE:
+                raise ReplacedError from None
+            if type(error).__name__ in _LOST:
+                raise ConnectionError(str(error)) from None
+            raise
+
     def is_directory(self, url: str) -> bool:
         """See `Store`."""
         if self._is_http:
             # It would read the whole object for links.
             return url.endswith("/")
         path = self._path(url)
-        try:
+        with errors_of(url):
             self._system.invalidate_cache(path)
             return bool(self._system.isdir(path))
-        except Exception as error:  # noqa: BLE001 - of any library
-            raise_of_store(error, url)
 
     def list(self, url: str) -> list[Entry]:
         """See `Store`."""
         path = self._path(url)
-        try:
+        found: list[Any] = []
+        with errors_of(url), suppress(FileNotFoundError, NotADirectoryError):
             self._system.invalidate_cache(path)
             found = self._system.ls(path, detail=True)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except Exception as error:  # noqa: BLE001 - of any library
-            raise_of_store(error, url)
         own = path.rstrip("/")
         return [
             Entry(
@@ -138,20 +134,18 @@ class FsspecStore:
 
     def upload(self, url: str) -> Upload:
         """See `Store`."""
-        try:
+        with errors_of(url):
             if self._protocols & _ATOMIC:
                 return _Multipart(self._system, self._path(url), url)
             return _Staged(self._system, self._path(url), url)
-        except Exception as error:  # noqa: BLE001 - of any library
-            raise_of_store(error, url)
 
     def put(self, url: str, data: bytes, *, new: bool = False) -> None:
         """See `Store`."""
         path = self._path(url)
-        try:
+        with errors_of(url):
             self._system.invalidate_cache(path)
             if new and self._system.exists(path):
-                raise FileExistsError  # noqa: TRY301 - as the library would
+                raise FileExistsError
             if not self._protocols & _ATOMIC:
                 staged = _Staged(self._system, path, url)
                 staged.write(data)
@@ -160,8 +154,6 @@ class FsspecStore:
                 self._put_new(path, data)
             else:
                 self._system.pipe_file(path, data)
-        except Exception as error:  # noqa: BLE001 - of any library
-            raise_of_store(error, url)
 
     def _put_new(self, path: str, data: bytes) -> None:
         try:
@@ -172,20 +164,14 @@ class FsspecStore:
 
     def copy(self, source: str, target: str) -> None:
         """See `Store`."""
-        try:
+        with errors_of(source):
             self._system.cp_file(self._path(source), self._path(target))
-        except Exception as error:  # noqa: BLE001 - of any library
-            raise_of_store(error, source)
 
     def delete(self, urls: Sequence[str]) -> None:
         """See `Store`."""
         for url in urls:
-            try:
+            with errors_of(url), suppress(FileNotFoundError):
                 self._system.rm_file(self._path(url))
-            except FileNotFoundError:
-                pass
-            except Exception as error:  # noqa: BLE001 - of any library
-                raise_of_store(error, url)
 
     def remove_unfinished(self, url: str) -> None:
         """See `Store`."""
@@ -215,17 +201,13 @@ class _Multipart:
         self._file = system.open(path, "wb", block_size=_PART_BYTES, autocommit=False)
 
     def write(self, data: bytes | memoryview) -> None:
-        try:
+        with errors_of(self._url):
             self._file.write(data)
-        except Exception as error:  # noqa: BLE001 - of any library
-            raise_of_store(error, self._url)
 
     def complete(self) -> None:
-        try:
+        with errors_of(self._url):
             self._file.close()
             self._file.commit()
-        except Exception as error:  # noqa: BLE001 - of any library
-            raise_of_store(error, self._url)
 
     def abort(self) -> None:
         with suppress(Exception):
@@ -246,17 +228,13 @@ class _Staged:
         self._file = system.open(self._partial, "wb")
 
     def write(self, data: bytes | memoryview) -> None:
-        try:
+        with errors_of(self._url):
             self._file.write(data)
-        except Exception as error:  # noqa: BLE001 - of any library
-            raise_of_store(error, self._url)
 
     def complete(self) -> None:
-        try:
+        with errors_of(self._url):
             self._file.close()
             self._system.mv(self._partial, self._path)
-        except Exception as error:  # noqa: BLE001 - of any library
-            raise_of_store(error, self._url)
 
     def abort(self) -> None:
         with suppress(Exception):

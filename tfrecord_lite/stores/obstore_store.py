@@ -12,7 +12,7 @@ import obstore
 from obstore.exceptions import NotSupportedError
 from obstore.store import from_url
 
-from tfrecord_lite.stores.store import Entry, ObjectState, raise_of_store, replaced
+from tfrecord_lite.stores.store import Entry, ObjectState, errors_of, replaced
 from tfrecord_lite.urls import scheme_of, shown
 
 if TYPE_CHECKING:
@@ -65,10 +65,8 @@ class ObstoreStore:
 
     def state(self, url: str) -> ObjectState:
         """See `Store`."""
-        try:
+        with errors_of(url):
             return _state_of(obstore.head(self._store, self._key(url)))
-        except Exception as error:  # noqa: BLE001 - of any kind
-            raise_of_store(error, url)
 
     def read(self, url: str, begin: int, end: int, state: ObjectState) -> Any:
         """See `Store`."""
@@ -76,17 +74,16 @@ class ObstoreStore:
         if state.version is not None and not state.version.startswith(("W/", "modified ")):
             options["if_match"] = state.version
         get: Any = obstore.get
-        try:
-            found = get(self._store, self._key(url), options=options)
+        with errors_of(url, begin):
+            try:
+                found = get(self._store, self._key(url), options=options)
+            except NotSupportedError:
+                raise OSError(
+                    "the server does not know ranges, so it cannot be read in pieces; copy the "
+                    "file, and read the copy"
+                ) from None
             now = _state_of(found.meta)
             data = found.bytes()
-        except NotSupportedError:
-            raise OSError(
-                f"{shown(url)}: at byte {begin}: the server does not know ranges, so it cannot be "
-                "read in pieces; copy the file, and read the copy"
-            ) from None
-        except Exception as error:  # noqa: BLE001 - of any kind
-            raise_of_store(error, url, begin)
         if now != state:
             raise replaced(url, begin)
         return memoryview(data)
@@ -95,11 +92,9 @@ class ObstoreStore:
         """See `Store`."""
         if self._is_http:
             return url.endswith("/")
-        try:
+        with errors_of(url):
             listing = obstore.list(self._store, self._prefix(url), chunk_size=1)
             return any(True for _ in listing)
-        except Exception as error:  # noqa: BLE001 - of any kind
-            raise_of_store(error, url)
 
     def _prefix(self, url: str) -> str | None:
         return self._key(url).rstrip("/") or None
@@ -109,13 +104,10 @@ class ObstoreStore:
         if self._is_http:
             # There is no listing, but pages with links.
             return self._by_fsspec(url).list(url)
-        try:
-            found = obstore.list_with_delimiter(self._store, self._prefix(url))
-        except FileNotFoundError:
-            return []
-        except Exception as error:  # noqa: BLE001 - of any kind
-            raise_of_store(error, url)
         own = self._prefix(url)
+        found: Any = {"common_prefixes": [], "objects": []}
+        with errors_of(url), suppress(FileNotFoundError):
+            found = obstore.list_with_delimiter(self._store, own)
         folders = [Entry(os.path.basename(key), True, 0) for key in found["common_prefixes"]]
         return folders + [
             Entry(os.path.basename(one["path"]), False, one["size"])
@@ -125,36 +117,26 @@ class ObstoreStore:
 
     def upload(self, url: str) -> Upload:
         """See `Store`."""
-        try:
+        with errors_of(url):
             return _Multipart(self, self._store, self._key(url), url)
-        except Exception as error:  # noqa: BLE001 - of any kind
-            raise_of_store(error, url)
 
     def put(self, url: str, data: bytes, *, new: bool = False) -> None:
         """See `Store`."""
-        try:
+        with errors_of(url):
             mode: Any = "create" if new else "overwrite"
             obstore.put(self._store, self._key(url), data, mode=mode, use_multipart=False)
-        except Exception as error:  # noqa: BLE001 - of any kind
-            raise_of_store(error, url)
 
     def copy(self, source: str, target: str) -> None:
         """See `Store`."""
-        try:
+        with errors_of(source):
             obstore.copy(self._store, self._key(source), self._key(target))
-        except Exception as error:  # noqa: BLE001 - of any kind
-            raise_of_store(error, source)
 
     def delete(self, urls: Sequence[str]) -> None:
         """See `Store`."""
         if not urls:
             return
-        try:
+        with errors_of(urls[0]), suppress(FileNotFoundError):
             obstore.delete(self._store, [self._key(url) for url in urls])
-        except FileNotFoundError:
-            pass
-        except Exception as error:  # noqa: BLE001 - of any kind
-            raise_of_store(error, urls[0])
 
     def remove_unfinished(self, url: str) -> None:
         """See `Store`; obstore does not list them, what fsspec has for S3 does."""
@@ -185,16 +167,12 @@ class _Multipart:
         )
 
     def write(self, data: bytes | memoryview) -> None:
-        try:
+        with errors_of(self._url):
             self._file.write(bytes(data))
-        except Exception as error:  # noqa: BLE001 - of any kind
-            raise_of_store(error, self._url)
 
     def complete(self) -> None:
-        try:
+        with errors_of(self._url):
             self._file.close()
-        except Exception as error:  # noqa: BLE001 - of any kind
-            raise_of_store(error, self._url)
 
     def abort(self) -> None:
         # What is never completed is never seen; obstore has no call for saying so.

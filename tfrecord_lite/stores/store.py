@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from tfrecord_lite.urls import scheme_of, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "Entry",
@@ -17,7 +18,7 @@ __all__ = [
     "ReplacedError",
     "Store",
     "Upload",
-    "raise_of_store",
+    "errors_of",
     "replaced",
     "store_of",
 ]
@@ -149,7 +150,16 @@ def _open(url: str, scheme: str, place: str) -> Store:
     return FsspecStore(url)
 
 
-def raise_of_store(error: Exception, url: str, begin: int | None = None) -> NoReturn:
+@contextmanager
+def errors_of(url: str, begin: int | None = None) -> Iterator[None]:
+    """Have what a library raises here be the system's error of that kind, with the URL in it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - of any library
+        _raise_of_store(error, url, begin)
+
+
+def _raise_of_store(error: Exception, url: str, begin: int | None) -> NoReturn:
     """Raise what a library raised as the system's error of that kind, with the URL in it.
 
     No secret of the URL is in it, and nothing of the library's own error.
@@ -165,12 +175,13 @@ def raise_of_store(error: Exception, url: str, begin: int | None = None) -> NoRe
     reason = shown(" ".join(str(error).partition("\n\n")[0].split()))[:_MAX_REASON] or name
     if isinstance(error, PermissionError) or name in _NO_PERMISSION:
         raise PermissionError(f"{where}: no permission: {reason}") from None
-    if name == "PreconditionError":
+    if isinstance(error, ReplacedError) or name == "PreconditionError":
         raise replaced(url, begin or 0) from None
     for kind in (TimeoutError, ConnectionError):
         if isinstance(error, kind):
             raise kind(f"{where}: {name}: {reason}") from None
-    raise OSError(f"{where}: {name}: {reason}") from None
+    said = reason if type(error) is OSError else f"{name}: {reason}"
+    raise OSError(f"{where}: {said}") from None
 
 
 def replaced(url: str, begin: int) -> ReplacedError:
