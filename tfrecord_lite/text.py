@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import unicodedata
 from typing import TYPE_CHECKING, Any
@@ -172,12 +171,14 @@ def html_table(
     >>> html_table(["a"], [["<b>"]])
     '<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;b&gt;</td></tr></tbody></table>'
     """
+    # Its table of entities is large, and few ask for HTML.
+    from html import escape
 
     def line(cells: Sequence[str], tag: str) -> str:
-        return "".join(f"<{tag}>{html.escape(printable(cell))}</{tag}>" for cell in cells)
+        return "".join(f"<{tag}>{escape(printable(cell))}</{tag}>" for cell in cells)
 
     body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
-    title = "" if caption is None else f"<caption>{html.escape(printable(caption))}</caption>"
+    title = "" if caption is None else f"<caption>{escape(printable(caption))}</caption>"
     return f"<table>{title}<thead><tr>{line(head, 'th')}</tr></thead><tbody>{body}</tbody></table>"
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 __all__ = ["Limits", "Thresholds", "limits", "thresholds"]
 
 
-@dataclass
+@dataclass(init=False, repr=False, eq=False)
 class Thresholds:
     """The thresholds, by the module that goes by each."""
 
@@ -154,7 +154,7 @@ class Thresholds:
     copied_string_bytes: int = 1 << 13
 
 
-@dataclass
+@dataclass(init=False, repr=False, eq=False)
 class Limits:
     """The limits, by the module that goes by each."""
 
