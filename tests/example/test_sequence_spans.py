@@ -23,6 +23,15 @@ def walked(request, monkeypatch):
     monkeypatch.setattr(thresholds, "chained_list_bytes", request.param)
 
 
+@pytest.fixture(params=["set", "always", "never"])
+def short(request, monkeypatch):
+    """Look for short steps by their form where it pays, always and never."""
+    if request.param != "set":
+        least = 0 if request.param == "always" else 1 << 40
+        monkeypatch.setattr(thresholds, "short_features_bytes", least)
+        monkeypatch.setattr(thresholds, "short_feature_bytes", 1 << 40)
+
+
 def value_of(draw, kind):
     if draw.random() < 0.1:
         return None
@@ -96,6 +105,7 @@ def expected_of(records, name, where):
     return found
 
 
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("seed", range(40))
 def test_against_one_by_one(seed):
     draw = random.Random(seed)
@@ -118,6 +128,123 @@ def test_against_one_by_one(seed):
         assert lists[name].to_list() == expected_of(records, name, "lists")
 
 
+SHORT = [
+    np.array([7]),
+    np.array([200, -1]),
+    np.array([2**27, 2**28]),
+    np.array([], np.int64),
+    np.array([0x0A, 0x1A, 0x0A]),
+    # Its bytes look like the beginning of a step of one integer.
+    np.array([10, 5, 26, 3, 10, 1, 7]),
+]
+FLOATS = [np.array([0.5], np.float32), np.array([], np.float32), np.arange(29, dtype=np.float32)]
+STRINGS = [np.array([b"w"], object), np.array([b""], object), np.array([b"x" * 121], object)]
+# One byte longer than the form allows; of no kind; two strings.
+OTHERS = [np.array([b"x" * 124], object), None, np.array([b"a", b"b"], object)]
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("seed", range(30))
+def test_short_steps(seed):
+    """Ids, floats and words in steps of a few bytes; and lists with others among them."""
+    draw = random.Random(seed)
+    kinds = {"ids": SHORT, "floats": FLOATS, "words": STRINGS}
+    kinds = dict(draw.sample(list(kinds.items()), draw.choice([1, 3])))
+    dtypes = {"ids": np.int64, "floats": np.float32, "words": bytes}
+    others = draw.choice([0, 0, 0.1])
+    if draw.random() < 0.6:
+        # An empty list is written without a run, and so is not of the form.
+        kinds = {name: [value for value in kinds[name] if len(value)] for name in kinds}
+    records = []
+    for _ in range(draw.choice([1, 100, 300])):
+        lists = {
+            name: [draw.choice(values) for _ in range(draw.randrange(12))]
+            for name, values in kinds.items()
+            if draw.random() < 0.9
+        }
+        if "words" in lists and draw.random() < others:
+            lists["words"] = [*lists["words"], *draw.sample(OTHERS, 2), STRINGS[0]]
+        records.append(tfr.encode_sequence_example({}, lists))
+    # Records are reordered, left out, and there twice.
+    count = len(records)
+    some = [draw.randrange(count) for _ in range(150)]
+    rows = draw.choice([list(range(count)), draw.sample(range(count), count), some])
+    block = RecordBlock.from_records([b"\x0a", *records, b"\x0a"])[1:-1]
+    block = RecordBlock(block.buffer, block.starts[rows], block.lengths[rows])
+    asked = {
+        name: tfr.RaggedFeature(dtypes[name])
+        for name in draw.sample(sorted(kinds), (len(kinds) + 1) // 2)
+    }
+    _, lists, _ = tfr.parse_sequence_example(block, {}, asked)
+    for name in asked:
+        assert lists[name].to_list() == expected_of([records[row] for row in rows], name, "lists")
+
+
+def lists_record(*contents):
+    """Return a record with feature lists "a", "b", ... of these bytes."""
+    entries = b""
+    for name, content in zip("abc", contents, strict=False):
+        entry = b"\x0a\x01" + name.encode() + b"\x12" + varint(len(content)) + content
+        entries += b"\x0a" + varint(len(entry)) + entry
+    return b"\x12" + varint(len(entries)) + entries
+
+
+GOOD = b"\x0a\x05\x1a\x03\x0a\x01\x07"
+NEARLY = {
+    "another run": b"\x0a\x05\x1a\x03\x12\x01\x07",
+    "a group": b"\x0a\x05\x1a\x03\x0b\x01\x07",
+    "another kind": b"\x0a\x05\x22\x03\x0a\x01\x07",
+    "a shorter list": b"\x0a\x05\x1a\x02\x0a\x01\x07",
+    "a longer list": b"\x0a\x05\x1a\x04\x0a\x01\x07",
+    "a shorter run": b"\x0a\x05\x1a\x03\x0a\x00\x07",
+    "a longer run": b"\x0a\x05\x1a\x03\x0a\x02\x07",
+    "a size of two bytes": b"\x0a\x80\x1a\x7e\x0a\x7c" + bytes(0x7C),
+    "three bytes of floats": b"\x0a\x07\x12\x05\x0a\x03\x00\x00\x00",
+    "half an integer": b"\x0a\x05\x1a\x03\x0a\x01\x80",
+    "two lists": b"\x0a\x0a\x1a\x03\x0a\x01\x07\x1a\x03\x0a\x01\x08",
+    "integers one by one": b"\x0a\x04\x1a\x02\x08\x07",
+    "what follows": b"\x0a\x05\x1a\x03\x0a\x01\x07\x00",
+    "what stands before": b"\x00" + GOOD,
+    # The first step reaches over the header of the next entry.
+    "more than the list": b"\x0a\x0c\x1a\x0a\x0a\x08\x07",
+}
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("what", NEARLY)
+def test_what_is_nearly_a_short_step(what):
+    """Read as protobuf reads it, or refused, wherever it stands between good ones."""
+    features = {name: tfr.RaggedFeature(np.int64) for name in "ab"}
+    for content in (NEARLY[what], GOOD + NEARLY[what], NEARLY[what] + GOOD):
+        for contents in ((content, GOOD * 2), (GOOD, content), (content, content)):
+            bad, good = lists_record(*contents), lists_record(GOOD * 3, GOOD)
+            try:
+                lists = tfr.decode_sequence_example(bad, strict=False)[1]
+            except tfr.ExampleError:
+                lists = None
+            for records in ([bad], [good, bad, good] * 20):
+                if lists is None:
+                    with pytest.raises(tfr.ExampleError):
+                        tfr.parse_sequence_example(records, {}, features, strict=False)
+                    continue
+                _, found, _ = tfr.parse_sequence_example(records, {}, features, strict=False)
+                for name in features:
+                    assert found[name].to_list() == expected_of(records, name, "lists")
+
+
+@pytest.mark.usefixtures("short")
+def test_one_integer_a_step():
+    """As labels of frames are: a column of them, whatever the size of their varints."""
+    values = [0, 1, 127, 128, 16383, 16384, 2**21 - 1, 2**21, 2**28 - 1]
+    for some in (values[:3], values[:5], values[:7], values, [*values, 2**28], [*values, -1]):
+        records = [tfr.encode_sequence_example({}, {"id": some}) for _ in range(100)]
+        _, lists, _ = tfr.parse_sequence_example(
+            records, {}, {"id": tfr.FixedLenSequenceFeature([], np.int64)}
+        )
+        assert lists["id"].tolist() == [some] * 100
+
+
+@pytest.mark.usefixtures("short")
 def test_what_is_malformed_anywhere_is_an_error():
     good = tfr.encode_sequence_example({"c": 1}, {"asked": [[1]], "other": [[2], [3.5]][:1]})
     float_list = b"\x0a\x07\x12\x05\x0a\x03\x00\x00\x00"

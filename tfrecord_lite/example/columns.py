@@ -46,7 +46,7 @@ from tfrecord_lite.example.spans import (
 )
 from tfrecord_lite.example.strings import as_objects, find_strings, gathered
 from tfrecord_lite.example.varints import decode_runs, decode_varints
-from tfrecord_lite.example.words import as_words, varints_in
+from tfrecord_lite.example.words import short_varints
 from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
@@ -383,8 +383,7 @@ class Decoder:
             return None
         if size.max() == 1:
             return self._buffer[self._spans.begin].astype(np.int64)
-        values, width, fits = varints_in(as_words(self._buffer)[self._spans.begin])
-        return values if np.all(fits & (width == size)) else None
+        return short_varints(self._buffer, self._spans.begin, size)
 
     def _single_strings(self) -> tuple[Int64Array, Int64Array]:
         """Return where the one byte string of each record begins, and its size."""

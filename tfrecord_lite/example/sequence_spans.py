@@ -19,6 +19,7 @@ from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.keys import KEY_HEAD, Keys, are_plain_keys
 from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST, MISSING, STRING
 from tfrecord_lite.example.sequence import decode_sequence_example
+from tfrecord_lite.example.short_features import find_short_features
 from tfrecord_lite.example.spans import Spans, StoredValues, error_at, unreadable_runs, walk
 from tfrecord_lite.example.steps import find_steps
 from tfrecord_lite.example.value_headers import LARGEST_VALUE_SIZE, read_headers, read_large_headers
@@ -74,10 +75,9 @@ def find_sequence_spans(
     contexts = RecordBlock(buffer, starts, context_end - starts)
     odd[walk(buffer, contexts, context, found, np.flatnonzero(~odd))] = True
     entries = _entries(words, lists, lists_begin, lists_end, odd)
-    steps = find_steps(buffer, entries.begin, entries.end, features=True)
+    steps = _feature_steps(buffer, words, entries.begin, entries.end)
+    spans, entry_of = steps.spans, steps.entry
     odd[entries.record[~steps.good]] = True
-    spans = _feature_spans(buffer, words, steps.begin, steps.end)
-    entry_of = np.repeat(np.arange(len(entries.record)), steps.counts)
     odd[entries.record[entry_of[~spans.good]]] = True
     # Of entries with one key the last counts: it stands after the others.
     entry_of_name = np.full((len(lists), len(starts)), -1)
@@ -93,7 +93,6 @@ def find_sequence_spans(
 
     irregular = np.flatnonzero(odd)
     decoded = dict(zip(irregular.tolist(), _decoded(block, irregular, strict=strict), strict=True))
-    first = np.cumsum(steps.counts) - steps.counts
     result = []
     stored = StoredValues(len(buffer))
     for number, name in enumerate(context):
@@ -115,14 +114,15 @@ def find_sequence_spans(
                 counts[index], present[index] = len(extra[index]), True
         regular = np.flatnonzero((entry >= 0) & (counts > 0))
         chosen, each = entry[regular], counts[regular]
-        if not extra and len(spans.kind) == each.sum() and (chosen[1:] > chosen[:-1]).all():
+        ordered = steps.ordered and (chosen[1:] > chosen[:-1]).all()
+        if not extra and len(spans.kind) == each.sum() and ordered:
             # These are all steps that there are.
             result.append(ListSpans(Spans(*spans[:3]), counts, present))
             continue
         columns = np.empty((3, int(counts.sum())), np.int64)
         place = np.cumsum(counts) - counts
         within = np.arange(int(each.sum())) - np.repeat(np.cumsum(each) - each, each)
-        source = np.repeat(first[chosen], each) + within
+        source = np.repeat(steps.first[chosen], each) + within
         target = np.repeat(place[regular], each) + within
         for column, values in zip(columns, spans[:3], strict=True):
             column[target] = values[source]
@@ -222,6 +222,54 @@ class _FeatureSpans(NamedTuple):
     begin: Int64Array
     end: Int64Array
     good: npt.NDArray[np.bool_]
+
+
+class _FeatureSteps(NamedTuple):
+    """The steps of entries: the spans of all, and of which entry each step is.
+
+    ``first`` is where the steps of an entry begin, ``counts`` how many it has, ``good`` which
+    entries are steps and nothing else: ``[entries]`` all. ``ordered`` tells whether the steps come
+    in the order of their entries.
+    """
+
+    spans: _FeatureSpans
+    entry: Int64Array
+    first: Int64Array
+    counts: Int64Array
+    good: npt.NDArray[np.bool_]
+    ordered: bool
+
+
+def _feature_steps(
+    buffer: Uint8Array, words: Words, begin: Int64Array, end: Int64Array
+) -> _FeatureSteps:
+    """Find the steps of entries and read the headers of their Features.
+
+    Entries whose steps all are short have them found by their form; of the others steps are found
+    first, and then headers are read.
+    """
+    short = find_short_features(buffer, begin, end)
+    every = np.ones(len(short.kind), np.bool_)
+    spans = _FeatureSpans(short.kind, short.begin, short.end, every)
+    ordered = bool((short.list[1:] >= short.list[:-1]).all())
+    rest = np.flatnonzero(~short.good)
+    if not len(rest):
+        return _FeatureSteps(spans, short.list, short.first, short.counts, short.good, ordered)
+    others = find_steps(buffer, begin[rest], end[rest], features=True)
+    good, counts, first, entry = (
+        short.good.copy(),
+        short.counts.copy(),
+        short.first.copy(),
+        short.list,
+    )
+    good[rest], counts[rest] = others.good, others.counts
+    first[rest] = len(entry) + np.cumsum(others.counts) - others.counts
+    spans_of_others = _feature_spans(buffer, words, others.begin, others.end)
+    pairs = zip(spans, spans_of_others, strict=True)
+    spans = _FeatureSpans(*(np.concatenate(pair) for pair in pairs))
+    ordered = not len(entry)
+    entry = np.concatenate([entry, np.repeat(rest, others.counts)])
+    return _FeatureSteps(spans, entry, first, counts, good, ordered)
 
 
 def _feature_spans(

@@ -11,9 +11,21 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from tfrecord_lite._types import Int64Array, Uint8Array
 
-__all__ = ["BYTE", "LOW", "NOT_ASCII", "Words", "as_words", "low_bytes", "varints_in", "word_of"]
+__all__ = [
+    "BYTE",
+    "LOW",
+    "NOT_ASCII",
+    "Words",
+    "as_words",
+    "low_bytes",
+    "short_varints",
+    "varints_in",
+    "word_of",
+]
 
 Words: TypeAlias = Any  # uint64 [positions], overlapping: the eight bytes from each position on
 
@@ -27,6 +39,9 @@ _3: Final = np.uint64(3)
 _7: Final = np.uint64(7)
 _MORE: Final = np.uint64(0x80)
 _TWO_MORE: Final = np.uint64(0x8080)
+_LOW_HALF: Final = LOW[:5].astype(np.uint32)
+_MORE_OF_HALF: Final = np.uint32(0x80808080)
+_MORE_OF_SIZE: Final = np.array([0, 0, 0x80, 0x8080, 0x808080], np.uint32)
 
 
 def as_words(buffer: Uint8Array) -> Words:
@@ -57,6 +72,22 @@ def varints_in(words: Any) -> tuple[Int64Array, Any, Any]:
     two = more >> _7 & _1
     value = words & np.uint64(0x7F) | (words >> _1 & np.uint64(0x3F80)) * two
     return value.astype(np.int64), two.astype(np.int64) + 1, True
+
+
+def short_varints(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> Int64Array | None:
+    """Return the varints at ``begin``, each of all its ``size`` bytes, 1 to 4; None: not all are.
+
+    Half a word is enough for each, which takes half the time.
+    """
+    halves: Any = np.ndarray((len(buffer) - 3,), "<u4", buffer=buffer, strides=(1,))
+    half: npt.NDArray[np.uint32] = halves[begin]
+    half &= _LOW_HALF.take(size)
+    if (half & _MORE_OF_HALF != _MORE_OF_SIZE.take(size)).any():
+        return None
+    values = half & np.uint32(0x7F)
+    for group in range(1, int(size.max())):
+        values |= half >> np.uint32(group) & np.uint32(0x7F << 7 * group)
+    return values.astype(np.int64)
 
 
 def _long_varints_in(words: Any) -> tuple[Int64Array, Any, Any]:

@@ -1,0 +1,125 @@
+"""Feature lists of short steps: an id, a label, a word in each.
+
+Where each step has one list with one run, and all lengths are of one byte, a step is ::
+
+    0a <n> 0a|12|1a <n - 2> 0a <n - 4> values
+
+and is found by this form: whole bytes are compared, a buffer at a time. That a step ends where the
+next begins, from front to end, shows that they are what they seem.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST, STRING
+from tfrecord_lite.thresholds import thresholds
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from tfrecord_lite._types import Int64Array, Uint8Array
+
+__all__ = ["ShortFeatures", "find_short_features"]
+
+_TAG: Final = 0x0A
+# Before the values: three tags, each with its length.
+_HEADER_BYTES: Final = 6
+
+
+class ShortFeatures(NamedTuple):
+    """The Features of the lists that have this form: their spans, in the order of the buffer.
+
+    ``list`` is which list each is of; ``first`` where those of a list begin, ``counts`` how many
+    there are, and ``good`` which lists are of this form throughout: ``[lists]`` these. Of one that
+    is not there are none.
+    """
+
+    kind: Int64Array
+    begin: Int64Array
+    end: Int64Array
+    list: Int64Array
+    first: Int64Array
+    counts: Int64Array
+    good: npt.NDArray[np.bool_]
+
+
+def find_short_features(buffer: Uint8Array, begin: Int64Array, end: Int64Array) -> ShortFeatures:
+    """Find the Features of lists from ``begin`` to before ``end``, where they are of this form.
+
+    Where lists overlap, as those of a record that is there twice do, none is found.
+    """
+    sizes = int(end.sum() - begin.sum())
+    if not len(begin) or sizes < thresholds.short_features_bytes:
+        return _none(len(begin))
+    if (begin[1:] < begin[:-1]).any():
+        order = np.argsort(begin, kind="stable")
+        found = find_short_features(buffer, begin[order], end[order])
+        back = np.argsort(order, kind="stable")
+        return found._replace(
+            list=order[found.list],
+            first=found.first[back],
+            counts=found.counts[back],
+            good=found.good[back],
+        )
+    if (begin[1:] < end[:-1]).any():
+        return _none(len(begin))
+    at = _forms(buffer, int(begin[0]), int(end[-1]))
+    if len(at) * thresholds.short_feature_bytes < sizes:
+        return _none(len(begin))
+    first, last = np.searchsorted(at, begin), np.searchsorted(at, end)
+    counts = last - first
+    size: Int64Array = buffer[at + 1].astype(np.int64)
+    after = at + size
+    after += 2
+    # Where the next one must begin; after the last of a list, where that ends.
+    following = np.empty_like(at)
+    following[:-1] = at[1:]
+    some = np.flatnonzero(counts)
+    following[last[some] - 1] = end[some]
+    kind = buffer[at + 2]
+    wrong = after != following
+    values = size - (_HEADER_BYTES - 2)
+    wrong |= (kind == FLOAT_LIST) & (values & 3 != 0)
+    wrong |= (kind == INT64_LIST) & (buffer[after - 1] >= 0x80)
+    good = counts > 0
+    good[some] &= at[first[some]] == begin[some]
+    good |= begin == end
+    bad = np.flatnonzero(wrong)
+    if len(bad):
+        of = np.searchsorted(first, bad, "right") - 1
+        good[of[bad < last[of]]] = False
+    counts[~good] = 0
+    kinds = kind.astype(np.int64)
+    kinds[kinds == BYTES_LIST] = STRING
+    of = np.repeat(np.arange(len(begin)), counts)
+    place = np.cumsum(counts) - counts
+    if len(of) < len(at):
+        rows = np.arange(len(of)) + np.repeat(first - place, counts)
+        at, kinds, after = at[rows], kinds[rows], after[rows]
+    return ShortFeatures(kinds, at + _HEADER_BYTES, after, of, place, counts, good)
+
+
+def _none(count: int) -> ShortFeatures:
+    empty = np.empty(0, np.int64)
+    counts = np.zeros(count, np.int64)
+    return ShortFeatures(empty, empty, empty, empty, counts, counts, np.zeros(count, np.bool_))
+
+
+def _forms(buffer: Uint8Array, low: int, high: int) -> Int64Array:
+    """Return where from ``low`` to before ``high`` the six bytes of such a step stand."""
+    tag, size, kind, kind_size, run, run_size = (
+        buffer[low + place : high + place] for place in range(_HEADER_BYTES)
+    )
+    found = tag == _TAG
+    found &= run == _TAG
+    # The tags of the three kinds differ in two bits.
+    found &= kind & 0xE7 == 2
+    found &= size - kind_size == 2
+    found &= kind_size - run_size == 2
+    found &= size - 4 < 0x80 - 4
+    places: Int64Array = np.flatnonzero(found)
+    places += low
+    return places
