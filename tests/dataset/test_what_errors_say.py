@@ -36,8 +36,8 @@ def test_a_file_that_has_no_random_access(tmp_path: Path) -> None:
             "'a_{index' is no pattern of shard names (expected '}' before end of string); "
             + PATTERN,
         ),
-        ("a_{index:x}", f"'a_{{index:x}}': a field of shard names that is none; {PATTERN}"),
-        ("a_{index}_{n}", f"'a_{{index}}_{{n}}': a field of shard names that is none; {PATTERN}"),
+        ("a_{index:x}", f"'a_{{index:x}}': {{index:x}} is not a field of shard names; {PATTERN}"),
+        ("a_{index}_{n}", f"'a_{{index}}_{{n}}': {{n}} is not a field of shard names; {PATTERN}"),
         ("a_{total}", f"'a_{{total}}' has no {{index}} in the file's name; {PATTERN}"),
     ],
 )

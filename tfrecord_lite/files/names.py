@@ -75,7 +75,8 @@ def _pieces(template: str) -> list[tuple[str, str | None, int]]:
             continue
         width = _FIELD.fullmatch(spec or "")
         if field not in ("index", "total") or conversion or width is None:
-            raise ValueError(f"{template!r}: {{{field}}} is not a field of shard names; {advice}")
+            shown = f"{{{field}:{spec}}}" if spec else f"{{{field}}}"
+            raise ValueError(f"{template!r}: {shown} is not a field of shard names; {advice}")
         pieces.append((text, field, int(width[1] or 1)))
         text = ""
     pieces.append((text, None, 0))
