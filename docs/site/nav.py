@@ -36,7 +36,13 @@ NAV: Final[dict[str, list[str]]] = {
         "docs/portability.md",
     ],
     "Benchmarks": ["docs/benchmarks.md"],
-    "Project": ["docs/architecture.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md"],
+    "Project": [
+        "docs/release-0.2.md",
+        "CHANGELOG.md",
+        "docs/architecture.md",
+        "CONTRIBUTING.md",
+        "examples/README.md",
+    ],
 }
 
 # What pages are called beside the others, where that is not their heading.
@@ -47,6 +53,7 @@ SHORT: Final = {
     "docs/reliability.md": "What can go wrong",
     "docs/conformance.md": "Conformance",
     "docs/odd-examples.md": "Odd Examples",
+    "docs/release-0.2.md": "Release 0.2",
     "docs/index.md": "Overview",
     "docs/benchmarks.md": "Overview",
     "benchmarks/results/training_A.md": "Training: scalars",
