@@ -33,16 +33,16 @@ quickstart: $(VENV)/.run
 	$(BIN)/python examples/quickstart.py
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 test-long: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -m long $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m long $(ARGS)
 
 # With PyTorch, JAX, datasets, tensorflow_datasets, on Ray, Spark, Beam: tests/worlds/, and the examples of our own modules about them.
 test-worlds: $(WORLDS:%=test-%)
 
 $(WORLDS:%=test-%): test-%: $(VENV)-%/.world
-	$(VENV)-$*/bin/python -m pytest -n $(if $(filter $*,$(CLUSTERS)),0,auto) tests/worlds/$* tests/test_docstrings.py $(ARGS)
+	$(VENV)-$*/bin/python -m pytest -n $(if $(filter $*,$(CLUSTERS)),0,auto) --dist worksteal tests/worlds/$* tests/test_docstrings.py $(ARGS)
 
 # The core without TensorFlow: with the lowest versions of what it needs, and with each Python at hand.
 lowest pythons:
@@ -64,7 +64,7 @@ coverage: $(VENV)/.dev
 
 # Every fault of the matrix injected, and how often, into docs/reliability.md.
 reliability: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -m '' -k 'row_ or rows_' --matrix $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m '' -k 'row_ or rows_' --matrix $(ARGS)
 
 # A sample of changes to the package, and which of them no test notices: make mutants COUNT=600 SEED=1
 COUNT ?= 600
@@ -102,7 +102,7 @@ fuzz: $(VENV)/.fuzz
 soak: $(VENV)/.dev $(VENV)-torch/.world $(VENV)-jax/.world
 	$(BIN)/python tests/differential/soak.py --seconds $(SECONDS)
 	for world in torch jax; do \
-		$(VENV)-$$world/bin/python -m pytest -n auto -m '' tests/worlds/$$world/test_exactly_once.py || exit 1; \
+		$(VENV)-$$world/bin/python -m pytest -n auto --dist worksteal -m '' tests/worlds/$$world/test_exactly_once.py || exit 1; \
 	done
 
 # The descriptors that the package ships, made anew from proto/.
