@@ -25,7 +25,7 @@ CLUSTERS := ray spark beam
 # And what benchmarks/training.py measures them beside.
 ENVIRONMENTS := $(WORLDS) training docs
 
-.PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean bench-training bench-engines docs
+.PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean bench-training bench-engines bench-against docs
 # Nothing may run beside a benchmark.
 .NOTPARALLEL:
 
@@ -77,6 +77,11 @@ bench: $(BENCHMARKS:%=bench-%) bench-picture
 
 $(BENCHMARKS:%=bench-%) bench-picture: bench-%: $(VENV)/.bench
 	$(BIN)/python benchmarks/$*.py
+
+# This checkout against another revision, by turns: make bench-against REVISION=v0.1.0
+REVISION ?= HEAD
+bench-against: $(VENV)/.dev
+	$(BIN)/python benchmarks/against.py $(REVISION) $(ARGS)
 
 # Beside other packages that load TFRecords for PyTorch, which share no environment with the rest.
 bench-training: $(VENV)-training/.world

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -127,6 +128,35 @@ def test_quick_run_of_the_rest(tmp_path, run):
         "verifying.json",
         "verifying.md",
     }
+
+
+def test_quick_run_against_a_revision(tmp_path):
+    """The package of a revision is what it says, whatever is here by now."""
+    package = tmp_path / "tfrecord_lite"
+    shutil.copytree(ROOT / "tfrecord_lite", package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(BENCHMARKS, tmp_path / "benchmarks")
+    for command in ("init -q", "add tfrecord_lite", "commit -q -m first"):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", "-C", tmp_path, *identity, *command.split()], check=True)
+    (package / "dataset" / "batches.py").write_text("raise ImportError('of today')")
+    script = tmp_path / "benchmarks" / "against.py"
+    options = ["--quick", "--workloads", "A", "--only"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    def ran(task: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, script, *options, task],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
+
+    table = ran("verify")
+    assert table.returncode == 0, table.stderr
+    assert "| verify | A plain |" in table.stdout
+    # What is here now does not run, and that is no result.
+    assert ran("batches").returncode != 0
 
 
 def test_quick_run_of_random_access(tmp_path, run):
