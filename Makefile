@@ -78,7 +78,7 @@ bench: $(BENCHMARKS:%=bench-%) bench-picture
 $(BENCHMARKS:%=bench-%) bench-picture: bench-%: $(VENV)/.bench
 	$(BIN)/python benchmarks/$*.py
 
-# This checkout against another revision, by turns: make bench-against REVISION=v0.1.0
+# This checkout against another revision, by turns: make bench-against REVISION=HEAD~10
 REVISION ?= HEAD
 bench-against: $(VENV)/.dev
 	$(BIN)/python benchmarks/against.py $(REVISION) $(ARGS)
