@@ -152,6 +152,10 @@ def test_sample(train, tmp_path):
     assert labels(tmp_path / "d") != labels(tmp_path / "a")
     shard(train, tmp_path / "e", sample=12, where="label == 3", shuffle=1)
     assert sorted(labels(tmp_path / "e")) == list(range(3, N, 10)) != labels(tmp_path / "e")
+    # A sample of no records is a set of none.
+    (empty,) = shard(train, tmp_path / "f", sample=12, where="label > 99")
+    assert empty.manifest.records == 0
+    assert labels(tmp_path / "f") == []
 
 
 def test_split(train, tmp_path):

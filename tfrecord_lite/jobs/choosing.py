@@ -128,9 +128,10 @@ class Chooser:
             numbers = np.arange(done, done + len(block))
             done += len(block)
             if self._sampled is not None:
-                at = np.searchsorted(self._sampled, numbers)
-                near = self._sampled[np.minimum(at, len(self._sampled) - 1)]
-                meant = meant & (near == numbers)
+                first, last = np.searchsorted(self._sampled, [done - len(block), done])
+                sampled = np.zeros(len(block), bool)
+                sampled[self._sampled[first:last] - (done - len(block))] = True
+                meant = meant & sampled
             rows = np.flatnonzero(meant)
             if not len(rows):
                 continue
