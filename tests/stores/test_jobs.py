@@ -263,3 +263,19 @@ def test_a_dataset_of_an_object_that_is_gone(folder):
     fsspec.filesystem("memory").rm_file(f"/{folder[9:]}/s-00001-of-00002.tfrecord")
     with pytest.raises(FileNotFoundError, match=folder + "/s-00001"):
         list(dataset)
+
+
+def test_describe_asks_a_folder_for_the_sizes_in_it(folder, monkeypatch):
+    with tfr.ShardWriter(folder + "/s", num_shards=20) as writer:
+        writer.write_table({"id": list(range(2000))})
+    asked = []
+    state = FsspecStore.state
+    monkeypatch.setattr(
+        FsspecStore, "state", lambda self, url: asked.append(url) or state(self, url)
+    )
+    found = tfr.describe(folder + "/s")
+    assert (found.records, found.features["id"].max, found.ok) == (2000, 1999, True)
+    manifest = tfr.Manifest.load(folder + "/s.manifest.json")
+    assert found.bytes == sum(entry.size for entry in manifest.entries)
+    # When it is opened, and once more at its end, whether it is still the same.
+    assert len([url for url in asked if url.endswith("19-of-00020.tfrecord")]) <= 2

@@ -16,7 +16,7 @@ from tfrecord_lite.files.resolve import each_path
 from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.workers import Workers
 from tfrecord_lite.records.compression import codec_of
-from tfrecord_lite.records.file_system import is_file, size_of
+from tfrecord_lite.records.file_system import known_sizes
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.thresholds import limits
@@ -78,7 +78,8 @@ def describe(
         "max_record_bytes": max_record_bytes,
     }
     found = _find(paths, options)
-    sizes: dict[Any, int] = {file: _size_of(file) for file in found.files if isinstance(file, str)}
+    named = [file for file in found.files if isinstance(file, str)]
+    sizes: dict[Any, int] = dict(zip(named, known_sizes(named), strict=True))
     processes = _processes(found.files, sizes, workers)
     tasks = _tasks(found.files, sizes, found.options, sample, processes)
     outcomes = _run(tasks, progress, processes)
@@ -183,13 +184,6 @@ def _processes(files: list[NameOrFile], sizes: Mapping[Any, int], workers: int |
         return workers
     large = sum(sizes.values()) >= limits.described_in_processes_bytes
     return usable_cores() if large else 0
-
-
-def _size_of(file: str) -> int:
-    try:
-        return size_of(file) if is_file(file) else 0
-    except OSError:
-        return 0
 
 
 class _Part(NamedTuple):

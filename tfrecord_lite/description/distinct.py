@@ -56,10 +56,11 @@ class Distinct:
         self._smallest: Any = np.empty(0, np.uint64)
         self._waiting: list[Any] = []
         self._waiting_hashes = 0
-        # Hashes met before, each at the place that its low bits say, and how often since.
+        # Hashes met before, each at the place that its low bits say, and how often since. What
+        # stands at first in the slots are no hashes of theirs: 0 has the place 0, and 1 has not.
         self._slots = np.zeros(_SLOTS, np.uint64)
+        self._slots[0] = 1
         self._counts = np.zeros(_SLOTS, np.int64)
-        self._filled = np.zeros(_SLOTS, np.bool_)
 
     @property
     def exact(self) -> bool:
@@ -86,19 +87,31 @@ class Distinct:
         found = sorted(self._known.values(), key=lambda one: -one[0])
         return [(value, times) for times, value in found[:count]]
 
-    def add(self, hashes: Any, values_at: Callable[[Int64Array], Iterable[Any]]) -> None:
-        """Add values by their hashes; ``values_at`` returns those at some places."""
+    def add(
+        self,
+        hashes: Any,
+        values_at: Callable[[Int64Array], Iterable[Any]],
+        times: Int64Array | None = None,
+    ) -> None:
+        """Add values by their hashes; ``values_at`` returns those at some places.
+
+        With ``times``, how often each comes, no hash is there twice.
+        """
         if self._known is None:
             self._keep_smallest(hashes)
             return
-        slots = (hashes & _SLOT).astype(np.intp)
-        known = (self._slots[slots] == hashes) & self._filled[slots]
-        if known.any():
-            self._counts += np.bincount(slots[known], minlength=_SLOTS)
-        new = np.flatnonzero(~known)
-        if not len(new):
+        slots = (hashes & _SLOT).view(np.int64)
+        known = self._slots[slots] == hashes
+        if known.all():
+            self._count(slots, times)
             return
-        unique, first, counts = np.unique(hashes[new], return_index=True, return_counts=True)
+        if known.any():
+            self._count(slots[known], None if times is None else times[known])
+        new = np.flatnonzero(~known)
+        if times is None:
+            unique, first, counts = np.unique(hashes[new], return_index=True, return_counts=True)
+        else:
+            unique, first, counts = hashes[new], np.arange(len(new)), times[new]
         if len(self._known) + len(unique) > 2 * EXACT_BELOW:
             # Some of these may be known, but not so many.
             self._give_up()
@@ -120,7 +133,13 @@ class Distinct:
         self._settle()
         places = slots[at]
         self._slots[places] = unique
-        self._filled[places] = True
+
+    def _count(self, slots: Int64Array, times: Int64Array | None) -> None:
+        """Note that the hashes of these slots came, each as often as said, or once."""
+        if times is None:
+            self._counts += np.bincount(slots, minlength=_SLOTS)
+        else:
+            self._counts[slots] += times
 
     def _settle(self) -> None:
         """Add what the slots counted to what is known."""

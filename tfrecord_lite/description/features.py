@@ -11,7 +11,7 @@ import numpy as np
 
 from tfrecord_lite.description.content import Contents
 from tfrecord_lite.description.distinct import Distinct, hashes_of
-from tfrecord_lite.description.numbers import Numbers
+from tfrecord_lite.description.numbers import Numbers, tally_of
 from tfrecord_lite.description.sampling import some_rows
 from tfrecord_lite.description.spread import Spread
 from tfrecord_lite.example.columns import Decoder, UnfitError
@@ -189,18 +189,19 @@ class FeatureDescription:
         self.steps.add(counts)
 
     def _add_numbers(self, values: Any, counts: Int64Array) -> None:
-        self.numbers.add(values)
+        tally = tally_of(values)
+        self.numbers.add(values, tally)
         if not len(values):
             return
         begin = 0
         for count in counts[: _SHOWN - len(self.samples)].tolist():
             self.samples.append(values[begin : begin + min(count, _SHOWN_NUMBERS)].tolist())
             begin += count
+        numbers, times = (values, None) if tally is None else tally
         # The same number, whatever its sign is where it is 0.
-        bits = values if values.dtype.kind == "i" else (values + np.float32(0)).view(np.uint32)
-        hashes = hashes_of(bits.astype(np.uint64))
-        take: Callable[[Int64Array], list[Any]] = lambda rows: values[rows].tolist()  # noqa: E731
-        self._distinct.add(hashes, take)
+        bits = numbers if numbers.dtype.kind == "i" else (numbers + np.float32(0)).view(np.uint32)
+        take: Callable[[Int64Array], list[Any]] = lambda rows: numbers[rows].tolist()  # noqa: E731
+        self._distinct.add(hashes_of(bits.astype(np.uint64)), take, times)
 
     def _add_strings(self, strings: _Strings) -> None:
         count = len(strings.begin)

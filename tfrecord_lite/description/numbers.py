@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from tfrecord_lite.description.sampling import some_rows
 
-__all__ = ["Numbers"]
+if TYPE_CHECKING:
+    from tfrecord_lite._types import Int64Array
+
+__all__ = ["Numbers", "Tally", "tally_of"]
 
 # As many values as are kept for a histogram, twice at most; of a block so many.
 _KEPT: Final = 1 << 14
@@ -17,6 +20,33 @@ _OF_A_BLOCK: Final = 256
 _BINS: Final = 30
 # Whole numbers up to here are those of float64 too.
 _EXACT_FLOATS: Final = 1 << 53
+# Whole numbers of which all lie so near each other are counted by what they are.
+_TALLIED: Final = 1 << 12
+
+
+class Tally(NamedTuple):
+    """Different whole numbers, and how often each comes."""
+
+    numbers: Int64Array
+    times: Int64Array
+
+
+def tally_of(values: Any) -> Tally | None:
+    """Count numbers, int64 ``[values]``, that lie near each other: all is said by a few then.
+
+    None where they do not, or are no whole numbers.
+
+    >>> tally_of(np.array([7, 5, 7]))
+    Tally(numbers=array([5, 7]), times=array([1, 2]))
+    """
+    if not len(values) or values.dtype.kind != "i":
+        return None
+    least = values.min()
+    if int(values.max()) - int(least) >= min(_TALLIED, len(values)):
+        return None
+    counts = np.bincount(values - least)
+    found = np.flatnonzero(counts)
+    return Tally(found + least, counts[found])
 
 
 class Numbers:
@@ -47,24 +77,25 @@ class Numbers:
         """Their mean; None where there are none."""
         return self._sum / self.count if self.count else None
 
-    def add(self, values: Any) -> None:
-        """Add some, int64 or float32 ``[values]``."""
-        if values.dtype.kind == "f":
-            finite = np.isfinite(values)
-            if not finite.all():
-                self.nan += int(np.isnan(values).sum())
-                self.infinite += int(np.isinf(values).sum())
-                values = values[finite]
+    def add(self, values: Any, tally: Tally | None = None) -> None:
+        """Add some, int64 or float32 ``[values]``; ``tally`` is what `tally_of` says of them."""
         if not len(values):
             return
-        least, largest = values.min().item(), values.max().item()
+        different = values if tally is None else tally.numbers
+        least, largest = different.min().item(), different.max().item()
+        # Of any NaN both are NaN.
+        if not (math.isfinite(least) and math.isfinite(largest)):
+            self.nan += int(np.isnan(values).sum())
+            self.infinite += int(np.isinf(values).sum())
+            self.add(values[np.isfinite(values)])
+            return
         self._extend(least, largest)
         self.count += len(values)
         self.zeros += len(values) - int(np.count_nonzero(values))
         if values.dtype.kind == "f":
             self._sum += float(values.sum(dtype=np.float64))
         elif max(-least, largest) < (1 << 62) // len(values):
-            self._sum += int(values.sum())
+            self._sum += int(values.sum() if tally is None else tally.numbers @ tally.times)
         else:
             self._sum += sum(values.tolist())
         some = values[some_rows(len(values), _OF_A_BLOCK)].astype(np.float64)

@@ -64,6 +64,9 @@ class Spread:
         if not len(numbers):
             return
         least, largest = int(numbers.min()), int(numbers.max())
+        if least == largest:
+            self.add_same(least, len(numbers))
+            return
         self._extend(least, largest)
         self.count += len(numbers)
         self.total += int(numbers.sum())

@@ -11,7 +11,7 @@ from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.threads import Threads
 from tfrecord_lite.parallel.workers import Workers
 from tfrecord_lite.records.compression import codec_of
-from tfrecord_lite.records.file_system import can_be_reread, open_file, sizes_of
+from tfrecord_lite.records.file_system import known_sizes, open_file
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 from tfrecord_lite.thresholds import limits
 
@@ -48,7 +48,7 @@ class Schedule:
         cores = usable_cores() if workers is None else workers
         if cores < 2 or len(named) < len(files):
             return
-        sizes = dict(zip(named, _sizes_of(named), strict=True))
+        sizes = dict(zip(named, known_sizes(named), strict=True))
         first_lengths = []
         for file, size in sizes.items():
             if not decode and size >= limits.checked_part_bytes:
@@ -90,16 +90,6 @@ class Schedule:
                 threads.close()
         else:
             yield from map(checker, tasks)
-
-
-def _sizes_of(files: list[str]) -> list[int]:
-    regular = [file for file in files if can_be_reread(file)]
-    try:
-        sizes = dict(zip(regular, sizes_of(regular), strict=True))
-        return [sizes.get(file) or 0 for file in files]
-    except OSError:
-        # Whoever opens them says which, and why.
-        return [0] * len(files)
 
 
 def _first_length(file: str, compression: CompressionOrAuto) -> int | None:

@@ -25,6 +25,7 @@ __all__ = [
     "is_file",
     "is_same_file",
     "is_url",
+    "known_sizes",
     "list_directory",
     "open_file",
     "remove_file",
@@ -111,6 +112,28 @@ def sizes_of(paths: Sequence[str]) -> list[int | None]:
         else:
             sizes.update(zip(inside, _each_size(inside), strict=True))
     return [sizes[path] for path in paths]
+
+
+def known_sizes(paths: Sequence[str]) -> list[int]:
+    """Return the bytes of files, 0 for what is no file, or cannot be looked at.
+
+    Whoever opens that says what is wrong with it.
+    """
+    files = [path for path in paths if can_be_reread(path)]
+    try:
+        found = sizes_of(files)
+    except OSError:
+        # One of them, or a folder that is not to be listed: the others have sizes all the same.
+        found = list(map(_known_size, files))
+    sizes = dict(zip(files, found, strict=True))
+    return [sizes.get(path) or 0 for path in paths]
+
+
+def _known_size(path: str) -> int | None:
+    try:
+        return size_of(path)
+    except OSError:
+        return None
 
 
 def _each_size(paths: list[str]) -> list[int | None]:
