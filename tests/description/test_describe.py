@@ -204,9 +204,21 @@ def test_sums_of_large_integers(tmp_path, values):
     feature = tfr.describe(path).features["x"]
     assert (feature.min, feature.max) == (min(values), max(values))
     assert feature.mean == sum(values) / len(values)
-    edges, counts = feature.numbers.histogram()
+    edges, counts = feature.histogram()
     assert sum(counts) == pytest.approx(len(values))
     assert edges[0] <= float(min(values))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_histograms_of_few_different_numbers_are_exact(tmp_path, dtype):
+    path = tmp_path / "a"
+    rng = np.random.default_rng(0)
+    values = (rng.zipf(1.5, 20_000) % 40).astype(dtype)
+    tfr.write_examples(path, {"x": values})
+    feature = tfr.describe(path).features["x"]
+    edges, counts = feature.histogram()
+    assert counts == np.histogram(values, edges)[0].tolist()
+    assert feature.to_json()["numbers"]["histogram"]["counts"] == counts
 
 
 def test_sequence_examples_and_all_else(tmp_path):

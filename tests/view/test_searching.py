@@ -9,6 +9,7 @@ import pytest
 
 import tfrecord_lite as tfr
 from tfrecord_lite.view.query import Query
+from tfrecord_lite.view.statistics import Statistics
 from tfrecord_lite.view.viewed_set import ViewedSet
 
 LABELS = [number * 7 % 100 for number in range(300)]
@@ -163,6 +164,44 @@ def test_statistics_of_what_was_found(client):
     state = client.done(client.post("statistics", query=job["id"]).json()["id"])
     features = {feature["name"]: feature for feature in state["found"]["features"]}
     assert (features["label"]["records"], features["label"]["numbers"]["max"]) == (3, 3)
+
+
+def test_statistics_wait_for_the_search_that_they_are_of(client):
+    job = client.post("query", where="label >= 50", sort="label").json()
+    state = client.done(client.post("statistics", query=job["id"]).json()["id"])
+    [label] = [one for one in state["found"]["features"] if one["name"] == "label"]
+    assert (label["records"], label["numbers"]["min"]) == (150, 50)
+
+
+def test_statistics_grow(client):
+    """What was found by now is told while others are still to come; and only what is new."""
+    viewed = ViewedSet(tfr.RecordSet([str(file["path"]) for file in client.get("files")["files"]]))
+    statistics = Statistics(viewed)
+    told = []
+    add = statistics._add
+
+    def watched(block, numbers):
+        add(block, numbers)
+        statistics._tell()
+        told.append(statistics.state())
+
+    statistics._add = watched
+    statistics._run()
+    assert [state["found"]["payloads"]["Example"] for state in told] == [100, 200, 300]
+    assert [state["found"]["edition"] for state in told] == [1, 2, 3]
+    assert not told[-1]["done"]
+    job = client.post("statistics").json()["id"]
+    edition = client.done(job)["found"]["edition"]
+    assert "found" not in client.get("job", id=job, edition=edition)
+    assert "found" in client.get("job", id=job, edition=edition + 1)
+
+
+def test_statistics_can_be_cancelled(client):
+    job = client.post("statistics").json()
+    client.post("cancel", id=job["id"])
+    state = client.done(job["id"])
+    assert state["cancelled"]
+    assert state["found"]["payloads"].get("Example", 0) == state["looked_at"]
 
 
 def test_statistics_of_nothing(tmp_path, view):

@@ -50,8 +50,8 @@ def describe(
     has its error in the description, and the others are gone through.
 
     Counts, sizes, the least, the mean and the largest are exact (a mean but for rounding); how many
-    different values there are is exact up to 10,000, and within 1 % beyond; histograms of numbers
-    are of a sample; so is what byte strings hold.
+    different values there are is exact up to 10,000, and within 1 % beyond; so are histograms of
+    numbers, which beyond are of a sample; what byte strings hold is told of a sample.
 
     ``workers`` is how many processes share the work, 0 for none beside this one, None for as many
     as there are cores where the files are large. ``progress`` is called now and then with a file's

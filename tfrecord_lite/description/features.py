@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections import Counter
 from contextlib import suppress
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from tfrecord_lite.description.content import Contents
-from tfrecord_lite.description.distinct import Distinct, hashes_of
+from tfrecord_lite.description.distinct import EXACT_BELOW, Distinct, hashes_of
 from tfrecord_lite.description.numbers import Numbers, tally_of
 from tfrecord_lite.description.sampling import some_rows
 from tfrecord_lite.description.spread import Spread
@@ -170,6 +171,21 @@ class FeatureDescription:
         """
         return self._distinct.top(_TOP)
 
+    def histogram(self) -> tuple[list[float], list[float]] | None:
+        """Return the edges of bins and how many numbers are in each; None where there are none.
+
+        Exact where `distinct` is counted one by one, else of a sample.
+        """
+        return self.numbers.histogram(self._known_numbers())
+
+    def _known_numbers(self) -> list[tuple[float, int]]:
+        """Return all numbers that there are, with how often each comes; none where there are many."""
+        return [
+            (value, times)
+            for value, times in self._distinct.top(EXACT_BELOW)
+            if not isinstance(value, bytes) and math.isfinite(value)
+        ]
+
     def add(self, found: list[Found], *, rows: int) -> None:
         """Add the values of a block, in ``rows`` of whose records (or steps) it has a kind."""
         if self.steps is None:
@@ -238,7 +254,11 @@ class FeatureDescription:
             "records": self.records,
             **({} if self.steps is None else {"steps": self.steps.to_json()}),
             "counts": self.counts.to_json(),
-            **({"numbers": self.numbers.to_json()} if self.kinds.keys() - {"bytes"} else {}),
+            **(
+                {"numbers": self.numbers.to_json(self._known_numbers())}
+                if self.kinds.keys() - {"bytes"}
+                else {}
+            ),
             "distinct": self.distinct,
             "distinct_exact": self.distinct_exact,
             "top": [[_json_value(value), times] for value, times in self.top],

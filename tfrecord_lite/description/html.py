@@ -153,7 +153,7 @@ def _feature_row(name: str, feature: FeatureDescription, budget: list[int]) -> t
 
 
 def _pictures(feature: FeatureDescription, budget: list[int]) -> str:
-    histogram = feature.numbers.histogram()
+    histogram = feature.histogram()
     if histogram is not None and feature.numbers.count:
         edges, counts = histogram
         bars = list(zip(edges[:-1], edges[1:], counts, strict=True))

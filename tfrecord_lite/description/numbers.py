@@ -10,6 +10,8 @@ import numpy as np
 from tfrecord_lite.description.sampling import some_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tfrecord_lite._types import Int64Array
 
 __all__ = ["Numbers", "Tally", "tally_of"]
@@ -52,9 +54,8 @@ def tally_of(values: Any) -> Tally | None:
 class Numbers:
     """Numbers that were added, int64 or float32.
 
-    All but the histogram is exact, and a mean but for rounding.
-
-    NaN and infinities are counted, and are in nothing else.
+    All but the histogram is exact, and a mean but for rounding. NaN and
+    infinities are counted, and are in nothing else.
 
     >>> numbers = Numbers()
     >>> numbers.add(np.array([1, 2, 6]))
@@ -124,10 +125,13 @@ class Numbers:
             order = np.argsort(self._values, kind="stable")[::2]
             self._values, self._weights = self._values[order], 2 * self._weights[order]
 
-    def histogram(self) -> tuple[list[float], list[float]] | None:
+    def histogram(
+        self, known: Sequence[tuple[float, int]] = ()
+    ) -> tuple[list[float], list[float]] | None:
         """Return the edges of bins and about how many numbers are in each; None of no numbers.
 
         Where there are few whole numbers each has a bin of its own, from -1/2 to 1/2 around it.
+        ``known`` are all numbers that there are, and how often each comes: then it is exact.
         """
         if self.min is None or self.max is None:
             return None
@@ -139,13 +143,16 @@ class Numbers:
             edges = np.array([self.min, np.nextafter(float(self.max), math.inf)])
         else:
             edges = np.linspace(self.min, self.max, _BINS + 1)
-        counts = np.histogram(self._values, edges, weights=self._weights)[0]
+        values, weights = self._values, self._weights
+        if known:
+            values, weights = (np.array(each, np.float64) for each in zip(*known, strict=True))
+        counts = np.histogram(values, edges, weights=weights)[0]
         total = counts.sum()
         return edges.tolist(), (counts * (self.count / total if total else 0)).tolist()
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as what JSON can hold."""
-        edges, counts = self.histogram() or ([], [])
+    def to_json(self, known: Sequence[tuple[float, int]] = ()) -> dict[str, Any]:
+        """Return it as what JSON can hold; ``known`` is that of `histogram`."""
+        edges, counts = self.histogram(known) or ([], [])
         return {
             "count": self.count,
             "min": self.min,

@@ -120,6 +120,8 @@ class Description:
 
     @cached_property
     def _scan(self) -> Scan:
+        if len(self.files) == 1:
+            return self.files[0].scan
         whole = Scan()
         for file in self.files:
             whole.merge(file.scan)

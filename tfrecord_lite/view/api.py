@@ -250,7 +250,12 @@ class Api:
     # What goes through many records.
 
     def _job(self, asked: Mapping[str, str]) -> Response:
-        return json_response(self._running_job(_number(asked, "id")).state())
+        state = self._running_job(_number(asked, "id")).state()
+        found = state.get("found")
+        if found is not None and asked.get("edition") == str(found["edition"]):
+            # The page has it.
+            del state["found"]
+        return json_response(state)
 
     def _running_job(self, number: int) -> Looking:
         if number not in self._running:

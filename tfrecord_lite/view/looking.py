@@ -37,18 +37,26 @@ def rows_of(block: RecordBlock, rows: Int64Array) -> RecordBlock:
 class Looking:
     """Looks at the first records, block by block; `start` begins, `cancel` ends it.
 
-    ``looked_at`` is how many it has looked at, ``done`` that there are no more to come, ``error``
-    what went wrong.
+    ``looked_at`` is how many it has looked at, ``error`` what went wrong.
     """
 
     def __init__(self, viewed: ViewedSet, most: int = MOST_RECORDS) -> None:
         self._viewed = viewed
         self._most = most
         self.looked_at = 0
-        self.done = False
+        self._ended = threading.Event()
         self.cancelled = False
         self.error: str | None = None
         self._thread = threading.Thread(target=self._run, name="looking", daemon=True)
+
+    @property
+    def done(self) -> bool:
+        """Whether there are no more records to come."""
+        return self._ended.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is `done`, no longer than that, and tell whether it is."""
+        return self._ended.wait(seconds)
 
     def start(self) -> None:
         """Begin."""
@@ -66,6 +74,7 @@ class Looking:
 
     def _run(self) -> None:
         try:
+            self._prepare()
             for block, numbers in self._blocks():
                 self._add(block, numbers)
                 self.looked_at += len(block)
@@ -73,11 +82,14 @@ class Looking:
         except (OSError, TFRecordError, ValueError, MemoryError) as error:
             self.error = unicode_text(str(error) or type(error).__name__)
         finally:
-            self.done = True
+            self._ended.set()
 
     @abstractmethod
     def _add(self, block: RecordBlock, numbers: Int64Array) -> None:
         """Look at the records of a block, whose numbers are these."""
+
+    def _prepare(self) -> None:
+        """Do what is to be done before any is looked at."""
 
     def _finish(self) -> None:
         """Do what is to be done when all have been looked at."""
@@ -112,6 +124,7 @@ class Looking:
             "looked_at": self.looked_at,
             "most": self._most,
             "records": total,
+            "complete": complete,
             "whole": self.done and complete and not self.cancelled and total <= self._most,
             "done": self.done,
             "cancelled": self.cancelled,

@@ -175,12 +175,9 @@ class Query(Looking):
                 break
         return taken
 
-    def meant(self, numbers: Int64Array) -> npt.NDArray[np.bool_]:
-        """Tell which of these records were found."""
-        found = np.sort(np.concatenate([*self._found, np.empty(0, np.int64)]))
-        at = np.searchsorted(found, numbers)
-        at[at == len(found)] = 0
-        return found[at] == numbers if len(found) else np.zeros(len(numbers), bool)
+    def all_numbers(self) -> Int64Array:
+        """Return the numbers of all records that were found, in their order in the files."""
+        return np.concatenate([np.empty(0, np.int64), *self._found])
 
     def state(self) -> dict[str, Any]:
         """Say in JSON how far it is, and how many were found."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,6 +21,11 @@ __all__ = ["Statistics"]
 
 _SHOWN_FEATURES: Final = 200
 _NAME_CHARACTERS: Final = 200
+# What was found by now is told so soon, so often, and in no more than a part of the time.
+_FIRST_SECONDS: Final = 0.4
+_SECONDS: Final = 1.0
+_TIMES_TELLING: Final = 9
+_WAIT_SECONDS: Final = 0.1
 
 
 class Statistics(Looking):
@@ -30,23 +36,46 @@ class Statistics(Looking):
     ) -> None:
         super().__init__(viewed, most)
         self._query = query
+        self._meant = np.empty(0, np.int64)
         self._scan = Scan()
         self._latest: dict[str, Any] | None = None
+        self._told = 0
+        self._next_telling = time.monotonic() + _FIRST_SECONDS
+
+    def _prepare(self) -> None:
+        if self._query is not None:
+            while not (self._query.wait(_WAIT_SECONDS) or self.cancelled):
+                pass
+            self._meant = self._query.all_numbers()
 
     def _add(self, block: RecordBlock, numbers: Int64Array) -> None:
         if self._query is not None:
-            block = rows_of(block, np.flatnonzero(self._query.meant(numbers)))
+            begin, end = np.searchsorted(self._meant, (numbers[0], numbers[-1] + 1))
+            block = rows_of(block, self._meant[begin:end] - numbers[0])
         self._scan.add(block)
+        now = time.monotonic()
+        if now >= self._next_telling:
+            self._tell()
+            took = time.monotonic() - now
+            # Of very many features telling takes long: counting goes on meanwhile.
+            self._next_telling = now + took + max(_SECONDS, _TIMES_TELLING * took)
+
+    def _finish(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        """Put what was found by now into JSON, in the thread that counts."""
+        found = Description([FileDescription("", self._scan)]).to_json()
+        found["features"] = found["features"][:_SHOWN_FEATURES]
+        for feature in found["features"]:
+            feature["name"] = feature["name"][:_NAME_CHARACTERS]
+        self._told += 1
+        self._latest = {"edition": self._told} | {
+            name: found[name] for name in ("record_bytes", "payloads", "features", "sample")
+        }
 
     def state(self) -> dict[str, Any]:
-        """Say in JSON how far it is, and, once that is done, what was found."""
-        state = {**super().state(), "filtered": self._query is not None}
-        if self.done and self._latest is None:
-            found = Description([FileDescription("", self._scan)]).to_json()
-            found["features"] = found["features"][:_SHOWN_FEATURES]
-            for feature in found["features"]:
-                feature["name"] = feature["name"][:_NAME_CHARACTERS]
-            self._latest = {
-                name: found[name] for name in ("record_bytes", "payloads", "features", "sample")
-            }
-        return {**state, "found": self._latest}
+        """Say in JSON how far it is, and what was found by now; None at the very beginning."""
+        # First whether it is done: what was found is then all of it.
+        state = super().state()
+        return {**state, "filtered": self._query is not None, "found": self._latest}

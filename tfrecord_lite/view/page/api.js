@@ -33,11 +33,13 @@ export async function post(name, value) {
   return answered(await reached(name, { method: "POST", body: JSON.stringify(value || {}) }));
 }
 
-// Asks how far a search is, until it is done; `changed` is called each time.
+// Asks how far a search is, until it is done; `changed` is called each time. What was found before is not sent again.
 export async function follow(id, changed, going) {
+  let edition = 0;
   for (;;) {
-    const state = await get("job", { id });
+    const state = await get("job", { id, edition });
     if (!going()) return state;
+    if (state.found) edition = state.found.edition;
     changed(state);
     if (state.done) return state;
     await new Promise((resolve) => setTimeout(resolve, 250));

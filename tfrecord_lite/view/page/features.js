@@ -53,36 +53,47 @@ export class Features {
   constructor(state) {
     this.state = state;
     this.run = 0;
+    this.id = null;
   }
 
   async show() {
     const run = (this.run += 1);
     const status = h("p", { role: "status" }, "Looking at records …");
-    let id = null;
-    const stop = h("button", { onclick: () => post("cancel", { id }).catch((error) => problem(error.message)) }, "Cancel");
+    const stop = h("button", { onclick: () => post("cancel", { id: this.id }).catch((error) => problem(error.message)) }, "Cancel");
     const list = h("div", { class: "features two" });
     byId("view").replaceChildren(h("h2", {}, this.state.query ? "Features of the records found" : "Features"), h("div", { class: "row" }, status, stop), list);
     try {
       const begun = await post("statistics", this.state.query ? { query: this.state.query.id } : {});
-      id = begun.id;
-      const last = await follow(id, (state) => { status.textContent = scope(state, "Features"); }, () => run === this.run);
+      if (run !== this.run) return;
+      this.id = begun.id;
+      await follow(begun.id, (state) => {
+        status.textContent = scope(state, "Features");
+        if (state.found) this.fill(list, state.found);
+      }, () => run === this.run);
+      if (run !== this.run) return;
       stop.hidden = true;
-      if (run !== this.run || !last.found) return;
-      const found = last.found;
-      list.append(h("section", {}, h("h3", {}, "Records"),
-        h("dl", { class: "facts" }, h("dt", {}, "what"), h("dd", {}, Object.entries(found.payloads).map(([kind, count]) => plural(count, kind)).join(", ") || "none"),
-          h("dt", {}, "size"), h("dd", {}, found.record_bytes.count ? `${size(found.record_bytes.min)} to ${size(found.record_bytes.max)}, ${size(Math.round(found.record_bytes.mean))} on average` : "")),
-        found.record_bytes.count ? h("figure", {}, buckets(found.record_bytes, "Histogram of the sizes of records"), h("figcaption", { class: "soft" }, "bytes, each bar twice the last")) : null));
-      list.append(...found.features.map(feature));
-      this.state.bar.named(found.features.filter((one) => one.in === "features").map((one) => one.name));
+      this.id = null;
     } catch (error) {
       if (run === this.run) problem(error.message);
       stop.hidden = true;
     }
   }
 
+  fill(list, found) {
+    const records = found.record_bytes;
+    list.replaceChildren(h("section", {}, h("h3", {}, "Records"),
+      h("dl", { class: "facts" }, h("dt", {}, "what"), h("dd", {}, Object.entries(found.payloads).map(([kind, count]) => plural(count, kind)).join(", ") || "none"),
+        h("dt", {}, "size"), h("dd", {}, records.count ? `${size(records.min)} to ${size(records.max)}, ${size(Math.round(records.mean))} on average` : "")),
+      records.count ? h("figure", {}, buckets(records, "Histogram of the sizes of records"), h("figcaption", { class: "soft" }, "bytes, each bar twice the last")) : null),
+    ...found.features.map(feature));
+    this.state.bar.named(found.features.filter((one) => one.in === "features").map((one) => one.name));
+  }
+
+  // Nobody looks at it any more.
   leave() {
     this.run += 1;
+    if (this.id) post("cancel", { id: this.id }).catch(() => {});
+    this.id = null;
   }
 
   key() {

@@ -18,6 +18,16 @@ function wrongCard(entry) {
     damage ? h("span", { class: "soft" }, `bytes ${number(damage.begin)} to ${number(damage.end)}`) : null);
 }
 
+// What all names begin with tells nothing where there is little room: image/ of image/class/label.
+function shared(features) {
+  const names = features.map((one) => one.name);
+  if (names.length < 2) return 0;
+  const first = names[0];
+  let length = first.lastIndexOf("/") + 1;
+  while (length && !names.every((name) => name.startsWith(first.slice(0, length)))) length = first.lastIndexOf("/", length - 2) + 1;
+  return length;
+}
+
 function card(entry) {
   if (entry.damage || entry.problem) return wrongCard(entry);
   const shown = cover(entry);
@@ -25,6 +35,7 @@ function card(entry) {
   // Short ones tell most: labels, names.
   const weight = (one) => (isShort(one) ? 0 : 2) + (LAST.test(one.name) ? 1 : 0);
   const facts = [...named].sort((a, b) => weight(a) - weight(b)).slice(0, shown ? FACTS : FACTS * 2);
+  const begin = shared(entry.features);
   const sound = entry.features.some((one) => (((one.values || [])[0] || {}).media || "").startsWith("audio/"));
   const raw = entry.raw;
   return h("div", { class: "card" },
@@ -33,7 +44,7 @@ function card(entry) {
     !facts.length && !raw && !shown ? h("p", { class: "soft" }, entry.bytes ? "no features" : "an empty record") : null,
     raw && raw.text !== undefined ? h("p", { class: "excerpt" }, h("bdi", {}, plain(raw.text))) : null,
     raw && raw.hex ? h("pre", { class: "hex" }, raw.hex.slice(0, 71)) : null,
-    facts.length ? h("dl", {}, facts.map((one) => [h("dt", {}, h("bdi", {}, plain(one.name) || "(no name)")), h("dd", {}, h("bdi", {}, words(one)))])) : null,
+    facts.length ? h("dl", {}, facts.map((one) => [h("dt", { title: plain(one.name) }, h("bdi", {}, plain(one.name.slice(begin)) || "(no name)")), h("dd", {}, h("bdi", {}, words(one)))])) : null,
     h("span", { class: "place soft" }, `${number(entry.number)}${entry.kind === "Example" || !entry.bytes ? "" : ` · ${entry.kind}`} · ${size(entry.bytes)}`));
 }
 

@@ -62,16 +62,20 @@ export function histogram(edges, counts, label) {
   const height = 110;
   const most = Math.max(...counts, 1);
   const each = width / Math.max(counts.length, 1);
+  // Bins around whole numbers are named by these.
+  const whole = edges.length > 1 && edges.every((edge) => Math.abs(edge % 1) === 0.5) && edges[1] - edges[0] === 1;
+  const shift = whole ? 0.5 : 0;
   const bars = counts.map((count, at) => {
     const tall = count / most * 76;
-    const text = `${short(edges[at])} to ${short(edges[at + 1])}: ${short(Math.round(count))}`;
+    const range = whole ? short(edges[at] + 0.5) : `${short(edges[at])} to ${short(edges[at + 1])}`;
+    const text = `${range}: ${short(Math.round(count))}`;
     return svg("rect", { x: (at * each).toFixed(2), y: (88 - tall).toFixed(2),
       width: Math.max(each - 1, 0.5).toFixed(2), height: tall.toFixed(2) }, svg("title", {}, text));
   });
   return frame(width, height, label, ...bars,
     svg("path", { d: `M0 88.5H${width}`, class: "axis" }),
-    svg("text", { x: 0, y: 104 }, short(edges[0])),
-    svg("text", { x: width, y: 104, "text-anchor": "end" }, short(edges[edges.length - 1])),
+    svg("text", { x: 0, y: 104 }, short(edges[0] + shift)),
+    svg("text", { x: width, y: 104, "text-anchor": "end" }, short(edges[edges.length - 1] - shift)),
     svg("text", { x: 0, y: 9 }, `${short(Math.round(most))} at most in a bar`));
 }
 

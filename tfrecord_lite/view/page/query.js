@@ -6,7 +6,8 @@ import { h, number, plural, problem } from "./dom.js";
 export function scope(state, words) {
   const records = number(state.looked_at);
   if (state.error) return `${words} stopped: ${state.error}`;
-  if (!state.done) return `${words}: ${records} records looked at so far`;
+  if (!state.done && !state.complete) return `${words}: ${records} records looked at so far`;
+  if (!state.done) return `${words}: ${records} of ${number(Math.min(state.records, state.most))} records looked at so far`;
   if (state.cancelled) return `${words}: cancelled after ${records} records`;
   return state.whole ? `${words}: all ${records} records looked at` : `${words}: the first ${records} records looked at, of more`;
 }

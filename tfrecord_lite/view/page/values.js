@@ -142,7 +142,7 @@ function stepsOf(entry, feature, redraw) {
   const shown = feature.each.map((step, at) => h("li", {},
     h("span", { class: "soft" }, `step ${at}`), content(entry, { ...step, name: feature.name, part: feature.part, at: feature.at }, at, null)));
   return h("div", {},
-    feature.heatmap ? image(address("picture", { ...place(entry, feature, 0, "all") }), `${plain(feature.name)}: steps from top to bottom`, false, "steps from top to bottom, values from left to right") : null,
+    feature.heatmap ? image(address("picture", { ...place(entry, feature, 0, "all") }), `${plain(feature.name)}: steps from top to bottom`, false, "steps from top to bottom, values from left to right; the least is dark") : null,
     feature.plot ? line(feature.plot, feature.steps, feature.plotted || "steps") : null,
     h("ol", { class: "steps", start: 0 }, shown),
     feature.steps > feature.each.length ? h("p", { class: "soft" }, `… and ${plural(feature.steps - feature.each.length, "more step")}`) : null);
