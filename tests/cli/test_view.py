@@ -73,7 +73,7 @@ def test_a_port_in_use(command, opened, path):
     assert done.out == ""
 
 
-@pytest.mark.parametrize("names", [["missing"], ["missing", "nothing-*"], ["-"]])
+@pytest.mark.parametrize("names", [["missing"], ["missing", "nothing-*"]])
 def test_what_cannot_be_shown(command, opened, tmp_path, monkeypatch, names):
     monkeypatch.chdir(tmp_path)
     done = command("view", *names)

@@ -180,7 +180,7 @@ def salvage(
 
 @app.command()
 def tail(
-    file: Annotated[str, typer.Argument(help="A file, or - for standard input.")],
+    files: Files,
     records: Annotated[
         int, typer.Option("--records", "-n", min=0, help="How many records to show.")
     ] = 5,
@@ -190,9 +190,9 @@ def tail(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show the last records, and with --follow those that are still to come."""
+    """Show the last records, and with --follow those of one file that are still to come."""
     with clean_exit():
-        tail_command.run(file, records=records, follow=follow, as_json=json)
+        tail_command.run(files, records=records, follow=follow, as_json=json)
 
 
 @app.command()
@@ -213,7 +213,10 @@ def index(
 @app.command()
 def sql(
     query: Annotated[
-        str, typer.Argument(help="A SELECT; a path in single quotes is a table of its Examples.")
+        str,
+        typer.Argument(
+            help="A SELECT; a path in single quotes is a table of its Examples, '-' standard input."
+        ),
     ],
     json: Json = False,
     output: Annotated[

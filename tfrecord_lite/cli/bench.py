@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from tfrecord_lite.cli.exits import UNUSABLE, complain
+from tfrecord_lite.cli.inputs import rereadable
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.example.sequence_features import examples_only
 from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.records.compression import codec_of
+from tfrecord_lite.records.file_system import is_url, known_sizes
 from tfrecord_lite.text import json_text, plural, size_text
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ _MOST_EPOCHS = 10_000
 _NO_TENSORFLOW = (
     "TensorFlow is not installed: without its lines (pip install 'tfrecord-lite-np[tensorflow]')"
 )
+_URLS = "files by URL, which tf.data does not read by itself: without TensorFlow's lines"
 _MIXED = "files of several compressions: without what TensorFlow users write by hand"
 
 
@@ -85,7 +88,21 @@ def run(
 
     Each time the files are read as often as it takes to fill ``seconds_each``.
     """
-    found = _choose(expand_shards(files), limit)
+    with rereadable(files) as named:
+        report = _report(
+            _choose(expand_shards(named), limit),
+            batch_size=batch_size,
+            repeats=repeats,
+            seconds_each=seconds_each,
+        )
+    if as_json:
+        print(json_text(report, indent=2))
+    else:
+        _print(report)
+
+
+def _report(found: _Files, *, batch_size: int, repeats: int, seconds_each: float) -> dict[str, Any]:
+    """Measure, and return all that is known then."""
     first = Dataset(found.paths, batch_size=batch_size)
     records = sum(len(next(iter(batch.values()))) for batch in first)
     if not records:
@@ -105,6 +122,8 @@ def run(
     notes, check = [], None
     if find_spec("tensorflow") is None:
         notes.append(_NO_TENSORFLOW)
+    elif any(map(is_url, found.paths)):
+        notes.append(_URLS)
     else:
         # Its greetings are not what was asked for.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -122,7 +141,7 @@ def run(
         name: [taken / of_each[name] for taken in times]
         for name, times in _measure(readings, repeats).items()
     }
-    report = {
+    return {
         "files": len(found.paths),
         "files_left_out": found.left_out,
         "records": records,
@@ -144,10 +163,6 @@ def run(
             for name, times in seconds.items()
         ],
     }
-    if as_json:
-        print(json_text(report, indent=2))
-    else:
-        _print(report)
 
 
 def _ours(
@@ -181,8 +196,7 @@ def _choose(paths: list[str], limit: int) -> _Files:
     chosen: list[str] = []
     codecs: set[Codec] = set()
     size = 0
-    for path in paths:
-        more = os.path.getsize(path)
+    for path, more in zip(paths, known_sizes(paths), strict=True):
         if chosen and limit and size + more > limit:
             break
         chosen.append(path)

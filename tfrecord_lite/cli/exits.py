@@ -36,7 +36,7 @@ UNUSABLE: Final = 2
 # What messages of the library call by the names of parameters, and commands have as options.
 _PARAMETER: Final = re.compile(
     r"\b(overwrite|compression|write_compression|num_shards|records_per_shard|bytes_per_shard)="
-    r"(True|None|[0-9]+|'[^']*'|\"[^\"]*\")"
+    r"(True|None|N|[0-9]+|'[^']*'|\"[^\"]*\")"
 )
 _QUOTES: Final = "'\""
 # 128 + SIGPIPE, as a shell reports a command that the signal ended.

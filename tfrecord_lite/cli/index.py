@@ -26,6 +26,8 @@ _TEXT_SUFFIX = ".idx"
 
 def run(files: list[str], *, text: bool, verify: bool) -> None:
     """Index all files, even where one of them cannot be, and print what was written."""
+    if "-" in files:
+        raise OSError("an index lies beside a file, and standard input is none: name a file")
     expanded = expand_shards(files)
     failures: list[Exception] = []
     with progress_bar([*expanded]) as progress:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -16,14 +20,15 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import PathOrFile
     from tfrecord_lite.errors import Damage
 
-__all__ = ["Files", "Record", "expand_files", "named_or_standard_input", "records_of"]
+__all__ = ["Files", "Record", "expand_files", "named_or_standard_input", "records_of", "rereadable"]
 
+_COPIED_BYTES = 1 << 20
 
 Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILES",
-        help="Files, directories, globs, NAME@N for N shards, or - for standard input.",
+        help="Files, directories, globs, the NAME of a set, NAME@N, URLs, or - for standard input.",
     ),
 ]
 
@@ -47,6 +52,22 @@ def expand_files(files: list[str]) -> list[PathOrFile]:
 def named_or_standard_input(files: list[str]) -> list[Any]:
     """Return names as they are, and standard input for ``-``."""
     return [sys.stdin.buffer if file == "-" else file for file in files]
+
+
+@contextmanager
+def rereadable(files: list[str]) -> Iterator[list[str]]:
+    """Yield names as they are, and for ``-`` that of a file into which standard input was copied.
+
+    It is there for as long as the context is: for what is read more than once, or by number.
+    """
+    if "-" not in files:
+        yield files
+        return
+    with tempfile.TemporaryDirectory(prefix="tfrecord-lite-") as folder:
+        path = os.path.join(folder, "standard-input")
+        with open(path, "wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file, _COPIED_BYTES)
+        yield [path if name == "-" else name for name in files]
 
 
 def records_of(files: list[str], on_damage: Callable[[Damage], Any]) -> Iterator[Record]:

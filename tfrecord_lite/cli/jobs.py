@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, complain
-from tfrecord_lite.cli.inputs import expand_files
+from tfrecord_lite.cli.inputs import expand_files, named_or_standard_input
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.jobs.converting import convert, source_files
@@ -88,7 +88,8 @@ def run_convert(
 ) -> None:
     """Write what the sources hold as the target's name says; ``options`` are those of `convert`."""
     left_out: list[Damage] = []
-    src: Any = sources[0] if len(sources) == 1 else sources
+    named = named_or_standard_input(sources)
+    src: Any = named[0] if len(named) == 1 else named
     try:
         with progress_bar([*source_files(src)]) as progress:
             count = convert(

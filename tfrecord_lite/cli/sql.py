@@ -6,6 +6,7 @@ import csv
 import math
 import os
 import sys
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,12 +15,14 @@ import typer
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, complain
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.example.record_json import bytes_json
+from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.storage import Output
 from tfrecord_lite.text import json_text, name_text, plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tfrecord_lite._types import OnDamage
     from tfrecord_lite.errors import Damage
 
 __all__ = ["run"]
@@ -55,7 +58,9 @@ def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> Non
         complain(f"{place} left out: {damage.reason}")
 
     try:
-        reader = sql.query(query, on_damage=tell if on_damage == "skip" else "raise")
+        damage: OnDamage = tell if on_damage == "skip" else "raise"
+        standard_input = RecordSet(sys.stdin.buffer, on_damage=damage)
+        reader = sql.query(query, {"-": standard_input}, on_damage=damage)
         if output is not None:
             write = _WRITERS[suffix] or sql.write_parquet
             count = _write(reader, output, write)
@@ -101,6 +106,9 @@ def _as_json(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else _infinite(value)
+    if isinstance(value, Decimal) and value.as_tuple().exponent == 0:
+        # A sum of integers may need more than 64 bits.
+        return int(value)
     if isinstance(value, bytes):
         return bytes_json(value)
     if isinstance(value, dict):

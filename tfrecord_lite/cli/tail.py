@@ -7,18 +7,18 @@ import time
 import warnings
 from collections import deque
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, complain
-from tfrecord_lite.cli.inputs import Record
+from tfrecord_lite.cli.inputs import Record, expand_files
 from tfrecord_lite.cli.show import print_json_line, print_pretty_record
 from tfrecord_lite.errors import TruncatedRecordError
 from tfrecord_lite.records.reader import RecordReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tfrecord_lite.errors import Damage
 
@@ -29,36 +29,67 @@ _POLL_SECONDS = 0.2
 _INTERRUPTED = 130
 
 
-def run(file: str, *, records: int, follow: bool, as_json: bool) -> None:
-    """Print the last records of a file; with ``follow`` go on until it is interrupted."""
-    source: Any = sys.stdin.buffer if file == "-" else file
+def run(files: list[str], *, records: int, follow: bool, as_json: bool) -> None:
+    """Print the last records of all files; with ``follow`` go on until it is interrupted."""
+    if follow and "-" in files:
+        raise typer.BadParameter("standard input cannot be followed; name a file")
+    expanded = expand_files(files)
+    if follow and len(expanded) > 1:
+        raise typer.BadParameter(f"one file can be followed; these are {len(expanded):,}")
     print_record = print_json_line if as_json else print_pretty_record
-    damaged = False
+    damages = _Damages()
+    last: deque[Record] = deque(maxlen=records)
+    try:
+        # From the last file to those before it, as far as they are needed.
+        for file in reversed(expanded[1:]):
+            with RecordReader(file, on_damage=damages) as reader:
+                _put_before(last, _read(reader, last=records))
+            if len(last) == records:
+                break
+        else:
+            options: dict[str, Any] = {"follow": True, "timeout": 0} if follow else {}
+            with RecordReader(expanded[0], on_damage=damages, **options) as reader, _told():
+                _put_before(last, _read(reader, last=records))
+                if follow:
+                    _print_on(last, reader, print_record)
+        for record in last:
+            print_record(record)
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
+    if damages.any:
+        raise typer.Exit(DAMAGED)
 
-    def on_damage(damage: Damage) -> None:
-        nonlocal damaged
-        damaged = True
+
+class _Damages:
+    """Tells of damage, and knows whether there was any."""
+
+    any = False
+
+    def __call__(self, damage: Damage) -> None:
+        self.any = True
         # The records before the damage are seen before the complaint.
         sys.stdout.flush()
         place = f"{damage.path}: record {damage.record}, bytes {damage.begin} to {damage.end}"
         complain(f"{place} left out: {damage.reason}")
 
-    if follow and file == "-":
-        raise typer.BadParameter("standard input cannot be followed; name a file")
-    options: dict[str, Any] = {"follow": True, "timeout": 0} if follow else {}
-    try:
-        with RecordReader(source, on_damage=on_damage, **options) as reader, _told():
-            for record in deque(_read(reader, last=records), records):
-                print_record(record)
-            while follow:
-                sys.stdout.flush()
-                time.sleep(_POLL_SECONDS)
-                for record in _read(reader):
-                    print_record(record)
-    except KeyboardInterrupt:
-        raise typer.Exit(_INTERRUPTED) from None
-    if damaged:
-        raise typer.Exit(DAMAGED)
+
+def _put_before(last: deque[Record], records: Iterator[Record]) -> None:
+    """Put the last of these before those of the files behind, as many as there is room for."""
+    assert last.maxlen is not None
+    last.extendleft(reversed(deque(records, last.maxlen - len(last))))
+
+
+def _print_on(
+    last: deque[Record], reader: RecordReader, print_record: Callable[[Record], None]
+) -> NoReturn:
+    """Print the last records, and then all that come."""
+    for record in last:
+        print_record(record)
+    while True:
+        sys.stdout.flush()
+        time.sleep(_POLL_SECONDS)
+        for record in _read(reader):
+            print_record(record)
 
 
 def _read(reader: RecordReader, last: int | None = None) -> Iterator[Record]:

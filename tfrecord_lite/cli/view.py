@@ -7,6 +7,7 @@ import webbrowser
 from typing import TYPE_CHECKING
 
 from tfrecord_lite.cli.exits import complain
+from tfrecord_lite.cli.inputs import rereadable
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.view import Viewer
@@ -25,12 +26,23 @@ def run(
     opened: Callable[[Viewer], object] | None = None,
 ) -> None:
     """Serve the page until the process is interrupted; ``opened`` is called once it is there."""
-    if "-" in files:
-        raise OSError("standard input can be read once, and the page goes back: name a file")
-    records = RecordSet(files[0]) if len(files) == 1 else RecordSet(_expanded(files))
-    if not records.files:
-        raise FileNotFoundError(f"{', '.join(files)}: no files")
-    with Viewer(records, title=", ".join(files), port=port) as viewer:
+    with rereadable(files) as named:
+        records = RecordSet(named[0]) if len(named) == 1 else RecordSet(_expanded(named))
+        if not records.files:
+            raise FileNotFoundError(f"{', '.join(files)}: no files")
+        title = ", ".join("standard input" if file == "-" else file for file in files)
+        _serve(records, title, port=port, browser=browser, opened=opened)
+
+
+def _serve(
+    records: RecordSet,
+    title: str,
+    *,
+    port: int,
+    browser: bool,
+    opened: Callable[[Viewer], object] | None,
+) -> None:
+    with Viewer(records, title=title, port=port) as viewer:
         print(f"{viewer.url}\nCtrl-C ends it.")
         sys.stdout.flush()
         if browser and not webbrowser.open(viewer.url):

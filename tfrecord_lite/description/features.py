@@ -179,7 +179,7 @@ class FeatureDescription:
         return self.numbers.histogram(self._known_numbers())
 
     def _known_numbers(self) -> list[tuple[float, int]]:
-        """Return all numbers that there are, with how often each comes; none where there are many."""
+        """Return all numbers and how often each comes; none where there are many."""
         return [
             (value, times)
             for value, times in self._distinct.top(EXACT_BELOW)

@@ -1,0 +1,158 @@
+"""What values look like on the page: images of each format, raw arrays, sound, ragged features."""
+
+from __future__ import annotations
+
+import base64
+import io
+import wave
+
+import numpy as np
+import pytest
+from viewer_pages import loaded, record
+
+import tfrecord_lite as tfr
+from tfrecord_lite.view.pictures import png_of
+
+# 14 pixels wide and 10 high, of one color.
+IMAGES = {
+    "WebP": "UklGRh4AAABXRUJQVlA4TBEAAAAvDUACAAdQjyKXp/+BiOh/AAA=",
+    "GIF": "R0lGODdhDgAKAIEAAMgePAAAAAAAAAAAACwAAAAADgAKAAAIFgABCBxIsKDBgwgTKlzIsKHDhxAJBgQAOw==",
+    "JPEG": "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP//////////////////////////////////////////////////////"
+    "////////////////////////////////wAALCAAKAA4BAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAAH/xAAUEAEA"
+    "AAAAAAAAAAAAAAAAAAAA/9oACAEBAAA/AIA//9k=",
+    "PNG": base64.b64encode(png_of(np.full((10, 14, 3), 99, np.uint8))).decode(),
+}
+
+
+def sound(seconds=0.5):
+    file = io.BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(8000)
+        written.writeframes(bytes(int(16000 * seconds)))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+def test_images(show, tmp_path, kind):
+    data = base64.b64decode(IMAGES[kind])
+    tfr.write_examples(tmp_path / "a", {"image/encoded": [data], "image/label": [3]})
+    page = show(tmp_path / "a")
+    assert loaded(page, ".grid img") == [14, 10]
+    # What all names begin with tells nothing.
+    assert page.inner_text(".grid dl").split() == ["label", "3"]
+    record(page, 0)
+    assert loaded(page, ".features img") == [14, 10]
+    assert f"{kind} 14x10" in page.inner_text(".features figcaption")
+
+
+def test_an_image_that_no_browser_can_show_is_said(show, tmp_path):
+    tfr.write_examples(tmp_path / "a", {"image": [b"\xff\xd8\xff\xe0 and no more"]})
+    page = show(tmp_path / "a", "#/record/0")
+    page.wait_for_selector(".failed:not([hidden]):has-text('The browser cannot show it.')")
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [((6, 9, 3), np.uint8), ((6, 9, 1), np.uint8), ((6, 9, 3), np.float32), ((6, 9, 1), np.uint16)],
+)
+def test_raw_arrays_have_the_shape_that_the_features_tell(show, tmp_path, shape, dtype):
+    array = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+    height, width, depth = shape
+    with tfr.RecordWriter(tmp_path / "a") as writer:
+        writer.write_example(
+            {"image_raw": array.tobytes(), "height": height, "width": width, "depth": depth}
+        )
+    page = show(tmp_path / "a")
+    assert loaded(page, ".grid img") == [9, 6]
+    record(page, 0)
+    assert loaded(page, ".features img") == [9, 6]
+    assert f"as 6×9×{depth}" in page.inner_text(".features figcaption")
+
+
+def test_a_shape_holds_for_all_records_of_the_feature(show, tmp_path):
+    tfr.write_examples(tmp_path / "a", {"what": [bytes(range(240))] * 3})
+    page = show(tmp_path / "a", "#/record/0")
+    page.fill(".shape input", "7x7")
+    page.click(".shape button")
+    page.wait_for_selector(".failed:not([hidden])")
+    page.fill(".shape input", "10x8x3")
+    page.click(".shape button")
+    assert loaded(page, ".features img") == [8, 10]
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => document.querySelectorAll('.grid img').length === 3")
+    assert loaded(page, ".grid img") == [8, 10]
+
+
+def test_sound_is_played(show, tmp_path):
+    tfr.write_examples(tmp_path / "a", {"sound": [sound()]})
+    page = show(tmp_path / "a")
+    page.wait_for_selector(".grid [aria-label='sound']")
+    record(page, 0)
+    page.eval_on_selector("audio", "one => one.load()")
+    page.eval_on_selector("audio", "one => { one.preload = 'metadata'; one.load(); }")
+    page.wait_for_function("() => document.querySelector('audio').duration > 0")
+    assert page.eval_on_selector("audio", "one => one.duration") == pytest.approx(0.5)
+
+
+def test_ragged_features_are_plots(show, tmp_path):
+    rng = np.random.default_rng(0)
+    with tfr.RecordWriter(tmp_path / "a") as writer:
+        for count in (5, 300, 20_000):
+            writer.write_example({"values": rng.normal(size=count).astype(np.float32)})
+    page = show(tmp_path / "a")
+    page.wait_for_function("() => document.querySelectorAll('.grid svg.plot').length === 2")
+    for number, count in enumerate(("5", "300", "20,000")):
+        record(page, number)
+        label = page.get_attribute(".features svg.plot", "aria-label")
+        assert label.startswith(f"{count} values, -")
+        # Where there are more than can be seen, least and largest are drawn.
+        assert len(page.get_attribute(".features svg.plot .line", "d")) < 20_000
+    texts = page.locator(".features svg.plot text").all_text_contents()
+    assert texts[-2:] == ["0", "19,999"]
+
+
+def test_sequences_are_plots_and_steps(show, tmp_path):
+    with tfr.RecordWriter(tmp_path / "a") as writer:
+        for number in range(2):
+            writer.write(
+                tfr.encode_sequence_example(
+                    {"id": number},
+                    {
+                        "loss": [[1.0], [0.5], [0.25], [0.1]],
+                        "ragged": [np.arange(n, dtype=np.float32) for n in range(1, 8)],
+                        "frames": [np.arange(6.0), np.arange(6.0) * 2],
+                        "words": [[b"a"], [b"b", b"c"]],
+                    },
+                )
+            )
+    page = show(tmp_path / "a", "#/record/1")
+    page.wait_for_selector("h3:has-text('loss 4 steps of 1 float32 value')")
+    labels = [
+        plot.get_attribute("aria-label")
+        for plot in page.locator(".features > section > div > div > svg.plot").all()
+    ]
+    assert labels == ["4 values, 0.1 to 1", "7 values in each step, 1 to 7"]
+    assert loaded(page, "img[alt^='frames']") == [6, 2]
+    page.wait_for_selector(".steps :text('step 1')")
+    assert "SequenceExample" in page.inner_text(".record")
+
+
+def test_json_of_a_record_can_be_seen_and_saved(show, tmp_path):
+    tfr.write_examples(tmp_path / "a", {"x": [5], "name": ["née"]})
+    page = show(tmp_path / "a", "#/record/0")
+    page.click("summary:has-text('JSON')")
+    page.wait_for_selector(".json:has-text('int64_list')")
+    with page.expect_download() as download:
+        page.click("text=Save as JSON")
+    assert download.value.suggested_filename == "record-0.json"
+    with page.expect_download() as download:
+        page.goto(page.url.partition("#")[0] + "#/record/0")
+        page.evaluate(
+            "() => { const a = document.createElement('a'); a.download = '';"
+            " a.href = 'value?number=0&part=features&at=0&save=1'; document.body.append(a);"
+            " a.click(); a.remove(); }"
+        )
+    assert download.value.suggested_filename == "value-0.bin"
