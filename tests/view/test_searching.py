@@ -209,3 +209,17 @@ def test_statistics_of_nothing(tmp_path, view):
     state = view(tmp_path / "a")
     job = state.post("statistics").json()
     assert state.done(job["id"])["found"]["features"] == []
+
+
+def test_statistics_of_very_many_features(tmp_path, view):
+    """Of each record as many as are shown, and no more time."""
+    records = [{"x": 1}, {f"f{number:05}": number for number in range(20_000)}, {"x": 2}]
+    with tfr.RecordWriter(tmp_path / "a") as writer:
+        for record in records:
+            writer.write_example(record)
+    client = view(tmp_path / "a")
+    found = client.done(client.post("statistics").json()["id"])["found"]
+    assert found["more_features"]
+    assert found["payloads"] == {"Example": 3}
+    assert (found["features"][0]["name"], found["features"][0]["records"]) == ("x", 2)
+    assert found["record_bytes"]["max"] == len(tfr.encode_example(records[1]))

@@ -54,9 +54,14 @@ class Scan:
         self._layouts: Layouts | None = None
         self._unknown: UnknownFeatures | None = None
 
-    def add(self, block: RecordBlock, most: int | None = None) -> None:
-        """Add the records of a block; ``most`` is how many of them are looked at, None all."""
-        self.sizes.add(block.lengths)
+    def add(
+        self, block: RecordBlock, most: int | None = None, sizes: Int64Array | None = None
+    ) -> None:
+        """Add the records of a block; ``most`` is how many of them are looked at, None all.
+
+        ``sizes`` are their sizes where they were cut.
+        """
+        self.sizes.add(block.lengths if sizes is None else sizes)
         if most is not None:
             block = block[:most]
         if not len(block):
@@ -107,7 +112,7 @@ class Scan:
         while True:
             if self._layouts is None:
                 full = len(self._names) >= MOST_FEATURES
-                self._unknown = None if full else UnknownFeatures()
+                self._unknown = None if full else UnknownFeatures(MOST_FEATURES)
                 self._layouts = Layouts(self._names, self._unknown)
             buffer, spans = find_spans(block, self._names, self._layouts, strict=True)
             new = {} if self._unknown is None else self._unknown.take(len(block))

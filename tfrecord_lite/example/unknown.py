@@ -22,11 +22,13 @@ _MOST_NAMES: Final = 100
 
 
 class UnknownFeatures:
-    """Collects them while blocks are walked."""
+    """Collects them while blocks are walked, ``most`` of them."""
 
-    def __init__(self) -> None:
-        self._names: list[str] = []
-        self._keys = Keys([])
+    def __init__(self, most: int = _MOST_NAMES) -> None:
+        self._most = most
+        # Each with its number, in the order of these.
+        self._names: dict[str, int] = {}
+        self._keys: Keys | None = None
         self._rows: dict[str, int] = {}
 
     def take(self, rows: int) -> dict[str, int]:
@@ -38,10 +40,10 @@ class UnknownFeatures:
     def add(self, name: str, row: int) -> None:
         """Note that a row of this block has a feature of this name."""
         if name not in self._names:
-            if len(self._names) == _MOST_NAMES:
+            if len(self._names) == self._most:
                 return
-            self._names.append(name)
-            self._keys = Keys(self._names)
+            self._names[name] = len(self._names)
+            self._keys = None
         self._rows[name] = min(row, self._rows.get(name, row))
 
     def add_record(self, values: Mapping[str, object], wanted: AbstractSet[str], row: int) -> None:
@@ -53,11 +55,14 @@ class UnknownFeatures:
     def add_entries(self, words: Words, entry: Int64Array, first: Words, rows: Int64Array) -> None:
         """Note the features at these entries, with keys of plain form, and the rows they are in."""
         while len(rows):
+            names = [*self._names]
+            if self._keys is None:
+                self._keys = Keys(names)
             known = np.broadcast_to(self._keys.find(words, entry, first), rows.shape)
             for number in np.unique(known[known >= 0]).tolist():
-                self.add(self._names[number], int(rows[known == number].min()))
+                self.add(names[number], int(rows[known == number].min()))
             left = known < 0
             entry, first, rows = entry[left], first[left], rows[left]
-            if not len(rows) or len(self._names) == _MOST_NAMES:
+            if not len(rows) or len(self._names) == self._most:
                 return
             self.add(key_at(words, int(entry[0])).decode(), int(rows[0]))

@@ -13,10 +13,10 @@ from tfrecord_lite.example.wire import (
     varint,
 )
 
-__all__ = ["first_features"]
+__all__ = ["SMALL_BYTES", "first_features"]
 
 # Smaller records are decoded in no time, whatever they hold.
-_SMALL_BYTES: Final = 1 << 16
+SMALL_BYTES: Final = 1 << 16
 _MOST: Final = 2000
 
 
@@ -28,7 +28,7 @@ def first_features(data: bytes, most: int = _MOST) -> bytes | None:
     >>> len(decode_example(first_features(data, 3)))
     3
     """
-    if len(data) < _SMALL_BYTES:
+    if len(data) < SMALL_BYTES:
         return None
     parts: list[bytes] = []
     cut = False

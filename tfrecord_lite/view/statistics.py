@@ -9,11 +9,14 @@ import numpy as np
 
 from tfrecord_lite.description.result import Description, FileDescription
 from tfrecord_lite.description.scan import Scan
+from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.view.looking import MOST_RECORDS, Looking, rows_of
+from tfrecord_lite.view.many_features import SMALL_BYTES, first_features
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.records.framing import RecordBlock
     from tfrecord_lite.view.query import Query
     from tfrecord_lite.view.viewed_set import ViewedSet
 
@@ -52,7 +55,8 @@ class Statistics(Looking):
         if self._query is not None:
             begin, end = np.searchsorted(self._meant, (numbers[0], numbers[-1] + 1))
             block = rows_of(block, self._meant[begin:end] - numbers[0])
-        self._scan.add(block)
+        for part, sizes in self._few_features(block):
+            self._scan.add(part, sizes=sizes)
         now = time.monotonic()
         if now >= self._next_telling:
             self._tell()
@@ -60,18 +64,39 @@ class Statistics(Looking):
             # Of very many features telling takes long: counting goes on meanwhile.
             self._next_telling = now + took + max(_SECONDS, _TIMES_TELLING * took)
 
+    def _few_features(self, block: RecordBlock) -> Iterator[tuple[RecordBlock, Int64Array]]:
+        """Yield the records with their sizes; those of very many features cut, and by themselves.
+
+        Otherwise one record could take so long that nobody could cancel it.
+        """
+        cut = {}
+        for row in np.flatnonzero(block.lengths >= SMALL_BYTES).tolist():
+            few = first_features(block[row])
+            if few is not None:
+                cut[row] = few
+        if not cut:
+            yield block, block.lengths
+            return
+        self._scan.more_features = True
+        rows = np.delete(np.arange(len(block)), [*cut])
+        yield rows_of(block, rows), block.lengths[rows]
+        for row, few in cut.items():
+            yield RecordBlock.from_records([few]), block.lengths[row : row + 1]
+
     def _finish(self) -> None:
         self._tell()
 
     def _tell(self) -> None:
         """Put what was found by now into JSON, in the thread that counts."""
         found = Description([FileDescription("", self._scan)]).to_json()
+        found["more_features"] |= len(found["features"]) > _SHOWN_FEATURES
         found["features"] = found["features"][:_SHOWN_FEATURES]
         for feature in found["features"]:
             feature["name"] = feature["name"][:_NAME_CHARACTERS]
         self._told += 1
         self._latest = {"edition": self._told} | {
-            name: found[name] for name in ("record_bytes", "payloads", "features", "sample")
+            name: found[name]
+            for name in ("record_bytes", "payloads", "features", "more_features", "sample")
         }
 
     def state(self) -> dict[str, Any]:

@@ -85,7 +85,8 @@ export class Features {
       h("dl", { class: "facts" }, h("dt", {}, "what"), h("dd", {}, Object.entries(found.payloads).map(([kind, count]) => plural(count, kind)).join(", ") || "none"),
         h("dt", {}, "size"), h("dd", {}, records.count ? `${size(records.min)} to ${size(records.max)}, ${size(Math.round(records.mean))} on average` : "")),
       records.count ? h("figure", {}, buckets(records, "Histogram of the sizes of records"), h("figcaption", { class: "soft" }, "bytes, each bar twice the last")) : null),
-    ...found.features.map(feature));
+    ...found.features.map(feature),
+    ...(found.more_features ? [h("section", {}, h("p", {}, "And others: there are too many features to show."))] : []));
     this.state.bar.named(found.features.filter((one) => one.in === "features").map((one) => one.name));
   }
 
