@@ -63,7 +63,7 @@ def test_a_search_is_seen_while_it_goes_on_and_can_be_cancelled(show, path, held
     page.wait_for_selector(".found:has-text('cancelled after')")
     page.wait_for_selector(".found >> button:text-is('Cancel')", state="hidden")
     page.click("text=Show all records")
-    page.wait_for_selector(f"text=0 – 23 of {COUNT:,}")
+    page.wait_for_selector(f".pager :text('23 of {COUNT:,}')")
 
 
 def test_a_search_that_is_let_go_on_ends(show, path, held):

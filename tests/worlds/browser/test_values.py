@@ -17,9 +17,9 @@ from tfrecord_lite.view.pictures import png_of
 IMAGES = {
     "WebP": "UklGRh4AAABXRUJQVlA4TBEAAAAvDUACAAdQjyKXp/+BiOh/AAA=",
     "GIF": "R0lGODdhDgAKAIEAAMgePAAAAAAAAAAAACwAAAAADgAKAAAIFgABCBxIsKDBgwgTKlzIsKHDhxAJBgQAOw==",
-    "JPEG": "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP//////////////////////////////////////////////////////"
-    "////////////////////////////////wAALCAAKAA4BAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAAH/xAAUEAEA"
-    "AAAAAAAAAAAAAAAAAAAA/9oACAEBAAA/AIA//9k=",
+    "JPEG": "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP//////////////////////////////////////////////"
+    "////////////////////////////////////////wAALCAAKAA4BAREA/8QAFQABAQAAAAAAAAAAAAAA"
+    "AAAAAAH/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/9oACAEBAAA/AIA//9k=",
     "PNG": base64.b64encode(png_of(np.full((10, 14, 3), 99, np.uint8))).decode(),
 }
 
@@ -68,7 +68,7 @@ def test_raw_arrays_have_the_shape_that_the_features_tell(show, tmp_path, shape,
     assert loaded(page, ".grid img") == [9, 6]
     record(page, 0)
     assert loaded(page, ".features img") == [9, 6]
-    assert f"as 6×9×{depth}" in page.inner_text(".features figcaption")
+    assert f"as 6\u00d79\u00d7{depth}" in page.inner_text(".features figcaption")
 
 
 def test_a_shape_holds_for_all_records_of_the_feature(show, tmp_path):
