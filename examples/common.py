@@ -96,10 +96,17 @@ def draw_curves(
     for axis, (measured, lines) in zip(axes.flat, plots.items(), strict=True):
         for place, (name, values) in enumerate(lines.items()):
             # The first is wide, to be seen below a second that is equal.
-            style = {"linewidth": 1.5 if place else 4, "marker": "."}
+            style = {
+                "linewidth": 1.5 if place else 4,
+                "marker": ".",
+                "markersize": 5 if place else 11,
+            }
             axis.plot(range(1, len(values) + 1), values, label=name, **style)
         axis.set(xlabel=over, ylabel=measured)
         axis.xaxis.get_major_locator().set_params(integer=True)
+        last = max(map(len, lines.values()))
+        # One epoch alone is a point with nothing beside it.
+        axis.set_xlim(0.5 if last == 1 else None, 1.5 if last == 1 else None)
         axis.grid(alpha=0.3)
         axis.legend()
     figure.savefig(path, dpi=120)

@@ -35,9 +35,7 @@ def test_commands_run_on_what_the_first_example_wrote(in_tmp_path, capsys):
     exec(blocks("python")[0], {})
     lines = [shlex.split(line, comments=True) for line in "".join(blocks("sh")).splitlines()]
     # That which serves a page until it is stopped is run in tests/cli/test_view.py.
-    commands = [
-        words for words in lines if words[:1] == ["tfrecord-lite"] and words[1] != "view"
-    ]
+    commands = [words for words in lines if words[:1] == ["tfrecord-lite"] and words[1] != "view"]
     assert len(commands) == 7
     for words in commands:
         with pytest.raises(SystemExit) as exit_info:

@@ -11,8 +11,8 @@ def test_reprs(tmp_path):
     path = tmp_path / "a"
     with tfr.RecordWriter(path) as writer:
         writer.write_example({"x": 1})
-        assert repr(writer) == f"<RecordWriter of {path}: 1 records>"
-    assert repr(writer) == f"<RecordWriter of {path}: 1 records>"
+        assert repr(writer) == f"<RecordWriter of {path}: 1 record>"
+    assert repr(writer) == f"<RecordWriter of {path}: 1 record>"
     with tfr.ShardWriter(tmp_path / "set", num_shards=2) as writer:
         writer.write_examples({"x": range(5)})
         assert repr(writer) == f"<ShardWriter of {tmp_path / 'set'}: 5 records>"
@@ -20,6 +20,27 @@ def test_reprs(tmp_path):
     assert repr(writer.manifest) == f"<Manifest of {where}: 2 shards, 5 records>"
     dataset = tfr.Dataset(tmp_path / "set", batch_size=2)
     assert repr(dataset) == "<Dataset of 2 files: batches of 2 records>"
+    records = tfr.RecordSet(path)
+    assert repr(records) == f"<RecordSet of 1 file: {path}>"
+    assert repr(records.splits()[0]) == f"<Split of {path} ...: 30 bytes>"
+    with tfr.RecordReader(path) as reader:
+        assert repr(reader) == f"<RecordReader of {path}>"
+    assert repr(tfr.RecordIndex.build(path)) == f"<RecordIndex of {path}: 1 record>"
+    found = tfr.describe(path)
+    assert repr(found) == "<Description of 1 file: 1 record>"
+    assert repr(found.features["x"]) == "<FeatureDescription of 'x': int64 in 1 record>"
+    assert repr(found.sizes) == "<Spread of 1 number: 14 to 14>"
+    assert repr(found.features["x"].numbers) == "<Numbers: 1, 1 to 1>"
+    assert repr(found.features["x"].content) == "<Contents: >"
+
+
+def test_a_repr_is_one_line(tmp_path):
+    tfr.write_examples(tmp_path / "a", {"x": np.arange(2000), "y": [[1.0] * 200] * 2000})
+    [batch] = tfr.read_batches(tmp_path / "a", {"x": tfr.RaggedFeature(np.int64)}, batch_size=9999)
+    assert repr(batch["x"]) == "<Ragged, shape [2000, None], int64>"
+    for shown in (tfr.describe(tmp_path / "a").files[0], *tfr.RecordSet(tmp_path / "a").splits()):
+        assert "\n" not in repr(shown)
+        assert len(repr(shown)) < 200 + len(str(tmp_path))
 
 
 def test_reports(tmp_path):
@@ -39,7 +60,7 @@ def test_reports(tmp_path):
     assert report.files[1]
     assert repr(report) == "<Report of 2 files: 1 not ok, 2 records>"
     assert repr(report.files[0]) == (
-        f"<FileReport of {paths[0]}: 1 damaged regions, 0 faults, 1 records>"
+        f"<FileReport of {paths[0]}: 1 damaged region, 0 faults, 1 record>"
     )
     saved = tfr.salvage(paths[1], tmp_path / "c")
     assert saved
@@ -57,6 +78,7 @@ def test_notebooks_show_tables(tmp_path):
     assert hostile not in dataset
     assert "int64" in dataset
     rows = tfr.Ragged(np.arange(6.0), np.array([0, *range(4), *[6] * 9]))
+    assert repr(rows) == "<Ragged, shape [13, None], float64>"
     shown = rows._repr_html_()
     assert "Ragged, shape [13, None], float64" in shown
     assert shown.count("<tr>") == 12

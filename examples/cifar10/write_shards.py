@@ -78,7 +78,7 @@ def shorten(value: object) -> str:
     """Return what a value is, in one line."""
     if isinstance(value, np.ndarray):
         return f"{value.dtype} {value.shape}, first pixel {value[0, 0].tolist()}"
-    text = repr(value)
+    text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 

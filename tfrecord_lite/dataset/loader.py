@@ -28,7 +28,7 @@ from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
 from tfrecord_lite.parallel.workers import Workers
 from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
-from tfrecord_lite.text import html_table
+from tfrecord_lite.text import html_table, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -278,7 +278,8 @@ class Dataset(Closing):
 
     def __repr__(self) -> str:
         return (
-            f"<Dataset of {len(self._records.files)} files: batches of {self._batch_size} records>"
+            f"<Dataset of {plural(len(self._records.files), 'file')}: "
+            f"batches of {plural(self._batch_size, 'record')}>"
         )
 
     def _repr_html_(self) -> str:

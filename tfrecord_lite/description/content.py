@@ -212,6 +212,9 @@ class Contents:
         least = min(known[0], sizes[0]), min(known[1], sizes[1])
         self._sizes[kind] = *least, max(known[2], sizes[2]), max(known[3], sizes[3])
 
+    def __repr__(self) -> str:
+        return f"<Contents: {self}>"
+
     def __str__(self) -> str:
         return ", ".join(self._text(kind) for kind, _ in self.kinds.most_common(3))
 

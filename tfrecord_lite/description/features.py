@@ -23,6 +23,7 @@ from tfrecord_lite.example.strings import find_strings
 from tfrecord_lite.example.wire import MAX_VARINT_BYTES
 from tfrecord_lite.example.words import as_words, low_bytes
 from tfrecord_lite.records.checksum import crc32c
+from tfrecord_lite.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +132,8 @@ class FeatureDescription:
         self._distinct = Distinct()
 
     def __repr__(self) -> str:
-        return f"<FeatureDescription of {self.name!r}: {self.kind} in {self.records} records>"
+        records = plural(self.records, "record")
+        return f"<FeatureDescription of {self.name!r}: {self.kind} in {records}>"
 
     @property
     def kind(self) -> str:

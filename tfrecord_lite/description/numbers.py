@@ -73,6 +73,9 @@ class Numbers:
         self._values: Any = np.empty(0)
         self._weights: Any = np.empty(0)
 
+    def __repr__(self) -> str:
+        return f"<Numbers: {self.count:,}, {self.min} to {self.max}>"
+
     @property
     def mean(self) -> float | None:
         """Their mean; None where there are none."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfrecord_lite.text import plural
+
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
 
@@ -32,6 +34,9 @@ class Spread:
         self.total = 0
         self._min, self._max = 0, 0
         self._counts = np.zeros(_BUCKETS, np.int64)
+
+    def __repr__(self) -> str:
+        return f"<Spread of {plural(self.count, 'number')}: {self.min} to {self.max}>"
 
     @property
     def min(self) -> int | None:

@@ -79,7 +79,7 @@ class Sparse(NamedTuple):
         return Sparse(np.concatenate(indices), values, shape)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ragged:
     """Rows of different lengths; row i is ``values[row_splits[i]:row_splits[i + 1]]``.
 
@@ -111,18 +111,24 @@ class Ragged:
         row = range(len(self))[row]
         return self.values[self.row_splits[row] : self.row_splits[row + 1]]
 
-    def _repr_html_(self) -> str:
+    def __repr__(self) -> str:
+        return f"<Ragged, {self._form()}>"
+
+    def _form(self) -> str:
+        """Say its shape and the type of its values."""
         shape = f"[{len(self)}"
         values: Any = self
         while isinstance(values, Ragged):
             shape, values = shape + ", None", values.values
         shape += "".join(f", {size}" for size in values.shape[1:]) + "]"
-        rows = [
-            [str(row), quote(values)] for row, values in enumerate(self[:_ROWS_SHOWN].to_list())
-        ]
+        return f"shape {shape}, {values.dtype}"
+
+    def _repr_html_(self) -> str:
+        shown = _compact(self[:_ROWS_SHOWN]).to_list()
+        rows = [[str(row), quote(values)] for row, values in enumerate(shown)]
         if len(rows) < len(self):
             rows.append(["...", ""])
-        return html_table(["row", "values"], rows, f"Ragged, shape {shape}, {values.dtype}")
+        return html_table(["row", "values"], rows, f"Ragged, {self._form()}")
 
     def to_list(self) -> list[list[Any]]:
         """Return the rows as lists of Python values.
@@ -190,3 +196,11 @@ def checked(ragged: Ragged) -> Ragged:
             "must not decrease, nor go beyond the values"
         )
     return Ragged(values, splits.astype(np.int64, copy=False))
+
+
+def _compact(rows: Ragged) -> Ragged:
+    """Return rows without the values that stand beside them."""
+    begin, end = int(rows.row_splits[0]), int(rows.row_splits[-1])
+    values = rows.values[begin:end]
+    inner = _compact(values) if isinstance(values, Ragged) else values
+    return Ragged(inner, rows.row_splits - begin)

@@ -34,6 +34,7 @@ from tfrecord_lite.records.file_system import is_file, open_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.positions import positioned
 from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.text import plural
 from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
@@ -299,7 +300,7 @@ class RecordIndex:
         return _restored, (self.path, self._fingerprint, places_to(self._places))
 
     def __repr__(self) -> str:
-        return f"<RecordIndex of {shown(self.path)}: {len(self)} records>"
+        return f"<RecordIndex of {shown(self.path)}: {plural(len(self), 'record')}>"
 
 
 def _unheard(path: str, position: int) -> None:

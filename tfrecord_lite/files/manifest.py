@@ -20,7 +20,7 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_file, list_directory, open_file, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
-from tfrecord_lite.text import html_table
+from tfrecord_lite.text import html_table, plural
 from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Manifest:
     version: int = _VERSION
 
     def __repr__(self) -> str:
-        shards = f"{len(self.entries)} shards, {self.records} records"
+        shards = f"{plural(len(self.entries), 'shard')}, {plural(self.records, 'record')}"
         return f"<Manifest of {shown(self.path)}: {shards}>"
 
     def _repr_html_(self) -> str:

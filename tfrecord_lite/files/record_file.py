@@ -22,6 +22,7 @@ from tfrecord_lite.records.framing import (
 from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, check_verify
+from tfrecord_lite.text import plural
 from tfrecord_lite.thresholds import thresholds
 from tfrecord_lite.urls import shown
 
@@ -192,7 +193,7 @@ class RecordFile(ByNumber):
         self._file.close()
 
     def __repr__(self) -> str:
-        return f"<RecordFile of {shown(self.path)}: {len(self)} records>"
+        return f"<RecordFile of {shown(self.path)}: {plural(len(self), 'record')}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         options = {

@@ -36,6 +36,7 @@ from tfrecord_lite.records.reader import (
     check_verify,
 )
 from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.text import plural
 from tfrecord_lite.thresholds import thresholds
 from tfrecord_lite.urls import shown
 
@@ -375,9 +376,9 @@ class RecordSet(ByNumber):
         self._open.release()
 
     def __repr__(self) -> str:
-        files = "1 file" if len(self.files) == 1 else f"{len(self.files)} files"
+        files = plural(len(self.files), "file")
         counts = self.__dict__.get("counts", [None])
-        records = "" if None in counts else f", {len(self)} records"
+        records = "" if None in counts else f", {plural(len(self), 'record')}"
         return f"<RecordSet of {files}{records}: {shown(name_of(self.files[0]))}>"
 
     def __getstate__(self) -> dict[str, Any]:

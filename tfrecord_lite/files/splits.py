@@ -23,6 +23,7 @@ from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.stores.object_file import ObjectFile
+from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +53,7 @@ class _FileRange:
     origin: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """Some of the records of a `RecordSet`, in their order: what `RecordSet.splits` returns.
 
@@ -73,6 +74,9 @@ class Split:
     ranges: tuple[_FileRange, ...]
     _options: dict[str, Any] = field(repr=False)
     size_bytes: int
+
+    def __repr__(self) -> str:
+        return f"<Split of {shown(name_of(self.files[0]))} ...: {self.size_bytes:,} bytes>"
 
     @property
     def files(self) -> list[NameOrFile]:
@@ -389,11 +393,5 @@ class _Cut:
 
     def part(self, rest: _FileRange, following: _FileRange) -> _FileRange:
         """Return what is before a cut."""
-        return _FileRange(
-            rest.file,
-            rest.begin,
-            following.begin,
-            following.codec,
-            rest.raw_begin,
-            rest.record,
-        )
+        end, codec = following.begin, following.codec
+        return _FileRange(rest.file, rest.begin, end, codec, rest.raw_begin, rest.record)

@@ -11,6 +11,7 @@ from tfrecord_lite.integrity.report_text import (
     report_html,
     report_text,
 )
+from tfrecord_lite.text import plural
 from tfrecord_lite.thresholds import limits
 from tfrecord_lite.urls import shown
 
@@ -75,10 +76,11 @@ class FileReport:
         return self.ok
 
     def __repr__(self) -> str:
-        found = "ok" if self.ok else f"{self.regions} damaged regions, {self.fault_count} faults"
+        regions, faults = plural(self.regions, "damaged region"), plural(self.fault_count, "fault")
+        found = "ok" if self.ok else f"{regions}, {faults}"
         if self.error is not None:
             found = str(self.error)
-        return f"<FileReport of {shown(self.path)}: {found}, {self.records} records>"
+        return f"<FileReport of {shown(self.path)}: {found}, {plural(self.records, 'record')}>"
 
     def __str__(self) -> str:
         return file_text(self)
@@ -111,7 +113,7 @@ class Report:
     >>> _ = tfr.write_records(path, [b"foo"])
     >>> report = tfr.verify(path)
     >>> report, report.ok, report.files[0].damage
-    (<Report of 1 files: ok, 1 records>, True, [])
+    (<Report of 1 file: ok, 1 record>, True, [])
     """
 
     files: list[FileReport]
@@ -141,7 +143,9 @@ class Report:
         wrong = sum(not file.ok for file in self.files)
         records = sum(file.records for file in self.files)
         found = f"{wrong} not ok" if wrong else "ok"
-        return f"<Report of {len(self.files)} files: {found}, {records} records>"
+        return (
+            f"<Report of {plural(len(self.files), 'file')}: {found}, {plural(records, 'record')}>"
+        )
 
     def __str__(self) -> str:
         return report_text(self)

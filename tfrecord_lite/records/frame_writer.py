@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock, footer_of, header_of
 from tfrecord_lite.records.ownership import Owned
+from tfrecord_lite.text import plural
 from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class FrameWriter(Owned):
             return self._stored_bytes + size
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {shown(self._name())}: {self.records} records>"
+        return f"<{type(self).__name__} of {shown(self._name())}: {plural(self.records, 'record')}>"
 
     def write(self, record: Buffer) -> None:
         """Write one record, a C-contiguous bytes-like object; TypeError for all else."""

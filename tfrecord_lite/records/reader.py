@@ -24,6 +24,7 @@ from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.resume import find_damaged_codec
 from tfrecord_lite.records.storage import is_path, name_of
 from tfrecord_lite.thresholds import thresholds
+from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,6 +185,9 @@ class RecordReader(Closing):
         if size < 1:
             raise ValueError(f"block_bytes={size} must be at least 1")
         self._stream.block_bytes = size
+
+    def __repr__(self) -> str:
+        return f"<RecordReader of {shown(self.path)}>"
 
     def __iter__(self) -> Iterator[bytes]:
         # The position is shared: what one loop leaves, the next one finds.
