@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from tfrecord_lite.urls import shown
 
 __all__ = [
     "cut",
+    "facts_text",
     "html_table",
     "json_text",
     "name_text",
@@ -26,6 +28,8 @@ __all__ = [
 ]
 
 _NAME_CHARACTERS = 40
+# To that many columns of a terminal a column of a table is cut, where there is no room.
+_LEAST_WIDTH = 12
 
 
 def printable(text: str) -> str:
@@ -138,28 +142,63 @@ def cut(text: str, width: int) -> str:
 def table_text(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
     """Return rows of text in columns, one line each, with two spaces between columns.
 
-    To fit ``width`` columns of a terminal the last column is cut, first and last alone where there
-    is room for the others. The text must be safe to print.
+    To fit ``width`` columns of a terminal the last column is cut, and then the widest of the
+    others. Where that leaves none of them legible, lines are cut, and the last columns are lost.
+    The text must be safe to print.
 
     >>> print(table_text([["a", "1"], ["long", "22"]]))
     a     1
     long  22
+    >>> print(table_text([["reading by hand", "8,424", "one more word"]], 30))
+    reading by...  8,424  one...
     """
     if not rows:
         return ""
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    if width is not None:
+        widths = _fitted(widths, width)
     lines = []
     for row in rows:
-        cells = [
-            cell + " " * (wide - _width(cell))
-            for cell, wide in zip(row[:-1], widths[:-1], strict=True)
-        ]
-        begin = "".join(cell + "  " for cell in cells)
+        cells = [cut(cell, wide) for cell, wide in zip(row[:-1], widths, strict=False)]
+        begin = "".join(
+            cell + " " * (wide - _width(cell)) + "  "
+            for cell, wide in zip(cells, widths, strict=False)
+        )
         last = row[-1]
         if width is not None:
             last = cut(last, max(width - _width(begin), 0))
         line = (begin + last).rstrip()
         lines.append(line if width is None else cut(line, width))
+    return "\n".join(lines)
+
+
+def _fitted(widths: list[int], width: int) -> list[int]:
+    """Return widths of columns that fit; as they are where they cannot be made to."""
+    over = sum(widths) + 2 * (len(widths) - 1) - width
+    *fitted, last = widths
+    over -= max(last - _LEAST_WIDTH, 0)
+    while over > 0 and fitted and max(fitted) > _LEAST_WIDTH:
+        widest = fitted.index(max(fitted))
+        fitted[widest] -= 1
+        over -= 1
+    return widths if over > 0 else [*fitted, last]
+
+
+def facts_text(rows: Sequence[tuple[str, str] | list[str]], width: int | None = None) -> str:
+    """Return names and what is said of them, a line each; of what is longer, more lines.
+
+    >>> print(facts_text([["bytes", "102 B in 1 file, not compressed"]], 24))
+    bytes  102 B in 1 file,
+           not compressed
+    """
+    begin = max((_width(name) for name, _ in rows), default=0) + 2
+    lines = []
+    for name, text in rows:
+        room = None if width is None else max(width - begin, 1)
+        parts = [text] if room is None else textwrap.wrap(text, room, break_long_words=False)
+        for at, part in enumerate(parts or [""]):
+            label = "" if at else name
+            lines.append((label + " " * (begin - _width(label)) + part).rstrip())
     return "\n".join(lines)
 
 

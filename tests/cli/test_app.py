@@ -9,6 +9,7 @@ import pytest
 import typer
 
 import tfrecord_lite as tfr
+from tfrecord_lite.cli.app import app
 from tfrecord_lite.cli.exits import clean_exit
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.text import size_text
@@ -81,3 +82,24 @@ def test_tables_are_aligned_and_cut_to_the_terminal(capsys, monkeypatch):
     assert capsys.readouterr().out == "a     first  xxxx...\n\u540d\u524d  2      y\n"
     print_table([])
     assert capsys.readouterr().out == ""
+
+
+def options_of(name):
+    """Return the options of a command that take a value."""
+    context = typer.main.get_command(app).commands[name]
+    return [
+        option
+        for option in context.params
+        if option.param_type_name == "option" and not option.is_flag
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(typer.main.get_command(app).commands))
+def test_options_say_in_a_word_what_they_take(command, name):
+    for option in options_of(name):
+        assert option.metavar, option.name
+    done = command(name, "-h")
+    assert done.code == 0
+    assert done.out == command(name, "--help").out
+    for option in options_of(name):
+        assert option.metavar in done.out

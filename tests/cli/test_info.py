@@ -139,3 +139,22 @@ def test_missing_file_exits_2_and_tells_of_the_rest(command, tmp_path, path):
     assert outcome.code == 2
     assert "records  3" in outcome.out
     assert "none" in outcome.err
+
+
+@pytest.mark.parametrize("width", [100, 80, 60, 40])
+def test_any_width(tmp_path, width):
+    """The summary is whole at each, and no line is longer; the last column is cut first."""
+    with tfr.RecordWriter(tmp_path / "a") as writer:
+        for number in range(100):
+            writer.write_example(
+                {"image/class/label": number, "image/class/text": f"some text of {number} " * 9}
+            )
+    found = tfr.describe([tmp_path / "a", tmp_path / "missing"])
+    found.files[0].path, found.files[1].path = "a", "missing"
+    summary, features, files, _ = found.table(files=True, width=width).split("\n\n")
+    assert max(map(len, f"{summary}\n{features}\n{files}".splitlines())) <= width
+    wide = found.table(files=True, width=1000).split("\n\n")[0]
+    assert summary.split() == wide.split()
+    assert [line.split()[0] for line in features.splitlines()[1:]] == list(found.features)
+    assert "bytes" in features
+    assert [line.split()[-1] for line in files.splitlines()[1:]] == ["a", "missing"]

@@ -45,13 +45,18 @@ def info(
     each: Annotated[bool, typer.Option("--files", help="A row for each file, too.")] = False,
     sample: Annotated[
         int,
-        typer.Option(min=0, help="Look into so many records, spread over the files; 0: into all."),
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Look into so many records, spread over the files; 0: into all.",
+        ),
     ] = 0,
     html: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a page with pictures.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes; left out, as many as there are cores.")
+        int | None,
+        typer.Option(min=0, metavar="N", help="Processes; left out, as many as there are cores."),
     ] = None,
 ) -> None:
     """Tell what files hold: records, bytes, compression, sizes, and what is in each feature.
@@ -66,7 +71,9 @@ def info(
 @app.command()
 def view(
     files: Files,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: one that is free.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="0: one that is free.")
+    ] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
 ) -> None:
     """Show the records in the browser: images, sound, texts, plots, damage, statistics.
@@ -81,7 +88,7 @@ def view(
 def head(
     files: Files,
     records: Annotated[
-        int, typer.Option("--records", "-n", min=0, help="How many records to show.")
+        int, typer.Option("--records", "-n", min=0, metavar="N", help="How many records to show.")
     ] = 5,
     json: Json = False,
 ) -> None:
@@ -124,10 +131,14 @@ def verify(
         typer.Option(metavar="FILE", help="JSON of the features that records must have."),
     ] = None,
     manifest: Annotated[
-        str, typer.Option(help="Manifest to compare with; auto: those beside the files; none.")
+        str,
+        typer.Option(
+            metavar="PATH", help="Manifest to compare with; auto: those beside the files; none."
+        ),
     ] = "auto",
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes; left out, as many as there are cores.")
+        int | None,
+        typer.Option(min=0, metavar="N", help="Processes; left out, as many as there are cores."),
     ] = None,
 ) -> None:
     """Check every record's checksums, and files against their manifest; name all that is wrong.
@@ -156,10 +167,14 @@ def salvage(
     target: Annotated[str, typer.Argument(help="The new file; of a set, the name of the new set.")],
     json: Json = False,
     compression: Annotated[
-        str | None, typer.Option(help="The source's, where its front does not tell: GZIP, ...")
+        str | None,
+        typer.Option(
+            metavar="CODEC", help="The source's, where its front does not tell: GZIP, ..."
+        ),
     ] = None,
     write_compression: Annotated[
-        str | None, typer.Option(help="GZIP, ZLIB or none; left out: that of the source.")
+        str | None,
+        typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: that of the source."),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
 ) -> None:
@@ -182,7 +197,7 @@ def salvage(
 def tail(
     files: Files,
     records: Annotated[
-        int, typer.Option("--records", "-n", min=0, help="How many records to show.")
+        int, typer.Option("--records", "-n", min=0, metavar="N", help="How many records to show.")
     ] = 5,
     follow: Annotated[
         bool,
@@ -221,10 +236,18 @@ def sql(
     json: Json = False,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="Write the rows to a .csv, .parquet or .jsonl file."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the rows to a .csv, .parquet or .jsonl file.",
+        ),
     ] = None,
     on_damage: Annotated[
-        str, typer.Option(help="raise, or skip: leave out what is damaged, and tell.")
+        str,
+        typer.Option(
+            metavar="raise|skip", help="raise, or skip: leave out what is damaged, and tell."
+        ),
     ] = "raise",
 ) -> None:
     """Query files by SQL: select label, count(*) from 'train' group by label.
@@ -238,10 +261,15 @@ def sql(
 @app.command()
 def bench(
     files: Files,
-    batch_size: Annotated[int, typer.Option(min=1, help="Records in a batch.")] = 1024,
-    repeats: Annotated[int, typer.Option(min=1, help="How often each reading is timed.")] = 3,
+    batch_size: Annotated[int, typer.Option(min=1, metavar="N", help="Records in a batch.")] = 1024,
+    repeats: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How often each reading is timed.")
+    ] = 3,
     seconds: Annotated[
-        float, typer.Option(min=0, help="Small files are read over and over for so long.")
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Small files are read over and over for so long."
+        ),
     ] = 1.0,
     limit: Annotated[
         str,

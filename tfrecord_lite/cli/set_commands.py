@@ -33,28 +33,35 @@ def shard(
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="Sets NAME-train, NAME-val with shares such as train=0.9,val=0.1."),
+        typer.Option(
+            metavar="SHARES",
+            help="Sets NAME-train, NAME-val with shares such as train=0.9,val=0.1.",
+        ),
     ] = None,
     by: Annotated[
         str | None,
         typer.Option(metavar="FEATURE", help="A set NAME-VALUE for each value of this feature."),
     ] = None,
     sample: Annotated[
-        int | None, typer.Option(min=1, help="So many records, chosen at random.")
+        int | None, typer.Option(min=1, metavar="N", help="So many records, chosen at random.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="For --sample and --split.")] = 0,
-    manifest: Annotated[str, typer.Option(help="auto, or none: the shards alone.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, metavar="SEED", help="For --sample and --split.")] = 0,
+    manifest: Annotated[
+        str, typer.Option(metavar="auto|none", help="auto, or none: the shards alone.")
+    ] = "auto",
     records_per_shard: Annotated[
-        int | None, typer.Option(min=1, help="A new shard after so many records.")
+        int | None, typer.Option(min=1, metavar="N", help="A new shard after so many records.")
     ] = None,
     bytes_per_shard: Annotated[
-        str | None, typer.Option(help="A new shard after so many bytes, such as 128M.")
+        str | None,
+        typer.Option(metavar="BYTES", help="A new shard after so many bytes, such as 128M."),
     ] = None,
     num_shards: Annotated[
-        int | None, typer.Option(min=1, help="So many shards, which take turns.")
+        int | None, typer.Option(min=1, metavar="N", help="So many shards, which take turns.")
     ] = None,
     compression: Annotated[
-        str | None, typer.Option(help="GZIP, ZLIB or none; left out: that of the first file.")
+        str | None,
+        typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: that of the first file."),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a set of that name.")] = False,
 ) -> None:
@@ -84,7 +91,8 @@ def merge(
     sources: Files,
     target: Annotated[str, typer.Argument(help="The new file; GZIP where it ends in .gz.")],
     compression: Annotated[
-        str | None, typer.Option(help="GZIP, ZLIB or none; left out: what the name says.")
+        str | None,
+        typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: what the name says."),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
 ) -> None:
@@ -116,16 +124,22 @@ def convert(
         typer.Option(metavar="TYPES", help="Types of columns, such as price=float32,id=int64."),
     ] = None,
     records_per_shard: Annotated[
-        int | None, typer.Option(min=1, help="Of a set: a new shard after so many records.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Of a set: a new shard after so many records."),
     ] = None,
     bytes_per_shard: Annotated[
-        str | None, typer.Option(help="Of a set: a new shard after so many bytes, such as 128M.")
+        str | None,
+        typer.Option(
+            metavar="BYTES", help="Of a set: a new shard after so many bytes, such as 128M."
+        ),
     ] = None,
     num_shards: Annotated[
-        int | None, typer.Option(min=1, help="Of a set: so many shards, which take turns.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Of a set: so many shards, which take turns."),
     ] = None,
     compression: Annotated[
-        str | None, typer.Option(help="GZIP, ZLIB or none; left out: what the name says.")
+        str | None,
+        typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: what the name says."),
     ] = None,
     skip_damage: Annotated[
         bool, typer.Option(help="Leave damaged records out, and name them; the exit code is 1.")

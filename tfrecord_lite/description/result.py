@@ -17,6 +17,7 @@ from tfrecord_lite.description.words import (
 )
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.text import (
+    facts_text,
     name_text,
     path_text,
     plural,
@@ -213,9 +214,9 @@ class Description:
     def table(self, *, files: bool = False, width: int | None = None) -> str:
         """Return the summary as text; ``files`` adds a row for each, ``width`` is what it may take.
 
-        Of wider lines the last column is cut.
+        Of wider tables the last column is cut first; the summary is not cut.
         """
-        parts = [table_text(self._summary(), width)]
+        parts = [facts_text(self._summary(), width)]
         if self.features:
             parts.append(table_text(self._feature_rows(), width))
         if files:
@@ -281,4 +282,6 @@ class Description:
             rows.append(
                 [f"{file.records:,}", size, file.compression or "", damage, printable(file.path)]
             )
-        return rows
+        # What no file has needs no room.
+        told = [at for at in range(len(rows[0])) if any(row[at] for row in rows[1:])]
+        return [[row[at] for at in told] for row in rows]
