@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := tfrecord_lite tests examples benchmarks docs/site hatch_build.py
 
 # Each alone: bench-columns, ...; the picture is drawn from what columns and encoding wrote.
-BENCHMARKS := cluster_plan columns encoding verifying scaling records writing importing memory growth scale random_access shards mixing remote
+BENCHMARKS := cluster_plan columns encoding verifying describing viewing scaling records writing importing memory growth scale random_access shards mixing remote
 
 # Each in an environment of its own, tested by tests/worlds/: test-torch, ...
 WORLDS := torch jax huggingface ray spark beam remote tfds browser

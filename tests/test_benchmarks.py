@@ -159,6 +159,14 @@ def test_quick_run_against_a_revision(tmp_path):
     assert ran("batches").returncode != 0
 
 
+def test_quick_run_of_describing_and_viewing(tmp_path, run):
+    assert "describe, all cores" in run("describing", "--quick", "--results", str(tmp_path))
+    run_script("viewing", "--quick", "--results", str(tmp_path))
+    viewed = json.loads((tmp_path / "viewing.json").read_text(encoding="utf-8"))["viewed"]
+    assert len(viewed) == 3
+    assert min(one["first_page"] for one in viewed) > 0
+
+
 def test_quick_run_of_random_access(tmp_path, run):
     run("random_access", "--quick", "--results", str(tmp_path))
     measured = json.loads((tmp_path / "random_access.json").read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from importlib.util import find_spec
 from itertools import count
@@ -143,3 +144,47 @@ def test_standard_input_is_a_table(command, source, data):
     stdin = b"".join(content for file, content in data.items() if file.endswith("tfrecord"))
     done = command("sql", "--json", "select sum(label) as s from '-'", stdin=stdin)
     assert done.out == '{"s": 190}\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["merge", "train", "out.tfrecord"], {"path": "out.tfrecord", "records": 20}),
+        (["convert", "train", "out.jsonl"], {"path": "out.jsonl", "records": 20, "damage": 0}),
+        (["manifest", "train", "--overwrite"], {"shards": 2, "records": 20}),
+        (["shard", "train", "out", "--num-shards", "3"], {"sets": [{"shards": 3}]}),
+        (["shard", "train", "out", "--split", "a=0.5,b=0.5"], {"sets": [{}, {}]}),
+        (["index", "train", "--text"], {"files": [{"records": 10, "state": "ok"}, {}]}),
+        (["index", "train"], {"failed": 0}),
+        (["salvage", "train-00000-of-00002.tfrecord", "out"], {"ok": True, "files": [{}]}),
+        (["bench", "train", "--seconds", "0", "--repeats", "1"], {"records": 20}),
+        (["verify", "train"], {"files": [{}, {}]}),
+        (["info", "train"], {"records": 20}),
+    ],
+)
+def test_json_alike(command, source, arguments, told, monkeypatch):
+    """What is no record is one JSON document, whatever the command."""
+    source("the name of a set")
+    monkeypatch.setattr("tfrecord_lite.cli.bench.find_spec", lambda _: None)
+    done = command(*arguments, "--json")
+    assert (done.code, done.err) == (0, "")
+    includes(json.loads(done.out), told)
+
+
+def includes(found, told):
+    for name, value in told.items():
+        if isinstance(value, list):
+            assert len(found[name]) == len(value)
+            for one, other in zip(found[name], value, strict=True):
+                includes(one, other)
+        else:
+            assert found[name] == value
+
+
+def test_json_of_an_index_that_cannot_be(command, tmp_path):
+    (tmp_path / "a").write_bytes(b"no records at all, only text")
+    done = command("index", "--json", tmp_path / "a")
+    assert done.code == 1
+    said = json.loads(done.out)
+    assert said["failed"] == 1
+    assert "checksum" in said["files"][0]["error"]

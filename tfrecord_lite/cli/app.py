@@ -21,7 +21,7 @@ from tfrecord_lite.cli import tail as tail_command
 from tfrecord_lite.cli import verify as verify_command
 from tfrecord_lite.cli import view as view_command
 from tfrecord_lite.cli.exits import clean_exit, exit_where_output_fails, open_standard_streams
-from tfrecord_lite.cli.inputs import Files  # noqa: TC001 - typer reads the annotations
+from tfrecord_lite.cli.inputs import Files, Json  # noqa: TC001 - typer reads the annotations
 
 __all__ = ["app", "main"]
 
@@ -34,8 +34,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 @app.command()
@@ -219,10 +217,11 @@ def index(
     verify: Annotated[
         bool, typer.Option(help="Check the data of every record as well, not the lengths alone.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Write an index beside each file, by which records can be read in any order."""
     with clean_exit():
-        index_command.run(files, text=text, verify=verify)
+        index_command.run(files, text=text, verify=verify, as_json=json)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -13,7 +13,14 @@ from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.records.file_system import size_of
-from tfrecord_lite.text import plural, printable, size_text
+from tfrecord_lite.text import (
+    json_text,
+    path_text,
+    plural,
+    printable,
+    size_text,
+    unicode_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,20 +31,30 @@ __all__ = ["run"]
 _TEXT_SUFFIX = ".idx"
 
 
-def run(files: list[str], *, text: bool, verify: bool) -> None:
+def run(files: list[str], *, text: bool, verify: bool, as_json: bool) -> None:
     """Index all files, even where one of them cannot be, and print what was written."""
     if "-" in files:
         raise OSError("an index lies beside a file, and standard input is none: name a file")
     expanded = expand_shards(files)
     failures: list[Exception] = []
+    told: list[dict[str, Any]] = []
     with progress_bar([*expanded]) as progress:
         for file in expanded:
             try:
-                print(_index(file, progress, text=text, verify=verify))
+                found = _index(file, progress, text=text, verify=verify)
+                line = f"{printable(found['index'])}: {plural(found['records'], 'record')}"
+                state, line = found["state"], f"{line}, {size_text(found['bytes'])}"
             except (TFRecordError, OSError, ValueError) as error:
                 failures.append(error)
-                print(f"{'FAILED':8}{printable(str(error))}")
-    print(f"{plural(len(expanded), 'file')}, {len(failures)} failed")
+                found = {"error": unicode_text(str(error))}
+                state, line = "FAILED", printable(str(error))
+            told.append({"path": path_text(file), **found})
+            if not as_json:
+                print(f"{state:8}{line}")
+    if as_json:
+        print(json_text({"files": told, "failed": len(failures)}, indent=2))
+    else:
+        print(f"{plural(len(expanded), 'file')}, {len(failures)} failed")
     if failures:
         damaged = all(isinstance(error, TFRecordError) for error in failures)
         raise typer.Exit(DAMAGED if damaged else UNUSABLE)
@@ -45,8 +62,8 @@ def run(files: list[str], *, text: bool, verify: bool) -> None:
 
 def _index(
     file: str, progress: Callable[[str, int], object] | None, *, text: bool, verify: bool
-) -> str:
-    """Index one file, if that is not done yet, and return a line about it."""
+) -> dict[str, Any]:
+    """Index one file, if that is not done yet, and return what is to be told of it."""
     index = None if verify else _fresh(file)
     state = "ok" if text or index is None else "fresh"
     if index is None:
@@ -56,8 +73,8 @@ def _index(
         index.to_text(written)
     else:
         written = index.save() if state == "ok" else index.sidecar
-    size = size_text(size_of(written))
-    return f"{state:8}{printable(written)}: {plural(len(index), 'record')}, {size}"
+    size = size_of(written)
+    return {"index": path_text(written), "records": len(index), "bytes": size, "state": state}
 
 
 def _fresh(file: str) -> RecordIndex | None:

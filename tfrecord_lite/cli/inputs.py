@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import PathOrFile
     from tfrecord_lite.errors import Damage
 
-__all__ = ["Files", "Record", "expand_files", "named_or_standard_input", "records_of", "rereadable"]
+__all__ = [
+    "Files",
+    "Json",
+    "Record",
+    "expand_files",
+    "named_or_standard_input",
+    "records_of",
+    "rereadable",
+]
 
 _COPIED_BYTES = 1 << 20
 
@@ -31,6 +39,9 @@ Files = Annotated[
         help="Files, directories, globs, the NAME of a set, NAME@N, URLs, or - for standard input.",
     ),
 ]
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 class Record(NamedTuple):

@@ -14,13 +14,21 @@ from tfrecord_lite.jobs.converting import convert, source_files
 from tfrecord_lite.jobs.manifests import files_of_set, make_manifest
 from tfrecord_lite.jobs.merging import merge
 from tfrecord_lite.records.file_system import size_of
-from tfrecord_lite.text import plural, printable, size_text
+from tfrecord_lite.text import json_text, path_text, plural, printable, size_text
 
 if TYPE_CHECKING:
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.files.manifest import Manifest
 
-__all__ = ["codec_asked", "print_set", "run_convert", "run_manifest", "run_merge", "types_of"]
+__all__ = [
+    "codec_asked",
+    "json_of_set",
+    "print_set",
+    "run_convert",
+    "run_manifest",
+    "run_merge",
+    "types_of",
+]
 
 
 def codec_asked(name: str | None, otherwise: Any) -> Any:
@@ -36,7 +44,17 @@ def print_set(manifest: Manifest, note: str = "") -> None:
     print(f"{'ok':8}{printable(manifest.path)}: {shards}, {records}, {size}{note}")
 
 
-def run_manifest(name: str, files: list[str], *, overwrite: bool) -> None:
+def json_of_set(manifest: Manifest) -> dict[str, Any]:
+    """Return what JSON tells of a set that was written."""
+    return {
+        "manifest": path_text(manifest.path),
+        "shards": len(manifest.entries),
+        "records": manifest.records,
+        "bytes": sum(entry.size for entry in manifest.entries),
+    }
+
+
+def run_manifest(name: str, files: list[str], *, overwrite: bool, as_json: bool) -> None:
     """Make the manifest of a set, of files where they are named."""
     try:
         shards = files_of_set(name, files or None)
@@ -46,10 +64,15 @@ def run_manifest(name: str, files: list[str], *, overwrite: bool) -> None:
         raise
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    print_set(manifest)
+    if as_json:
+        print(json_text(json_of_set(manifest), indent=2))
+    else:
+        print_set(manifest)
 
 
-def run_merge(sources: list[str], target: str, *, compression: str | None, overwrite: bool) -> None:
+def run_merge(
+    sources: list[str], target: str, *, compression: str | None, overwrite: bool, as_json: bool
+) -> None:
     """Write the records of all sources to one file."""
     files = expand_files(sources)
     try:
@@ -65,8 +88,11 @@ def run_merge(sources: list[str], target: str, *, compression: str | None, overw
         raise
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    size = size_text(size_of(target))
-    print(f"{'ok':8}{printable(target)}: {plural(count, 'record')}, {size}")
+    size = size_of(target)
+    if as_json:
+        print(json_text({"path": path_text(target), "records": count, "bytes": size}, indent=2))
+    else:
+        print(f"{'ok':8}{printable(target)}: {plural(count, 'record')}, {size_text(size)}")
 
 
 def types_of(text: str | None) -> dict[str, str] | None:
@@ -84,7 +110,13 @@ def types_of(text: str | None) -> dict[str, str] | None:
 
 
 def run_convert(
-    sources: list[str], target: str, *, compression: str | None, skip_damage: bool, **options: Any
+    sources: list[str],
+    target: str,
+    *,
+    compression: str | None,
+    skip_damage: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Write what the sources hold as the target's name says; ``options`` are those of `convert`."""
     left_out: list[Damage] = []
@@ -108,6 +140,10 @@ def run_convert(
     for damage in left_out:
         place = f"{damage.path}: record {damage.record}, bytes {damage.begin} to {damage.end}"
         complain(f"{place} left out: {damage.reason}")
-    print(f"{'ok':8}{printable(target)}: {plural(count, 'record')}")
+    if as_json:
+        said = {"path": path_text(target), "records": count, "damage": len(left_out)}
+        print(json_text(said, indent=2))
+    else:
+        print(f"{'ok':8}{printable(target)}: {plural(count, 'record')}")
     if left_out:
         raise typer.Exit(DAMAGED)

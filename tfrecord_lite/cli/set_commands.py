@@ -9,7 +9,7 @@ import typer
 from tfrecord_lite.cli import jobs as jobs_command
 from tfrecord_lite.cli import shard as shard_command
 from tfrecord_lite.cli.exits import clean_exit
-from tfrecord_lite.cli.inputs import Files  # noqa: TC001 - typer reads the annotations
+from tfrecord_lite.cli.inputs import Files, Json  # noqa: TC001 - typer reads the annotations
 
 __all__ = ["COMMANDS"]
 
@@ -64,6 +64,7 @@ def shard(
         typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: that of the first file."),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a set of that name.")] = False,
+    json: Json = False,
 ) -> None:
     """Write the records of all files to the shards of a set, or of several, with manifests."""
     if manifest not in ("auto", "none"):
@@ -72,6 +73,7 @@ def shard(
         shard_command.run(
             sources,
             name,
+            as_json=json,
             compression=compression,
             shuffle=shuffle,
             where=where,
@@ -95,10 +97,13 @@ def merge(
         typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: what the name says."),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
+    json: Json = False,
 ) -> None:
     """Write the records of all files, shards of a set for instance, to one file."""
     with clean_exit():
-        jobs_command.run_merge(sources, target, compression=compression, overwrite=overwrite)
+        jobs_command.run_merge(
+            sources, target, compression=compression, overwrite=overwrite, as_json=json
+        )
 
 
 def convert(
@@ -145,6 +150,7 @@ def convert(
         bool, typer.Option(help="Leave damaged records out, and name them; the exit code is 1.")
     ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace what has this name.")] = False,
+    json: Json = False,
 ) -> None:
     """Write records as a table or JSON lines, or records of these, of images, of WebDataset.
 
@@ -154,6 +160,7 @@ def convert(
         jobs_command.run_convert(
             sources,
             target,
+            as_json=json,
             compression=compression,
             select=None if select is None else select.split(","),
             cast=jobs_command.types_of(cast),
@@ -174,13 +181,14 @@ def manifest(
         typer.Argument(help="Its shards, in order; left out: NAME-00000-of-... and so on."),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the manifest that stands.")] = False,
+    json: Json = False,
 ) -> None:
     """Write the manifest of shards that have none, or again after a rescue.
 
     Every record is checked.
     """
     with clean_exit():
-        jobs_command.run_manifest(name, files or [], overwrite=overwrite)
+        jobs_command.run_manifest(name, files or [], overwrite=overwrite, as_json=json)
 
 
 COMMANDS = (shard, merge, convert, manifest)

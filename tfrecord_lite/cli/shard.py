@@ -8,11 +8,11 @@ from typing import Any
 import typer
 
 from tfrecord_lite.cli.inputs import expand_files
-from tfrecord_lite.cli.jobs import codec_asked, print_set
+from tfrecord_lite.cli.jobs import codec_asked, json_of_set, print_set
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.jobs.sharding import shard
-from tfrecord_lite.text import printable
+from tfrecord_lite.text import json_text, path_text, printable
 
 __all__ = ["bytes_of", "run", "split_of"]
 
@@ -50,7 +50,9 @@ def split_of(text: str | None) -> dict[str, float] | None:
     return split
 
 
-def run(sources: list[str], name: str, *, compression: str | None, **options: Any) -> None:
+def run(
+    sources: list[str], name: str, *, compression: str | None, as_json: bool = False, **options: Any
+) -> None:
     """Write the records of all sources to the set ``name`` or several, and print a line of each.
 
     Without ``compression`` it is that of the first file; "none" is none. ``options`` are those of
@@ -73,6 +75,10 @@ def run(sources: list[str], name: str, *, compression: str | None, **options: An
         raise
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    if as_json:
+        sets = [{"name": path_text(one.name), **json_of_set(one.manifest)} for one in found]
+        print(json_text({"sets": sets}, indent=2))
+        return
     for one in found:
         value = one.value
         value_text = (
