@@ -101,7 +101,7 @@ def draw_curves(
                 "marker": ".",
                 "markersize": 5 if place else 11,
             }
-            axis.plot(range(1, len(values) + 1), values, label=name, marker=".", **style)
+            axis.plot(range(1, len(values) + 1), values, label=name, **style)
         axis.set(xlabel=over, ylabel=measured)
         axis.xaxis.get_major_locator().set_params(integer=True)
         last = max(map(len, lines.values()))

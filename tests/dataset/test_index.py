@@ -27,6 +27,7 @@ from tfrecord_lite.files.sidecar import write_sidecar
 from tfrecord_lite.records import RecordReader, RecordWriter, write_records
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.positions import PositionedFile
+from tfrecord_lite.text import plural
 from tfrecord_lite.thresholds import limits, thresholds
 
 DAMAGED = frames([*THREE, b"x" * 40, b""])
@@ -363,7 +364,7 @@ def test_saved_and_loaded(tmp_path, name, options):
         assert state_of(loaded) == state_of(index)
         assert (loaded.path, len(loaded)) == (str(path), len(FILES[name]))
     assert sorted(os.listdir(tmp_path)) == ["a.tfrecord", "a.tfrecord.index"]
-    assert repr(index) == f"<RecordIndex of {path}: {len(FILES[name])} records>"
+    assert repr(index) == f"<RecordIndex of {path}: {plural(len(FILES[name]), 'record')}>"
 
 
 @pytest.mark.parametrize("size", [0, 255, 256, 65535, 65536, 1 << 32])

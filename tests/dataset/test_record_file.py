@@ -31,6 +31,7 @@ from tfrecord_lite.files.index import RecordIndex, StaleIndexError
 from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.records import RecordReader, members, write_records
 from tfrecord_lite.records.positions import PositionedFile
+from tfrecord_lite.text import plural
 from tfrecord_lite.thresholds import thresholds
 
 FORMS = {
@@ -104,7 +105,7 @@ def test_every_record_by_its_number(tmp_path, name, form):
             assert whole.to_list() == records
             assert whole.offsets.tolist() == np.cumsum([0, *(whole.lengths + 16)])[:-1].tolist()
             assert file.path == path
-            assert repr(file) == f"<RecordFile of {path}: {len(records)} records>"
+            assert repr(file) == f"<RecordFile of {path}: {plural(len(records), 'record')}>"
 
 
 @settings(deadline=None)

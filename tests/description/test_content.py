@@ -95,3 +95,18 @@ def test_kinds_have_an_end():
         contents.add(tfr.serialize_tensor(np.ones(count)))
     assert len(contents.kinds) == 21
     assert contents.kinds["others"] == 30
+
+
+def test_messages_are_told_from_raw_bytes():
+    from tfrecord_lite.example.messages import Event
+
+    scalar = {"tag": "loss", "simple_value": 2.0}
+    event = Event(wall_time=1.5, step=3, summary={"value": [scalar]}).SerializeToString()
+    sequence = tfr.encode_sequence_example({"id": 1, "n": "abcdef"}, {"x": [[1], [2]]})
+    assert [str(content_of(data)) for data in (event, sequence)] == ["protobuf"] * 2
+    assert str(content_of(event[:-1])) == "raw bytes"
+    rng = np.random.default_rng(0)
+    others = [bytes(784), b"\x01" * 784, *(rng.bytes(size) for size in [16] * 300 + [3072] * 300)]
+    others += [rng.normal(size=64).astype(np.float32).tobytes() for _ in range(300)]
+    told = [str(content_of(data)) for data in others]
+    assert told.count("protobuf") <= 2

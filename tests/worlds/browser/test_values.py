@@ -156,3 +156,42 @@ def test_json_of_a_record_can_be_seen_and_saved(show, tmp_path):
             " a.click(); a.remove(); }"
         )
     assert download.value.suggested_filename == "value-0.bin"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_finding_of_axe_in_any_kind_of_value(show, tmp_path, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    path = tmp_path / "a"
+    with tfr.RecordWriter(path) as writer:
+        writer.write_example(
+            {"sound": sound(), "raw": bytes(range(240)), "floats": np.arange(30.0), "no": None}
+        )
+        frames = [np.arange(4.0) + step for step in range(5)]
+        writer.write(
+            tfr.encode_sequence_example({"id": 1}, {"frames": frames, "words": [[b"a"], [b"b"]]})
+        )
+        writer.write(b"some text that is no Example")
+        writer.write(b"\xff\xfe\x00 bytes")
+        writer.write_example({"x": 1})
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1
+    path.write_bytes(data)
+    page = show(path, color_scheme=scheme, viewport={"width": 360, "height": 700})
+    page.wait_for_selector(".bad-card")
+    wrong = {}
+    for where in ("#/records/0", *(f"#/record/{number}" for number in range(5)), "#/files"):
+        page.goto(page.url.partition("#")[0] + where)
+        page.wait_for_selector(".grid > li, .features section, .notice.wrong:visible")
+        wrong[where] = [one["id"] for one in Axe().run(page).response["violations"]]
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.goto(page.url.partition("#")[0] + "#/records/0")
+    page.fill("#where", "x >")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#problem:not([hidden])")
+    page.fill("#where", "")
+    page.fill("#search", "text")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".found:has-text('found')")
+    wrong["found"] = [one["id"] for one in Axe().run(page).response["violations"]]
+    assert {where: found for where, found in wrong.items() if found} == {}
