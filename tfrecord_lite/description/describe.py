@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["describe"]
 
+# Processes have so many parts each, and end at about the same time.
+_PARTS_EACH = 8
+
 
 def describe(
     paths: Paths | RecordSet,
@@ -154,17 +157,18 @@ def _tasks(
 ) -> list[_Task]:
     """Return what is to be done, a file after the other; large files in parts for processes."""
     tasks = []
+    # What is counted one by one begins again in each part: they are no smaller than they need be.
+    whole = sum(sizes.values())
+    part_bytes = max(limits.described_part_bytes, whole // (max(processes, 1) * _PARTS_EACH))
     for file in files:
         damages = _Damages()
         own = {**options, "on_damage": damages}
         size = sizes.get(file, 1)
         splits: list[Split] = []
-        if processes > 1 and size > limits.described_part_bytes:
+        if processes > 1 and size > part_bytes:
             # What is wrong with a file comes again where it is read.
             with suppress(OSError, TFRecordError):
-                splits = RecordSet([file], **own).splits(
-                    bytes_per_split=limits.described_part_bytes
-                )
+                splits = RecordSet([file], **own).splits(bytes_per_split=part_bytes)
         if len(splits) > 1:
             tasks += [_Task(file, split, damages, own, split.size_bytes) for split in splits]
         else:

@@ -119,6 +119,10 @@ class Distinct:
             return
         at = new[first]
         unknown = [row for row, one in enumerate(unique.tolist()) if one not in self._known]
+        if len(self._known) + len(unknown) > EXACT_BELOW:
+            self._give_up()
+            self._keep_smallest(unique)
+            return
         values = iter(values_at(at[unknown]))
         for one, times in zip(unique.tolist(), counts.tolist(), strict=True):
             entry = self._known.get(one)
@@ -126,9 +130,6 @@ class Distinct:
                 self._known[one] = [times, next(values)]
             else:
                 entry[0] += times
-        if len(self._known) > EXACT_BELOW:
-            self._give_up()
-            return
         # The slots of these are theirs from now on.
         self._settle()
         places = slots[at]
