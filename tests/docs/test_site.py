@@ -76,7 +76,7 @@ def test_each_command_has_its_options(prepared) -> None:
     text = (prepared.parent / "docs" / "command-line.md").read_text("utf-8")
     sections = dict(part.split("\n", 1) for part in text.split("\n## ")[1:])
     assert {"info", "verify", "salvage", "shard", "convert"} <= set(sections)
-    assert "`--split <str>`" in sections["shard"]
+    assert "`--split SHARES`" in sections["shard"]
     assert "`-n, --records <int range>`" in sections["head"]
     assert "default: 5" in sections["head"]
 
