@@ -77,7 +77,7 @@ def test_each_command_has_its_options(prepared) -> None:
     sections = dict(part.split("\n", 1) for part in text.split("\n## ")[1:])
     assert {"info", "verify", "salvage", "shard", "convert"} <= set(sections)
     assert "`--split SHARES`" in sections["shard"]
-    assert "`-n, --records <int range>`" in sections["head"]
+    assert "`-n, --records N`" in sections["head"]
     assert "default: 5" in sections["head"]
 
 
