@@ -1,8 +1,9 @@
-"""examples/pytorch/."""
+"""examples/pytorch/, and the step of examples/cluster that needs PyTorch."""
 
 from __future__ import annotations
 
 from examples.running import numbers, run
+from worlds.pictures import write_pictures
 
 
 def test_digits(tmp_path):
@@ -21,3 +22,10 @@ def test_cats_and_dogs_on_two_ranks_and_then_on_one(tmp_path):
     assert "going on in epoch 0, after 24 pictures, with 1 ranks\n" in stdout
     assert numbers(r"^epoch \d: (\d+) pictures", stdout) == [40, 40]
     assert "saved in epoch 2, after 0 pictures\n" in stdout
+
+
+def test_pictures_of_a_cluster_are_trained_on(tmp_path):
+    write_pictures(tmp_path, 600)
+    stdout, _ = run("cluster/cluster.py", tmp_path, "--steps", "train")
+    (right,) = numbers(r"^train: ([\d.]+) of 600 right", stdout)
+    assert right > 0.6
