@@ -134,11 +134,13 @@ def spark_part(options: Namespace) -> list[Comparison]:
         "A": "feature0 long, feature1 long, feature2 binary, feature3 float",
         "B": "image binary, label long, name binary",
     }
+    shares = {"A": 0.1, "B": 0.5}
     comparisons = []
     for name, schema in schemas.items():
         workload = WORKLOADS[name]
         path = workload.file(quick=options.quick)
-        part, _, share = few(workload, 0.2, quick=options.quick)
+        # As many as take some seconds, of which starting takes little.
+        part, _, share = few(workload, shares[name], quick=options.quick)
         reader = spark.read.format("tfrecord_lite").option("splits", 2).schema(schema)
         halves = spark.createDataFrame([(part, 0), (part, 1)], "path string, half int").repartition(
             2
