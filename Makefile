@@ -25,7 +25,7 @@ CLUSTERS := ray spark beam
 # And what benchmarks/training.py measures them beside.
 ENVIRONMENTS := $(WORLDS) training docs
 
-.PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean bench-training bench-engines bench-against docs
+.PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean bench-training bench-engines bench-against kills docs
 # Nothing may run beside a benchmark.
 .NOTPARALLEL:
 
@@ -108,6 +108,13 @@ soak: $(VENV)/.dev $(VENV)-torch/.world $(VENV)-jax/.world
 	$(BIN)/python tests/differential/soak.py --seconds $(SECONDS)
 	for world in torch jax; do \
 		$(VENV)-$$world/bin/python -m pytest -n auto --dist worksteal -m '' tests/worlds/$$world/test_exactly_once.py || exit 1; \
+	done
+
+# Tasks of Ray and Spark killed at random moments, and who commits: make kills KILLS=50
+kills: export KILLS ?= 50
+kills: $(VENV)-ray/.world $(VENV)-spark/.world
+	for engine in ray spark; do \
+		$(VENV)-$$engine/bin/python -m pytest -m long -rP tests/worlds/$$engine/test_kills.py $(ARGS) || exit 1; \
 	done
 
 # The descriptors that the package ships, made anew from proto/.

@@ -26,7 +26,8 @@ def spark(request, tmp_path_factory, kill_folder):
 
     modules = tmp_path_factory.mktemp("modules")
     (modules / "tensorflow.py").write_text("raise RuntimeError('a worker imports TensorFlow')")
-    path = [str(modules), str(MODULES), *filter(None, [os.environ.get("PYTHONPATH")])]
+    tests = Path(__file__).parents[2]
+    path = [str(modules), str(MODULES), str(tests), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
         "PYTHONPATH": os.pathsep.join(path),
         "KILL_FOLDER": str(kill_folder),
@@ -52,9 +53,10 @@ def spark(request, tmp_path_factory, kill_folder):
         session = builder.getOrCreate()
         session.sparkContext.setLogLevel("OFF")
         register(session)
-        from killing_source import KillingSource
+        from killing_source import AnnouncingSource, KillingSource
 
         session.dataSource.register(KillingSource)
+        session.dataSource.register(AnnouncingSource)
         yield session
         session.stop()
 

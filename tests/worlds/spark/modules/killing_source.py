@@ -1,10 +1,13 @@
-"""The data source, in which processes are killed where a file in KILL_FOLDER says so; once each."""
+"""The data source whose processes are killed as files in KILL_FOLDER say, or say what they do."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from pathlib import Path
+
+from worlds.kills import Announcements
 
 from tfrecord_lite.spark import TFRecordSource
 
@@ -61,3 +64,41 @@ class KillingSource(TFRecordSource):
         writer.write = Wrapped(writer.write, "write")
         writer.commit = Wrapped(writer.commit, "commit")
         return writer
+
+
+class AnnouncingSource(TFRecordSource):
+    """The data source, whose processes say in KILL_FOLDER what they are at."""
+
+    @classmethod
+    def name(cls):
+        return "announcing"
+
+    def reader(self, schema):
+        reader = super().reader(schema)
+        reader.read = Announced(reader.read, "read")
+        return reader
+
+    def writer(self, schema, overwrite):
+        writer = super().writer(schema, overwrite)
+        writer.write = Announced(writer.write, "write")
+        writer.commit = Announced(writer.commit, "commit")
+        return writer
+
+
+class Announced:
+    """Takes a method of a reader or writer, and says so as long as it runs."""
+
+    def __init__(self, method, what):
+        self.method = method
+        self.work = Announcements(Path(os.environ["KILL_FOLDER"]), what)
+        self.what = what
+
+    def __call__(self, value):
+        if self.what == "read":
+            return self.read(value)
+        with self.work.announced():
+            return self.method(value)
+
+    def read(self, partition):
+        with self.work.announced():
+            yield from self.method(partition)
