@@ -105,10 +105,12 @@ from killing_source import AnnouncingSource
 
 name, mode = sys.argv[1:]
 builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+builder = builder.config("spark.ui.showConsoleProgress", "false")
 spark = builder.config("spark.driver.bindAddress", "127.0.0.1").getOrCreate()
 spark.sparkContext.setLogLevel("OFF")
 spark.dataSource.register(AnnouncingSource)
-spark.range(0, 6000, 1, 60).write.format("announcing").mode(mode).save(name)
+writer = spark.range(0, 6000, 1, 2).write.format("announcing").mode(mode)
+writer.option("records_per_shard", 100).save(name)
 """
 
 
@@ -144,7 +146,9 @@ def test_drivers_while_it_is_committed(spark, tmp_path, kill_folder):
         assert started.returncode or stands == "new"
         return {"new": "written", before: "not written"}[stands]
 
-    kills.kill_again_and_again("Spark, driver", write, "written", driver, was_at_work)
+    # A JVM takes long to start.
+    wanted = max(kills.KILLS // 5, 1)
+    kills.kill_again_and_again("Spark, driver", write, "written", driver, was_at_work, wanted)
 
 
 def assert_killed(error):
