@@ -88,11 +88,12 @@ bench-training: $(VENV)-training/.world
 	$(VENV)-training/bin/python -m pip --disable-pip-version-check install --quiet '$(TENSORFLOW)'
 	$(VENV)-training/bin/python benchmarks/training.py $(ARGS)
 
-# Each engine in its environment, beside TensorFlow for Ray and Spark, whose other contenders need it.
+# Each engine in its environment, with what the other contenders need: TensorFlow; for Beam the fastest checksum it takes.
 bench-engines: $(CLUSTERS:%=$(VENV)-%/.world)
 	for engine in ray spark; do \
 		$(VENV)-$$engine/bin/python -m pip --disable-pip-version-check install --quiet '$(TENSORFLOW)' || exit 1; \
 	done
+	$(VENV)-beam/bin/python -m pip --disable-pip-version-check install --quiet google-crc32c
 	for engine in $(CLUSTERS); do \
 		$(VENV)-$$engine/bin/python benchmarks/engines.py --only $$engine $(ARGS) || exit 1; \
 	done

@@ -34,6 +34,12 @@ TARGETS = {
     "spark read": {"A": 10, "B": 3},
     "beam read": {"A": 1.5, "B": 1.2},
 }
+# How much of the records a slow contender has: seconds of work, of which starting is little.
+SHARES = {
+    "ray read": {"A": 0.1, "B": 0.5},
+    "ray write": {"A": 0.5, "B": 1},
+    "spark read": {"A": 0.1, "B": 0.5},
+}
 OURS = "tfrecord_lite"
 
 
@@ -97,7 +103,7 @@ def ray_part(options: Namespace) -> list[Comparison]:
     for name in ("A", "B"):
         workload = WORKLOADS[name]
         path = workload.file(quick=options.quick)
-        part, _, share = few(workload, 0.1, quick=options.quick)
+        part, _, share = few(workload, SHARES["ray read"][name], quick=options.quick)
         ours = partial(read_tfrecords, path, workload.features)
         runs = {
             OURS: partial(drain, ours),
@@ -105,6 +111,7 @@ def ray_part(options: Namespace) -> list[Comparison]:
         }
         comparisons.append(compared("ray read", name, runs, share, options))
         whole = ours().materialize()
+        part, _, share = few(workload, SHARES["ray write"][name], quick=options.quick)
         some = read_tfrecords(part, workload.features).materialize()
         runs = {
             OURS: partial(write, partial(write_tfrecords, whole)),
@@ -134,13 +141,11 @@ def spark_part(options: Namespace) -> list[Comparison]:
         "A": "feature0 long, feature1 long, feature2 binary, feature3 float",
         "B": "image binary, label long, name binary",
     }
-    shares = {"A": 0.1, "B": 0.5}
     comparisons = []
     for name, schema in schemas.items():
         workload = WORKLOADS[name]
         path = workload.file(quick=options.quick)
-        # As many as take some seconds, of which starting takes little.
-        part, _, share = few(workload, shares[name], quick=options.quick)
+        part, _, share = few(workload, SHARES["spark read"][name], quick=options.quick)
         reader = spark.read.format("tfrecord_lite").option("splits", 2).schema(schema)
         halves = spark.createDataFrame([(part, 0), (part, 1)], "path string, half int").repartition(
             2
