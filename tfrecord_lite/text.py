@@ -149,8 +149,8 @@ def table_text(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
     >>> print(table_text([["a", "1"], ["long", "22"]]))
     a     1
     long  22
-    >>> print(table_text([["reading by hand", "8,424", "one more word"]], 30))
-    reading by...  8,424  one...
+    >>> print(table_text([["reading by hand", "8,424", "one more word"]], 33))
+    reading...    8,424  one more...
     """
     if not rows:
         return ""
