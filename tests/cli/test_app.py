@@ -50,7 +50,12 @@ def test_messages_name_options_as_the_command_has_them(command, tmp_path):
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(tfr.TruncatedRecordError("cut short", path="a\n"), 1), (OSError(5, "no disk", "a\n"), 2)],
+    [
+        (tfr.TruncatedRecordError("cut short", path="a\n"), 1),
+        (OSError(5, "no disk", "a\n"), 2),
+        (ImportError("pip install something"), 2),
+        (ValueError("no scheme that is known"), 2),
+    ],
 )
 def test_errors_are_a_line_and_an_exit_code(capsys, error, code):
     with pytest.raises(typer.Exit) as exit_info, clean_exit():

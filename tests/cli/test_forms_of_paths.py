@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from object_server import serving
 
 import tfrecord_lite as tfr
+from tfrecord_lite.stores import store as stores
 from tfrecord_lite.view import Viewer
 
 RECORDS = [tfr.encode_example({"label": number, "name": f"n{number}"}) for number in range(20)]
@@ -188,3 +190,26 @@ def test_json_of_an_index_that_cannot_be(command, tmp_path):
     said = json.loads(done.out)
     assert said["failed"] == 1
     assert "checksum" in said["files"][0]["error"]
+
+
+@pytest.mark.parametrize("name", ["info", "view", "head", "verify", "index", "merge", "sql"])
+@pytest.mark.parametrize("there", [True, False])
+def test_urls_that_cannot_be_read(command, tmp_path, monkeypatch, name, there):
+    """One line says what is missing: the package, or a scheme that is known."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stores, "_stores", {})
+    if there:
+        pytest.importorskip("fsspec")
+        told = "nosuch"
+    else:
+        monkeypatch.setitem(sys.modules, "fsspec", None)
+        told = "pip install 'tfrecord-lite-np[remote]'"
+    if name == "sql":
+        pytest.importorskip("duckdb")
+    arguments = [
+        word.replace("SRC", "nosuch://bucket/a").replace("OUT", "out") for word in COMMANDS[name]
+    ]
+    done = command(*arguments)
+    assert done.code == 2
+    assert told in done.err
+    assert not list(tmp_path.iterdir())

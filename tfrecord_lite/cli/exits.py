@@ -107,6 +107,11 @@ def clean_exit() -> Iterator[None]:
     except TFRecordError as error:
         complain(error)
         raise typer.Exit(DAMAGED) from None
+    except (ImportError, ValueError) as error:
+        # A package that an extra has and is not there; an argument that means nothing, such as a
+        # URL of a scheme that nobody knows.
+        complain(error)
+        raise typer.Exit(UNUSABLE) from None
     except OSError as error:
         complain(_text_of(error))
         _let_go_of_output()
