@@ -105,7 +105,7 @@ class RecordIndex:
             fingerprint = Fingerprint.of(file)
             if compression == "auto":
                 codec = find_codec(file.read_at(HEAD_BYTES, 0))
-            report = partial(progress or _unheard, file.path)
+            report = partial(progress or _no_progress, file.path)
             places: Int64Array | Members
             if codec is None:
                 places = find_bounds(file, report, verify=verify)
@@ -303,7 +303,7 @@ class RecordIndex:
         return f"<RecordIndex of {shown(self.path)}: {plural(len(self), 'record')}>"
 
 
-def _unheard(path: str, position: int) -> None:
+def _no_progress(path: str, position: int) -> None:
     """Take the place of a caller's progress."""
 
 
