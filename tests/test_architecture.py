@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(tfrecord_lite.__file__).parent
 WINGS = [
-    ["errors", "thresholds", "urls", "text", "_version", "_types"],
+    ["errors", "thresholds", "urls", "text", "byte_strings", "_version", "_types"],
     ["parallel"],
     ["stores"],
     ["records"],

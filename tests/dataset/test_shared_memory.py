@@ -63,6 +63,29 @@ def test_byte_strings_come_across_one_by_one_and_joined(pair, monkeypatch, joine
         assert plain(theirs.read(ours.write(value), copy=copy)) == plain(value)
 
 
+@pytest.mark.parametrize("by_size", [None, (0, 1), (1 << 40, 1)], ids=["", "never", "always"])
+@pytest.mark.parametrize(
+    "strings",
+    [
+        [b"cat", b"\0dog\0", b""] * 100,
+        [b""] * 5,
+        [bytes([n]) * (n % 90) for n in range(256)],
+        [b"one\0"],
+    ],
+    ids=["few sizes", "empty", "many sizes", "one"],
+)
+def test_byte_strings_by_their_sizes(pair, monkeypatch, strings, by_size):
+    if by_size:
+        monkeypatch.setattr(thresholds, "grouped_string_bytes", by_size[0])
+        monkeypatch.setattr(thresholds, "strings_per_size", by_size[1])
+    for shape in ((-1,), (1, -1)):
+        value = np.array(strings, object).reshape(shape)
+        found = pair[1].read(pair[0].write(value))
+        assert found.dtype == object
+        assert found.shape == value.shape
+        assert found.tolist() == value.tolist()
+
+
 def test_one_value_after_another_in_both_directions(pair):
     for _ in range(2):
         for name, value in VALUES.items():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfrecord_lite.byte_strings import strings_by_size
 from tfrecord_lite.example.spans import BYTES, STRING
 from tfrecord_lite.example.steps import find_steps
 from tfrecord_lite.records.framing import RecordBlock
@@ -21,30 +22,12 @@ __all__ = ["as_objects", "find_strings", "gathered"]
 
 
 def as_objects(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> npt.NDArray[np.object_]:
-    """Return the byte strings at ``begin``, of ``size`` bytes, as an object array of ``bytes``.
-
-    NumPy makes ``bytes`` of an item of void dtype, trailing NULs included, in a loop of its own; an
-    item of each size has a dtype, so strings are sorted by size.
-    """
-    values = np.empty(len(begin), object)
-    if not len(begin):
-        return values
-    if int(size.max()) <= thresholds.grouped_string_bytes:
-        sizes = np.flatnonzero(np.bincount(size)).tolist()
-        if len(sizes) * thresholds.strings_per_size <= len(begin) or len(sizes) == 1:
-            for each in sizes:
-                rows = np.flatnonzero(size == each) if len(sizes) > 1 else slice(None)
-                values[rows] = _of_one_size(buffer, begin[rows], each)
-            return values
-    values[:] = RecordBlock(buffer, begin, size).to_list()
+    """Return the byte strings at ``begin``, of ``size`` bytes, as an object array of ``bytes``."""
+    values = strings_by_size(buffer, begin, size)
+    if values is None:
+        values = np.empty(len(begin), object)
+        values[:] = RecordBlock(buffer, begin, size).to_list()
     return values
-
-
-def _of_one_size(buffer: Uint8Array, begin: Int64Array, size: int) -> Any:
-    if size == 0:
-        return b""
-    every: Any = np.ndarray((len(buffer) - size + 1,), f"V{size}", buffer=buffer, strides=(1,))
-    return every[begin].astype(object)
 
 
 def gathered(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> Uint8Array:

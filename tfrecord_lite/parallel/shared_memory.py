@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tfrecord_lite.byte_strings import strings_by_size
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
@@ -156,11 +157,16 @@ def _byte_strings(
     buffers: Sequence[Uint8Array], lengths: Int64Array, shape: tuple[int, ...]
 ) -> npt.NDArray[Any]:
     """Return the array of byte strings that lie in these buffers, one by one or all in one."""
+    ends = np.cumsum(lengths)
+    if len(buffers) == 1:
+        joined = np.frombuffer(buffers[0], np.uint8)
+        strings = strings_by_size(joined, ends - lengths, lengths)
+        if strings is not None:
+            return strings.reshape(shape)
     strings = np.empty(len(lengths), object)
     if len(buffers) == len(lengths):
         strings[:] = [bytes(buffer) for buffer in buffers]
     else:
-        joined = bytes(*buffers)
-        ends = [0, *np.cumsum(lengths).tolist()]
-        strings[:] = [joined[begin:end] for begin, end in pairwise(ends)]
+        cut = bytes(*buffers)
+        strings[:] = [cut[begin:end] for begin, end in pairwise([0, *ends.tolist()])]
     return strings.reshape(shape)

@@ -21,6 +21,7 @@ _BY_NAME: Final = (
     "float8_e5m2",
     "float8_e5m2fnuz",
 )
+_PLAIN: Final = frozenset(map(np.dtype, "?bhilqBHILQefdFD"))
 _KINDS: Final = "biufc"
 _MAX_FLOAT_BYTES: Final = 8
 
@@ -83,11 +84,15 @@ def to_tensor(array: Any) -> Any:
     dtype = array.dtype
     if dtype.kind in "OSU":
         return array.tolist()
-    if dtype.name in _BY_NAME:
-        bits = to_tensor(array.view(np.uint8 if dtype.itemsize == 1 else np.uint16))
-        return bits.view(getattr(torch, dtype.name))
-    if dtype.kind not in _KINDS or dtype.itemsize > _MAX_FLOAT_BYTES * (1 + (dtype.kind == "c")):
-        return array
+    # The name of a type takes longer to be made than all of this.
+    if dtype not in _PLAIN:
+        if dtype.name in _BY_NAME:
+            bits = to_tensor(array.view(np.uint8 if dtype.itemsize == 1 else np.uint16))
+            return bits.view(getattr(torch, dtype.name))
+        if dtype.kind not in _KINDS or dtype.itemsize > _MAX_FLOAT_BYTES * (
+            1 + (dtype.kind == "c")
+        ):
+            return array
     if not dtype.isnative:
         array = array.astype(dtype.newbyteorder("="))
     elif not array.flags.writeable or min(array.strides, default=0) < 0:
