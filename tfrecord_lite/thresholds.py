@@ -69,10 +69,10 @@ class Thresholds:
     walked_list_bytes: int = 64
     # Lists of strings or steps with fewer bytes in all are read one by one.
     chained_list_bytes: int = 1 << 11
-    # Of feature lists with so many bytes in all the steps are looked for by the form of short ones,
-    # and held for such where there is one in so many bytes.
+    # Steps are looked for by the form of short ones where lists that begin with such have so many
+    # bytes in all, and one in so many of those that are looked at.
     short_features_bytes: int = 1 << 11
-    short_feature_bytes: int = 64
+    short_features_share: int = 4
     # Where so many names are looked for, keys are compared with each of them; with more, one
     # look-up takes less time.
     compared_names: int = 16

@@ -29,7 +29,7 @@ def short(request, monkeypatch):
     if request.param != "set":
         least = 0 if request.param == "always" else 1 << 40
         monkeypatch.setattr(thresholds, "short_features_bytes", least)
-        monkeypatch.setattr(thresholds, "short_feature_bytes", 1 << 40)
+        monkeypatch.setattr(thresholds, "short_features_share", 1 << 40)
 
 
 def value_of(draw, kind):

@@ -51,8 +51,10 @@ def find_short_features(buffer: Uint8Array, begin: Int64Array, end: Int64Array) 
 
     Where lists overlap, as those of a record that is there twice do, none is found.
     """
-    sizes = int(end.sum() - begin.sum())
-    if not len(begin) or sizes < thresholds.short_features_bytes:
+    # The first step tells of most lists whether their steps are short.
+    short = (buffer[begin] == _TAG) & (buffer[begin + 1] < 0x80) & (begin < end)
+    likely = int((end - begin)[short].sum())
+    if not len(begin) or likely < thresholds.short_features_bytes:
         return _none(len(begin))
     if (begin[1:] < begin[:-1]).any():
         order = np.argsort(begin, kind="stable")
@@ -66,9 +68,10 @@ def find_short_features(buffer: Uint8Array, begin: Int64Array, end: Int64Array) 
         )
     if (begin[1:] < end[:-1]).any():
         return _none(len(begin))
-    at = _forms(buffer, int(begin[0]), int(end[-1]))
-    if len(at) * thresholds.short_feature_bytes < sizes:
+    low, high = int(begin[0]), int(end[-1])
+    if likely * thresholds.short_features_share < high - low:
         return _none(len(begin))
+    at = _forms(buffer, low, high)
     first, last = np.searchsorted(at, begin), np.searchsorted(at, end)
     counts = last - first
     size: Int64Array = buffer[at + 1].astype(np.int64)
