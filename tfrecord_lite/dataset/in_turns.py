@@ -115,8 +115,10 @@ class BatchesInTurns:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where a state was taken.
 
-        Raises ``ValueError`` for a state of another turn, of other files, or of settings with which
-        other records would follow.
+        A state from before the first batch is that of any turn: grain saves it for a worker that
+        has not given a batch, and does not know which turn that is. Raises ``ValueError`` for
+        another state of another turn, and for one of other files, or of settings with which other
+        records would follow.
         """
         if state.get("version") != _STATE_VERSION:
             raise ValueError(
@@ -124,7 +126,8 @@ class BatchesInTurns:
                 f"{_STATE_VERSION}"
             )
         theirs = {name: state.get(name) for name in self._settings}
-        if theirs != self._settings:
+        at_front = state["dataset"] is not None and state["dataset"].get("position") == 0
+        if theirs != self._settings and not at_front:
             raise ValueError(
                 f"the state is of worker {theirs['turn']} of {theirs['turns']}, this is worker "
                 f"{self._settings['turn']} of {self._settings['turns']}; go on with as many workers"

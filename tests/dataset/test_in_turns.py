@@ -1,0 +1,47 @@
+"""BatchesInTurns: the states that loader processes of other libraries save and load."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from dataset.sets import ID, ids
+
+import tfrecord_lite as tfr
+from tfrecord_lite.dataset.in_turns import BatchesInTurns
+
+
+def iterator(paths, turn, turns, **options):
+    epoch = options.pop("epoch", 0)
+    dataset = tfr.Dataset(paths, ID, batch_size=7, **options)
+    return BatchesInTurns(dataset, turn, turns, epoch=epoch, repeat=2)
+
+
+@pytest.mark.parametrize("shuffle", [False, 15, True])
+@pytest.mark.parametrize("epoch", [0, 3])
+def test_a_state_from_before_the_first_batch_is_that_of_any_turn(sets, shuffle, epoch):
+    """Grain saves that of the whole for a worker that has not given a batch."""
+    options = {"shuffle": shuffle, "epoch": epoch}
+    state = json.loads(json.dumps(iterator(sets["plain"], 0, 1, **options).state_dict()))
+    for turns in (1, 2, 3):
+        for turn in range(turns):
+            expected = ids(iterator(sets["plain"], turn, turns, **options))
+            resumed = iterator(sets["plain"], turn, turns, **options)
+            next(resumed)
+            resumed.load_state_dict(state)
+            assert ids(resumed) == expected
+
+
+@pytest.mark.parametrize("done", [1, 14, 15, 29, 30])
+def test_any_other_state_is_that_of_its_turn_alone(sets, done):
+    whole = iterator(sets["plain"], 0, 1)
+    for _ in range(done):
+        next(whole)
+    with pytest.raises(ValueError, match="worker 0 of 1, this is worker 1 of 2"):
+        iterator(sets["plain"], 1, 2).load_state_dict(whole.state_dict())
+
+
+def test_a_state_from_before_the_first_batch_is_one_of_its_files(sets):
+    state = iterator(sets["plain"][:3], 0, 1).state_dict()
+    with pytest.raises(ValueError, match="files"):
+        iterator(sets["plain"], 1, 2).load_state_dict(state)
