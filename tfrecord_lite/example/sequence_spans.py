@@ -24,7 +24,7 @@ from tfrecord_lite.example.spans import Spans, StoredValues, error_at, unreadabl
 from tfrecord_lite.example.steps import find_steps
 from tfrecord_lite.example.value_headers import LARGEST_VALUE_SIZE, read_headers, read_large_headers
 from tfrecord_lite.example.wire import MAX_VARINT_BYTES
-from tfrecord_lite.example.words import BYTE, Words, as_words, varints_in
+from tfrecord_lite.example.words import BYTE, Words, as_words, turns_of, varints_in
 from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def find_sequence_spans(
             continue
         columns = np.empty((3, int(counts.sum())), np.int64)
         place = np.cumsum(counts) - counts
-        within = np.arange(int(each.sum())) - np.repeat(np.cumsum(each) - each, each)
+        within = turns_of(each)
         source = np.repeat(steps.first[chosen], each) + within
         target = np.repeat(place[regular], each) + within
         for column, values in zip(columns, spans[:3], strict=True):
@@ -251,25 +251,21 @@ def _feature_steps(
     short = find_short_features(buffer, begin, end)
     every = np.ones(len(short.kind), np.bool_)
     spans = _FeatureSpans(short.kind, short.begin, short.end, every)
-    ordered = bool((short.list[1:] >= short.list[:-1]).all())
     rest = np.flatnonzero(~short.good)
     if not len(rest):
+        ordered = bool((short.list[1:] >= short.list[:-1]).all())
         return _FeatureSteps(spans, short.list, short.first, short.counts, short.good, ordered)
-    others = find_steps(buffer, begin[rest], end[rest], features=True)
-    good, counts, first, entry = (
-        short.good.copy(),
-        short.counts.copy(),
-        short.first.copy(),
-        short.list,
-    )
-    good[rest], counts[rest] = others.good, others.counts
-    first[rest] = len(entry) + np.cumsum(others.counts) - others.counts
-    spans_of_others = _feature_spans(buffer, words, others.begin, others.end)
-    pairs = zip(spans, spans_of_others, strict=True)
-    spans = _FeatureSpans(*(np.concatenate(pair) for pair in pairs))
-    ordered = not len(entry)
-    entry = np.concatenate([entry, np.repeat(rest, others.counts)])
-    return _FeatureSteps(spans, entry, first, counts, good, ordered)
+    steps = find_steps(buffer, begin[rest], end[rest], features=True)
+    others = _feature_spans(buffer, words, steps.begin, steps.end)
+    entry = np.repeat(rest, steps.counts)
+    good, counts, first = short.good.copy(), short.counts.copy(), short.first.copy()
+    good[rest], counts[rest] = steps.good, steps.counts
+    first[rest] = len(short.list) + np.cumsum(steps.counts) - steps.counts
+    if not len(short.list):
+        return _FeatureSteps(others, entry, first, counts, good, ordered=True)
+    both = _FeatureSpans(*(np.concatenate(pair) for pair in zip(spans, others, strict=True)))
+    entry = np.concatenate([short.list, entry])
+    return _FeatureSteps(both, entry, first, counts, good, ordered=False)
 
 
 def _feature_spans(

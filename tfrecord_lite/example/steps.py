@@ -13,7 +13,7 @@ import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.wire import read_length
-from tfrecord_lite.example.words import BYTE, LOW, as_words, varints_in
+from tfrecord_lite.example.words import BYTE, LOW, as_words, turns_of, varints_in
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
@@ -53,17 +53,15 @@ def find_steps(
     message there may end where another begins: what hangs together from front to end is the list.
     That they are ``features`` tells most places apart. A few bytes are read one by one.
     """
-    counts = np.zeros(len(begin), np.int64)
-    good = np.ones(len(begin), np.bool_)
-    parts: list[_Part] = []
+    search = _Search(buffer, begin, end)
     lane = np.flatnonzero(begin < end)
     if len(lane) >= thresholds.walked_lists:
-        lane = _in_step(buffer, begin, end, lane, counts, good, parts)
+        lane = search.in_step(lane)
     if len(lane):
-        lane = _of_one_size(buffer, begin, end, lane, counts, parts)
+        lane = search.of_one_size(lane)
     if int((end[lane] - begin[lane]).sum()) < thresholds.chained_list_bytes:
         if len(lane):
-            parts.append(_one_by_one(buffer, begin, end, lane, counts, good))
+            search.one_by_one(lane)
     elif len(lane):
         first, lists = np.unique(begin[lane], return_inverse=True)
         last = np.empty_like(first)
@@ -71,21 +69,12 @@ def find_steps(
         chains = _chained(buffer, first, last, features=features)
         if len(first) == len(begin) and (begin[1:] > begin[:-1]).all():
             return chains
-        good[lane] = chains.good[lists]
-        counts[lane] = each = chains.counts[lists]
+        search.good[lane] = chains.good[lists]
+        each = chains.counts[lists]
         # A list that is there several times has its messages as often.
-        at = np.repeat((np.cumsum(chains.counts) - chains.counts)[lists], each) + _turns(each)
-        parts.append((np.repeat(lane, each), chains.begin[at], chains.end[at]))
-    if len(parts) == 1:
-        return Steps(*parts[0][1:], counts, good)
-    begins = np.empty(int(counts.sum()), np.int64)
-    ends = np.empty_like(begins)
-    place = np.cumsum(counts) - counts
-    for lists, of_begin, of_end in parts:
-        # In a part are all messages of a list, in order, and its lists are in order.
-        at = place[lists] + _within(lists)
-        begins[at], ends[at] = of_begin, of_end
-    return Steps(begins, ends, counts, good)
+        at = np.repeat((np.cumsum(chains.counts) - chains.counts)[lists], each) + turns_of(each)
+        search.add(lane, each, chains.begin[at], chains.end[at])
+    return search.result()
 
 
 def _within(number: Int64Array) -> Int64Array:
@@ -93,14 +82,7 @@ def _within(number: Int64Array) -> Int64Array:
     new = np.ones(len(number), np.bool_)
     new[1:] = number[1:] != number[:-1]
     at = np.flatnonzero(new)
-    return _turns(np.diff(np.append(at, len(number))))
-
-
-def _turns(counts: Int64Array) -> Int64Array:
-    """Return 0 to before each of the counts, one after the other."""
-    turns: Int64Array = np.arange(int(counts.sum()))
-    turns -= np.repeat(np.cumsum(counts) - counts, counts)
-    return turns
+    return turns_of(np.diff(np.append(at, len(number))))
 
 
 class _Places(NamedTuple):
@@ -179,7 +161,7 @@ def _places(buffer: Uint8Array, tags: Int64Array, begin: Int64Array, end: Int64A
     each = last - first
     of = np.repeat(np.arange(len(begin)), each)
     if len(of) < len(tags):
-        tags = tags[np.repeat(first, each) + _turns(each)]
+        tags = tags[np.repeat(first, each) + turns_of(each)]
     size: Any = buffer[tags + 1]
     width: Any = 1
     fits: Any = True
@@ -213,120 +195,111 @@ def _linked(places: _Places, begin: Int64Array, end: Int64Array) -> npt.NDArray[
     return reached[:-1]
 
 
-def _in_step(
-    buffer: Uint8Array,
-    begin: Int64Array,
-    end: Int64Array,
-    lane: Int64Array,
-    counts: Int64Array,
-    good: npt.NDArray[np.bool_],
-    parts: list[_Part],
-) -> Int64Array:
-    """Take the lists of few bytes, where they are many, message by message; return the others."""
-    short = end[lane] - begin[lane] <= thresholds.walked_list_bytes
-    some = lane if short.all() else lane[short]
-    if len(some) < thresholds.walked_lists:
-        return lane
-    rest = lane[:0] if some is lane else lane[~short]
-    words = as_words(buffer)
-    lane, position, stop = some, begin[some], end[some]
-    turns: list[_Part] = []
-    while len(lane):
-        word = words[position]
-        size, width, fits = varints_in(word >> _8)
-        content = position + (1 + width)
-        position = content + size
-        right = (word & BYTE == _TAG) & fits & (position <= stop)
-        if not right.all():
-            good[lane[~right]] = False
-        turns.append((lane, content, position))
-        counts[lane] += 1
-        left = np.flatnonzero(right & (position < stop))
-        lane, position, stop = lane[left], position[left], stop[left]
-    lists, contents, ends = (np.concatenate(column) for column in zip(*turns, strict=True))
-    wrong = not good[some].all()
-    if wrong:
-        counts[some[~good[some]]] = 0
-        lists, contents, ends = (column[good[lists]] for column in (lists, contents, ends))
-    if len(turns) > 1:
-        # Messages of a list are in the order of the buffer.
+class _Search:
+    """What was found of lists so far; its methods take lists out of a lane."""
+
+    def __init__(self, buffer: Uint8Array, begin: Int64Array, end: Int64Array) -> None:
+        self._buffer, self._begin, self._end = buffer, begin, end
+        self.counts = np.zeros(len(begin), np.int64)
+        self.good = np.ones(len(begin), np.bool_)
+        self._parts: list[_Part] = []
+
+    def add(self, lane: Int64Array, each: Int64Array, begin: Int64Array, end: Int64Array) -> None:
+        """Add the messages of lists, so many of each, in their order."""
+        self.counts[lane] = each
+        self._parts.append((np.repeat(lane, each), begin, end))
+
+    def result(self) -> Steps:
+        """Put all parts in the order of their lists."""
+        if len(self._parts) == 1:
+            return Steps(*self._parts[0][1:], self.counts, self.good)
+        begins = np.empty(int(self.counts.sum()), np.int64)
+        ends = np.empty_like(begins)
+        place = np.cumsum(self.counts) - self.counts
+        for lists, of_begin, of_end in self._parts:
+            # In a part are all messages of a list, in order, and its lists are in order.
+            at = place[lists] + _within(lists)
+            begins[at], ends[at] = of_begin, of_end
+        return Steps(begins, ends, self.counts, self.good)
+
+    def in_step(self, lane: Int64Array) -> Int64Array:
+        """Take lists of few bytes, where they are many, by turns of a message each."""
+        short = self._end[lane] - self._begin[lane] <= thresholds.walked_list_bytes
+        some, rest = lane[short], lane[~short]
+        if len(some) < thresholds.walked_lists:
+            return lane
+        words = as_words(self._buffer)
+        lane, position, stop = some, self._begin[some], self._end[some]
+        turns: list[_Part] = []
+        while len(lane):
+            word = words[position]
+            size, width, fits = varints_in(word >> _8)
+            content = position + (1 + width)
+            position = content + size
+            right = (word & BYTE == _TAG) & fits & (position <= stop)
+            self.good[lane[~right]] = False
+            turns.append((lane, content, position))
+            left = np.flatnonzero(right & (position < stop))
+            lane, position, stop = lane[left], position[left], stop[left]
+        lists, begins, ends = (np.concatenate(column) for column in zip(*turns, strict=True))
+        # Those of a list together; they are in the order of the buffer already.
         order = np.argsort(lists, kind="stable")
-        lists, contents, ends = lists[order], contents[order], ends[order]
-    parts.append((lists, contents, ends))
-    return rest
+        order = order[self.good[lists[order]]]
+        each = np.bincount(lists[order], minlength=len(self.counts))[some]
+        self.add(some, each, begins[order], ends[order])
+        return rest
 
+    def of_one_size(self, lane: Int64Array) -> Int64Array:
+        """Take the lists whose messages are all of the size of their first."""
+        words = as_words(self._buffer)
+        first = words[self._begin[lane]]
+        size, width, fits = varints_in(first >> _8)
+        whole = 1 + width + size
+        length = self._end[lane] - self._begin[lane]
+        same = (first & BYTE == np.uint64(_TAG)) & fits & (length % whole == 0)
+        rows = np.flatnonzero(same)
+        # The last one tells most of those that are not.
+        mask = _head_mask(width)
+        mask = mask if isinstance(width, int) else mask[rows]
+        ending = words[self._end[lane[rows]] - whole[rows]]
+        rows = rows[(ending ^ first[rows]) & mask == 0]
+        if not len(rows):
+            return lane
+        whole, length = whole[rows], length[rows]
+        width = np.broadcast_to(np.asarray(width), (len(lane),))[rows]
+        number = length // whole
+        of = np.repeat(np.arange(len(rows)), number)
+        position = self._begin[lane[rows]][of] + turns_of(number) * whole[of]
+        # Each begins as the first does, with tag and length: so each ends where the next begins.
+        alike = (words[position] ^ first[rows][of]) & _head_mask(width)[of] == 0
+        fine = np.ones(len(rows), np.bool_)
+        fine[of[~alike]] = False
+        kept = fine[of]
+        of, position = of[kept], position[kept]
+        taken = np.zeros(len(lane), np.bool_)
+        taken[rows[fine]] = True
+        self.add(lane[taken], number[fine], position + 1 + width[of], position + whole[of])
+        return lane[~taken]
 
-def _of_one_size(
-    buffer: Uint8Array,
-    begin: Int64Array,
-    end: Int64Array,
-    lane: Int64Array,
-    counts: Int64Array,
-    parts: list[_Part],
-) -> Int64Array:
-    """Take the lists whose messages are all of the size of their first; return the others."""
-    words = as_words(buffer)
-    first = words[begin[lane]]
-    size, width, fits = varints_in(first >> _8)
-    whole = 1 + width + size
-    length = end[lane] - begin[lane]
-    same = (first & BYTE == np.uint64(_TAG)) & fits & (length % whole == 0)
-    rows = np.flatnonzero(same)
-    # The last one tells most of those that are not.
-    mask = _head_mask(width)
-    mask = mask if isinstance(width, int) else mask[rows]
-    ending = words[end[lane[rows]] - whole[rows]]
-    rows = rows[(ending ^ first[rows]) & mask == 0]
-    if not len(rows):
-        return lane
-    whole, length = whole[rows], length[rows]
-    width = np.broadcast_to(np.asarray(width), (len(lane),))[rows]
-    number = length // whole
-    of = np.repeat(np.arange(len(rows)), number)
-    turn = np.arange(len(of)) - np.repeat(np.cumsum(number) - number, number)
-    position = begin[lane[rows]][of] + turn * whole[of]
-    # Each begins as the first does, with tag and length: so each ends where the next begins.
-    alike = (words[position] ^ first[rows][of]) & _head_mask(width)[of] == 0
-    fine = np.ones(len(rows), np.bool_)
-    fine[of[~alike]] = False
-    kept = fine[of]
-    of, position = of[kept], position[kept]
-    content = position + 1 + width[of]
-    parts.append((lane[rows][of], content, position + whole[of]))
-    counts[lane[rows][fine]] = number[fine]
-    taken = np.zeros(len(lane), np.bool_)
-    taken[rows[fine]] = True
-    return lane[~taken]
+    def one_by_one(self, lane: Int64Array) -> None:
+        """Take lists of a few bytes together."""
+        begins: list[int] = []
+        ends: list[int] = []
+        each = []
+        for number in lane.tolist():
+            before = len(begins)
+            begin, end = int(self._begin[number]), int(self._end[number])
+            if not _read(self._buffer[begin:end].tobytes(), begin, begins, ends):
+                del begins[before:], ends[before:]
+                self.good[number] = False
+            each.append(len(begins) - before)
+        counts = np.array(each, np.int64)
+        self.add(lane, counts, np.array(begins, np.int64), np.array(ends, np.int64))
 
 
 def _head_mask(width: Any) -> Any:
     """Return the bits of a tag and of a length of so many bytes."""
     return LOW[1 + np.asarray(width)]
-
-
-def _one_by_one(
-    buffer: Uint8Array,
-    begin: Int64Array,
-    end: Int64Array,
-    lane: Int64Array,
-    counts: Int64Array,
-    good: npt.NDArray[np.bool_],
-) -> _Part:
-    """Read the messages of lists of a few bytes together; note which lists are something else."""
-    begins: list[int] = []
-    ends: list[int] = []
-    each = []
-    for first, last in zip(begin[lane].tolist(), end[lane].tolist(), strict=True):
-        before = len(begins)
-        if not _read(buffer[first:last].tobytes(), first, begins, ends):
-            del begins[before:], ends[before:]
-            each.append(-1)
-        else:
-            each.append(len(begins) - before)
-    found = np.array(each, np.int64)
-    good[lane] = found >= 0
-    counts[lane] = found = np.maximum(found, 0)
-    return np.repeat(lane, found), np.array(begins, np.int64), np.array(ends, np.int64)
 
 
 def _read(data: bytes, offset: int, begins: list[int], ends: list[int]) -> bool:

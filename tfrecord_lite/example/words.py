@@ -23,6 +23,7 @@ __all__ = [
     "as_words",
     "low_bytes",
     "short_varints",
+    "turns_of",
     "varints_in",
     "word_of",
 ]
@@ -72,6 +73,17 @@ def varints_in(words: Any) -> tuple[Int64Array, Any, Any]:
     two = more >> _7 & _1
     value = words & np.uint64(0x7F) | (words >> _1 & np.uint64(0x3F80)) * two
     return value.astype(np.int64), two.astype(np.int64) + 1, True
+
+
+def turns_of(counts: Int64Array) -> Int64Array:
+    """Return 0 to before each of the counts, one after the other.
+
+    >>> turns_of(np.array([2, 0, 3])).tolist()
+    [0, 1, 0, 1, 2]
+    """
+    turns: Int64Array = np.arange(int(counts.sum()))
+    turns -= np.repeat(np.cumsum(counts) - counts, counts)
+    return turns
 
 
 def short_varints(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> Int64Array | None:
