@@ -22,6 +22,17 @@ def write_set(url, records=RECORDS):
         writer.write_many(records)
 
 
+@pytest.fixture
+def asked(monkeypatch):
+    """The URLs of which the store is asked for size and version, in their order."""
+    urls = []
+    state = FsspecStore.state
+    monkeypatch.setattr(
+        FsspecStore, "state", lambda self, url: urls.append(url) or state(self, url)
+    )
+    return urls
+
+
 def attempt(job, task, records):
     """Write one attempt, with a job that went to another process by pickle."""
     with pickle.loads(pickle.dumps(job)).open(task) as writer:
@@ -90,15 +101,11 @@ def test_what_a_killed_job_left_goes_with_the_next(folder, names):
     assert names(folder) == []
 
 
-def test_the_manifests_of_many_tasks_are_checked_by_one_listing(folder, monkeypatch):
+def test_the_manifests_of_many_tasks_are_checked_by_one_listing(folder, asked):
     job = WriteJob(folder + "/s")
     job.start()
     manifests = [attempt(job, task, RECORDS[task : task + 1]) for task in range(20)]
-    asked = []
-    state = FsspecStore.state
-    monkeypatch.setattr(
-        FsspecStore, "state", lambda self, url: asked.append(url) or state(self, url)
-    )
+    asked.clear()
     job.commit(manifests)
     assert len(asked) < 20
 
@@ -237,14 +244,9 @@ def test_commands(folder, capsys):
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_a_dataset_asks_for_each_object_when_it_reads_it(folder, monkeypatch, shuffle):
+def test_a_dataset_asks_for_each_object_when_it_reads_it(folder, asked, shuffle):
     with tfr.ShardWriter(folder + "/s", num_shards=20) as writer:
         writer.write_table({"id": list(range(2000))})
-    asked = []
-    state = FsspecStore.state
-    monkeypatch.setattr(
-        FsspecStore, "state", lambda self, url: asked.append(url) or state(self, url)
-    )
     options = {"shuffle": shuffle, "batch_size": 2000, "workers": 0}
     dataset = tfr.Dataset(folder + "/s", {"id": np.int64}, **options)
     for _ in range(2):
@@ -265,14 +267,10 @@ def test_a_dataset_of_an_object_that_is_gone(folder):
         list(dataset)
 
 
-def test_describe_asks_a_folder_for_the_sizes_in_it(folder, monkeypatch):
+def test_describe_asks_a_folder_for_the_sizes_in_it(folder, asked):
     with tfr.ShardWriter(folder + "/s", num_shards=20) as writer:
         writer.write_table({"id": list(range(2000))})
-    asked = []
-    state = FsspecStore.state
-    monkeypatch.setattr(
-        FsspecStore, "state", lambda self, url: asked.append(url) or state(self, url)
-    )
+    asked.clear()
     found = tfr.describe(folder + "/s")
     assert (found.records, found.features["id"].max, found.ok) == (2000, 1999, True)
     manifest = tfr.Manifest.load(folder + "/s.manifest.json")

@@ -57,13 +57,9 @@ def test_tasks_that_read(tmp_path):
 
 def test_tasks_that_write(tmp_path):
     dataset = ray.data.range(COUNT, override_num_blocks=4).materialize()
-    folders = iter(range(10**6))
 
     def write(rng):
-        name = tmp_path / str(next(folders)) / "train"
-        before = rng.choice(["nothing", "old"])
-        if before == "old":
-            kills.write_old(name)
+        name, before = kills.place_for_set(tmp_path, rng)
         try:
             write_tfrecords(
                 dataset,
@@ -114,16 +110,13 @@ def test_drivers_that_commit(tmp_path):
     work = tmp_path / "work"
     work.mkdir()
     commits = kills.Announcements(work, "commit")
-    count, folders = 6000, iter(range(10**6))
+    count = 6000
     address = ray.get_runtime_context().gcs_address
     # That of this process has the folder of `worlds`.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
     def write(rng):
-        name = tmp_path / str(next(folders)) / "train"
-        before = rng.choice(["nothing", "old"])
-        if before == "old":
-            kills.write_old(name)
+        name, before = kills.place_for_set(tmp_path, rng)
         arguments = [work, name, address, count, before, rng.choice(["", "fsync"])]
         command = [sys.executable, "-W", "ignore", "-c", DRIVER, *map(str, arguments)]
         done = subprocess.run(command, env=environment, capture_output=True, check=False, text=True)

@@ -51,13 +51,9 @@ def test_tasks_that_read(spark, tmp_path, kill_folder):
 
 
 def test_tasks_that_write(spark, tmp_path, kill_folder):
-    folders = iter(range(10**6))
 
     def write(rng):
-        name = tmp_path / str(next(folders)) / "train"
-        before = rng.choice(["nothing", "old"])
-        if before == "old":
-            kills.write_old(name)
+        name, before = kills.place_for_set(tmp_path, rng)
         try:
             save(spark.range(0, COUNT, 1, rng.choice([1, 4])), name, before, rng)
         except Exception as error:
@@ -74,14 +70,10 @@ def test_tasks_that_write(spark, tmp_path, kill_folder):
 
 
 def test_who_commits(spark, tmp_path, kill_folder):
-    folders = iter(range(10**6))
     frame = spark.range(0, 6000, 1, 60)
 
     def write(rng):
-        name = tmp_path / str(next(folders)) / "train"
-        before = rng.choice(["nothing", "old"])
-        if before == "old":
-            kills.write_old(name)
+        name, before = kills.place_for_set(tmp_path, rng)
         try:
             save(frame, name, before, rng)
         except Exception as error:
@@ -120,7 +112,6 @@ def test_drivers_while_it_is_committed(spark, tmp_path, kill_folder):
     The session tells what there is in the environment.
     """
     commits = kills.Announcements(kill_folder, "commit")
-    folders = iter(range(10**6))
     drivers = []
 
     def driver():
@@ -130,10 +121,7 @@ def test_drivers_while_it_is_committed(spark, tmp_path, kill_folder):
         return drivers[-1].wait() == -9
 
     def write(rng):
-        name = tmp_path / str(next(folders)) / "train"
-        before = rng.choice(["nothing", "old"])
-        if before == "old":
-            kills.write_old(name)
+        name, before = kills.place_for_set(tmp_path, rng)
         command = [sys.executable, "-W", "ignore", "-c", DRIVER, str(name)]
         command.append("overwrite" if before == "old" else "append")
         environment = {**os.environ, "KILL_FOLDER": str(kill_folder)}

@@ -49,42 +49,6 @@ class Wrapped:
         return self.method(value)
 
 
-class KillingSource(TFRecordSource):
-    @classmethod
-    def name(cls):
-        return "killing"
-
-    def reader(self, schema):
-        reader = super().reader(schema)
-        reader.read = Wrapped(reader.read, "read")
-        return reader
-
-    def writer(self, schema, overwrite):
-        writer = super().writer(schema, overwrite)
-        writer.write = Wrapped(writer.write, "write")
-        writer.commit = Wrapped(writer.commit, "commit")
-        return writer
-
-
-class AnnouncingSource(TFRecordSource):
-    """The data source, whose processes say in KILL_FOLDER what they are at."""
-
-    @classmethod
-    def name(cls):
-        return "announcing"
-
-    def reader(self, schema):
-        reader = super().reader(schema)
-        reader.read = Announced(reader.read, "read")
-        return reader
-
-    def writer(self, schema, overwrite):
-        writer = super().writer(schema, overwrite)
-        writer.write = Announced(writer.write, "write")
-        writer.commit = Announced(writer.commit, "commit")
-        return writer
-
-
 class Announced:
     """Takes a method of a reader or writer, and says so as long as it runs."""
 
@@ -102,3 +66,34 @@ class Announced:
     def read(self, partition):
         with self.work.announced():
             yield from self.method(partition)
+
+
+class KillingSource(TFRecordSource):
+    """The data source, the methods of whose readers and writers are ``wrapped``."""
+
+    wrapped = Wrapped
+
+    @classmethod
+    def name(cls):
+        return "killing"
+
+    def reader(self, schema):
+        reader = super().reader(schema)
+        reader.read = self.wrapped(reader.read, "read")
+        return reader
+
+    def writer(self, schema, overwrite):
+        writer = super().writer(schema, overwrite)
+        writer.write = self.wrapped(writer.write, "write")
+        writer.commit = self.wrapped(writer.commit, "commit")
+        return writer
+
+
+class AnnouncingSource(KillingSource):
+    """The same, whose processes say in KILL_FOLDER what they are at."""
+
+    wrapped = Announced
+
+    @classmethod
+    def name(cls):
+        return "announcing"
