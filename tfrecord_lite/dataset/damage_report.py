@@ -70,7 +70,7 @@ def absolute_paths(paths: Any) -> Any:
     if not isinstance(paths, (str, bytes, os.PathLike)):
         return paths
     path = os.fsdecode(paths)
-    # Not normalized: a folder after a symbolic link has another parent.
+    # Not normalized: what a symbolic link leads to has another parent.
     return path if is_url(path) else os.path.join(os.getcwd(), path)
 
 

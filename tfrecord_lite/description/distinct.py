@@ -124,12 +124,12 @@ class Distinct:
             self._keep_smallest(unique)
             return
         values = iter(values_at(at[unknown]))
-        for one, times in zip(unique.tolist(), counts.tolist(), strict=True):
+        for one, count in zip(unique.tolist(), counts.tolist(), strict=True):
             entry = self._known.get(one)
             if entry is None:
-                self._known[one] = [times, next(values)]
+                self._known[one] = [count, next(values)]
             else:
-                entry[0] += times
+                entry[0] += count
         # The slots of these are theirs from now on.
         self._settle()
         places = slots[at]

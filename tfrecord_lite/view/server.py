@@ -159,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(response)
 
     def _allowed_path(self) -> str:
-        """Return what is asked for, after the token."""
+        """Return the part of the path that follows the token."""
         port = self.server.server_address[1]
         if self.headers.get("Host") not in (f"{_HOST}:{port}", f"localhost:{port}"):
             self.close_connection = True
