@@ -165,7 +165,8 @@ def test_training(pickles, tmp_path, case):
     options = "--output", tmp_path
     run("cifar10/write_shards.py", *options, "--pickles", pickles, "--encoding", encoding)
     batch_size = () if recipe else ("--batch-size", 32)
-    stdout, _ = run("cifar10/train.py", *options, "--epochs", 3, *batch_size, *recipe)
+    epochs = 5 if recipe else 3  # the tutorial's model learns more slowly
+    stdout, _ = run("cifar10/train.py", *options, "--epochs", epochs, *batch_size, *recipe)
     assert " on CPU\n" in stdout or " on GPU " in stdout
     labels = load(pickles / "data_batch_1")[b"labels"]
     samples = numbers(r"^sample \d: image uint8 \(32, 32, 3\), label (\d) \(\w+\)$", stdout)
@@ -175,7 +176,7 @@ def test_training(pickles, tmp_path, case):
     assert "Total params: 545,098" in stdout  # of the model's summary
     assert stdout.count("(Dropout)") == (2 if recipe else 0)
     losses = numbers(r"training loss ([\d.]+), accuracy [\d.]+; validation", stdout)
-    assert len(losses) == 3
+    assert len(losses) == epochs
     assert losses[0] > losses[-1]
     validation = numbers(r"validation loss ([\d.]+), accuracy", stdout)
     assert validation[0] > validation[-1]

@@ -32,8 +32,11 @@ def test_from_memory(tmp_path, case):
     assert len(tfr.expand_shards(tmp_path / "train")) == 3
 
     # The part on shapes: what is known eagerly, and in a graph.
-    assert f"reshape to the sizes in the Example   {shape:14}(None, None, None)\n" in stdout
-    assert f"the same, after ensure_shape         {shape:14}{shape}\n" in stdout
+    for step, in_a_graph in (
+        ("reshape to the sizes in the Example", "(None, None, None)"),
+        ("the same, after ensure_shape", shape),
+    ):
+        assert f"{step:38}{shape:14}{in_a_graph}\n" in stdout
     assert f"batch(32): (None, {shape[1:]}\n" in stdout
     assert f"batch(32, drop_remainder=True): (32, {shape[1:]}\n" in stdout
     assert f"image.shape is (None, None, None), but tf.shape(image) will be {shape}\n" in stdout
