@@ -39,6 +39,9 @@ class Thresholds:
     # Members of gzip are inflated ahead, in threads, from this size on, and up to so much in all.
     ahead_member_bytes: int = 1 << 16
     ahead_bytes: int = 1 << 23
+    # From this mean size on the next blocks of a plain file are read ahead, in a thread
+    # (dataset/file_chunks.py).
+    ahead_record_bytes: int = 1 << 14
 
     # --- Records recognised as a whole (example/layouts.py) ---
 
@@ -217,7 +220,7 @@ class Limits:
     # ones.
     small_block_bytes: tuple[int, int] = (1 << 20, 1 << 21)
     middle_block_bytes: tuple[int, int] = (1 << 22, 1 << 22)
-    large_block_bytes: tuple[int, int] = (1 << 23, 1 << 23)
+    large_block_bytes: tuple[int, int] = (1 << 23, 1 << 24)
     # So many files stay open, and no more than a part of what the system lets a process open. A
     # blocked gzip file that is open keeps some members, inflated.
     open_files: int = 64

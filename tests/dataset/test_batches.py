@@ -325,8 +325,53 @@ def test_closed_early(files, small_blocks):
     next(found)
     found.close()
     assert not open_files() & set(paths)
-    assert not [t for t in threading.enumerate() if t.name.startswith("tfrecord_lite-read")]
+    assert not threads_that_read()
     assert list(found) == []
+
+
+def long_records(path, size=20_000, **options):
+    return write(path, (encode_example({"image": bytes(size)}) for _ in range(300)), **options)
+
+
+def threads_that_read() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith("tfrecord_lite-read")]
+
+
+@pytest.mark.parametrize(
+    ("size", "cores", "options", "expected"),
+    [
+        (20_000, 2, {}, True),
+        (10_000, 2, {}, False),
+        (20_000, 1, {}, False),
+        (10_000, 1, {"compression": "GZIP", "block_bytes": None, "level": 1}, True),
+    ],
+)
+def test_what_leaves_the_interpreter_free_is_read_ahead(
+    tmp_path, monkeypatch, size, cores, options, expected
+):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    path = long_records(tmp_path / "a", size, **options)
+    found = read_batches(path, {"image": bytes}, batch_size=8)
+    assert len(next(found)["image"]) == 8
+    assert bool(threads_that_read()) == expected
+    assert sum(len(batch["image"]) for batch in found) == 292
+    assert not threads_that_read()
+
+
+def test_a_pipe_is_not_read_ahead(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    path = long_records(tmp_path / "a")
+    with open(path, "rb") as file:
+        data = file.read()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+    writer.start()
+    found = read_batches(pipe, {"image": bytes}, batch_size=8)
+    assert len(next(found)["image"]) == 8
+    assert not threads_that_read()
+    assert sum(len(batch["image"]) for batch in found) == 292
+    writer.join()
 
 
 def test_forgotten_in_a_cycle(files, small_blocks):
@@ -338,12 +383,12 @@ def test_forgotten_in_a_cycle(files, small_blocks):
         cycle.append(cycle)
         del cycle, found
         gc.collect()
-    assert not [t for t in threading.enumerate() if t.name.startswith("tfrecord_lite-read")]
+    assert not threads_that_read()
 
 
 def test_never_begun(files):
     read_batches(files[0], FEATURES).close()
-    assert not [t for t in threading.enumerate() if t.name.startswith("tfrecord_lite-read")]
+    assert not threads_that_read()
 
 
 COLUMNS = {

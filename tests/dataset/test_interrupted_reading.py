@@ -173,6 +173,7 @@ WAYS = [
     "records miscounted gzip",
     *(f"records {how}" for how in ("by number", "by number gzip")),
     *(f"batches {how}" for how in ("plain", "gzip", "damaged", "damaged gzip")),
+    *(f"batches {how}" for how in ("ahead", "damaged ahead")),
     *(f"batches dataset {how}" for how in ("plain", "gzip", "buffer", "whole", "damaged whole")),
     "batches dataset damaged buffer",
 ]
@@ -223,6 +224,15 @@ def left_open(monkeypatch):
         gc.collect()
 
 
+@pytest.fixture(autouse=True)
+def read_ahead(request, monkeypatch):
+    """Have plain files read ahead in a thread, whatever the size of their records."""
+    callspec = getattr(request.node, "callspec", None)
+    way = callspec.params.get("way", "") if callspec else ""
+    if way.startswith("batches") and way.endswith("ahead"):
+        monkeypatch.setattr(thresholds, "ahead_record_bytes", 0)
+
+
 @pytest.mark.usefixtures("left_open")
 @few_or_many("lines", 10, 100)
 @pytest.mark.parametrize("way", WAYS)
@@ -239,7 +249,9 @@ def test_interrupted_reading_with_workers(lines, tmp_path):
 
 
 @pytest.mark.usefixtures("left_open")
-@pytest.mark.parametrize("way", ["records plain", "records gzip", "records ahead", "batches gzip"])
+@pytest.mark.parametrize(
+    "way", ["records plain", "records gzip", "records ahead", "batches gzip", "batches ahead"]
+)
 def test_interrupted_reading_by_signals(way, tmp_path):
     reading = Reading(str(tmp_path / "a"), way)
     begun = time.perf_counter()
@@ -257,7 +269,7 @@ def test_interrupted_reading_by_signals(way, tmp_path):
 
 @pytest.mark.timeout(60)
 @pytest.mark.usefixtures("left_open")
-@pytest.mark.parametrize("way", ["records ahead", "batches gzip"])
+@pytest.mark.parametrize("way", ["records ahead", "batches gzip", "batches ahead"])
 def test_interrupted_reading_locks_no_thread_out(way, tmp_path):
     """Of what Python's own threads are made of; then all would wait for each other forever."""
     reading, at, line = Reading(str(tmp_path / "a"), way), 0, None

@@ -14,7 +14,9 @@ from tfrecord_lite.dataset.schema import LateFeatures
 from tfrecord_lite.dataset.table import BlockDecoder
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.spans import error_at
+from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -80,15 +82,11 @@ class FileChunks:
         self._marks = deque([_Mark(0, 0, 0, 0)])
 
     def __call__(self, epoch: int, step: int, _: int) -> Generator[DecodedChunk, None, None]:
-        """Read and decode from a row on, compressed files ahead.
-
-        Inflating leaves the interpreter free for long enough. Reading and checksums do not: with
-        them in a thread of its own, the two wait for each other, and all takes longer.
-        """
+        """Read and decode from a row on; what is worth a thread is read ahead."""
         damages: list[Damage] = []
         decoder = BlockDecoder(self._schema, self._column)
         blocks = self._blocks(step, damages)
-        ahead = read_ahead(blocks, lambda read: read.reader.compression is not None)
+        ahead = read_ahead(blocks, _is_worth_a_thread)
         with closing_idle(blocks), closing(ahead):
             try:
                 for block, reader, row, before in ahead:
@@ -139,3 +137,17 @@ class FileChunks:
             self._marks.append(mark)
         while len(self._marks) > 1 and self._marks[1].rows < self._cursor.position.step:
             self._marks.popleft()
+
+
+def _is_worth_a_thread(read: _ReadBlock) -> bool:
+    """Tell whether reading on like this leaves the interpreter free for long enough.
+
+    Inflating does, and so do reading and checking long records. With short ones in a thread of its
+    own, the two wait for each other, and all takes longer. What cannot be read again may keep a
+    reader waiting, which an interrupt should end.
+    """
+    block, reader, *_ = read
+    if reader.compression is not None:
+        return True
+    mean = int(block.lengths.mean())
+    return mean >= thresholds.ahead_record_bytes and reader.can_go_to and usable_cores() > 1
