@@ -127,7 +127,7 @@ class Thresholds:
     # The first range of an object that is read from its front, and the largest. Some 30 ms go by
     # before the first byte of each, in which 3 MiB come by a connection of 100 MB/s.
     remote_first_bytes: int = 1 << 18
-    remote_range_bytes: int = 1 << 21
+    remote_range_bytes: int = 1 << 22
     # Records no further apart than this come by one request, and about so much is asked at once.
     remote_gap_bytes: int = 1 << 16
     remote_piece_bytes: int = 1 << 25
@@ -181,7 +181,7 @@ class Limits:
     # --- Objects by URL (stores/object_file.py) ---
 
     # How much of all objects together is in memory before it is used; no one of
-    # them has more than a quarter, since libraries hold a range twice while it arrives.
+    # them has more than a third, since libraries hold a range twice while it arrives.
     remote_ahead_bytes: int = 1 << 26
     # Requests at once for one object.
     remote_connections: int = 8

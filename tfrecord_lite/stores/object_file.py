@@ -142,7 +142,7 @@ class ObjectFile(io.RawIOBase):
         return ranges[0]
 
     def _read_ahead(self, at: int) -> None:
-        share = limits.remote_ahead_bytes // (4 * max(len(_reading), 1))
+        share = limits.remote_ahead_bytes // (3 * max(len(_reading), 1))
         ahead = self._max_ahead = min(self._max_ahead, share)
         size = max(min(thresholds.remote_range_bytes, ahead // 4), 1)
         end = self._ranges[-1].end
