@@ -112,9 +112,11 @@ soak: $(VENV)/.dev $(VENV)-torch/.world $(VENV)-jax/.world
 	done
 
 # Tasks of Ray and Spark killed at random moments, and who commits: make kills KILLS=50
+# In folders here, and in a bucket of s3rver's where that is installed: S3RVER=node_modules/.bin/s3rver
 kills: export KILLS ?= 50
 kills: $(VENV)-ray/.world $(VENV)-spark/.world
 	for engine in ray spark; do \
+		$(VENV)-$$engine/bin/python -m pip --disable-pip-version-check install --quiet obstore s3fs || exit 1; \
 		$(VENV)-$$engine/bin/python -m pytest -m long -rP tests/worlds/$$engine/test_kills.py $(ARGS) || exit 1; \
 	done
 

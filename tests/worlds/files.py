@@ -43,12 +43,13 @@ def write(folder: Path, counts, **options) -> list[str]:
     return paths
 
 
-def write_ids(folder: Path, counts, **options) -> list[str]:
-    """Write files of records that have nothing but their number."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_ids(folder: Path | str, counts, **options) -> list[str]:
+    """Write files of records that have nothing but their number; ``folder`` may be a URL."""
+    if isinstance(folder, Path):
+        folder.mkdir(parents=True, exist_ok=True)
     paths, first = [], 0
     for file, count in enumerate(counts):
-        paths.append(str(folder / f"{file}.tfrecord"))
+        paths.append(f"{folder}/{file}.tfrecord")
         tfr.write_examples(paths[-1], {"id": range(first, first + count)}, {"id": int}, **options)
         first += count
     return paths

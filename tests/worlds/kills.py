@@ -1,6 +1,7 @@
 """Kills of the processes of an engine at random moments, and what must be there after each.
 
-``KILLS`` in the environment says how many there are of each kind.
+``KILLS`` in the environment says how many there are of each kind. Sets lie in a folder of this
+machine, and in a bucket where there is s3rver (``$S3RVER``, or on the path).
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +21,8 @@ import numpy as np
 import tfrecord_lite as tfr
 from tfrecord_lite.dataset.write_job import WriteJob
 from tfrecord_lite.records.checksum import crc32c
+from tfrecord_lite.records.file_system import is_file, list_directory, open_file
+from tfrecord_lite.urls import is_url
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -177,9 +179,17 @@ def kill_again_and_again(
     assert kills == wanted
 
 
-def place_for_set(folder: Path, rng: random.Random) -> tuple[Path, str]:
+def new_folder(folder: str) -> str:
+    """Return the name of a new folder in one of this machine, or in a bucket."""
+    own = f"{folder}/{os.urandom(6).hex()}"
+    if not is_url(own):
+        os.mkdir(own)
+    return own
+
+
+def place_for_set(folder: str, rng: random.Random) -> tuple[str, str]:
     """Return the name of a set in a folder of its own, and what stands there: nothing, or old."""
-    name = Path(tempfile.mkdtemp(dir=folder)) / "train"
+    name = f"{new_folder(folder)}/train"
     before = rng.choice(["nothing", "old"])
     if before == "old":
         with tfr.ShardWriter(name, num_shards=2, features={"id": int}) as writer:
@@ -187,15 +197,16 @@ def place_for_set(folder: Path, rng: random.Random) -> tuple[Path, str]:
     return name, before
 
 
-def what_stands(name: Path, count: int) -> str:
+def what_stands(name: str, count: int) -> str:
     """Look whether a set is whole: "old", "new" with so many records, or "nothing"."""
     path = f"{name}.manifest.json"
-    if not os.path.exists(path):
+    if not is_file(path):
         return "nothing"
     manifest = tfr.Manifest.load(path)
     manifest.check()
     for file, entry in zip(manifest.files, manifest.entries, strict=True):
-        assert crc32c(Path(file).read_bytes()) == entry.crc32c, file
+        with open_file(file) as opened:
+            assert crc32c(opened.read()) == entry.crc32c, file
     ids = read_ids(path)
     assert len(ids) == manifest.records
     if ids == list(range(-OLD, 0)):
@@ -204,22 +215,27 @@ def what_stands(name: Path, count: int) -> str:
     return "new"
 
 
-def nothing_else(name: Path) -> bool:
+def nothing_else(name: str) -> bool:
     """Tell whether nothing but the set, if there is one, lies in its folder."""
-    path = Path(f"{name}.manifest.json")
+    path = f"{name}.manifest.json"
     names = set()
-    if path.exists():
-        names = {path.name, *(entry.name for entry in tfr.Manifest.load(path).entries)}
-    return set(os.listdir(name.parent)) == names
+    if is_file(path):
+        names = {"train.manifest.json", *(entry.name for entry in tfr.Manifest.load(path).entries)}
+    return names_beside(name) == names
 
 
-def settle(name: Path, count: int, before: str) -> str:
+def names_beside(name: str) -> set[str]:
+    """Return what lies in the folder of a set, hidden ones too."""
+    return {found for found, _ in list_directory(os.path.dirname(name))}
+
+
+def settle(name: str, count: int, before: str) -> str:
     """Have the next writer clear up, and return what stands then."""
     first = what_stands(name, count)
     job: Any = WriteJob(name, overwrite=True)
     job.start()
     job.abort()
-    assert nothing_else(name), os.listdir(name.parent)
+    assert nothing_else(name), names_beside(name)
     then = what_stands(name, count)
     assert then in (before, "new")
     assert first in (then, "nothing")

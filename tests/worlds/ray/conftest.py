@@ -11,8 +11,11 @@ os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cluster(tmp_path_factory):
-    """A cluster on this machine; a worker that imports TensorFlow fails."""
+def cluster(tmp_path_factory, bucket):
+    """A cluster on this machine; a worker that imports TensorFlow fails.
+
+    Its processes know of the ``bucket`` by the environment that they begin with.
+    """
     import ray
 
     modules = tmp_path_factory.mktemp("modules")

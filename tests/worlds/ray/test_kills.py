@@ -36,9 +36,9 @@ def remote_args(rng):
     return {"max_retries": rng.choice([3, 3, 0])}
 
 
-def test_tasks_that_read(tmp_path):
-    paths = write_ids(tmp_path / "in", [COUNT // 2, COUNT // 2])
-    names = sorted(os.listdir(tmp_path / "in"))
+def test_tasks_that_read(place):
+    paths = write_ids(kills.new_folder(place), [COUNT // 2, COUNT // 2])
+    names = kills.names_beside(paths[0])
 
     def read(rng):
         dataset = read_tfrecords(
@@ -52,14 +52,14 @@ def test_tasks_that_read(tmp_path):
         return "read"
 
     kills.kill_again_and_again("Ray, read", read, "read", lambda: running(b"ReadTFRecords"))
-    assert sorted(os.listdir(tmp_path / "in")) == names
+    assert kills.names_beside(paths[0]) == names
 
 
-def test_tasks_that_write(tmp_path):
+def test_tasks_that_write(place):
     dataset = ray.data.range(COUNT, override_num_blocks=4).materialize()
 
     def write(rng):
-        name, before = kills.place_for_set(tmp_path, rng)
+        name, before = kills.place_for_set(place, rng)
         try:
             write_tfrecords(
                 dataset,
@@ -75,7 +75,7 @@ def test_tasks_that_write(tmp_path):
         else:
             assert kills.what_stands(name, COUNT) == "new"
             ended = "written"
-        assert kills.nothing_else(name), os.listdir(name.parent)
+        assert kills.nothing_else(name), kills.names_beside(name)
         return ended
 
     kills.kill_again_and_again("Ray, write", write, "written", lambda: running(b"Write"))
@@ -106,7 +106,7 @@ write_tfrecords(
 """
 
 
-def test_drivers_that_commit(tmp_path):
+def test_drivers_that_commit(tmp_path, place):
     work = tmp_path / "work"
     work.mkdir()
     commits = kills.Announcements(work, "commit")
@@ -116,7 +116,7 @@ def test_drivers_that_commit(tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
     def write(rng):
-        name, before = kills.place_for_set(tmp_path, rng)
+        name, before = kills.place_for_set(place, rng)
         arguments = [work, name, address, count, before, rng.choice(["", "fsync"])]
         command = [sys.executable, "-W", "ignore", "-c", DRIVER, *map(str, arguments)]
         done = subprocess.run(command, env=environment, capture_output=True, check=False, text=True)

@@ -18,8 +18,11 @@ def kill_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def spark(request, tmp_path_factory, kill_folder):
-    """A session, of which a worker that imports TensorFlow fails; ``MASTER`` says where it runs."""
+def spark(request, tmp_path_factory, kill_folder, bucket):
+    """A session, of which a worker that imports TensorFlow fails; ``MASTER`` says where it runs.
+
+    Its processes know of the ``bucket`` by the environment that they begin with.
+    """
     from pyspark.sql import SparkSession
 
     from tfrecord_lite.spark import register

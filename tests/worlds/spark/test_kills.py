@@ -32,9 +32,9 @@ def save(frame, name, before, rng):
     writer.save(str(name))
 
 
-def test_tasks_that_read(spark, tmp_path, kill_folder):
-    paths = write_ids(tmp_path / "in", [COUNT // 2, COUNT // 2])
-    names = sorted(os.listdir(tmp_path / "in"))
+def test_tasks_that_read(spark, place, kill_folder):
+    paths = write_ids(kills.new_folder(place), [COUNT // 2, COUNT // 2])
+    names = kills.names_beside(paths[0])
 
     def read(rng):
         frame = spark.read.format("announcing").option("splits", rng.choice([2, 5])).load(paths)
@@ -47,13 +47,13 @@ def test_tasks_that_read(spark, tmp_path, kill_folder):
         return "read"
 
     kill_again_and_again("read", read, "read", kill_folder)
-    assert sorted(os.listdir(tmp_path / "in")) == names
+    assert kills.names_beside(paths[0]) == names
 
 
-def test_tasks_that_write(spark, tmp_path, kill_folder):
+def test_tasks_that_write(spark, place, kill_folder):
 
     def write(rng):
-        name, before = kills.place_for_set(tmp_path, rng)
+        name, before = kills.place_for_set(place, rng)
         try:
             save(spark.range(0, COUNT, 1, rng.choice([1, 4])), name, before, rng)
         except Exception as error:
@@ -63,17 +63,17 @@ def test_tasks_that_write(spark, tmp_path, kill_folder):
         else:
             assert kills.what_stands(name, COUNT) == "new"
             ended = "written"
-        assert kills.nothing_else(name), os.listdir(name.parent)
+        assert kills.nothing_else(name), kills.names_beside(name)
         return ended
 
     kill_again_and_again("write", write, "written", kill_folder)
 
 
-def test_who_commits(spark, tmp_path, kill_folder):
+def test_who_commits(spark, place, kill_folder):
     frame = spark.range(0, 6000, 1, 60)
 
     def write(rng):
-        name, before = kills.place_for_set(tmp_path, rng)
+        name, before = kills.place_for_set(place, rng)
         try:
             save(frame, name, before, rng)
         except Exception as error:
@@ -84,7 +84,7 @@ def test_who_commits(spark, tmp_path, kill_folder):
         # Who is killed behind the commit itself has committed.
         stands = kills.what_stands(name, 6000)
         assert stands == "new" or (ended == "raised" and stands == before)
-        assert kills.nothing_else(name), os.listdir(name.parent)
+        assert kills.nothing_else(name), kills.names_beside(name)
         return f"{ended}, {stands}"
 
     kill_again_and_again("commit", write, "written, new", kill_folder)
@@ -106,7 +106,7 @@ writer.option("records_per_shard", 100).save(name)
 """
 
 
-def test_drivers_while_it_is_committed(spark, tmp_path, kill_folder):
+def test_drivers_while_it_is_committed(spark, place, kill_folder):
     """The driver and its JVM die; who commits lives until it has something to tell them.
 
     The session tells what there is in the environment.
@@ -121,7 +121,7 @@ def test_drivers_while_it_is_committed(spark, tmp_path, kill_folder):
         return drivers[-1].wait() == -9
 
     def write(rng):
-        name, before = kills.place_for_set(tmp_path, rng)
+        name, before = kills.place_for_set(place, rng)
         command = [sys.executable, "-W", "ignore", "-c", DRIVER, str(name)]
         command.append("overwrite" if before == "old" else "append")
         environment = {**os.environ, "KILL_FOLDER": str(kill_folder)}
