@@ -23,9 +23,9 @@ WORLDS := torch jax huggingface ray spark beam remote tfds browser
 # These start a cluster of their own, one for all tests.
 CLUSTERS := ray spark beam
 # And what benchmarks/training.py measures them beside.
-ENVIRONMENTS := $(WORLDS) training docs
+ENVIRONMENTS := $(WORLDS) training arrow-peers docs
 
-.PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean bench-training bench-engines bench-against kills docs
+.PHONY: quickstart test test-long test-worlds $(WORLDS:%=test-%) lowest pythons lint coverage reliability mutants bench $(BENCHMARKS:%=bench-%) bench-picture fuzz soak proto clean bench-training bench-arrow bench-engines bench-against kills docs
 # Nothing may run beside a benchmark.
 .NOTPARALLEL:
 
@@ -87,6 +87,10 @@ bench-against: $(VENV)/.dev
 bench-training: $(VENV)-training/.world
 	$(VENV)-training/bin/python -m pip --disable-pip-version-check install --quiet '$(TENSORFLOW)'
 	$(VENV)-training/bin/python benchmarks/training.py $(ARGS)
+
+# Beside tfx_bsl and Ray, which want other versions of what the rest has.
+bench-arrow: $(VENV)-arrow-peers/.world
+	$(VENV)-arrow-peers/bin/python benchmarks/arrow.py $(ARGS)
 
 # Each engine in its environment, with what the other contenders need: TensorFlow; for Beam the fastest checksum it takes.
 bench-engines: $(CLUSTERS:%=$(VENV)-%/.world)
