@@ -27,6 +27,10 @@ def double(batch):
     return {"id": batch["id"] * 2, "rows": len(batch["id"])}
 
 
+def same(batch):
+    return batch
+
+
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("kind", first(1, ["mixed", *KINDS]))
 @pytest.mark.parametrize("shuffle", [False, 15, True])
@@ -348,3 +352,23 @@ def test_resumed_in_the_middle_of_a_blocked_file_without_the_last_batch(sets, do
     dataset = tfr.Dataset(sets["blocked"], ID, **options)
     dataset.load_state_dict(state)
     assert found + ids(dataset) == expected
+
+
+@pytest.mark.parametrize("how", [{}, {"map": same}])
+@IN_BOTH_WAYS
+def test_records_after_damage_fill_the_last_batch(tmp_path, how, workers):
+    """Those that are left out make no batch smaller, but the last."""
+    path = tmp_path / "a"
+    tfr.write_examples(path, {"id": range(105)})
+    offsets = tfr.RecordIndex.build(path).offsets.tolist()
+    data = bytearray(path.read_bytes())
+    for number in (7, 30, 90):
+        data[offsets[number] + 13] ^= 1
+    path.write_bytes(data)
+    found = []
+    options = {"batch_size": 10, "drop_remainder": True, "on_damage": found.append}
+    with tfr.Dataset(path, ID, workers=workers, **options, **how) as dataset:
+        batches = [batch["id"].tolist() for batch in dataset]
+    left = [number for number in range(105) if number not in (7, 30, 90)]
+    assert batches == [left[at : at + 10] for at in range(0, 100, 10)]
+    assert [damage.record for damage in found] == [7, 30, 90]

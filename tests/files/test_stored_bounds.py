@@ -218,6 +218,13 @@ def test_forged_lengths_that_go_around(path, size):
         stored(path).frames(np.array([5, 24]))
 
 
+def test_forged_lengths_that_go_around_in_other_blocks(path):
+    """The sums of the blocks in between are too large, and after them there are smaller ones."""
+    forge(path, {23: 1 << 62, 55: -(1 << 62)}, np.uint64)
+    with pytest.raises(StaleIndexError, match="do not fit the file's size"):
+        RecordIndex.load(path)
+
+
 def test_indexes_of_a_set_are_kept_within_a_bound(tmp_path, monkeypatch):
     for name in "abcdef":
         tfr.write_records(tmp_path / name, [name.encode() + record for record in RECORDS])

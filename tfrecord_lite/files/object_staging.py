@@ -98,8 +98,6 @@ class ObjectJournal:
         self._stem = stem
         self._manifest = manifest
         self._url = f"{folder}/.{stem}.publishing{PARTIAL_SUFFIX}"
-        self.settled = True
-        """Whether nothing is left to be done."""
 
     def __enter__(self) -> Self:
         if is_file(self._url):
@@ -133,7 +131,6 @@ class ObjectJournal:
         names = [name for _, name in copies]
         journal = json.dumps({"new": names, "old": old}).encode()
         store.put(self._url, journal, new=True)
-        self.settled = False
         try:
             self._each(store.copy, [(url, self._at(name)) for url, name in copies])
             manifest.check()
@@ -159,7 +156,6 @@ class ObjectJournal:
         kept = set(new) if gone is old else set()
         self._each(self._delete, [(name,) for name in gone if name not in kept])
         store_of(self._folder).delete([self._url])
-        self.settled = True
 
     def _is_published(self, names: list[str]) -> bool:
         try:
