@@ -225,12 +225,13 @@ def left_open(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def read_ahead(request, monkeypatch):
+def read_ahead(request, monkeypatch, cores):
     """Have plain files read ahead in a thread, whatever the size of their records."""
     callspec = getattr(request.node, "callspec", None)
     way = callspec.params.get("way", "") if callspec else ""
     if way.startswith("batches") and way.endswith("ahead"):
         monkeypatch.setattr(thresholds, "ahead_record_bytes", 0)
+        cores(2)
 
 
 @pytest.mark.usefixtures("left_open")

@@ -283,6 +283,13 @@ def test_row_13_nor_where_what_follows_is_damaged_too(tmp_path) -> None:
         assert damage[0] == (size, 2 * size, 1, "data")
 
 
+def test_row_12_a_header_whose_data_was_lost(tmp_path) -> None:
+    """What stands there is the next record, which goes on behind where the lost one would end."""
+    data = frames([b"first"]) + header(40) + frames([b"x" * 60, b"last"])
+    for source in sources(data, tmp_path):
+        assert read(source) == ([b"first", b"x" * 60, b"last"], [(21, 33, 1, "data")])
+
+
 def test_row_13_inside_a_record_with_a_damaged_header_nobody_can_tell(tmp_path) -> None:
     data = flipped(frames([b"x", OUTER, b"y"]), 18)
     for source in sources(data, tmp_path):
