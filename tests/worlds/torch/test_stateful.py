@@ -98,6 +98,9 @@ def test_states_of_something_else(paths):
     with pytest.raises(ValueError, match="batch_size=4, not 5"):
         next(iter(other))
     turns = iter(IterableDataset(paths, **OPTIONS))
+    # A state from the front is that of any turn.
+    turns.load_state_dict({**turns.state_dict(), "turn": 1, "turns": 2})
+    next(turns)
     state = turns.state_dict()
     with pytest.raises(ValueError, match="worker 1 of 2, this is worker 0 of 1"):
         turns.load_state_dict({**state, "turn": 1, "turns": 2})
