@@ -20,6 +20,7 @@ from tfrecord_lite.example import (
     Ragged,
     RaggedFeature,
     RawFeature,
+    SparseFeature,
     VarLenFeature,
     encode_example,
     parse_example,
@@ -377,6 +378,26 @@ def test_a_pipe_is_not_read_ahead(tmp_path, cores):
     assert not threads_that_read()
     assert sum(len(batch["image"]) for batch in found) == 140
     writer.join()
+
+
+@pytest.mark.parametrize("size", [1, 7, 40, 100])
+def test_sparse_features_across_blocks(tmp_path, size):
+    rng = np.random.default_rng(0)
+    features = {"sparse": SparseFeature("at", "value", np.float32, 9), "ids": VarLenFeature(int)}
+    records = []
+    for index in range(100):
+        at = np.flatnonzero(rng.random(9) < 0.4)
+        row = {"at": at, "value": at * 0.5, "ids": np.full(int(rng.integers(40)), index)}
+        records.append(encode_example(row))
+    # A block each.
+    paths = [write(tmp_path / f"{at}", records[at : at + 9]) for at in range(10, 100, 9)]
+    paths.insert(0, write(tmp_path / "0", records[:10]))
+    found = list(read_batches(paths, features, batch_size=size))
+    for batch, begin in zip(found, range(0, 100, size), strict=True):
+        wanted = parse_example(records[begin : begin + size], features)
+        for name in features:
+            for part, expected_part in zip(batch[name], wanted[name], strict=True):
+                assert np.array_equal(part, expected_part), (name, begin)
 
 
 # Of a cycle the collector may close a file before the generator that has it open, which it tells.

@@ -372,3 +372,30 @@ def test_records_after_damage_fill_the_last_batch(tmp_path, how, workers):
     left = [number for number in range(105) if number not in (7, 30, 90)]
     assert batches == [left[at : at + 10] for at in range(0, 100, 10)]
     assert [damage.record for damage in found] == [7, 30, 90]
+
+
+@pytest.mark.parametrize("shuffle", [False, 30, True])
+@pytest.mark.parametrize("compression", [None, "GZIP"])
+@pytest.mark.parametrize("how", [{}, {"map": same}])
+@IN_BOTH_WAYS
+def test_damage_raises_after_the_batches_before_it(tmp_path, workers, how, shuffle, compression):
+    """And no part of the batch with the damage, which `map` would take for a whole one."""
+    path = tmp_path / "a"
+    options = {"block_bytes": 200} if compression else {}
+    tfr.write_examples(path, {"id": range(105)}, compression=compression, **options)
+    index = tfr.RecordIndex.build(path)
+    data = bytearray(path.read_bytes())
+    at = len(data) // 2 if compression else index.offsets[53] + 13
+    data[at] ^= 1
+    path.write_bytes(data)
+    options = {"batch_size": 10, "shuffle": shuffle, "workers": workers}
+    found = []
+    with (
+        tfr.Dataset(path, ID, **options, **how) as dataset,
+        pytest.raises(tfr.TFRecordError, match=str(path)) as raised,
+    ):
+        found.extend(batch["id"].tolist() for batch in dataset)
+    assert {len(batch) for batch in found} <= {10}
+    if not shuffle:
+        ids_found = [number for batch in found for number in batch]
+        assert ids_found == [*range(raised.value.record // 10 * 10)]

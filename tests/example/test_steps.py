@@ -45,14 +45,21 @@ def messages_of(data):
 
 
 def check(lists):
-    """Hold all lists, with other bytes before, between and after, against one by one."""
+    """Hold all lists, with other bytes before, between and after, against one by one.
+
+    In the order in which they stand, and in others, as those of picked records are.
+    """
     gap = b"\x0a\x05"
     data = gap + gap.join(lists) + gap + bytes(SLACK_BYTES)
     lengths = np.array([len(one) for one in lists], np.int64)
     begins = np.cumsum(lengths + len(gap)) - lengths
     buffer = np.frombuffer(data, np.uint8)
-    for features in (False, True):
-        check_found(find_steps(buffer, begins, begins + lengths, features=features), lists, begins)
+    rows = [*range(len(lists))]
+    for order in (rows, rows[:1] + rows[:0:-1], rows[::-1]):
+        begin, end = begins[order], (begins + lengths)[order]
+        for features in (False, True):
+            found = find_steps(buffer, begin, end, features=features)
+            check_found(found, [lists[row] for row in order], begin)
 
 
 def check_found(found, lists, begins):

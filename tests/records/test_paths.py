@@ -38,8 +38,10 @@ def test_row_42_a_directory_means_its_data_files(folder: Path) -> None:
 def test_row_42_a_glob(folder: Path) -> None:
     assert names(expand_shards(folder / "*.tfrecord")) == ["a.tfrecord", "b.tfrecord"]
     assert names(expand_shards(folder / "[ax]*")) == ["a.tfrecord"]
-    with pytest.raises(FileNotFoundError, match="no file matches"):
-        expand_shards(folder / "*.nothing")
+    assert names(expand_shards(folder / "*")) == ["a.tfrecord", "b.tfrecord", "c.gz"]
+    for nothing in ("*.nothing", "?hidden", ".h*"):
+        with pytest.raises(FileNotFoundError, match="no file matches"):
+            expand_shards(folder / nothing)
 
 
 def test_a_path_that_exists_is_taken_as_it_is(folder: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from frames import THREE, blocked, crc32c, frame, frames, header, masked
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from integrity.corrupting import Pipe
 from peak import growth
@@ -66,6 +66,7 @@ def headers_by_the_book(data: bytes, begin: int, end: int, most: int) -> list[in
 LENGTHS = [0, 1, 255, 256, 65535, 65536, 2**24, 2**32 - 1, 2**32, 2**33 + 5, 2**62, 2**64 - 1]
 
 
+@example([header(2**64 - 1), header(2**48 - 5)], (0, 0), 2**70)
 @given(
     pieces=st.lists(
         st.one_of(
@@ -258,6 +259,17 @@ def test_row_13_none_inside_one_with_damaged_data(prefix: bytes, tmp_path) -> No
     for at in range(17 + 12, len(data) - 17):
         for source in sources(flipped(data, at), tmp_path)[:3]:
             assert read(source) == ([b"x", b"y"], [(17, len(data) - 17, 1, "data")])
+
+
+@pytest.mark.parametrize("before", [0, 1, 6, 11, 12])
+def test_row_13_a_record_at_the_end_of_a_large_one_is_true(before: int, tmp_path) -> None:
+    """Wherever it begins: what is damaged is searched in pieces of a MiB."""
+    begin = 1 + (1 << 20) - before
+    behind = frames([b"true"])
+    lost = header(begin + len(behind) - 16) + bytes(begin - 12)
+    (tmp_path / "a").write_bytes(lost + behind + frames([b"last"]))
+    found = read(tmp_path / "a")
+    assert found == ([b"true", b"last"], [(0, begin, 0, "data")])
 
 
 def test_row_13_none_inside_one_that_is_cut_off(tmp_path) -> None:

@@ -83,14 +83,15 @@ class ChunkReader:
         table, unfit, rows = self._decoder.decode(chunk.block)
         late = {name: self._place(chunk, row) for name, row in rows.items()}
         whole = task.batch is not None
+        if whole and (unfit is not None or chunk.error is not None):
+            # Of a batch that is not whole nothing is returned.
+            table = None
         if unfit is None:
             return DecodedChunk(epoch, table, chunk.steps, chunk.damages, chunk.error, late, whole)
         # The block may be of many files, in any order.
         row = (unfit.record or 0) - chunk.block.first_record
         place = self._records.block_of(int(chunk.numbers[row]))
         error = error_at(place, 0, unfit.reason)
-        # Of a batch that is not whole nothing is returned.
-        table = None if whole else table
         return DecodedChunk(epoch, table, chunk.steps[:row], chunk.damages, error, late, whole)
 
     def _place(self, chunk: Chunk, row: int) -> tuple[str | None, int]:

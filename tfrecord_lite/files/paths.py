@@ -77,12 +77,7 @@ class Folders:
         begin = re.split(r"[*?[]", name)[0]
         low = bisect_left(names, begin)
         alike = takewhile(lambda found: found.startswith(begin), islice(names, low, None))
-        hidden = name.startswith(".")
-        return [
-            os.path.join(folder, found)
-            for found in fnmatch.filter(alike, name)
-            if hidden or not found.startswith(".")
-        ]
+        return [os.path.join(folder, found) for found in fnmatch.filter(alike, name)]
 
     def _below(self, pattern: str) -> Iterator[str]:
         """Yield the files that a glob with a component ``**`` matches."""
