@@ -55,13 +55,23 @@ def _wait_for(port):
             return
 
 
-@pytest.fixture(params=["fsspec", "obstore"])
-def folder(s3, request, monkeypatch):
-    """The URL of an empty folder in a bucket, for one of the libraries."""
+@pytest.fixture
+def no_clients(monkeypatch):
+    """Have no client of a server that other tests had: its libraries keep them."""
+    import s3fs
+
     from tfrecord_lite.stores import store
 
-    monkeypatch.setenv("TFRECORD_LITE_STORE", request.param)
+    s3fs.S3FileSystem.clear_instance_cache()
     monkeypatch.setattr(store, "_stores", {})
+    yield
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture(params=["fsspec", "obstore"])
+def folder(s3, no_clients, request, monkeypatch):
+    """The URL of an empty folder in a bucket, for one of the libraries."""
+    monkeypatch.setenv("TFRECORD_LITE_STORE", request.param)
     return f"s3://{BUCKET}/{request.param}-{os.urandom(4).hex()}"
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from examples.running import EXAMPLES, run
 from worlds.pictures import write_pictures
 
-from tfrecord_lite.stores import store as stores
-
 SETTINGS = [
     "AWS_ENDPOINT_URL",
     "AWS_ALLOW_HTTP",
@@ -17,14 +15,13 @@ SETTINGS = [
 ]
 
 
-def test_pictures_in_a_bucket_are_verified(monkeypatch):
+def test_pictures_in_a_bucket_are_verified(no_clients, monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES / "cluster"))
     from store import started
 
     # It sets them for good.
     for name in SETTINGS:
         monkeypatch.setenv(name, "")
-    monkeypatch.setattr(stores, "_stores", {})
     with started() as folder:
         assert folder == "s3://bucket"
         write_pictures(folder, 30)

@@ -10,7 +10,6 @@ from s3_server import BUCKET, find_s3rver, serving_s3
 import tfrecord_lite as tfr
 from tfrecord_lite import jobs
 from tfrecord_lite.dataset.write_job import WriteJob
-from tfrecord_lite.stores import store
 
 RECORDS = [bytes([number % 256]) * 20_000 for number in range(1500)]
 
@@ -25,12 +24,11 @@ def environment(tmp_path_factory):
 
 
 @pytest.fixture
-def bucket(environment, monkeypatch, request):
+def bucket(environment, no_clients, monkeypatch, request):
     """The URL of a folder of this server's, for obstore."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TFRECORD_LITE_STORE", "obstore")
-    monkeypatch.setattr(store, "_stores", {})
     return f"s3://{BUCKET}/{request.node.name}"
 
 
