@@ -220,5 +220,29 @@ def test_nothing_is_pinned_without_a_gpu(paths):
     assert not next(iter(make_loader(paths, batch_size=4)))["id"].is_pinned()
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_tensors_are_pinned_where_there_is_a_gpu(paths):
+    assert next(iter(make_loader(paths, batch_size=4)))["id"].is_pinned()
+
+
+@pytest.mark.parametrize(("asked", "gpu"), [("auto", True), (True, False), (False, True)])
+def test_which_tensors_are_pinned(tmp_path, monkeypatch, asked, gpu):
+    """All of a batch, those of ragged columns too; a GPU and what it pins are played."""
+    count = 0
+
+    def pin(tensor):
+        nonlocal count
+        count += 1
+        return tensor
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    loader = make_loader(write(tmp_path, (6,)), FEATURES, batch_size=6, pin_memory=asked)
+    (batch,) = loader
+    # id, pair and steps; values and offsets of tags; the offsets of words.
+    assert count == (6 if asked else 0)
+    assert batch["id"].tolist() == [*range(6)]
+
+
 def test_repr(paths):
     assert "Loader of <Dataset of 4 files" in repr(make_loader(paths, batch_size=4))
