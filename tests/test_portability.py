@@ -146,3 +146,13 @@ def test_the_tests_named_are_there():
     for path, test, case in named:
         assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{test}"
         assert not case or case in SYSTEMS, case
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs sched_setaffinity")
+def test_cores_are_those_of_this_process():
+    script = (
+        "import os; from tfrecord_lite.parallel.cores import usable_cores; "
+        "os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); print(usable_cores())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout == b"1\n"

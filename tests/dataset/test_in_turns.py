@@ -13,7 +13,7 @@ from tfrecord_lite.dataset.in_turns import BatchesInTurns
 
 def iterator(paths, turn, turns, **options):
     epoch = options.pop("epoch", 0)
-    dataset = tfr.Dataset(paths, ID, batch_size=7, **options)
+    dataset = tfr.Dataset(paths, ID, **{"batch_size": 7, **options})
     return BatchesInTurns(dataset, turn, turns, epoch=epoch, repeat=2)
 
 
@@ -45,3 +45,27 @@ def test_a_state_from_before_the_first_batch_is_one_of_its_files(sets):
     state = iterator(sets["plain"][:3], 0, 1).state_dict()
     with pytest.raises(ValueError, match="files"):
         iterator(sets["plain"], 1, 2).load_state_dict(state)
+
+
+def same(batch):
+    return batch
+
+
+@pytest.mark.parametrize("shuffle", [False, 15, True])
+@pytest.mark.parametrize("how", [{}, {"map": same}])
+def test_more_turns_than_a_batch_has_records(sets, shuffle, how):
+    options = {"batch_size": 2, "shuffle": shuffle, **how}
+    whole = [batch["id"].tolist() for batch in iterator(sets["plain"], 0, 1, **options)]
+    parts = [
+        [batch["id"].tolist() for batch in iterator(sets["plain"], turn, 5, **options)]
+        for turn in range(5)
+    ]
+    count = len(whole) // 2
+    assert len(whole) == 2 * count
+    # Each epoch's first batch is that of the first turn.
+    for epoch in (whole[:count], whole[count:]):
+        for turn, part in enumerate(parts):
+            wanted = epoch[turn::5]
+            assert part[: len(wanted)] == wanted
+            del part[: len(wanted)]
+    assert not any(parts)

@@ -236,3 +236,10 @@ except ValueError as error:
 def test_what_is_not_the_json_of_features(text: str) -> None:
     with pytest.raises(ValueError, match="not the JSON of features"):
         features_from_json(text)
+
+
+def test_a_shape_of_2_gib_is_the_largest() -> None:
+    assert RawFeature([1 << 31], np.uint8).shape == (1 << 31,)
+    for shape, dtype in (([(1 << 31) + 1], np.uint8), ([3 << 20, 1 << 8], np.float32)):
+        with pytest.raises(ValueError, match="more than the 2 GiB that a record can have"):
+            RawFeature(shape, dtype)

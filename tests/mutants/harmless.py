@@ -21,6 +21,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "self._recovery.spend(end - begin)": (
             "how soon the work on files that were made to cost much comes to its bound"
         ),
+        "if not len(starts) and end < window.end:": ("a record alone in its block"),
     },
     "tfrecord_lite/records/checksum.py": {
         "short = np.flatnonzero(lengths < 4)": ("more records are checked one by one"),
@@ -67,8 +68,8 @@ HARMLESS: dict[str, dict[str, str]] = {
         ),
         "position += unpack(view, position)[0] + FRAME_OVERHEAD": ("the last of one is the first"),
         "stored: int = _CRC.unpack_from(buffer, at + 8)[0]": ("the last of one is the first"),
-        "if begin > end - FRAME_OVERHEAD or (length := _LENGTH.unpack_from(view, begin)[0]) "
-        "> 255:": ("the last of one is the first"),
+        "if begin > end - FRAME_OVERHEAD or (length := _LENGTH.unpack_from(view, "
+        "begin)[0]) > 255:": ("the last of one is the first"),
         "if end - begin < thresholds.sliced_record_bytes * len(self):": (
             "which of two ways is faster"
         ),
@@ -85,6 +86,9 @@ HARMLESS: dict[str, dict[str, str]] = {
             "more of the front than is looked at"
         ),
         "self._more_output = False": ("a call more, which gives nothing"),
+        "while len(self._input) < len(GZIP_START) + 1 and self._more_input():": (
+            "a read earlier that comes next anyway"
+        ),
     },
     "tfrecord_lite/records/ownership.py": {
         "_closed = True": ("before it is some process's own, it is none that asks"),
@@ -129,6 +133,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         "return Payloads(kind, encode_varints(integers), np.diff(ends[splits]))": (
             "a column that is not encoded as a whole is encoded row by row, to the same bytes"
         ),
+        "return Payloads(kind, content, np.diff(splits) * 4)": (
+            "a column that is not encoded as a whole is encoded row by row, to the same bytes"
+        ),
     },
     "tfrecord_lite/example/columns.py": {
         "count = len(self._buffer) - dtype.itemsize + 1": (
@@ -139,10 +146,17 @@ HARMLESS: dict[str, dict[str, str]] = {
         'object.__setattr__(self, "default_value", values if self.shape else values[0])': (
             "of one value the first is the last"
         ),
+        "FixedLenFeature": ("a type for who reads it"),
     },
     "tfrecord_lite/example/value_headers.py": {
         "plain = (wrong == 0) & (run >= 1 << 14) & (value < 1 << 21) & _IS_KIND.take(kind)": (
             "read one by one instead; and three bytes never look like a length of four"
+        ),
+        "kind = (front >> np.uint64(24) & np.uint64(0xFF)).astype(np.int64)": (
+            "read one by one instead"
+        ),
+        "groups = values & 0x7F | (values & 0x3F80) << 1 | (values & 0x1FC000) << 2 | 0x8080": (
+            "read one by one instead"
         ),
     },
     "tfrecord_lite/example/infer.py": {
@@ -157,8 +171,10 @@ HARMLESS: dict[str, dict[str, str]] = {
         "key = begin[KEY_HEAD : KEY_HEAD + begin[1]]": (
             "how soon it is told that all are the same; of another size no key is found"
         ),
-        "if begin[1] <= _IN_WORD and key.isascii() and _Key(key).is_everywhere(words, entry, "
-        "word):": ("how soon it is told that all are the same; of another size no key is found"),
+        "if begin[1] <= _IN_WORD and key.isascii() and _Key(key).is_everywhere(words, "
+        "entry, word):": (
+            "how soon it is told that all are the same; of another size no key is found"
+        ),
         "for at in range(0, _LONGEST, 8):": ("the words looked at overlap"),
         "if left.max(initial=0) <= 0:": ("a round more, in which nothing is looked at"),
         "break": ("rounds more, in which nothing is looked at"),
@@ -201,6 +217,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         "_SHORT: Final = 124  # bytes of a run beside which every length still takes one byte": (
             "which of two ways makes the head of a run of this very size: the same bytes"
         ),
+        "if size <= _SHORT:": (
+            "which of two ways makes the head of a run of this very size: the same bytes"
+        ),
     },
     "tfrecord_lite/example/varints.py": {
         "padded = np.zeros(data.size + 8, np.uint8)": ("more room than words need"),
@@ -222,9 +241,15 @@ HARMLESS: dict[str, dict[str, str]] = {
         "left = int(self._records.bases[file + 1] - self._records.bases[file]) - record": (
             "how many records are picked before the rest is read from the front: the same"
         ),
+        "mean = max(self._records.mean_bytes, 1)": ("how much is read at once"),
     },
     "tfrecord_lite/parallel/shared_memory.py": {
         "sizes[1:][pickler.are_bytes] *= -1": ("to divide by -1 is to multiply by it"),
+        "if type(value) is not np.ndarray or value.dtype != object:": (
+            "how byte strings travel; the same arrives"
+        ),
+        "pieces = items if lengths.mean() >= thresholds.joined_string_bytes else "
+        '[b"".join(items)]': ("how byte strings travel; the same arrives"),
     },
     "tfrecord_lite/parallel/workers.py": {
         "process.wait(max(deadline - time.monotonic(), 0))": (
@@ -233,6 +258,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "outgoing.close()": (
             "the process ends, which closes it; only Python's development mode tells of errors then"
         ),
+        "return bool(poll.poll(timeout * 1000))": ("a thousandth longer"),
     },
     "tfrecord_lite/parallel/read_ahead.py": {
         "_ITEMS_AHEAD = 2": ("how far ahead a thread reads, which no item tells"),
@@ -241,8 +267,8 @@ HARMLESS: dict[str, dict[str, str]] = {
         "_MOST_BYTES = 1 << 26": ("a limit far above the size of manifests"),
     },
     "tfrecord_lite/files/open_shard.py": {
-        "encoder.chunk_bytes = min(encoder.chunk_bytes, "
-        "max(limits.gathered_bytes // at_once, 1))": ("how much is gathered, which no file tells"),
+        "encoder.chunk_bytes = min(encoder.chunk_bytes, max(limits.gathered_bytes // "
+        "at_once, 1))": ("how much is gathered, which no file tells"),
     },
     "tfrecord_lite/integrity/oddities.py": {
         "tag = 0": ("whatever is the tag of neither field ends the loop"),
@@ -253,6 +279,63 @@ HARMLESS: dict[str, dict[str, str]] = {
         ),
         "if report.fault_count >= limits.listed_faults:": (
             "a block more is looked at, of which no fault is listed"
+        ),
+    },
+    "tfrecord_lite/files/names.py": {
+        "pieces.append((text, None, 0))": ("the width of what has no number"),
+    },
+    "tfrecord_lite/files/picked_block.py": {
+        "path, first_record, base = None, 0, 0": ("of no records"),
+    },
+    "tfrecord_lite/files/member_frames.py": {
+        "starts, lengths = scan_frames(buffer, 0, len(buffer), short=len(frames) < 128 * "
+        "records)": ("a guess at which of two ways is faster"),
+    },
+    "tfrecord_lite/dataset/in_turns.py": {
+        'for _ in range(self._settings["turns"] + 1):': (
+            "an epoch more that is looked at, of which none has a batch"
+        ),
+    },
+    "tfrecord_lite/integrity/verify.py": {
+        "codec_named(compression)": ("refused where the files are read, too"),
+    },
+    "tfrecord_lite/integrity/check.py": {
+        "_MAX_BUFFERED_BYTES = 1 << 22": ("how much is checked at once"),
+    },
+    "tfrecord_lite/dataset/interleave.py": {
+        "len(self._records) >= thresholds.arriving_records": (
+            "how many records arrive together, which their order does not tell"
+        ),
+    },
+    "tfrecord_lite/example/sequence_spans.py": {
+        "_CONTEXT: Final = np.uint64(0x0A)": ("records are read one by one instead"),
+    },
+    "tfrecord_lite/files/sidecar.py": {
+        "return 2 * self.sums.nbytes + (1 << 10)": ("about how much memory this takes"),
+    },
+    "tfrecord_lite/example/ragged.py": {
+        "_ROWS_SHOWN = 10": ("how many rows a notebook shows"),
+    },
+    "tfrecord_lite/records/tail.py": {
+        "with RecordReader(path, compression=None, verify=False, "
+        "on_damage=damage.append) as reader:": (
+            "the search after damage asks for both checksums anyway"
+        ),
+    },
+    "tfrecord_lite/dataset/shard_writer.py": {
+        "_GATHERED_BYTES = 1 << 18": ("how much is gathered, which no file tells"),
+    },
+    "tfrecord_lite/example/tensor.py": {
+        "parts: list[Any] = [header, content.reshape(-1).view(np.uint8)]": (
+            "NumPy takes any negative for -1"
+        ),
+    },
+    "tfrecord_lite/dataset/memory.py": {
+        "_SMALL_BYTES, _LARGE_BYTES = 1 << 10, 1 << 14": ("how much is decoded at once"),
+    },
+    "tfrecord_lite/example/decode.py": {
+        "key_size = data[pos + 1] if end - pos >= 8 else 0x80": (
+            "read the long way instead: every byte of the plain form is compared"
         ),
     },
 }

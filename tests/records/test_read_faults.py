@@ -34,6 +34,7 @@ from tfrecord_lite import (
     write_records,
 )
 from tfrecord_lite.records import storage
+from tfrecord_lite.records.byte_source import read_at
 
 RECORDS = [*FILES["two_hundred"][:60], b"large" * 10_000, b"small", b"large" * 9_000]
 
@@ -94,6 +95,13 @@ def test_row_22_short_reads_of_a_file(path: Path, most: int, injected) -> None:
     with FaultyReads(most=most) as reads:
         assert read(path) == expected
     injected(reads.count)
+
+
+def test_row_22_as_much_as_is_asked_for_and_no_more(path: Path) -> None:
+    data = path.read_bytes()
+    with open(path, "rb", buffering=0) as file, FaultyReads(most=7):
+        assert read_at(file, 20, 3) == data[3:23]
+        assert read_at(file, 2 * len(data), 3) == data[3:]
 
 
 def test_row_22_a_large_record_comes_in_pieces(tmp_path: Path) -> None:

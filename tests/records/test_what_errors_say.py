@@ -68,6 +68,14 @@ def test_shards_that_are_missing(tmp_path: Path, missing: int) -> None:
     )
 
 
+@pytest.mark.parametrize("level", [0, 1, 2, 5, 6, 9])
+def test_a_file_of_zlib_that_is_read_as_plain(level: int, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(zlib.compress(frames([b"x" * 100]), level))
+    with pytest.raises(tfr.CorruptRecordError, match="zlib: pass compression='ZLIB' or 'auto'"):
+        list(tfr.read_records(path, compression=None))
+
+
 @pytest.mark.parametrize("level", [0, 1, 6, 9])
 def test_damage_close_behind_the_magic_of_zlib_leaves_it_zlib(level: int) -> None:
     data = zlib.compress(frames([b"x" * 100]), level)

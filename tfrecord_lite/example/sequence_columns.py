@@ -147,7 +147,7 @@ def decode_sequences(
     context: Mapping[str, FeatureSpec],
     feature_lists: Mapping[str, FeatureSpec],
     *,
-    strict: bool = True,
+    strict: bool,
     makers: SequenceMakers | None = None,
 ) -> SequenceColumns:
     """Decode a block of SequenceExamples; raises what `parse_sequence_example` raises.
