@@ -10,7 +10,8 @@ from pathlib import Path
 import tfrecord_lite
 from tfrecord_lite.example import wire
 from tfrecord_lite.files import manifest, staging
-from tfrecord_lite.records import reader, recovery, window
+from tfrecord_lite.records import reader, recovery
+from tfrecord_lite.thresholds import limits
 
 PACKAGE = Path(tfrecord_lite.__file__).parent
 ROOT = Path(__file__).parents[1]
@@ -66,7 +67,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     filled_in = inspect.signature(tfrecord_lite.parse_tensor).parameters["max_bytes"].default
     assert dict(rows[1:]) == {
         "bytes of a record": size(reader.DEFAULT_MAX_RECORD_BYTES),
-        "bytes of a block, beside the largest record": size(window.DEFAULT_BLOCK_BYTES),
+        "bytes of a block, beside the largest record": size(limits.read_block_bytes),
         "bytes of a tensor that are filled in": size(filled_in),
         "bytes of a message, and of any length in it": f"{size(wire.MAX_MESSAGE_BYTES + 1)} - 1",
         "depth of groups in a message": f"{wire.MAX_DEPTH}",

@@ -165,6 +165,12 @@ class Thresholds:
 class Limits:
     """The limits, by the module that goes by each."""
 
+    # --- Reading (records/window.py, records/blocks.py) ---
+
+    # About how much is read at once, until the size of records is known: small enough for the
+    # processor's caches, large enough that the cost of a block is spread thin.
+    read_block_bytes: int = 1 << 20
+
     # --- After damage (records/recovery.py, records/resume.py) ---
 
     # So much is checked in vain in any case, which takes no time worth saving: a small damaged

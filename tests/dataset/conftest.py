@@ -7,14 +7,13 @@ import pytest
 from dataset.sets import COUNTS, KINDS, RECORDS
 from dataset.test_batches import write
 
-from tfrecord_lite.dataset import epoch_records
 from tfrecord_lite.thresholds import limits, thresholds
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Read so little at once that an epoch takes many pieces."""
-    monkeypatch.setattr(epoch_records, "FIRST_BLOCK_BYTES", 1000)
+    monkeypatch.setattr(limits, "read_block_bytes", 1000)
     for size in ("small", "middle", "large"):
         monkeypatch.setattr(limits, f"{size}_block_bytes", (1000, 1000))
     monkeypatch.setattr(thresholds, "arriving_records", 10)

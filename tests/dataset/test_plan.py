@@ -9,7 +9,6 @@ import pytest
 from dataset.sets import ID, RECORDS, flat, order_of
 
 import tfrecord_lite as tfr
-from tfrecord_lite.dataset import epoch_records
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.plan import Plan
 from tfrecord_lite.files.record_set import RecordSet
@@ -62,7 +61,7 @@ def test_the_order_does_not_depend_on_what_is_read_at_once(sets, small, monkeypa
 
 def test_reading_ends_with_the_share(tmp_path: Path, monkeypatch) -> None:
     """A block after a share that ends with a block is not looked at: it may be damaged."""
-    monkeypatch.setattr(epoch_records, "FIRST_BLOCK_BYTES", 1500)
+    monkeypatch.setattr(limits, "read_block_bytes", 1500)
     monkeypatch.setattr(limits, "small_block_bytes", (1500, 1500))
     records = [tfr.encode_example({"a": number}) for number in range(100)]
     assert {len(record) + 16 for record in records} == {30}

@@ -15,6 +15,7 @@ from tfrecord_lite.files.bounds import StoredBounds
 from tfrecord_lite.files.fingerprint import Fingerprint
 from tfrecord_lite.files.index import RecordIndex, StaleIndexError
 from tfrecord_lite.files.sidecar import SidecarBlocks, write_sidecar
+from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.thresholds import limits, thresholds
 
@@ -223,6 +224,23 @@ def test_forged_lengths_that_go_around_in_other_blocks(path):
     forge(path, {23: 1 << 62, 55: -(1 << 62)}, np.uint64)
     with pytest.raises(StaleIndexError, match="do not fit the file's size"):
         RecordIndex.load(path)
+
+
+@pytest.mark.parametrize("change", [1, -1])
+def test_forged_lengths_of_a_block_that_are_not_those_of_its_table(path, change):
+    forge(path, {}, np.uint16)
+    sidecar = Path(f"{path}.index")
+    data = bytearray(sidecar.read_bytes())
+    begin, end = HEAD + 2 * 2 * BLOCK, HEAD + 3 * 2 * BLOCK
+    data[begin + 2 * 3] += change
+    # The checksum of block 2 in the table, and that of all before the blocks.
+    data[52 + 2 * 12 + 8 : 52 + 3 * 12] = crc32c(data[begin:end]).to_bytes(4, "little")
+    data[HEAD - 4 : HEAD] = crc32c(data[: HEAD - 4]).to_bytes(4, "little")
+    sidecar.write_bytes(data)
+    assert outcome(path, 5) == RECORDS[5]
+    for numbers in ([25], [22, 48], [*range(COUNT)]):
+        with pytest.raises(StaleIndexError, match="in a block do not fit its table"):
+            stored(path).frames(np.array(numbers))
 
 
 def test_indexes_of_a_set_are_kept_within_a_bound(tmp_path, monkeypatch):

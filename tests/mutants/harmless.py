@@ -86,6 +86,9 @@ HARMLESS: dict[str, dict[str, str]] = {
             "more of the front than is looked at"
         ),
         "self._more_output = False": ("a call more, which gives nothing"),
+        "self._starts.add(MemberStart(*start, behind_damage=True))": (
+            "damage is read again, of which nobody hears twice"
+        ),
         "while len(self._input) < len(GZIP_START) + 1 and self._more_input():": (
             "a read earlier that comes next anyway"
         ),

@@ -15,7 +15,7 @@ import numpy as np
 
 from tfrecord_lite.dataset.chunk import Chunk
 from tfrecord_lite.dataset.interleave import FileRange
-from tfrecord_lite.dataset.memory import FIRST_BLOCK_BYTES, block_bytes
+from tfrecord_lite.dataset.memory import block_bytes
 from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.record_set import locate
@@ -23,6 +23,7 @@ from tfrecord_lite.records.file_system import is_url, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.thresholds import limits
 from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
@@ -316,7 +317,7 @@ class EpochRecords:
     ) -> Generator[RecordBlock, None, None]:
         """Read a file in blocks; what comes before its record ``first`` need not be read."""
         with self._reader(number, damages) as reader:
-            reader.block_bytes = FIRST_BLOCK_BYTES
+            reader.block_bytes = limits.read_block_bytes
             if first and self.indexed and reader.can_go_to:
                 reader.go_to(self.set.index(number).frames.frame(first)[0], first)
             for block in reader.blocks():

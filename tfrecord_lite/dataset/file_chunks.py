@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tfrecord_lite.dataset.chunk_reader import DecodedChunk
-from tfrecord_lite.dataset.memory import FIRST_BLOCK_BYTES, block_bytes
+from tfrecord_lite.dataset.memory import block_bytes
 from tfrecord_lite.dataset.schema import LateFeatures
 from tfrecord_lite.dataset.table import BlockDecoder
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
-from tfrecord_lite.thresholds import thresholds
+from tfrecord_lite.thresholds import limits, thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -111,7 +111,7 @@ class FileChunks:
         # Damage before a row is met again, in case that nobody heard of it yet.
         begin = [mark for mark in self._marks if mark.rows < step or mark is self._marks[0]][-1]
         on_damage: OnDamage = damages.append if self._records.tolerant else "raise"
-        row, wanted = begin.rows, FIRST_BLOCK_BYTES
+        row, wanted = begin.rows, limits.read_block_bytes
         for number in range(begin.file, len(self._records.files)):
             with self._records.reader(number, on_damage=on_damage) as reader:
                 if number == begin.file and begin.offset:

@@ -6,10 +6,8 @@ import numpy as np
 
 from tfrecord_lite.thresholds import limits
 
-__all__ = ["FIRST_BLOCK_BYTES", "block_bytes", "keep_freed_memory"]
+__all__ = ["block_bytes", "keep_freed_memory"]
 
-# How much is read of a file at first; then the size of its records is known.
-FIRST_BLOCK_BYTES = 1 << 20
 _SMALL_BYTES, _LARGE_BYTES = 1 << 10, 1 << 14
 # Freed once, so that memory freed later is kept for reuse.
 _KEPT_BYTES = 31 << 20

@@ -31,8 +31,8 @@ from tfrecord_lite.records.gap import Gap
 from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.large import LargeRecord
 from tfrecord_lite.records.recovery import Recovery
-from tfrecord_lite.records.window import DEFAULT_BLOCK_BYTES, Window
-from tfrecord_lite.thresholds import thresholds
+from tfrecord_lite.records.window import Window
+from tfrecord_lite.thresholds import limits, thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +89,7 @@ class BlockStream:
         self._undo: list[Callable[[], None]] = []
         # Whether all records of the last block were short, as a guess at the next.
         self._short: bool | None = None
-        self._scan_bytes = DEFAULT_BLOCK_BYTES
+        self._scan_bytes = limits.read_block_bytes
         self.record = 0
         """The number of the next record."""
 
@@ -107,7 +107,7 @@ class BlockStream:
     @block_bytes.setter
     def block_bytes(self, size: int) -> None:
         self._window.block_bytes = size
-        self._scan_bytes = max(size, DEFAULT_BLOCK_BYTES)
+        self._scan_bytes = max(size, limits.read_block_bytes)
 
     def move_to(self, offset: int, record: int) -> None:
         """Go on at another boundary of a source that seeks, once there is something to read."""
@@ -211,7 +211,7 @@ class BlockStream:
         window = self._window
         base, begin, end = window.base, window.begin, int(starts[-1] + lengths[-1]) + FOOTER_SIZE
         if 2 * (end - begin) > self._scan_bytes:
-            most = max(window.block_bytes, DEFAULT_BLOCK_BYTES)
+            most = max(window.block_bytes, limits.read_block_bytes)
             self._scan_bytes = min(2 * self._scan_bytes, most)
         if self._on_damage is not None:
             self._recovery.learn(window.buffer, starts, lengths)

@@ -14,15 +14,13 @@ import numpy as np
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.framing import SLACK_BYTES
-from tfrecord_lite.thresholds import thresholds
+from tfrecord_lite.thresholds import limits, thresholds
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Uint8Array
 
-__all__ = ["DEFAULT_BLOCK_BYTES", "Window"]
+__all__ = ["Window"]
 
-# Small enough for the processor's caches, large enough that the cost of a block is spread thin.
-DEFAULT_BLOCK_BYTES = 1 << 20
 # Buffers kept for reuse: as many as are read ahead, and the one in use.
 _MOST_SPARE = 3
 # More than what is waited for: whoever looks at what comes after a large record, with the record
@@ -59,9 +57,9 @@ class Window:
         self.source = source
         # Where it can be read without moving there.
         self._file = source if isinstance(source, ByteSource) and source.positional else None
-        self.block_bytes = DEFAULT_BLOCK_BYTES
+        self.block_bytes = limits.read_block_bytes
         self._spare: deque[Uint8Array] = deque(maxlen=_MOST_SPARE)
-        self.buffer = self._new_buffer(DEFAULT_BLOCK_BYTES)
+        self.buffer = self._new_buffer(limits.read_block_bytes)
         self.base = 0
         self.begin = 0
         self.end = 0
