@@ -399,3 +399,25 @@ def test_damage_raises_after_the_batches_before_it(tmp_path, workers, how, shuff
     if not shuffle:
         ids_found = [number for batch in found for number in batch]
         assert ids_found == [*range(raised.value.record // 10 * 10)]
+
+
+@pytest.mark.parametrize("shuffle", [False, 30, True])
+@pytest.mark.parametrize("how", [{}, {"map": same}])
+@IN_BOTH_WAYS
+def test_a_record_of_another_kind_raises_after_the_batches_before_it(
+    tmp_path, workers, how, shuffle
+):
+    """As damage does: no part of its batch is given to `map`."""
+    path = tmp_path / "a"
+    rows = [{"id": "other" if number == 53 else number} for number in range(105)]
+    tfr.write_records(path, map(tfr.encode_example, rows))
+    options = {"batch_size": 10, "shuffle": shuffle, "workers": workers}
+    found = []
+    with (
+        tfr.Dataset(path, ID, **options, **how) as dataset,
+        pytest.raises(tfr.ExampleError, match="record 53"),
+    ):
+        found.extend(batch["id"].tolist() for batch in dataset)
+    assert {len(batch) for batch in found} <= {10}
+    if not shuffle:
+        assert [number for batch in found for number in batch] == [*range(50)]
