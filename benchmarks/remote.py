@@ -12,7 +12,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
-import shutil
 import sys
 import tempfile
 import urllib.request
@@ -262,6 +261,8 @@ def from_s3(program: str, folder: str, total: int, options: Namespace) -> Compar
 
 def main() -> None:
     """Write the files, serve and measure, and delete them."""
+    from s3_server import find_s3rver
+
     options = parse_options(__doc__, repeats=5)
     with tempfile.TemporaryDirectory() as folder, Worker() as worker:
         path, small, large = (os.path.join(folder, name) for name in ("a", "small", "large"))
@@ -271,7 +272,7 @@ def main() -> None:
         comparisons = [compared]
         write(large, 10_000_000 if options.quick else 1_000_000_000, 3000)
         counts += worker.run(by_number, large, options)
-        program = os.environ.get("S3RVER") or shutil.which("s3rver")
+        program = find_s3rver()
         if program:
             total = 20_000_000 if options.quick else 400_000_000
             comparisons.append(worker.run(from_s3, program, folder, total, options))

@@ -14,11 +14,11 @@ BUCKET = "bucket"
 _MOST_SECONDS = 120
 
 
-def find_s3rver(folder: Path) -> str | None:
-    """Return the program, from $S3RVER, the path, or installed into a folder; None: no such."""
+def find_s3rver(folder: Path | None = None) -> str | None:
+    """Return the program, from $S3RVER or the path, or installed into a folder; None: no such."""
     found = os.environ.get("S3RVER") or shutil.which("s3rver")
     npm = shutil.which("npm")
-    if found or npm is None or shutil.which("node") is None:
+    if found or folder is None or npm is None or shutil.which("node") is None:
         return found
     command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder, "s3rver"]
     try:

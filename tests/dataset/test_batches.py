@@ -398,7 +398,7 @@ def test_sparse_features_across_blocks(tmp_path, small_blocks, size):
                 assert np.array_equal(part, expected_part), (name, begin)
 
 
-# Of a cycle the collector may close a file before the generator that has it open, which it tells.
+# The collector may close a file in a cycle before the generator that has it open, and warns then.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_forgotten_in_a_cycle(files, small_blocks):
     # The garbage collector stops the thread's queue before it closes the generator.

@@ -296,7 +296,7 @@ def test_row_13_nor_where_what_follows_is_damaged_too(tmp_path) -> None:
 
 
 def test_row_12_a_header_whose_data_was_lost(tmp_path) -> None:
-    """What stands there is the next record, which goes on behind where the lost one would end."""
+    """What follows is the next record; it ends after the place where the lost one would."""
     data = frames([b"first"]) + header(40) + frames([b"x" * 60, b"last"])
     for source in sources(data, tmp_path):
         assert read(source) == ([b"first", b"x" * 60, b"last"], [(21, 33, 1, "data")])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from s3_server import BUCKET, serving_s3
+from s3_server import BUCKET, find_s3rver, serving_s3
 
 PACKAGES = {
     "torch": ["torch", "torchdata", "lightning"],
@@ -40,7 +39,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector):
 @pytest.fixture(scope="session")
 def bucket(tmp_path_factory):
     """The URL of a bucket of s3rver's that all of this process's children find; None: no such."""
-    program = os.environ.get("S3RVER") or shutil.which("s3rver")
+    program = find_s3rver()
     if program is None or (find_spec("obstore") or find_spec("s3fs")) is None:
         yield None
         return

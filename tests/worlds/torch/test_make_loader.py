@@ -227,7 +227,7 @@ def test_tensors_are_pinned_where_there_is_a_gpu(paths):
 
 @pytest.mark.parametrize(("asked", "gpu"), [("auto", True), (True, False), (False, True)])
 def test_which_tensors_are_pinned(tmp_path, monkeypatch, asked, gpu):
-    """All of a batch, those of ragged columns too; a GPU and what it pins are played."""
+    """All of a batch, those of ragged columns too; the GPU and the pinning are simulated."""
     count = 0
 
     def pin(tensor):
