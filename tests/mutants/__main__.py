@@ -3,9 +3,10 @@
 ``make mutants COUNT=600 SEED=1`` takes a sample of all changes to the wings below, runs for each
 the tests that run the changed line, shortest first, until one fails, and prints what no test
 noticed. Results are appended to a file of JSON lines, and what is there is not run again. Nothing
-else is written: a process in which all tests are collected is forked for each mutant, and there the
-functions of the module get the code of the mutant. What is more than the code of functions, or runs
-while modules are imported, is seen by a new process over a copy of the package.
+else is written: a process in which all tests are collected, one for each core, is forked for each
+of its mutants, and there the functions of the module get the code of the mutant. What is more than
+the code of functions, or runs while modules are imported, is seen by a new process over a copy of
+the package.
 
 Not run with the tests: it takes about an hour, and whether a survivor matters is for a person.
 What a person found is in ``harmless.py``.
@@ -329,6 +330,18 @@ def summary(mutants: list[Mutant], results: Path) -> int:
     return 0
 
 
+def _started(runner: Runner) -> int:
+    """Run mutants in a process of their own; return its number."""
+    child = os.fork()
+    if child == 0:
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:
+            for stream in (1, 2):
+                os.dup2(nowhere.fileno(), stream)
+        called = [*arguments(), "--hypothesis-profile=mutants", "--tb=no"]
+        os._exit(min(int(pytest.main(called, plugins=[runner])), 100))
+    return child
+
+
 def main() -> int:
     parser = argparse.ArgumentParser("mutants")
     parser.add_argument(
@@ -339,6 +352,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="modules that begin like this")
     told = "of tests for one mutant, as long as they take without it"
     parser.add_argument("--most-seconds", type=float, default=30, help=told)
+    told = "processes that run mutants"
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help=told)
     parser.add_argument("--again", action="store_true", help="run what lived before once more")
     for hidden in ("--tests", "--reach"):
         parser.add_argument(hidden, type=Path, help=argparse.SUPPRESS)
@@ -369,15 +384,12 @@ def main() -> int:
     left = [mutant for mutant in mutants if mutant.key not in done]
     if left:
         print(f"{len(left)} of {len(mutants)} mutants are to be run; results in {results}")
-        child = os.fork()
-        if child == 0:
-            with open(os.devnull, "w", encoding="utf-8") as nowhere:
-                for stream in (1, 2):
-                    os.dup2(nowhere.fileno(), stream)
-            runner = Runner(left, Reach(recorded), results, options.most_seconds)
-            called = [*arguments(), "--hypothesis-profile=mutants", "--tb=no"]
-            os._exit(min(int(pytest.main(called, plugins=[runner])), 100))
-        os.waitpid(child, 0)
+        children = [
+            _started(Runner(left[at :: options.jobs], Reach(recorded), results, options.most_seconds))
+            for at in range(options.jobs)
+        ]
+        for child in children:
+            os.waitpid(child, 0)
     return summary(mutants, results)
 
 

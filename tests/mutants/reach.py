@@ -14,7 +14,10 @@ import coverage
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TESTS = ["records", "files", "example", "dataset", "integrity", "cli", "fuzz", "differential"]
+TESTS = [
+    *("records", "files", "example", "dataset", "integrity", "cli", "fuzz", "differential"),
+    *("arrow", "jobs", "stores", "tfds", "description", "view", "test_surface.py"),
+]
 # What runs while modules are imported and tests are collected; what runs between two tests.
 _AT_IMPORT, _BETWEEN = "", "-"
 

@@ -6,7 +6,7 @@ import math
 import os
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -180,7 +180,8 @@ def shard(
         tagged = chooser.tagged(blocks, shuffle)
         if shuffle is not None:
             folder = _scratch(stack, names)
-            tagged = shuffled(tagged, folder, _raw_bytes(records))
+            in_order = shuffled(tagged, folder, _raw_bytes(records))
+            tagged = stack.enter_context(closing(in_order))
         ordered = 0
         for block, _, targets in tagged:
             sets.write(block, targets)

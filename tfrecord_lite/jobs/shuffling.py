@@ -4,30 +4,36 @@ Each record has a random key, and the order is that of the keys. In a first pass
 some files, by the upper bits of its key; then each of these is read as a whole, and put in order.
 So the order is a function of the keys alone, however many files there are. One that turns out too
 large is dealt out once more, by the next bits. It is faster than reading records by their numbers
-in that order, whatever their size, since nothing is read but from front to back.
+in that order, whatever their size, since nothing is read but from front to back. A thread writes
+buckets while what comes next is read, and another puts records in order while those before are
+written.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from tfrecord_lite.errors import CorruptRecordError
 from tfrecord_lite.jobs.copying import picked
+from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
+from tfrecord_lite.parallel.threads import Threads
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.records.storage import PARTIAL_SUFFIX
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite.parallel.threads import Call
 
 __all__ = ["Tagged", "shuffled"]
 
@@ -48,20 +54,32 @@ class Tagged(NamedTuple):
     targets: Int64Array
 
 
-def shuffled(source: Iterable[Tagged], folder: str, size: int) -> Iterator[Tagged]:
+def shuffled(source: Iterable[Tagged], folder: str, size: int) -> Generator[Tagged, None, None]:
     """Yield all records in the order of their keys; files of them are put into the folder.
 
     ``size`` is about how many bytes there are. A file is removed once it was read.
     """
-    yield from _level(source, os.path.join(folder, "bucket"), size, 64)
+    width = _width(size, 64)
+    buckets = _scatter(source, os.path.join(folder, "bucket"), 64 - width, width)
+    ordered = _in_order(buckets, 64 - width)
+    ahead = read_ahead(ordered)
+    with closing_idle(ordered), closing(ahead):
+        yield from ahead
 
 
-def _level(source: Iterable[Tagged], path: str, size: int, bits: int) -> Iterator[Tagged]:
+def _width(size: int, bits: int) -> int:
+    """Return how many of so many bits tell the buckets of so many bytes apart."""
     wanted = -(-2 * size // limits.shuffled_bytes)
-    width = min(max(wanted - 1, 1).bit_length(), _MOST_BUCKETS.bit_length() - 1, bits)
-    for bucket in _scatter(source, path, bits - width, width):
-        if bucket.size > limits.shuffled_bytes and bucket.records > 1 and bits > width:
-            yield from _level(bucket.pieces(), bucket.path, bucket.size, bits - width)
+    return min(max(wanted - 1, 1).bit_length(), _MOST_BUCKETS.bit_length() - 1, bits)
+
+
+def _in_order(buckets: list[_Bucket], bits: int) -> Generator[Tagged, None, None]:
+    """Yield the records of buckets, whose keys differ in so many bits, in the order of the keys."""
+    for bucket in buckets:
+        if bucket.size > limits.shuffled_bytes and bucket.records > 1 and bits:
+            width = _width(bucket.size, bits)
+            parts = _scatter(bucket.pieces(), bucket.path, bits - width, width)
+            yield from _in_order(parts, bits - width)
         else:
             yield from bucket.in_order()
         bucket.remove()
@@ -71,21 +89,34 @@ def _scatter(source: Iterable[Tagged], path: str, shift: int, width: int) -> lis
     """Put each record into the bucket that some bits of its key say."""
     with ExitStack() as stack:
         buckets = [_Bucket(f"{path}-{number:03d}", stack) for number in range(1 << width)]
+        threads = Threads(1, "tfrecord_lite-deal")
+        # Before files are closed that it writes to.
+        stack.callback(threads.close_at_last)
         mask = np.uint64((1 << width) - 1)
+        written: Call[None] | None = None
         for block, keys, targets in source:
             which = ((keys >> np.uint64(shift)) & mask).astype(np.int64)
             order = np.argsort(which, kind="stable")
-            edges = np.searchsorted(which[order], np.arange(len(buckets) + 1)).tolist()
-            tags = np.empty(len(block), _TAG)
-            tags["key"], tags["target"] = keys[order], targets[order]
-            tags["length"] = block.lengths[order]
-            data = picked(block, order, gap=0)
-            bounds = np.concatenate([[0], np.cumsum(data.lengths)])[edges].tolist()
-            for number in np.unique(which).tolist():
-                first, last = edges[number], edges[number + 1]
-                begin, end = bounds[number], bounds[number + 1]
-                buckets[number].add(data.buffer[begin:end], tags[first:last])
+            edges = np.searchsorted(which[order], np.arange(len(buckets) + 1))
+            tagged = Tagged(picked(block, order, gap=0), keys[order], targets[order])
+            if written is not None:
+                written.result()
+            written = threads.submit(_deal, buckets, edges, tagged)
+        if written is not None:
+            written.result()
     return buckets
+
+
+def _deal(buckets: list[_Bucket], edges: Int64Array, tagged: Tagged) -> None:
+    """Write records, of which the bytes lie one after the other, from each edge to the next."""
+    lengths = tagged.block.lengths
+    tags = np.empty(len(lengths), _TAG)
+    tags["key"], tags["target"], tags["length"] = tagged.keys, tagged.targets, lengths
+    bounds = np.concatenate([[0], np.cumsum(lengths)])[edges].tolist()
+    cuts = zip(pairwise(edges.tolist()), pairwise(bounds), strict=True)
+    for bucket, ((first, last), (begin, end)) in zip(buckets, cuts, strict=True):
+        if first < last:
+            bucket.add(tagged.block.buffer[begin:end], tags[first:last])
 
 
 class _Bucket:

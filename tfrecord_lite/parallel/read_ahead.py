@@ -46,21 +46,7 @@ def read_ahead(
                     ahead.append(thread.submit(next, items, None))
             yield item
     finally:
-        _close(thread)
-
-
-def _close(thread: Threads) -> None:
-    """Wait for the thread, also where interrupts come meanwhile; the last of them is raised."""
-    interrupt: BaseException | None = None
-    waiting = True
-    while waiting:
-        try:
-            thread.close()
-            waiting = False
-        except BaseException as error:  # noqa: BLE001 - raised once nobody uses the items
-            interrupt = error
-    if interrupt is not None:
-        raise interrupt
+        thread.close_at_last()
 
 
 @contextmanager

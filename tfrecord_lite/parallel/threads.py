@@ -130,6 +130,19 @@ class Threads:
             if thread is not None and thread is not current_thread():
                 thread.join()
 
+    def close_at_last(self) -> None:
+        """Close it, also where interrupts come meanwhile; the last of them is raised then."""
+        interrupt: BaseException | None = None
+        waiting = True
+        while waiting:
+            try:
+                self.close()
+                waiting = False
+            except BaseException as error:  # noqa: BLE001 - raised once nothing is made any more
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
+
     def __del__(self) -> None:
         self._calls.put(None)
 
