@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import threading
 from collections import Counter
 from itertools import chain
 from pathlib import Path
@@ -354,6 +355,34 @@ def test_a_disk_that_fails_leaves_no_half_of_it(train, tmp_path, overwrite):
         else:
             assert sorted(labels(out / "a-x") + labels(out / "a-y")) == list(range(N))
         assert not [name for name in tree(out) if "partial" in name]
+
+
+@pytest.mark.parametrize("bytes_at_once", [limits.shuffled_bytes, 300])
+def test_an_interrupt_leaves_nothing(train, tmp_path, monkeypatch, bytes_at_once):
+    """Whichever pass it comes in; nor do threads go on that deal records out, or put in order."""
+    monkeypatch.setattr(limits, "shuffled_bytes", bytes_at_once)
+    out = tmp_path / "out"
+    out.mkdir()
+    calls = 0
+    for last in chain(range(1, 20), range(20, 1 << 30, 10)):
+        calls = 0
+
+        def progress(*_):
+            nonlocal calls
+            calls += 1
+            if calls == last:
+                raise KeyboardInterrupt
+
+        try:
+            shard(train, out / "a", shuffle=2, progress=progress)
+        except KeyboardInterrupt:
+            assert tree(out) == []
+            names = [thread.name for thread in threading.enumerate()]
+            assert not [name for name in names if name.startswith("tfrecord_lite")]
+        else:
+            break
+    assert calls >= 3
+    assert sorted(labels(out / "a")) == list(range(N))
 
 
 def test_a_set_in_place_of_itself(train):

@@ -384,10 +384,9 @@ def main() -> int:
     left = [mutant for mutant in mutants if mutant.key not in done]
     if left:
         print(f"{len(left)} of {len(mutants)} mutants are to be run; results in {results}")
-        children = [
-            _started(Runner(left[at :: options.jobs], Reach(recorded), results, options.most_seconds))
-            for at in range(options.jobs)
-        ]
+        reach, most = Reach(recorded), options.most_seconds
+        parts = [left[at :: options.jobs] for at in range(options.jobs)]
+        children = [_started(Runner(part, reach, results, most)) for part in parts]
         for child in children:
             os.waitpid(child, 0)
     return summary(mutants, results)
