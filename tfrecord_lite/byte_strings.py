@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array, Uint8Array
 
-__all__ = ["strings_by_size"]
+__all__ = ["as_bytes", "check_records", "lost_nuls", "strings_by_size"]
 
 
 def strings_by_size(
@@ -48,3 +48,59 @@ def _of_one_size(buffer: Uint8Array, begin: Int64Array, size: int) -> Any:
         return b""
     every: Any = np.ndarray((len(buffer) - size + 1,), f"V{size}", buffer=buffer, strides=(1,))
     return every[begin].astype(object)
+
+
+def as_bytes(data: object) -> bytes:
+    """Return the bytes of a bytes-like object; of bytes, themselves; TypeError for all else.
+
+    For text, too, for masked values, and for objects, whose memory has no bytes but places.
+    """
+    if type(data) is bytes:
+        return data
+    if isinstance(data, str):
+        raise TypeError("a record is bytes, not str; encode the text first: text.encode()")
+    try:
+        view = memoryview(data)  # type: ignore[arg-type]
+    except (TypeError, ValueError, BufferError):
+        raise TypeError(f"a record is bytes or bytes-like, not {type(data).__name__}") from None
+    if "O" in view.format:
+        raise TypeError("a record is bytes, not an array of objects; pass these one by one")
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise TypeError("a record is bytes, and these are masked; fill them, or leave them out")
+    return view.tobytes()
+
+
+def check_records(records: object) -> None:
+    """Raise TypeError for an array of records that may have lost their last bytes, or are masked.
+
+    See `lost_nuls`.
+    """
+    if not isinstance(records, np.ndarray):
+        return
+    if isinstance(records, np.ma.MaskedArray) and np.ma.is_masked(records):
+        raise TypeError("these records are masked; fill them, or leave them out")
+    if records.dtype.kind == "S" and (lost := lost_nuls(records)):
+        raise TypeError(f"record {lost[0]}: {lost[1]}")
+
+
+def lost_nuls(array: npt.NDArray[Any]) -> tuple[int, str] | None:
+    """Find an element of an array of dtype S or U that may have lost trailing NULs.
+
+    NumPy takes trailing NULs off such elements, and nothing tells whether they had any. Bytes may
+    well end with a NUL, as a hash does: each has to be as long as the dtype allows. Text hardly
+    does: where one is as long as the dtype allows, the dtype was made to measure, and the others
+    are what NumPy says. Returns the element's index in C order and an error's text.
+    """
+    text = array.dtype.kind == "U"
+    width = array.dtype.itemsize // (4 if text else 1)
+    short = np.char.str_len(np.asarray(array)).reshape(-1) < width
+    if not (short.size and (short.all() if text else short.any())):
+        return None
+    index = int(np.argmax(short))
+    found = f"no element has {width} characters"
+    if not short.all():
+        found = f"element {index} has less than {width} bytes"
+    return index, (
+        f"an array of dtype {array.dtype} in which {found}: NumPy may have dropped trailing NULs; "
+        "pass a list, or an array of dtype=object; .astype(object) where none can be missing"
+    )

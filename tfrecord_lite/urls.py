@@ -34,15 +34,18 @@ def is_url(path: str) -> bool:
 def local_path(path: str) -> str:
     """Return the path that a file:// URL means; any other name as it is.
 
-    >>> local_path("file:///a%20b"), local_path("memory://a")
-    ('/a b', 'memory://a')
+    >>> local_path("file:///a%20b"), local_path("file://localhost/c"), local_path("memory://a")
+    ('/a b', '/c', 'memory://a')
     """
     if not path.lower().startswith("file://") or os.path.lexists(path):
         return path
     # It takes a tenth of the time that this package takes to be imported.
     from urllib.request import url2pathname
 
-    return url2pathname(path[len("file://") :])
+    place = path[len("file://") :]
+    if place.lower().startswith("localhost/"):  # RFC 8089: this machine
+        place = place[len("localhost") :]
+    return url2pathname(place)
 
 
 def absolute(path: str) -> str:

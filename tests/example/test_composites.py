@@ -103,6 +103,18 @@ def test_partitions_that_do_not_fit_their_record(kind, cuts):
         assert caught.value.record == 1
 
 
+@pytest.mark.parametrize("row", [2**63 - 1, 2**62, 2**31 - 2, 2048])
+def test_a_forged_row_number_takes_no_memory_and_no_value(row):
+    feature = R(np.int64, value_key="v", partitions=[R.ValueRowIds("n")])
+    bad = tfr.encode_example({"v": [1], "n": integers([row])})
+    good = tfr.encode_example({"v": [1], "n": [2047]})
+    for records in ([bad], [good, bad], [good] * 100 + [bad]):
+        with pytest.raises(tfr.ExampleError, match=f"of 'n', {row}, do not fit") as caught:
+            tfr.parse_example(records, {"x": feature})
+        assert caught.value.record == len(records) - 1
+    assert tfr.parse_example([good], {"x": feature})["x"].to_list() == [[[]] * 2047 + [[1]]]
+
+
 def test_a_uniform_length_that_does_not_fit():
     records = [tfr.encode_example({"x": integers(range(count))}) for count in (4, 3, 1)]
     with pytest.raises(tfr.ExampleError, match="found 3 elements, expected a multiple of 2"):

@@ -41,7 +41,7 @@ def test_any_bytes_like(form: Any) -> None:
     assert {name: plain(value) for name, value in features.items()} == judge_example(DATA)
 
 
-@pytest.mark.parametrize("data", ["abc", 5, None, [1, 2]])
+@pytest.mark.parametrize("data", ["abc", 5, None, [1, 2], np.array([DATA], object)])
 def test_what_is_not_bytes_like(data: Any) -> None:
     with pytest.raises(TypeError):
         decode_example(data)

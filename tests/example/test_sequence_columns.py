@@ -249,3 +249,88 @@ def plain(array: Any) -> Any:
     if array.dtype == np.int64:
         return "int64", array.tolist()
     return "float32", array.tobytes()
+
+
+PARTITIONED = {
+    "a": RaggedFeature(np.int64, "tokens"),
+    "b": RaggedFeature(np.int64, "v", [RaggedFeature.RowLengths("n")]),
+    "c": RaggedFeature(np.int64, "v", [RaggedFeature.UniformRowLength(2)]),
+    "d": RaggedFeature(
+        np.int64, "v", [RaggedFeature.RowLengths("n"), RaggedFeature.UniformRowLength(1)]
+    ),
+}
+
+
+def integers(steps: list[list[int]]) -> list[Any]:
+    return [np.array(step, np.int64) for step in steps]
+
+
+def test_steps_cut_by_partitions() -> None:
+    """Each step by the step of the same number of another list, as TensorFlow has it."""
+    records = [
+        encode_sequence_example(
+            {},
+            {"tokens": integers([[7], []]), "v": [[1, 2, 3, 4], [5, 6]], "n": [[1, 3], [2]]},
+        ),
+        encode_sequence_example({}, {"v": integers([[], [8, 9]]), "n": integers([[], [0, 0, 2]])}),
+        b"",
+    ]
+    _, lists, _ = parse_sequence_example(records, None, PARTITIONED)
+    found = {name: column.to_list() for name, column in lists.items()}
+    assert found == {
+        "a": [[[7], []], [], []],
+        "b": [[[[1], [2, 3, 4]], [[5, 6]]], [[], [[], [], [8, 9]]], []],
+        "c": [[[[1, 2], [3, 4]], [[5, 6]]], [[], [[8, 9]]], []],
+        "d": [
+            [[[[1]], [[2], [3], [4]]], [[[5], [6]]]],
+            [[], [[], [], [[8], [9]]]],
+            [],
+        ],
+    }
+    for number, record in enumerate(records):
+        _, single = parse_single_sequence_example(record, None, PARTITIONED)
+        assert {name: column.to_list() for name, column in single.items()} == {
+            name: rows[number] for name, rows in found.items()
+        }
+
+
+@pytest.mark.parametrize(
+    ("lists", "text"),
+    [
+        ({"v": [[1], [2, 3]], "n": [[1], [1]]}, "step 1: RowLengths of 'n', 1, do not fit 2"),
+        ({"v": [[1], [2]], "n": [[1]]}, "found 1 steps of 'n' for 2 of 'v'"),
+        ({"v": [[1]]}, "found 0 steps of 'n' for 1 of 'v'"),
+        ({"v": [[1]], "n": [[1.5]]}, "step 0: 'n': "),
+    ],
+)
+def test_partitions_that_do_not_fit_their_step(lists: Any, text: str) -> None:
+    good = encode_sequence_example({}, {"v": [[1], [2]], "n": [[1], [1]]})
+    bad = encode_sequence_example({}, lists)
+    with pytest.raises(ExampleError, match=text) as caught:
+        parse_sequence_example([good, bad, good], None, {"b": PARTITIONED["b"]})
+    assert caught.value.record == 1
+
+
+def test_steps_cut_by_partitions_against_tensorflow() -> None:
+    tf = pytest.importorskip("tensorflow")
+    from tfrecord_lite.tensorflow import to_tf_features
+
+    random = Random(5)
+    for _ in range(40):
+        records = []
+        for _ in range(random.choice([1, 4, 30])):
+            n = [
+                [random.randrange(4) for _ in range(random.randrange(4))]
+                for _ in range(random.randrange(4))
+            ]
+            v = [[random.randrange(9) for _ in range(sum(lengths))] for lengths in n]
+            lists = {
+                "n": [np.array(x, np.int64) for x in n],
+                "v": [np.array(x, np.int64) for x in v],
+            }
+            records.append(encode_sequence_example({}, lists))
+        features = {"b": PARTITIONED["b"], "d": PARTITIONED["d"]}
+        _, ours, _ = parse_sequence_example(records, None, features)
+        _, theirs, _ = tf.io.parse_sequence_example(records, None, to_tf_features(features))
+        for name, column in ours.items():
+            assert column.to_list() == theirs[name].to_list()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import pickle
 import threading
@@ -191,6 +192,29 @@ def test_threads_share_one(sets, monkeypatch):
 
 
 @pytest.mark.parametrize("compression", [None, "GZIP"])
+@pytest.mark.parametrize("form", ["memory", "buffered", "unbuffered"])
+@pytest.mark.parametrize("width", [1008, 1001])
+@pytest.mark.parametrize(
+    "use",
+    [list, len, lambda records: records[10], lambda records: records.splits(), lambda records: 0],
+    ids=["another pass", "len", "by number", "splits", "its owner moves it"],
+)
+def test_an_open_file_is_used_while_it_is_read(tmp_path, compression, form, width, use):
+    """Each use has a place of its own in the file, and all records come once."""
+    written = [b"%04d" % number * (width // 4) for number in range(5000)]
+    write_records(tmp_path / "a", written, compression=compression)
+    with open(tmp_path / "a", "rb", buffering=0 if form == "unbuffered" else -1) as file:
+        opened = io.BytesIO(file.read()) if form == "memory" else file
+        opened.seek(0)
+        records = RecordSet(opened, verify="none" if use is len else True)
+        reading = iter(records)
+        found = [next(reading)]
+        use(records)
+        opened.seek(3)
+        assert found + list(reading) == written
+
+
+@pytest.mark.parametrize("compression", [None, "GZIP"])
 def test_open_files(tmp_path, compression):
     write_records(tmp_path / "a", RECORDS, compression=compression)
     data = (tmp_path / "a").read_bytes()
@@ -207,6 +231,10 @@ def test_open_files(tmp_path, compression):
             )
             assert [record for split in records.splits() for record in split] == RECORDS * count
             records.close()
+    with open(tmp_path / "a", "rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        assert list(RecordSet(mapped)) == RECORDS
+        mapped.close()
     beyond = io.BytesIO(b"junk" + data)
     beyond.seek(4)
     assert RecordSet(beyond)[43] == RECORDS[43]

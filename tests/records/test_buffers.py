@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import io
 import random
+from array import array
 
+import numpy as np
 import pytest
 from frames import frames
 from integrity.corrupting import Pipe
 
 from tfrecord_lite.records import RecordReader
-from tfrecord_lite.records.framing import FRAME_OVERHEAD, SLACK_BYTES
+from tfrecord_lite.records.framing import FRAME_OVERHEAD, SLACK_BYTES, RecordBlock
 from tfrecord_lite.thresholds import thresholds
+
+
+def test_records_of_any_bytes_like_form() -> None:
+    """A record has as many bytes as its memory, not as many as it has elements."""
+    records = [b"zz", np.arange(3, dtype="<i4"), b"yy", array("h", [1, 2]), bytearray(b"x")]
+    block = RecordBlock.from_records(records)
+    assert list(block) == [b"zz", np.arange(3, dtype="<i4").tobytes(), b"yy", b"\1\0\2\0", b"x"]
+    assert list(RecordBlock.from_records(np.array([b"abc", b"def"]))) == [b"abc", b"def"]
 
 
 def test_a_buffer_that_is_given_back_holds_no_other_block() -> None:

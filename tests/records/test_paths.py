@@ -148,6 +148,30 @@ def test_folders_of_folders(tree: Path) -> None:
         expand_shards(f"{tree}/*")
 
 
+def test_folders_whose_names_look_like_patterns(tmp_path: Path) -> None:
+    """A folder that was found is that folder, and one that is there comes before a pattern."""
+    touch(tmp_path / "d/run[1]/a.tfrecord", tmp_path / "d/run1/b.tfrecord")
+    touch(tmp_path / "d/x*/y?/c.tfrecord", tmp_path / "d/xx/yy/d.tfrecord")
+    every = [str(tmp_path / "d" / name) for name in ("run1/b", "run[1]/a", "x*/y?/c", "xx/yy/d")]
+    every = [f"{name}.tfrecord" for name in every]
+    for pattern in ("**", "**/*", "**/*.tfrecord", "**/?.tfrecord"):
+        assert expand_shards(f"{tmp_path}/d/{pattern}") == every
+    for pattern, which in {
+        "run[1]/**": [1],
+        "run[1]/**/*": [1],
+        "run[1]": [1],
+        "x*/**": [2],
+        "x*/y?/**": [2],
+        "**/y?/**": [2, 3],
+        "**/y?/*": [2, 3],
+        "**/a.tfrecord": [1],
+        "**/run[1]/*": [0],
+        "**/**/c.tfrecord": [2],
+    }.items():
+        found = expand_shards(f"{tmp_path}/d/{pattern}")
+        assert found == [every[number] for number in which], pattern
+
+
 def test_below_the_working_directory(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tree)
     assert expand_shards("**/part-1") == ["date=2/deep/er/part-1"]

@@ -29,6 +29,7 @@ from tfrecord_lite import (
     read_records,
     write_records,
 )
+from tfrecord_lite.example import parse_example
 from tfrecord_lite.records.storage import is_partial
 
 OPTIONS = {
@@ -145,8 +146,34 @@ def test_row_31_an_array_is_its_memory() -> None:
 
 
 @pytest.mark.parametrize(
+    "records",
+    [
+        np.array([b"ab\0", b"cde"]),
+        np.array([[b"ab"], [b"cd"]], object),
+        np.ma.array(np.zeros((2, 2), np.uint8), mask=True),
+        np.array(["ab", "cd"]),
+    ],
+    ids=["bytes that may have lost NULs", "rows of objects", "masked", "text"],
+)
+def test_row_31_arrays_that_hold_no_records(records) -> None:
+    file = io.BytesIO()
+    with pytest.raises(TypeError, match=r"NULs|objects|mask|bytes, not str"):
+        write_records(file, records)
+    with pytest.raises(TypeError):
+        RecordBlock.from_records(records)
+    with pytest.raises(TypeError):
+        parse_example(records, {"a": int})
+    assert file.getvalue() == b""
+
+
+@pytest.mark.parametrize(
     "record",
-    [None, 7, "text", [b"a"], 1.5, memoryview(b"abcdef")[::2], np.arange(9)[::2]],
+    [
+        *(None, 7, "text", [b"a"], 1.5, memoryview(b"abcdef")[::2], np.arange(9)[::2]),
+        # Their memory has pointers, or what a mask hides.
+        *(np.array([b"a"], object), memoryview(np.array([b"a"], object))),
+        np.ma.array(np.zeros(3, np.uint8), mask=[0, 1, 0]),
+    ],
     ids=lambda record: type(record).__name__,
 )
 def test_row_31_anything_else_is_a_type_error_before_a_byte_is_written(record) -> None:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from tfrecord_lite.byte_strings import lost_nuls
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.buffers import ByteStrings, Present
 from tfrecord_lite.example.encode import sorted_names
 from tfrecord_lite.example.features import RawFeature
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged, checked
-from tfrecord_lite.example.values import lost_nuls
 
 if TYPE_CHECKING:
     import numpy.typing as npt

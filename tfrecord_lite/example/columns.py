@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
+from tfrecord_lite.byte_strings import as_bytes
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.composites import (
     UnfitError,
@@ -21,7 +22,6 @@ from tfrecord_lite.example.composites import (
     partitioned,
     sparse,
 )
-from tfrecord_lite.example.decode import as_bytes
 from tfrecord_lite.example.features import (
     FixedLenFeature,
     FixedLenSequenceFeature,

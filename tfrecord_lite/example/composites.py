@@ -130,14 +130,13 @@ def _cut(ragged: Ragged, cuts: Ragged, kind: str, key: str) -> Ragged:
 
     if kind == "ValueRowIds":
         _require(counts == elements, misfit)
-        _require_each(given >= 0, record_of, misfit)
+        most = _ROWS_FOR_EACH * (elements + 1)
+        _require_each((given >= 0) & (given < most[record_of]), record_of, misfit)
         falls = np.diff(given, prepend=0) < 0
         falls[rows[:-1][counts > 0]] = False
         _require_each(~falls, record_of, misfit)
         row_counts = np.zeros(len(counts), np.int64)
         np.maximum.at(row_counts, record_of, given + 1)
-        # More rows than this no record of 2 GiB has; a forged number must not take all memory.
-        _require(row_counts <= _MOST_ROWS, misfit)
         begins = np.cumsum(row_counts) - row_counts
         lengths = np.bincount(given + begins[record_of], minlength=int(row_counts.sum()))
         return Ragged(Ragged(ragged.values, _splits(lengths)), _splits(row_counts))
@@ -173,7 +172,11 @@ def _cut(ragged: Ragged, cuts: Ragged, kind: str, key: str) -> Ragged:
     return Ragged(Ragged(ragged.values, _splits(lengths)), _splits(row_counts))
 
 
+# Longer rows than this no record of 2 GiB has.
 _MOST_ROWS = 1 << 31
+# One number may say that there are empty rows without end: so many are taken for each element, and
+# more for forged.
+_ROWS_FOR_EACH = 1 << 10
 
 
 def _splits(lengths: Int64Array) -> Int64Array:

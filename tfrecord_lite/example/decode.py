@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from tfrecord_lite.byte_strings import as_bytes
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST
 from tfrecord_lite.example.other_messages import description_of, is_list_of_examples
@@ -51,7 +52,6 @@ __all__ = [
     "ENTRY",
     "Span",
     "Value",
-    "as_bytes",
     "decode_entry",
     "decode_example",
     "decode_feature",
@@ -129,11 +129,6 @@ def _decode_into(features: dict[str, Value], data: bytes) -> str | None:
 def _resemblance(data: bytes) -> str:
     kind = description_of(data)
     return "" if kind is None else f"; it looks like {kind}"
-
-
-def as_bytes(data: Buffer) -> bytes:
-    """Return the bytes of any bytes-like object; of bytes, themselves; TypeError for others."""
-    return data if type(data) is bytes else memoryview(data).tobytes()
 
 
 def read_fields(data: bytes, spans: list[Span], depth: int) -> Iterator[tuple[int, int, int]]:

@@ -32,6 +32,7 @@ from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.values import (
     ENCODERS,
     FeatureBytes,
+    as_text_bytes,
     check_size,
     encode_feature,
     encoder_of,
@@ -207,7 +208,7 @@ def _check_shape(shape: tuple[int, ...], spec: Any) -> None:
 def _string_of(value: Any) -> bytes:
     """Return the byte string that bytes, or an array of them, are."""
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value)
+        return as_text_bytes(value)
     if isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 1:
         refuse_masked(value)
         return value.tobytes()
@@ -218,7 +219,7 @@ def _raw_bytes(value: Any, spec: RawFeature) -> bytes:
     """Return an array's elements as they lie in memory, or bytes that may well be just that."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         if memoryview(value).nbytes == spec.nbytes:
-            return bytes(value)
+            return as_text_bytes(value)
         raise ExampleError(
             f"{memoryview(value).nbytes} bytes, where {quote(spec)} has {spec.nbytes}"
         )

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from tfrecord_lite.byte_strings import as_bytes, lost_nuls
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.decode import (
     ENTRY,
     Span,
     Value,
-    as_bytes,
     decode_entry,
     decode_feature,
     decode_features,
@@ -37,7 +37,7 @@ from tfrecord_lite.example.encode import (
 from tfrecord_lite.example.features import FixedLenFeature, FixedLenSequenceFeature
 from tfrecord_lite.example.kinds import KIND_NAMES
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.example.values import check_size, encode_feature, lost_nuls
+from tfrecord_lite.example.values import check_size, encode_feature
 from tfrecord_lite.example.wire import varint
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from tfrecord_lite.example.columns import Decoder, as_block, feature_column
-from tfrecord_lite.example.composites import UnfitError, feature_keys
-from tfrecord_lite.example.decode import as_bytes
+from tfrecord_lite.byte_strings import as_bytes
+from tfrecord_lite.example.columns import as_block, feature_column
+from tfrecord_lite.example.composites import UnfitError, feature_keys, keys_of
 from tfrecord_lite.example.features import (
     FixedLenFeature,
     FixedLenSequenceFeature,
@@ -70,7 +70,7 @@ def parse_sequence_example(
     what `parse_example` gives. Of the feature lists, a `FixedLenSequenceFeature` gives an array
     ``[n, longest, *shape]``, padded with 0 or ``b""``, and in the lengths an int64 array ``[n]`` of
     how many steps each record has; a `VarLenFeature` or `RaggedFeature` gives a `Ragged` of n rows
-    whose values are a `Ragged` of steps.
+    whose values are a `Ragged` of steps, each cut as its ``partitions`` say.
 
     >>> example = b"\x12\x18\n\x16\n\x03ids\x12\x0f\n\x06\x1a\x04\n\x02\x01\x02\n\x05\x1a\x03\n\x01\x03"
     >>> _, lists, _ = parse_sequence_example([example, b""], {}, {"ids": RaggedFeature(np.int64)})
@@ -156,8 +156,10 @@ def decode_sequences(
     """
     of_context, of_lists = makers or (feature_column, None)
     keys = feature_keys(context)
-    buffer, spans, lists = find_sequence_spans(block, keys, list(feature_lists), strict=strict)
+    list_keys = feature_keys(feature_lists)
+    buffer, spans, lists = find_sequence_spans(block, keys, list_keys, strict=strict)
     of_key = dict(zip(keys, spans, strict=True))
+    of_list = dict(zip(list_keys, lists, strict=True))
     try:
         return SequenceColumns(
             {
@@ -165,8 +167,8 @@ def decode_sequences(
                 for name, feature in context.items()
             },
             {
-                name: _list_column(buffer, found, name, feature, of_lists)
-                for (name, feature), found in zip(feature_lists.items(), lists, strict=True)
+                name: _list_column(buffer, of_list, name, feature, of_lists)
+                for name, feature in feature_lists.items()
             },
         )
     except UnfitError as unfit:
@@ -229,9 +231,24 @@ def _context_column(
 
 
 def _list_column(
-    buffer: Uint8Array, found: ListSpans, name: str, feature: Any, make: ColumnMaker | None
+    buffer: Uint8Array,
+    lists: Mapping[str, ListSpans],
+    name: str,
+    feature: Any,
+    make: ColumnMaker | None,
 ) -> Any:
     where = f"feature list {quote(name)}"
+    first, *others = keys_of(name, feature)
+    found = lists[first]
+    for key in others:
+        unlike = np.flatnonzero(lists[key].counts != found.counts)
+        if len(unlike):
+            record = int(unlike[0])
+            raise UnfitError(
+                record,
+                f"{where}: found {lists[key].counts[record]} steps of {quote(key)} for "
+                f"{found.counts[record]} of {quote(first)}",
+            )
     if (
         isinstance(feature, FixedLenSequenceFeature)
         and not feature.allow_missing
@@ -250,7 +267,8 @@ def _list_column(
             return Steps(
                 make(buffer, {name: found.spans}, name, of_step), found.counts, found.present
             )
-        column = Decoder(buffer, found.spans, of_step).column()
+        of_keys = {key: lists[key].spans for key in (first, *others)}
+        column = feature_column(buffer, of_keys, name, of_step)
     except UnfitError as unfit:
         record = int(np.searchsorted(splits, unfit.record, "right")) - 1
         step = unfit.record - int(splits[record])

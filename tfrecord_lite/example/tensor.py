@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from tfrecord_lite.byte_strings import as_bytes
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.decode import as_bytes
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.values import as_text_bytes, check_size, refuse_masked, string_values
 from tfrecord_lite.example.wire import varint

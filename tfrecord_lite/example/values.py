@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
+from tfrecord_lite.byte_strings import lost_nuls
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.floats import LARGEST_WHOLE, SMALLEST, narrow
 from tfrecord_lite.example.kinds import (
@@ -43,7 +44,6 @@ __all__ = [
     "check_size",
     "encode_feature",
     "encoder_of",
-    "lost_nuls",
     "refuse_masked",
     "string_values",
 ]
@@ -102,29 +102,6 @@ def string_values(array: npt.NDArray[Any]) -> list[Any]:
     return values
 
 
-def lost_nuls(array: npt.NDArray[Any]) -> tuple[int, str] | None:
-    """Find an element of an array of dtype S or U that may have lost trailing NULs.
-
-    NumPy takes trailing NULs off such elements, and nothing tells whether they had any. Bytes may
-    well end with a NUL, as a hash does: each has to be as long as the dtype allows. Text hardly
-    does: where one is as long as the dtype allows, the dtype was made to measure, and the others
-    are what NumPy says. Returns the element's index in C order and an error's text.
-    """
-    text = array.dtype.kind == "U"
-    width = array.dtype.itemsize // (4 if text else 1)
-    short = np.char.str_len(np.asarray(array)).reshape(-1) < width
-    if not (short.size and (short.all() if text else short.any())):
-        return None
-    index = int(np.argmax(short))
-    found = f"no element has {width} characters"
-    if not short.all():
-        found = f"element {index} has less than {width} bytes"
-    return index, (
-        f"an array of dtype {array.dtype} in which {found}: NumPy may have dropped trailing NULs; "
-        "pass a list, or an array of dtype=object; .astype(object) where none can be missing"
-    )
-
-
 def _feature(kind: int, run: bytes, size: int) -> FeatureBytes:
     """Make a Feature of one run: one byte string, or packed numbers."""
     if size <= _SHORT:
@@ -159,6 +136,8 @@ def _encode_string(value: Any) -> FeatureBytes:
 
 def as_text_bytes(value: Any) -> bytes:
     """Return the bytes of a bytes-like object, or of text in UTF-8."""
+    if isinstance(value, memoryview) and "O" in value.format:
+        raise ExampleError("a view of an array of objects has no bytes of theirs; pass a list")
     if not isinstance(value, str):
         return bytes(value)
     try:

@@ -64,31 +64,39 @@ class Folders:
             self._files[folder] = [name for name, is_folder in found if not is_folder]
         return self._files[folder]
 
-    def matching(self, pattern: str) -> list[str]:
-        """Return the files that a glob matches, in the order of their names."""
+    def matching(self, pattern: str, within: str = "") -> list[str]:
+        """Return the files that a glob matches, in the order of their names.
+
+        ``within`` is a folder that was found: what its name has of a pattern's signs is no pattern.
+        """
         if os.altsep:
             pattern = pattern.replace(os.altsep, os.sep)
-        folder, name = os.path.split(pattern)
         if _EVERY in pattern.split(os.sep):
-            return sorted(dict.fromkeys(self._below(pattern)))
+            return sorted(dict.fromkeys(self._below(pattern, within)))
+        folder, name = os.path.split(pattern)
         if glob.has_magic(folder) or not glob.has_magic(name):
-            return [file for file in glob_paths(pattern) if not is_directory(file)]
+            every = os.path.join(glob.escape(within), pattern)
+            return [file for file in glob_paths(every) if not is_directory(file)]
+        folder = os.path.join(within, folder) if folder else within
         names = self.files(folder)
         begin = re.split(r"[*?[]", name)[0]
         low = bisect_left(names, begin)
         alike = takewhile(lambda found: found.startswith(begin), islice(names, low, None))
         return [os.path.join(folder, found) for found in fnmatch.filter(alike, name)]
 
-    def _below(self, pattern: str) -> Iterator[str]:
-        """Yield the files that a glob with a component ``**`` matches."""
+    def _below(self, pattern: str, within: str) -> Iterator[str]:
+        """Yield the files that a glob with a component ``**`` matches; a directory is one first."""
         parts = pattern.split(os.sep)
         at = parts.index(_EVERY)
         top = os.sep.join(parts[:at]) or (os.sep if at else "")
         rest = os.sep.join(parts[at + 1 :])
-        tops = glob_paths(top) if glob.has_magic(top) else [top]
+        literal = os.path.join(within, top) if top else within
+        tops = [literal]
+        if glob.has_magic(top) and not is_directory(literal):
+            tops = glob_paths(os.path.join(glob.escape(within), top))
         for folder in chain.from_iterable(map(_folders_below, tops)):
             if rest:
-                yield from self.matching(os.path.join(folder, rest))
+                yield from self.matching(rest, folder)
             else:
                 names = self.files(folder)
                 yield from (os.path.join(folder, name) for name in names if name[0] != ".")

@@ -25,6 +25,7 @@ from tfrecord_lite.files.picked_block import PickedBlock
 from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.files.resolve import resolve
 from tfrecord_lite.files.splits import make_splits
+from tfrecord_lite.records.byte_source import position_of
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import can_be_reread
 from tfrecord_lite.records.iterating import flatten
@@ -114,9 +115,7 @@ class RecordSet(ByNumber):
         self.files, self._named = resolve(paths)
         # Where open files stood; a pipe, which stands nowhere, is read once.
         self._origins = {
-            id(file): file.tell() if file.seekable() else None
-            for file in self.files
-            if not isinstance(file, str)
+            id(file): position_of(file) for file in self.files if not isinstance(file, str)
         }
         self._read_once: set[int] = set()
         self._indexes = KeptIndexes()

@@ -15,7 +15,15 @@ from tfrecord_lite.stores.object_file import ObjectFile
 if TYPE_CHECKING:
     from tfrecord_lite._types import PathOrFile
 
-__all__ = ["ByteSource", "read_at"]
+__all__ = ["ByteSource", "position_of", "read_at"]
+
+
+def position_of(file: Any) -> int | None:
+    """Return where an open file stands; None where it cannot go back there, as a pipe."""
+    try:
+        return int(file.tell()) if file.seekable() else None
+    except (AttributeError, OSError):
+        return None
 
 
 def read_at(file: Any, size: int, offset: int) -> bytes:
@@ -69,18 +77,12 @@ class ByteSource:
             )
         else:
             self._file = file
-        self._origin = self._tell()
+        self._origin = position_of(self._file)
         self._ready = self._owned and self.remaining() is not None
         # The read of a file with a position that has not been accounted for.
         self._last: tuple[int, memoryview, list[int | None]] | None = None
         # The position of an open file is shared by forks; how far each has read is not.
         self._at_own_offset = self._ready and hasattr(os, "preadv")
-
-    def _tell(self) -> int | None:
-        try:
-            return int(self._file.tell()) if self._file.seekable() else None
-        except (AttributeError, OSError):
-            return None
 
     @property
     def seekable(self) -> bool:
@@ -124,7 +126,12 @@ class ByteSource:
         return count
 
     def _read_and_move(self, view: memoryview) -> int | None:
-        """Read where the file's own position is, which only a file that seeks can take back."""
+        """Read where the file's own position is, which only a file that seeks can take back.
+
+        Others may have moved it: whoever has the file, or a second reader of it.
+        """
+        if self._origin is not None and self._file.tell() != self._origin + self.offset:
+            self._file.seek(self._origin + self.offset)
         if not hasattr(self._file, "readinto"):
             data = self._file.read(len(view))
             count = None if data is None else len(data)

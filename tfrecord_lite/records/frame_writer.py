@@ -17,6 +17,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from tfrecord_lite.byte_strings import as_bytes, check_records
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock, footer_of, header_of
 from tfrecord_lite.records.ownership import Owned
 from tfrecord_lite.text import plural
@@ -112,7 +113,7 @@ class FrameWriter(Owned):
 
     def write(self, record: Buffer) -> None:
         """Write one record, a C-contiguous bytes-like object; TypeError for all else."""
-        data = record if type(record) is bytes else _as_bytes(record)
+        data = record if type(record) is bytes else _bytes_of(record)
         size = len(data)
         frame = (header_of(size), data, footer_of(data))
         if self._gathered >= self._chunk_bytes:
@@ -131,6 +132,7 @@ class FrameWriter(Owned):
             with self._lock:
                 if not self._is_storing and self._exclusively(self._store_block, records):
                     return
+        check_records(records)
         for record in records:
             self.write(record)
 
@@ -297,13 +299,8 @@ class FrameWriter(Owned):
             self._stored_bytes += size
 
 
-def _as_bytes(record: object) -> bytes:
-    if isinstance(record, str):
-        raise TypeError("a record is bytes, not str; encode the text first: text.encode()")
-    try:
-        view = memoryview(record)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"a record is bytes or bytes-like, not {type(record).__name__}") from None
-    if not view.c_contiguous:
+def _bytes_of(record: Buffer) -> bytes:
+    data = as_bytes(record)
+    if not memoryview(record).c_contiguous:
         raise TypeError("a record's memory must be C-contiguous; pass a copy")
-    return view.tobytes()
+    return data

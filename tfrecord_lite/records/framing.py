@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from tfrecord_lite.byte_strings import as_bytes, check_records
 from tfrecord_lite.records.checksum import crc32c, mask_crc, mask_crcs
 from tfrecord_lite.thresholds import thresholds
 
@@ -84,7 +85,13 @@ class RecordBlock(Sequence[bytes]):
 
     @classmethod
     def from_records(cls, records: Sequence[bytes]) -> RecordBlock:
-        """Lay records out in one new buffer, one after another, without frames."""
+        """Lay records out in one new buffer, one after another, without frames.
+
+        They are bytes, or bytes-like as `RecordWriter.write` takes them; TypeError for all else.
+        """
+        check_records(records)
+        if not {bytes}.issuperset(map(type, records)):
+            records = [as_bytes(record) for record in records]
         lengths = np.fromiter(map(len, records), np.int64, len(records))
         ends = np.cumsum(lengths)
         return cls(np.frombuffer(b"".join(records), np.uint8), ends - lengths, lengths)
