@@ -200,6 +200,20 @@ def test_what_it_raises_comes_in_its_place(sets, workers, kind, shuffle):
             assert dataset.state_dict()["position"] == 10 * place
 
 
+@pytest.mark.parametrize("start", [0, 30])
+def test_a_result_that_cannot_be_pickled_is_told_in_its_place(sets, start):
+    def rows(batch):
+        return (row for row in batch["id"]) if start in batch["id"] else batch["id"].tolist()
+
+    with tfr.Dataset(sets["plain"], ID, batch_size=10, map=rows, workers=2) as dataset:
+        batches = iter(dataset)
+        for _ in range(start // 10):
+            next(batches)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="cannot pickle 'generator' object"):
+                next(batches)
+
+
 @pytest.mark.parametrize("make", ["odd", "unpicklable"])
 def test_an_exception_that_cannot_be_carried_is_told_as_text(sets, make):
     def fail(batch):

@@ -79,14 +79,25 @@ class _Channel:
         self._to_write = cycle(memories)
         self._to_read = cycle(memories)
 
-    def send(self, value: Any) -> None:
-        """Send a value; ``BrokenPipeError`` where the other process has ended."""
-        if self._shared:
-            stored = next(self._to_write).write(value, self._pickler)
-            self._outgoing.write(_STORED.pack(*stored))
-        else:
-            self._outgoing.write(_in_band(value, self._pickler))
+    def send(self, value: Any, otherwise: Callable[[], Any] | None = None) -> None:
+        """Send a value, or what ``otherwise`` returns where the value cannot be pickled.
+
+        ``BrokenPipeError`` where the other process has ended.
+        """
+        memory = next(self._to_write) if self._shared else None
+        try:
+            stored = self._stored(value, memory)
+        except Exception:
+            if otherwise is None:
+                raise
+            stored = self._stored(otherwise(), memory)
+        self._outgoing.write(stored)
         self._outgoing.flush()
+
+    def _stored(self, value: Any, memory: SharedMemory | None) -> bytes:
+        if memory is None:
+            return _in_band(value, self._pickler)
+        return _STORED.pack(*memory.write(value, self._pickler))
 
     def wait(self, timeout: float) -> bool:
         """Wait for the next value to come, so many seconds at most; False where it did not."""
@@ -337,7 +348,7 @@ def work() -> None:
             if os.getpid() != process:
                 # A job that forks, and whose child goes on, has one answer all the same.
                 os._exit(0)
-            channel.send(answer)
+            channel.send(answer, _failure)
     # Perhaps nobody is left to read what is.
     with suppress(BrokenPipeError):
         outgoing.close()
@@ -349,4 +360,9 @@ def _answer(job: Callable[[Any], Any], task: Any) -> tuple[Any, Exception | None
     except (TFRecordError, OSError) as error:
         return None, error
     except Exception:  # noqa: BLE001 - the parent raises it
-        return None, RuntimeError(f"a worker failed:\n{traceback.format_exc()}")
+        return _failure()
+
+
+def _failure() -> tuple[None, Exception]:
+    """Return the answer that tells of the exception that is handled."""
+    return None, RuntimeError(f"a worker failed:\n{traceback.format_exc()}")
