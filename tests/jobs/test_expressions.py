@@ -55,6 +55,27 @@ BLOCK = RecordBlock.from_records([b""] * 5)
         ("label % (label - 7) == -1", [0, 2]),
         ("-label > 0 or +label == 3", [0, 2]),
         ("label + 1 == 2 * 4 - 0", [1]),
+        # As `or` has it: a value that is there decides, and a missing one leaves it open.
+        ("label in (3, price)", [0]),
+        ("label not in (3, price)", [1, 2]),
+        ("label in ()", []),
+        ("label not in ()", [0, 1, 2, 3, 4]),
+        # As `and` has it.
+        ("not (5 < label < price)", [0, 1, 2]),
+        ("not (price < 0 < label)", [0, 1, 2, 3]),
+        ("(label > 5) == (price > 1)", [0, 1, 2]),
+        ("-3 in label or -1 in label", [2]),
+        ("+3 in label", [0]),
+        # What is folded is what is written.
+        ("price == 1 / 10 or price == 5 * 0.5", [0, 1]),
+        ("price in (1 / 10, 5)", [0]),
+        ("0.1 in price", [0]),
+        ("label * 0.1 == 3 * 0.1", [0]),
+        ("label <= 4611686018427387904.0", [0, 1, 2, 4]),
+        ("label + 4611686018427387903 == 9223372036854775807", [4]),
+        ("label >= -9223372036854775808", [0, 1, 2, 4]),
+        ("label > 1e300 or label < -1e300", []),
+        ("+".join(["label"] * 150) + " == 450", None),
         ("name == 'cat'", [0]),
         ("name == 'öl' or name == b'cat'", [0, 1]),
         (r"name == b'a\0'", [3]),
@@ -67,6 +88,7 @@ BLOCK = RecordBlock.from_records([b""] * 5)
         ("`image/class` == 2", [2, 3]),
         ("`image/class` in (1, 3) and name != '`label`'", [0, 1]),
         ("quoted_0 == 3", None),
+        ("name == '''it's `cat`''' or (1 # it's `x`\n == 1)", [0, 1, 2, 3, 4]),
         ("True", [0, 1, 2, 3, 4]),
         ("1 > 2", []),
         (" label\n == 3 ", None),
@@ -74,7 +96,12 @@ BLOCK = RecordBlock.from_records([b""] * 5)
 )
 def test_what_they_mean(text, meant):
     if meant is None:
-        if "quoted" in text:
+        if "450" in text:
+            with pytest.raises(ValueError, match="more than 64 bits"):
+                Expression(text)(BLOCK, COLUMNS)
+            small = {**COLUMNS, "label": ragged([[3], [7], [], [], []], np.int64)}
+            assert np.flatnonzero(Expression(text)(BLOCK, small)).tolist() == [0]
+        elif "quoted" in text:
             assert Expression(text + " and `x` == 1").names == ["quoted_0", "x"]
         else:
             with pytest.raises(ValueError, match="no expression"):
@@ -117,7 +144,21 @@ def test_what_they_mean(text, meant):
         ("1j > label", "there is"),
         ("label == " + "(" * 3000 + "1" + ")" * 3000, "no expression"),
         ("label > 1" + " or label > 1" * 2000, "characters"),
-        ("-" * 5000 + "1", "no expression"),
+        ("-" * 5000 + "1", "no expression|too deep"),
+        ("+".join(["label"] * 400) + " > 0", "nested too deep; 200 operations"),
+        ("not " * 300 + "label", "nested too deep"),
+        ("label > 9223372036854775808", "64 bits"),
+        ("label > -9223372036854775809", "64 bits"),
+        ("-label > - -9223372036854775809", "64 bits"),
+        ("label > 0x" + "f" * 5000, "64 bits"),
+        ("price < 1e999", "beyond float64"),
+        ("µ == 1", "name 'µ' for this one; put it in backticks: `µ`"),
+        ("(label == 1 or\n 'ö' == x and ﬁ == 2)", "`ﬁ`"),
+        ("x`label` == 1", "no expression"),
+        ("name == 'x\0'", "no expression"),
+        ("name == 'x\ud800'", "no expression"),
+        (r"name == '\ud800'", "surrogates"),
+        ("None in words", "FEATURE in"),
     ],
 )
 def test_what_is_none(text, told):
@@ -135,6 +176,16 @@ def test_what_is_none(text, told):
         ("label in (1, 'x')", "cannot be compared"),
         ("1 in words", "cannot be compared"),
         ("(label > 1) + 1", "no number"),
+        ("-(label > 1) > 0", "no number"),
+        ("-True > 0", "no number"),
+        ("True in label", "cannot be compared"),
+        (
+            "label > 9223372036854775807 + 1",
+            "9223372036854775807 \\+ 1: an integer of more than 64",
+        ),
+        ("label > 9223372036854775807 * 2 - 1", "an integer of more than 64 bits"),
+        ("label > -(-9223372036854775808)", "an integer of more than 64 bits"),
+        ("label < 1e308 * 10", "beyond float64"),
     ],
 )
 def test_what_does_not_fit_the_features(text, told):
@@ -148,3 +199,98 @@ def test_records_that_do_not_fit():
         Expression("words == 'a'")(BLOCK, COLUMNS)
     with pytest.raises(ValueError, match="an integer of more than 64 bits"):
         Expression("label * 4 > 3")(BLOCK, COLUMNS)
+
+
+LEAST, MOST = -(2**63), 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("n + 0 == n", [0, 1, 2]),
+        ("n - 0 == n * 1", [0, 1, 2]),
+        ("n // 1 == n and n % 9223372036854775807 < 9223372036854775807", [0, 1, 2]),
+        ("n == 9223372036854775807", [1]),
+        ("n <= -9223372036854775808", [0]),
+        ("n < 9223372036854775808.0", [0, 1, 2]),
+        ("9223372036854775808.0 > n", [0, 1, 2]),
+        ("n == 9223372036854775808.0", []),
+        ("n != f", [1, 2]),
+        ("n == f", [0]),
+        ("n < f", [1, 2]),
+        ("f > n", [1, 2]),
+        ("f in (1, n)", [0]),
+        ("n in (1, f)", [0]),
+        # What is missing has no value that could be too large.
+        ("9223372036854775807 + missing > 0 or n > 5", [1]),
+        ("missing - n > 0 or missing * n > 0", []),
+        ("-n > 0", None),
+        ("n * -1 > 0", None),
+        ("0 - n > 0", None),
+        ("n // -1 > 0", None),
+        ("n + n > 0", None),
+        ("n * n > 0", None),
+        ("n - 1 > 0 ", None),
+    ],
+)
+def test_integers_are_exact(text, meant):
+    block = RecordBlock.from_records([b""] * 3)
+    columns = {
+        "n": ragged([[LEAST], [MOST], [2]], np.int64),
+        "f": ragged([[-(2.0**63)], [2.0**63], [2.1]], np.float32),
+        "missing": ragged([[], [], []], np.int64),
+    }
+    expression = Expression(text)
+    if meant is None:
+        with pytest.raises(ValueError, match="more than 64 bits; compute with floats"):
+            expression(block, columns)
+    else:
+        assert np.flatnonzero(expression(block, columns)).tolist() == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("f == 1e39", []),
+        ("f < 1e39", [1, 2, 3, 4]),
+        ("1e39 in f", []),
+        ("f in (1e39, 1)", []),
+        ("f > 3.5e38", [0]),
+        # Not what float32 makes of it, which is 0.
+        ("f == 1e-60", []),
+        ("f >= 1e-60 and f < 1", [2, 4]),
+        ("f == 1e-45", [2]),
+        ("f == 0 and f == -0.0", [1]),
+        ("f == 16777217", []),
+        ("f == 16777216", [3]),
+        ("f * 10 == 1", [4]),
+        # What is computed may be beyond float32.
+        ("f * 1e38 > 1e46", [0]),
+        ("f * 1e38 > 1e44", [0, 3]),
+        ("f % 0 == 0 or f / 0 > 0", []),
+    ],
+)
+def test_floats_of_records_and_of_the_expression(text, meant):
+    values = [float("inf"), -0.0, 1e-45, 16777216.0, 0.1]
+    columns = {"f": ragged([[value] for value in values], np.float32)}
+    found = Expression(text)(RecordBlock.from_records([b""] * 5), columns)
+    assert np.flatnonzero(found).tolist() == meant
+
+
+def test_names_are_those_that_are_written():
+    expression = Expression("`µ` == 1 and `ﬁ` == 1 and `it's` == 1 and größe == 1")
+    assert expression.names == ["µ", "ﬁ", "it's", "größe"]
+    with pytest.raises(TypeError, match="an expression is a str"):
+        Expression(b"label == 1")  # type: ignore[arg-type]
+
+
+def test_a_stack_that_is_almost_full():
+    """What is nested is refused or works, wherever it is called."""
+    expression = Expression("+".join(["`image/class`"] * 190) + " == 190")
+
+    def called(depth):
+        return called(depth - 1) if depth else expression(BLOCK, COLUMNS)
+
+    with pytest.raises(ValueError, match="nested too deep"):
+        called(600)
+    assert np.flatnonzero(called(0)).tolist() == [0, 1]

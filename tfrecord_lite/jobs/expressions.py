@@ -3,7 +3,7 @@
 The text is parsed by Python's own parser, and walked: there are names, literals, comparisons,
 arithmetic, ``and``, ``or``, ``not``, ``in`` and ``is None``, and nothing else; nothing is ever
 called or looked up. As in SQL a value that is missing makes a comparison neither true nor false,
-and records are taken for which all is true.
+and records are taken for which all is true. What values come to is `values`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.spans import error_at
+from tfrecord_lite.jobs.values import Values, compared, computed, constant, joined, of_feature
 from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
@@ -30,8 +31,14 @@ if TYPE_CHECKING:
 __all__ = ["Expression", "single_values"]
 
 _MOST_CHARACTERS: Final = 10_000
-_INT64: Final = 1 << 63
-_TOKENS: Final = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`([^`]+)`""", re.DOTALL)
+# As deep as evaluation goes without reaching the limit of Python in most callers.
+_DEEPEST: Final = 200
+# Names in backticks; and what may have backticks in it, which are none: comments and strings.
+_TOKENS: Final = re.compile(
+    r"""\#[^\r\n]*|(?P<quote>\'{3}|"{3}|'|")(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)|`(?P<name>[^`]+)`""",
+    re.DOTALL,
+)
+_LINE_ENDS: Final = re.compile(rb"\r\n|\r|\n")
 _COMPARISONS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -48,22 +55,12 @@ _ARITHMETIC: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
-_DIVISIONS: Final = (ast.Div, ast.FloorDiv, ast.Mod)
 _TAKEN: Final = (
     "names of features (`in backticks` where they are no identifiers), numbers, strings, bytes, "
     "comparisons, in, is None, and, or, not, + - * / // %"
 )
-
-
-class _Values(NamedTuple):
-    """A value for each record, ``[records]``, or one for all; ``known`` tells where there is one.
-
-    ``kind`` is "number", "bytes" or "truth".
-    """
-
-    values: Any
-    known: Any
-    kind: str
+_TOO_DEEP: Final = f"nested too deep; {_DEEPEST} operations within each other are the most"
+_LITERALS: Final = (bool, int, float, str, bytes)
 
 
 class Expression:
@@ -77,28 +74,33 @@ class Expression:
     """
 
     def __init__(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"where={text!r}: an expression is a str")
         self.text = text
         if len(text) > _MOST_CHARACTERS:
             raise ValueError(f"where: {len(text)} characters; {_MOST_CHARACTERS} are the most")
         self._quoted: dict[str, str] = {}
+        self.names: list[str] = []
         prefix = "quoted_"
         while prefix in text:
             prefix += "_"
 
         def identifier(token: re.Match[str]) -> str:
-            if token[1] is None:
+            if token["name"] is None:
                 return token[0]
             name = f"{prefix}{len(self._quoted)}"
-            self._quoted[name] = token[1]
-            return name
+            self._quoted[name] = token["name"]
+            # Apart from what stands beside it.
+            return f" {name} "
 
+        source = _TOKENS.sub(identifier, text).strip()
         try:
-            tree = ast.parse(_TOKENS.sub(identifier, text.strip()), mode="eval")
-            self.names: list[str] = []
-            self._check(tree.body)
-        except (SyntaxError, RecursionError, MemoryError) as error:
+            self._tree = ast.parse(source, mode="eval").body
+        # ValueError: of what is no UTF-8, or has zero bytes.
+        except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
             raise ValueError(f"where={text!r}: no expression ({error}); it has {_TAKEN}") from None
-        self._tree = tree.body
+        self._check_spelling(source)
+        self._check(self._tree)
 
     def __call__(self, block: RecordBlock, columns: Mapping[str, Ragged]) -> npt.NDArray[np.bool_]:
         """Tell which records of a block are meant, bool ``[records]``; ``columns`` are all ragged.
@@ -107,7 +109,10 @@ class Expression:
         for what cannot be compared.
         """
         with np.errstate(all="ignore"):
-            found = self._truth(self._tree, _Rows(block, columns))
+            try:
+                found = self._truth(self._tree, _Rows(block, columns))
+            except RecursionError:
+                self._refuse(self._tree, _TOO_DEEP)
         return np.broadcast_to(np.asarray(found.values & found.known, bool), len(block))
 
     def check_kinds(self, kinds: Mapping[str, Any]) -> None:
@@ -121,26 +126,35 @@ class Expression:
     def _refuse(self, node: ast.AST, why: str) -> NoReturn:
         try:
             part = ast.unparse(node)
-        except (AttributeError, RecursionError):
+        except (AttributeError, RecursionError, ValueError):
+            # ValueError: of an integer of thousands of digits.
             part = type(node).__name__
         for name, quoted in self._quoted.items():
             part = re.sub(rf"\b{name}\b", f"`{quoted}`".replace("\\", r"\\"), part)
         where = self.text if len(self.text) <= 200 else f"{self.text[:200]}..."
         raise ValueError(f"where={where!r}: {part[:200]}: {why}")
 
-    def _check(self, node: ast.AST) -> None:
+    def _check_spelling(self, source: str) -> None:
+        """Refuse names that Python's parser takes for others, as it does with "µ" and "ﬁ"."""
+        lines = _LINE_ENDS.split(source.encode())
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Name):
+                written = lines[node.lineno - 1][node.col_offset : node.end_col_offset].decode()
+                if written != node.id:
+                    other = f"Python takes the name {quote(written)} for this one"
+                    self._refuse(node, f"{other}; put it in backticks: `{written}`")
+
+    def _check(self, node: ast.AST, depth: int = 0) -> None:
         """Refuse whatever is not of the language; note the names."""
+        if depth > _DEEPEST:
+            self._refuse(node, _TOO_DEEP)
         inside: list[ast.AST] = []
-        if isinstance(node, ast.Name):
+        if _literal(node) is not None:
+            self._constant(node)
+        elif isinstance(node, ast.Name):
             name = self._quoted.get(node.id, node.id)
             if name not in self.names:
                 self.names.append(name)
-        elif isinstance(node, ast.Constant):
-            value = node.value
-            if not isinstance(value, (bool, int, float, str, bytes)):
-                self._refuse(node, f"there is {_TAKEN}")
-            if isinstance(value, int) and not -_INT64 <= value < _INT64:
-                self._refuse(node, "an integer has 64 bits")
         elif isinstance(node, ast.BoolOp):
             inside += node.values
         elif isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Invert):
@@ -154,7 +168,7 @@ class Expression:
         else:
             self._refuse(node, f"there is {_TAKEN}")
         for part in inside:
-            self._check(part)
+            self._check(part, depth + 1)
 
     def _check_comparison(
         self, node: ast.Compare, operation: ast.cmpop, right: ast.expr, inside: list[ast.AST]
@@ -168,7 +182,7 @@ class Expression:
         elif isinstance(operation, (ast.In, ast.NotIn)):
             if isinstance(right, (ast.Tuple, ast.List, ast.Set)):
                 inside += right.elts
-            elif isinstance(right, ast.Name) and isinstance(node.left, ast.Constant):
+            elif isinstance(right, ast.Name) and _literal(node.left) is not None:
                 inside.append(right)
             else:
                 self._refuse(node, "write FEATURE in (1, 2), or 'value' in FEATURE")
@@ -177,116 +191,114 @@ class Expression:
 
     # What an expression comes to.
 
-    def _truth(self, node: ast.expr, rows: _Rows) -> _Values:
+    def _truth(self, node: ast.expr, rows: _Rows) -> Values:
         found = self._value(node, rows)
         if found.kind == "bytes":
             self._refuse(node, "a string is neither true nor false; compare it")
-        return _Values(found.values != 0, found.known, "truth")
+        return Values(np.not_equal(found.values, 0), found.known, "truth")
 
-    def _number(self, node: ast.expr, rows: _Rows) -> _Values:
+    def _number(self, node: ast.expr, rows: _Rows) -> Values:
         found = self._value(node, rows)
         if found.kind != "number":
             self._refuse(node, "no number")
         return found
 
-    def _value(self, node: ast.expr, rows: _Rows) -> _Values:
-        if isinstance(node, ast.Constant):
-            return _constant(node.value)
+    def _value(self, node: ast.expr, rows: _Rows) -> Values:
+        if _literal(node) is not None:
+            return self._constant(node)
         if isinstance(node, ast.Name):
             return rows.single(self._quoted.get(node.id, node.id))
         if isinstance(node, ast.BoolOp):
-            return self._joined(node, rows)
+            parts = [self._truth(part, rows) for part in node.values]
+            return joined(parts, decides=isinstance(node.op, ast.Or))
         if isinstance(node, ast.UnaryOp):
-            if isinstance(node.op, ast.Not):
-                found = self._truth(node.operand, rows)
-                return found._replace(values=np.logical_not(found.values))
-            found = self._number(node.operand, rows)
-            return found._replace(
-                values=-found.values if isinstance(node.op, ast.USub) else +found.values
-            )
+            return self._signed(node, rows)
         if isinstance(node, ast.BinOp):
-            return self._computed(node, rows)
+            left, right = self._number(node.left, rows), self._number(node.right, rows)
+            return self._computed(node, _ARITHMETIC[type(node.op)], left, right)
         assert isinstance(node, ast.Compare)
         return self._compared(node, rows)
 
-    def _joined(self, node: ast.BoolOp, rows: _Rows) -> _Values:
-        """Return what ``and`` or ``or`` come to: known where one of the two decides."""
-        decides = isinstance(node.op, ast.Or)
-        parts = [self._truth(part, rows) for part in node.values]
-        values, known = parts[0].values, parts[0].known
-        for part in parts[1:]:
-            decided = (known & (values == decides)) | (part.known & (part.values == decides))
-            known = decided | (known & part.known)
-            values = np.where(decided, decides, not decides)
-        return _Values(values, known, "truth")
+    def _constant(self, node: ast.AST) -> Values:
+        try:
+            return constant(_literal(node))
+        except ValueError as error:
+            self._refuse(node, str(error))
 
-    def _computed(self, node: ast.BinOp, rows: _Rows) -> _Values:
-        left, right = self._number(node.left, rows), self._number(node.right, rows)
-        known = left.known & right.known
-        divisor = right.values
-        if isinstance(node.op, _DIVISIONS):
-            # Nothing is known of what is divided by 0.
-            known = known & (np.asarray(divisor) != 0)
-            divisor = np.where(
-                np.asarray(divisor) == 0, np.asarray(1, np.asarray(divisor).dtype), divisor
-            )
-        operation = _ARITHMETIC[type(node.op)]
-        values = operation(left.values, divisor)
-        if np.asarray(values).dtype.kind == "i":
-            near = operation(np.asarray(left.values, float), np.asarray(divisor, float))
-            if (np.abs(near) >= _INT64).any():
-                self._refuse(node, "an integer of more than 64 bits; multiply one side by 1.0")
-        return _Values(values, known, "number")
+    def _signed(self, node: ast.UnaryOp, rows: _Rows) -> Values:
+        if isinstance(node.op, ast.Not):
+            return _inverted(self._truth(node.operand, rows))
+        found = self._number(node.operand, rows)
+        if isinstance(node.op, ast.UAdd):
+            return found
+        return self._computed(node, operator.mul, found, constant(-1))
 
-    def _compared(self, node: ast.Compare, rows: _Rows) -> _Values:
+    def _computed(
+        self, node: ast.expr, operation: Callable[[Any, Any], Any], left: Values, right: Values
+    ) -> Values:
+        try:
+            return computed(operation, left, right)
+        except ValueError as error:
+            self._refuse(node, str(error))
+
+    def _compared(self, node: ast.Compare, rows: _Rows) -> Values:
         operation, right = node.ops[0], node.comparators[0]
         if isinstance(operation, (ast.Is, ast.IsNot)):
             assert isinstance(node.left, ast.Name)
             missing = rows.counts(self._quoted.get(node.left.id, node.left.id)) == 0
-            return _Values(missing == isinstance(operation, ast.Is), np.True_, "truth")
+            return Values(missing == isinstance(operation, ast.Is), np.True_, "truth")
         if isinstance(operation, (ast.In, ast.NotIn)):
             if isinstance(right, ast.Name):
                 found = self._contained(node, right, rows)
             else:
                 assert isinstance(right, (ast.Tuple, ast.List, ast.Set))
                 found = self._one_of(node, right.elts, rows)
-            inverted = isinstance(operation, ast.NotIn)
-            return found._replace(values=np.logical_xor(found.values, inverted))
-        values: Any = np.True_
-        known: Any = np.True_
+            return found if isinstance(operation, ast.In) else _inverted(found)
+        # As Python does, a chain is an `and` of its pairs.
+        parts = []
         left = self._value(node.left, rows)
         for operation, part in zip(node.ops, node.comparators, strict=True):
             other = self._value(part, rows)
-            values = values & self._pair(node, _COMPARISONS[type(operation)], left, other)
-            known = known & left.known & other.known
+            parts.append(self._pair(node, _COMPARISONS[type(operation)], left, other))
             left = other
-        return _Values(values, known, "truth")
+        return joined(parts, decides=False)
 
-    def _pair(self, node: ast.Compare, compare: Any, left: _Values, right: _Values) -> Any:
-        if left.kind != right.kind:
-            self._refuse(node, f"a {left.kind} and a {right.kind} cannot be compared")
-        return np.asarray(compare(left.values, right.values), bool)
+    def _pair(self, node: ast.Compare, compare: Any, left: Values, right: Values) -> Values:
+        try:
+            return compared(compare, left, right)
+        except ValueError as error:
+            self._refuse(node, str(error))
 
-    def _one_of(self, node: ast.Compare, elements: list[ast.expr], rows: _Rows) -> _Values:
+    def _one_of(self, node: ast.Compare, elements: list[ast.expr], rows: _Rows) -> Values:
+        """Tell whether a value is one of these, as an ``or`` of comparisons would."""
         left = self._value(node.left, rows)
-        values: Any = np.False_
-        known = left.known
-        for element in elements:
-            other = self._value(element, rows)
-            values = values | self._pair(node, operator.eq, left, other)
-            known = known & other.known
-        return _Values(values, known, "truth")
+        others = [self._value(element, rows) for element in elements]
+        return joined([self._pair(node, operator.eq, left, one) for one in others], decides=True)
 
-    def _contained(self, node: ast.Compare, feature: ast.Name, rows: _Rows) -> _Values:
+    def _contained(self, node: ast.Compare, feature: ast.Name, rows: _Rows) -> Values:
         """Tell for each record whether any value of a feature is the one on the left."""
-        assert isinstance(node.left, ast.Constant)
-        wanted = _constant(node.left.value)
         name = self._quoted.get(feature.id, feature.id)
-        all_values = rows.all(name)
-        hits = self._pair(node, operator.eq, wanted, all_values)
+        hits = self._pair(node, operator.eq, self._constant(node.left), rows.all(name)).values
         found = np.zeros(rows.count, bool)
         found[np.repeat(np.arange(rows.count), rows.counts(name))[hits]] = True
-        return _Values(found, np.True_, "truth")
+        return Values(found, np.True_, "truth")
+
+
+def _inverted(found: Values) -> Values:
+    return found._replace(values=np.logical_not(found.values))
+
+
+def _literal(node: ast.AST) -> Any:
+    """Return the value of a literal, or None: of a number with its sign, too."""
+    sign = 1
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        sign = -1 if isinstance(node.op, ast.USub) else 1
+        node = node.operand
+        if not (isinstance(node, ast.Constant) and type(node.value) in (int, float)):
+            return None
+    if not (isinstance(node, ast.Constant) and isinstance(node.value, _LITERALS)):
+        return None
+    return sign * node.value if type(node.value) in (int, float) else node.value
 
 
 class _Rows:
@@ -300,14 +312,12 @@ class _Rows:
     def counts(self, name: str) -> Int64Array:
         return np.diff(self._columns[name].row_splits)
 
-    def all(self, name: str) -> _Values:
-        values: Any = self._columns[name].values
-        return _Values(values, np.True_, "bytes" if values.dtype == object else "number")
+    def all(self, name: str) -> Values:
+        return of_feature(self._columns[name].values, np.True_)
 
-    def single(self, name: str) -> _Values:
+    def single(self, name: str) -> Values:
         advice = f"write 'value' in `{name}` to look at all of them"
-        values, known = single_values(self._block, name, self._columns[name], advice)
-        return _Values(values, known, "bytes" if values.dtype == object else "number")
+        return of_feature(*single_values(self._block, name, self._columns[name], advice))
 
 
 def single_values(
@@ -328,16 +338,6 @@ def single_values(
     values = np.full(len(counts), b"" if flat.dtype == object else 0, flat.dtype)
     values[known] = flat[column.row_splits[:-1][rows][known]]
     return values, known
-
-
-def _constant(value: Any) -> _Values:
-    if isinstance(value, (str, bytes)):
-        held = np.empty((), object)
-        held[()] = value.encode() if isinstance(value, str) else value
-        return _Values(held, np.True_, "bytes")
-    if isinstance(value, bool):
-        return _Values(np.bool_(value), np.True_, "truth")
-    return _Values(value, np.True_, "number")
 
 
 _NO_ROWS = np.zeros(1, np.int64)
