@@ -249,36 +249,6 @@ def test_features_of_the_manifest(train, tmp_path):
         assert tfr.features_from_json(manifest.features) == features
 
 
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({"split": {"a": 0.5, "b": 0.4}}, "0.9 together"),
-        ({"split": {"a": 1.5, "b": -0.5}}, "above 0"),
-        ({"split": {}}, "above 0"),
-        ({"split": {"a": 0.5, "A": 0.5}}, "take for one"),
-        ({"split": {"a": 1.0}, "by": "label"}, "exclude each other"),
-        ({"sample": 0}, "at least 1"),
-        ({"where": "nothing > 3"}, "there is no feature 'nothing'; there are: 'image/id', 'label'"),
-        ({"by": "nothing"}, "there is no feature 'nothing'"),
-        ({"by": "score"}, "a feature of floats"),
-        ({"where": "name > 3"}, "cannot be compared"),
-        ({"where": "open('x')"}, "there is"),
-        ({"by": "words", "where": "label < 1"}, "record 0 at .* 'words' is missing"),
-        ({"by": "words", "where": "words is not None"}, "2 values where one is meant"),
-        ({"where": "words == 'cat'"}, "2 values where one is meant"),
-        ({"num_shards": 2, "bytes_per_shard": 3}, "exclude each other"),
-        ({"write_compression": "LZ4"}, "unknown compression"),
-    ],
-)
-def test_what_is_refused_leaves_nothing(train, tmp_path, options, told):
-    before = tree(tmp_path)
-    with pytest.raises(ValueError, match=told):
-        shard(train, tmp_path / "a", **options)
-    assert tree(tmp_path) == before
-    with pytest.raises(ValueError, match="pass the NAME alone"):
-        shard(train, tmp_path / "a_{index}", by="label")
-
-
 def test_an_expression_over_sequences(tmp_path):
     record = tfr.encode_sequence_example({"a": 1}, {"b": [[1]]})
     tfr.write_records(tmp_path / "a", [record])

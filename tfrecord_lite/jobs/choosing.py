@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.jobs.copying import Progress
     from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["Chooser", "Columns", "NamedValue", "dealt", "random_keys"]
+__all__ = ["Chooser", "Columns", "NamedValue", "dealt", "is_safe", "random_keys"]
 
 # Split among so many records in turn, each share is exact but for the last so many.
 _DEALT: Final = 100
@@ -74,8 +74,9 @@ class Chooser:
         self._sampled: Int64Array | None = None
         self._names: _ValueNames | None = None
         kinds: dict[str, Any] = {}
-        if self._where is not None and self._where.names:
-            kinds = _kinds_of(records, features, self._where.names, f"where={where!r}")
+        if self._where is not None:
+            if self._where.names:
+                kinds = _kinds_of(records, features, self._where.names, f"where={where!r}")
             self._where.check_kinds(kinds)
         if by is not None:
             kinds |= _kinds_of(records, features, [by], f"by={by!r}")
@@ -272,7 +273,7 @@ class _ValueNames:
     def _suffix(self, value: int | bytes) -> str:
         with suppress(ValueError):
             text = value.decode("ascii") if isinstance(value, bytes) else str(value)
-            if _is_safe(text) or not isinstance(value, bytes):
+            if is_safe(text) or not isinstance(value, bytes):
                 ShardNames(f"{self._name}-{text}")
                 if text.lower() not in self._taken:
                     return text
@@ -289,6 +290,11 @@ class NamedValue(NamedTuple):
     value: int | bytes | str | None
 
 
-def _is_safe(text: str) -> bool:
+def is_safe(text: str) -> bool:
+    """Tell whether a set ``NAME-TEXT`` is called so on every system, beside all other sets.
+
+    >>> [is_safe(text) for text in ("val", "../val", "a-00000-of-00001", ".a", "")]
+    [True, False, False, False, False]
+    """
     # As shards are called, or what belongs to another set.
     return bool(_SAFE.fullmatch(text)) and "-of-" not in text and ".manifest" not in text

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import operator
 import os
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,7 +21,7 @@ from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.jobs.choosing import Chooser, NamedValue
+from tfrecord_lite.jobs.choosing import Chooser, NamedValue, is_safe
 from tfrecord_lite.jobs.copying import each_block, picked
 from tfrecord_lite.jobs.shuffling import shuffled
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
@@ -27,6 +29,8 @@ from tfrecord_lite.records.file_system import is_url, remove_file, size_of
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tfrecord_lite._types import (
         Compression,
         CompressionOrAuto,
@@ -98,13 +102,15 @@ def shard(
 
     ``split={"train": 0.9, "val": 0.1}`` deals the records at random among the sets ``NAME-train``
     and ``NAME-val``: of each 100 records in turn each has its share, so that a set of all has the
-    stated size but for some records. ``by`` is a feature that has one value in each record, an
+    stated size but for some records. Their names are of ASCII letters, digits and ``_.+-``, up to
+    100. ``by`` is a feature that has one value in each record, an
     integer or a string: the records of each value are the set ``NAME-VALUE``, or
     ``NAME-value00000`` with a number where the value is not safe as a name, or is taken; there may
     be 200. ``sample`` and ``split`` are functions of ``seed`` and the numbers of the records.
 
-    ``shuffle`` is the seed of a random order, and the order is a function of that seed and the
-    number of each record in ``src``. Memory stays below some hundred MB (and the largest record),
+    ``shuffle`` is the seed of a random order, a whole number as ``seed`` is, and the order is a
+    function of that seed and the number of each record in ``src``; None and False leave the order
+    as it is. Memory stays below some hundred MB (and the largest record),
     however many there are; the folder of the set takes all of them once more meanwhile, or the
     system's folder of temporary files where the set is written to a URL.
 
@@ -118,10 +124,12 @@ def shard(
     other does, each in one step; where that fails, those before are removed again unless they
     replaced another. A process that is killed just there leaves the first of the sets.
 
-    Raises ValueError for options that make no sense together, for an expression that is none and
-    for a feature that is not there; ``FileExistsError`` where there is a set of one of these names,
-    unless ``overwrite`` is given; `ExampleError` where a record has several values of a feature of
-    which one is meant; else as `RecordSet` and `ShardWriter` do. Then nothing has changed.
+    Raises TypeError for options of another type, as ``shuffle=True`` is; ValueError for options
+    that make no sense together, for an expression that is none and for a feature that is not there;
+    ``FileExistsError`` where there is a set of one of these names, unless ``overwrite`` is given;
+    `ExampleError` where a record has several values of a feature of which one is meant; else as
+    `RecordSet` and `ShardWriter` do. Then nothing has changed, and folders that were made for the
+    set are gone.
 
     >>> import tempfile, tfrecord_lite as tfr
     >>> folder = tempfile.mkdtemp()
@@ -133,13 +141,23 @@ def shard(
     """
     path = os.fsdecode(name)
     names = ShardNames(path)
-    shares = _shares(split)
+    if shuffle is False:
+        shuffle = None
+    _check_numbers(0, shuffle=shuffle, seed=seed)
+    _check_numbers(
+        1,
+        sample=sample,
+        records_per_shard=records_per_shard,
+        bytes_per_shard=bytes_per_shard,
+        num_shards=num_shards,
+    )
+    if by is not None and not isinstance(by, str):
+        raise TypeError(f"by={by!r} must be the name of a feature")
+    shares = _shares(split, path)
     if split is not None and by is not None:
         raise ValueError("split and by exclude each other; choose one")
     if (split is not None or by is not None) and names.is_pattern:
         raise ValueError(f"{path!r}: of several sets pass the NAME alone, without {{index}}")
-    if sample is not None:
-        at_least(1, sample=sample)
     records = RecordSet.of(
         src,
         compression=compression,
@@ -163,6 +181,7 @@ def shard(
         "fsync": fsync,
     }
     with ExitStack() as stack:
+        stack.enter_context(_no_new_folders(names))
         sets = _Sets(stack, options)
         chooser = Chooser(records, features, where=where, by=by, shares=shares, seed=seed)
         if by is not None:
@@ -247,10 +266,54 @@ class _Sets:
         return found
 
 
-def _shares(split: Mapping[str, float] | None) -> list[float]:
+@contextmanager
+def _no_new_folders(names: ShardNames) -> Iterator[None]:
+    """Remove the folders of a set that were not there before, where something is raised."""
+    new = []
+    folder = "" if is_url(names.folder) else os.path.abspath(names.folder)
+    while folder != os.path.dirname(folder) and not os.path.lexists(folder):
+        new.append(folder)
+        folder = os.path.dirname(folder)
+    try:
+        yield
+    except BaseException:
+        # One that another has put something into, meanwhile, stays.
+        with suppress(OSError):
+            for folder in new:
+                os.rmdir(folder)
+        raise
+
+
+def _check_numbers(least: int, **options: object) -> None:
+    """Raise TypeError for what is no whole number, nor None, and ValueError for less."""
+    for name, given in options.items():
+        if given is None and name != "seed":
+            continue
+        try:
+            # True and False are numbers to Python.
+            number = None if isinstance(given, bool) else operator.index(given)  # type: ignore[arg-type]
+        except TypeError:
+            number = None
+        if number is None:
+            raise TypeError(f"{name}={given!r} must be a whole number, of at least {least}")
+        at_least(least, **{name: number})
+
+
+def _shares(split: Any, path: str) -> list[float]:
     if split is None:
         return [1.0]
-    shares = list(split.values())
+    if not isinstance(split, Mapping) or not all(isinstance(share, str) for share in split):
+        raise TypeError(f'split={split!r} must be a mapping, such as {{"train": 0.9, "val": 0.1}}')
+    shares: list[float] = list(split.values())
+    if not all(isinstance(share, Real) for share in shares):
+        raise TypeError(f"split={split!r}: shares are numbers, together 1")
+    for share in split:
+        if not is_safe(share):
+            raise ValueError(
+                f"split={split!r}: {share!r} is not safe as a name; take up to 100 of A-Z, a-z, "
+                "0-9, and _.+- behind the first, without -of- and .manifest"
+            )
+        ShardNames(f"{path}-{share}")
     if not shares or not all(0 < share <= 1 for share in shares):
         raise ValueError(f"split={split!r} must name shares above 0, such as train=0.9,val=0.1")
     if not math.isclose(total := math.fsum(shares), 1, abs_tol=1e-6):
