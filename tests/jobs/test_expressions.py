@@ -221,9 +221,12 @@ LEAST, MOST = -(2**63), 2**63 - 1
         ("f > n", [1, 2]),
         ("f in (1, n)", [0]),
         ("n in (1, f)", [0]),
+        ("n > 9223372036854775807 + 1 // 0", []),
         # What is missing has no value that could be too large.
         ("9223372036854775807 + missing > 0 or n > 5", [1]),
         ("missing - n > 0 or missing * n > 0", []),
+        # As floats the product is below 2**63, and is not.
+        ("(n % 3 + 89547301328687142) * 103 > 0", None),
         ("-n > 0", None),
         ("n * -1 > 0", None),
         ("0 - n > 0", None),
