@@ -6,8 +6,10 @@ It needs the extra: ``pip install 'tfrecord-lite-np[sql]'``.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
+from uuid import NAMESPACE_URL, uuid5
 
 if any(find_spec(name) is None for name in ("duckdb", "pyarrow")):
     raise ImportError("tfrecord_lite.sql needs duckdb: pip install 'tfrecord-lite-np[sql]'")
@@ -21,6 +23,7 @@ from tfrecord_lite.arrow.reading import Selection
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,6 +39,8 @@ _OTHERS: Final = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 
 # Expressions that are of no column by themselves.
 _NO_COLUMNS: Final = {"FUNCTION", "CONSTANT", "CAST", "COMPARISON", "CONJUNCTION"}
+# Functions that make a query, or tables, of text.
+_OF_TEXT: Final = {"query", "query_table"}
 _ROWS_AT_ONCE: Final = 1 << 13
 
 
@@ -52,19 +57,21 @@ def query(
     """Run a SELECT of DuckDB's SQL over files, and return its rows as Arrow record batches.
 
     A table is a path in single quotes, in any form that `RecordSet` takes as a str, or one of the
-    names in ``tables``. Its columns are those of `to_arrow`, with the features of the manifest or
-    of the first records: int64 is BIGINT, float32 FLOAT, bytes BLOB, which compares with text as
-    its UTF-8 (``decode(name)`` makes text of it), what is not one value a record is a list; what is
-    missing is NULL. Of columns that the query does not need nothing is decoded;
-    ``select count(*)`` is what the manifest of a set says. Files that end in
-    .parquet, .csv, .tsv, .json, .jsonl are read by DuckDB, to be joined for example.
+    names in ``tables``; a name that WITH defines comes first, even in quotes. Its columns are those
+    of `to_arrow`, with the features of the manifest or of the first records: int64 is BIGINT,
+    float32 FLOAT, bytes BLOB, which compares with text as its UTF-8 (``decode(name)`` makes text of
+    it), what is not one value a record is a list; what is missing is NULL. Of columns that the
+    query does not need nothing is decoded; ``select count(*)`` is what the manifest of a set says.
+    Files that end in .parquet, .csv, .tsv, .json, .jsonl are read by DuckDB, to be joined for
+    example.
 
     All other parameters are those of `to_arrow`, for the files named in the query; a `RecordSet` in
     ``tables`` has its own.
 
     Raises what `to_arrow` raises, here or from the reader, ``FileNotFoundError`` for a table that
-    is neither a file nor known to DuckDB, and ``duckdb.Error`` for a query that it refuses: among
-    them all that is no SELECT.
+    is neither a file nor known to DuckDB, ``ValueError`` for names in ``tables``, or of a table's
+    features, that SQL cannot tell apart because it ignores case, and ``duckdb.Error`` for a query
+    that is refused: all but one SELECT.
 
     >>> import tempfile, tfrecord_lite as tfr
     >>> path = tempfile.mkdtemp() + "/a.tfrecord"
@@ -83,9 +90,14 @@ def query(
     known = dict(tables or {})
     scanned: list[_Scanned] = []
     missing: dict[str, OSError] = {}
-    statements = _parsed(connection, sql)
-    rows_alone = _asks_for_rows_alone(statements)
-    for name in dict.fromkeys(_tables(statements)):
+    statement = _parsed(connection, sql)
+    rows_alone = _asks_for_rows_alone(statement)
+    nodes = list(_tables(statement))
+    names = list(dict.fromkeys(node["table_name"] for node in nodes))
+    _check_given(known, names)
+    # Names that no query can have by chance, and that are the same each time.
+    renamed = {name: f"{name} {uuid5(NAMESPACE_URL, name + sql)}" for name in _alike(names)}
+    for name in names:
         if name not in known and name.lower().endswith(_OTHERS) and not _is_manifest(name):
             continue
         try:
@@ -93,15 +105,18 @@ def query(
         except FileNotFoundError as error:
             if name in known:
                 raise
-            missing[name] = error  # may be a name that the query defines
+            missing[name] = error  # may be a name that DuckDB knows
             continue
-        scanned.append(_Scanned(records, strict=strict, rows_alone=rows_alone))
-        connection.register(name, scanned[-1])
+        scanned.append(_Scanned(name, records, strict=strict, rows_alone=rows_alone))
+        connection.register(renamed.get(name, name), scanned[-1])
+    if renamed:
+        sql = _with_other_names(connection, statement, nodes, renamed)
     try:
-        reader = pa.RecordBatchReader.from_stream(connection.sql(sql))
+        relation = connection.sql(sql)
+        reader = pa.RecordBatchReader.from_stream(relation)
     except duckdb.CatalogException as error:
         for name, reason in missing.items():
-            if f"Table with name {name} does not exist" in str(error):
+            if f"Table with name {renamed.get(name, name)} does not exist" in str(error):
                 raise reason from None
         raise
     except duckdb.Error as error:
@@ -128,22 +143,62 @@ def _is_manifest(name: str) -> bool:
     return name.endswith(".manifest.json")
 
 
-def _parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Any]:
-    """Return the statements of a SELECT; `duckdb.Error` for anything else."""
+def _folded(name: str) -> bytes:
+    """Return a name as DuckDB compares names: A to Z are a to z, all other letters themselves."""
+    return name.encode(errors="surrogatepass").lower()
+
+
+def _alike(names: Sequence[str]) -> list[str]:
+    """Return the names that DuckDB cannot tell from another of them."""
+    counts = Counter(map(_folded, names))
+    return [name for name in names if counts[_folded(name)] > 1]
+
+
+def _check_given(given: Mapping[str, Any], names: list[str]) -> None:
+    """Refuse a given name that only its case tells from another: which is meant, is a guess."""
+    alike = _alike([*given, *(name for name in names if name not in given)])
+    if bad := [name for name in given if name in alike]:
+        told = ", ".join(repr(name) for name in alike if _folded(name) == _folded(bad[0]))
+        raise ValueError(f"tables {told}: SQL ignores case; use one spelling for each table")
+
+
+def _check_features(table: str, schema: pa.Schema) -> None:
+    """Refuse features that DuckDB would rename, or take for each other."""
+    structs = [field.type for field in schema if pa.types.is_struct(field.type)]
+    for fields in (schema, *structs):
+        names = [field.name for field in fields]
+        # An empty name gets another, and one that has a NUL ends there.
+        alike = _alike(names)
+        if bad := [name for name in names if not name or "\0" in name or name in alike]:
+            raise ValueError(
+                f"{shown(table)}: SQL, which ignores case, cannot name each of the features "
+                f"{', '.join(map(repr, bad))}; write them under other names, or query what "
+                "to_arrow(..., features=...) reads of some"
+            )
+
+
+def _parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
+    """Return the one statement of a SELECT; `duckdb.Error` for anything else."""
     (answer,) = connection.execute("select json_serialize_sql(?)", [sql]).fetchall()[0]
-    parsed = json.loads(answer)
+    try:
+        parsed = json.loads(answer)
+    except RecursionError:
+        raise QueryError("the query is nested too deeply") from None
     if parsed["error"]:
         kind = parsed.get("error_type", "")
         message = parsed.get("error_message", "this is no SELECT")
         if kind == "not implemented":
             message = "the query is no SELECT"
         raise duckdb.ParserException(message)
-    statements: list[Any] = parsed["statements"]
-    return statements
+    statements: list[dict[str, Any]] = parsed["statements"]
+    if len(statements) != 1:
+        there = "several queries: give one at a time" if statements else "the query is empty"
+        raise duckdb.ParserException(there)
+    return statements[0]
 
 
-def _nodes(statements: list[Any]) -> Iterator[dict[str, Any]]:
-    nodes: list[Any] = [statements]
+def _nodes(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    nodes: list[Any] = [statement]
     while nodes:
         node = nodes.pop()
         if isinstance(node, dict):
@@ -153,22 +208,57 @@ def _nodes(statements: list[Any]) -> Iterator[dict[str, Any]]:
             nodes += node
 
 
-def _tables(statements: list[Any]) -> Iterator[str]:
-    for node in _nodes(statements):
-        if node.get("type") == "BASE_TABLE" and not node.get("schema_name"):
-            yield node["table_name"]
+def _tables(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield where a query names a table that it does not define itself, by WITH.
+
+    What WITH defines is known to what follows, and to itself where it is recursive.
+    """
+    waiting: list[tuple[Any, frozenset[bytes]]] = [(statement, frozenset())]
+    while waiting:
+        node, defined = waiting.pop()
+        if isinstance(node, list):
+            waiting += [(item, defined) for item in node]
+        if not isinstance(node, dict):
+            continue
+        kind = node.get("type")
+        if kind == "TABLE_FUNCTION" and node["function"]["function_name"].lower() in _OF_TEXT:
+            raise QueryError("query() and query_table() hide the names of tables: write them out")
+        own = kind == "BASE_TABLE" and not node["schema_name"]
+        if own and _folded(node["table_name"]) not in defined:
+            yield node
+        for part in node.get("cte_map", {"map": []})["map"]:
+            outside, defined = defined, defined | {_folded(part["key"])}
+            recursive = part["value"]["query_node"]["type"] == "RECURSIVE_CTE_NODE"
+            waiting.append((part["value"], defined if recursive else outside))
+        waiting += [(item, defined) for key, item in node.items() if key != "cte_map"]
 
 
-def _asks_for_rows_alone(statements: list[Any]) -> bool:
+def _with_other_names(
+    connection: duckdb.DuckDBPyConnection,
+    statement: dict[str, Any],
+    nodes: list[dict[str, Any]],
+    names: Mapping[str, str],
+) -> str:
+    """Return the query with other names of tables, each of which keeps its own as an alias."""
+    for node in nodes:
+        if name := names.get(node["table_name"]):
+            node["alias"] = node["alias"] or node["table_name"]
+            node["table_name"] = name
+            node["qualified_name"] = {"path": [name]}
+    parsed = json.dumps({"error": False, "statements": [statement]})
+    text: str = connection.execute("select json_deserialize_sql(?)", [parsed]).fetchall()[0][0]
+    return text
+
+
+def _asks_for_rows_alone(statement: dict[str, Any]) -> bool:
     """Tell whether a query is of one table and no column of it, as ``select count(*) from t``.
 
     DuckDB asks for the first column then.
     """
-    (node, *more) = (statement["node"] for statement in statements)
-    of_one_table = node.get("from_table", {}).get("type") == "BASE_TABLE"
-    if more or not of_one_table or node["cte_map"]["map"]:
+    node = statement["node"]
+    if node.get("from_table", {}).get("type") != "BASE_TABLE" or node["cte_map"]["map"]:
         return False
-    return {node["class"] for node in _nodes(statements) if "class" in node} <= _NO_COLUMNS
+    return {node["class"] for node in _nodes(statement) if "class" in node} <= _NO_COLUMNS
 
 
 def _rows(
@@ -189,12 +279,14 @@ def _cause(scanned: list[_Scanned]) -> Exception | None:
 class _Scanned(pds.Dataset):  # type: ignore[misc]
     """Files as what DuckDB takes for a dataset of Arrow's: it says which columns it needs."""
 
-    def __init__(self, records: RecordSet, *, strict: bool, rows_alone: bool) -> None:
+    def __init__(self, name: str, records: RecordSet, *, strict: bool, rows_alone: bool) -> None:
         # Not that of the base, which nobody may call.
         self._records = records
         self._rows_alone = rows_alone
         self._selection = Selection.find(records, None, strict=strict)
         self._schema = self._selection.plan().schema
+        if not rows_alone:
+            _check_features(name, self._schema)
         self.error: Exception | None = None
 
     @property
