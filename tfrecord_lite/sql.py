@@ -43,6 +43,11 @@ _NO_COLUMNS: Final = {"FUNCTION", "CONSTANT", "CAST", "COMPARISON", "CONJUNCTION
 _OF_TEXT: Final = {"query", "query_table"}
 _ROWS_AT_ONCE: Final = 1 << 13
 
+# Types of DuckDB that have others in Arrow: of less range, of no zone, or bytes of DuckDB's own.
+_NOT_IN_ARROW: Final = {"uhugeint", "time with time zone", "bit", "bignum", "varint", "variant"}
+_NESTED: Final = {"list", "array", "struct", "map", "union"}
+_AS_TEXT: Final = "make text of it, as in cast(x as varchar)"
+
 
 def query(
     sql: str,
@@ -71,7 +76,7 @@ def query(
     Raises what `to_arrow` raises, here or from the reader, ``FileNotFoundError`` for a table that
     is neither a file nor known to DuckDB, ``ValueError`` for names in ``tables``, or of a table's
     features, that SQL cannot tell apart because it ignores case, and ``duckdb.Error`` for a query
-    that is refused: all but one SELECT.
+    that is refused: all but one SELECT, and values of which Arrow has no type, such as UHUGEINT.
 
     >>> import tempfile, tfrecord_lite as tfr
     >>> path = tempfile.mkdtemp() + "/a.tfrecord"
@@ -113,6 +118,7 @@ def query(
         sql = _with_other_names(connection, statement, nodes, renamed)
     try:
         relation = connection.sql(sql)
+        _check_types(relation)
         reader = pa.RecordBatchReader.from_stream(relation)
     except duckdb.CatalogException as error:
         for name, reason in missing.items():
@@ -127,16 +133,33 @@ def query(
 def write_parquet(reader: pa.RecordBatchReader, path: str) -> int:
     """Write rows to a Parquet file, batch by batch, and return how many there are.
 
+    Raises ``ValueError``, before there is a file, for columns of one name, and for a column of a
+    type that Parquet does not have.
+
     >>> import os, tempfile
     >>> write_parquet(query("select 1 as a"), os.path.join(tempfile.mkdtemp(), "a.parquet"))
     1
     """
+    check_names(reader.schema)
+    for field in reader.schema:
+        try:
+            parquet.ParquetWriter(pa.MockOutputStream(), pa.schema([field])).close()
+        except NotImplementedError:
+            kind = f"Parquet has no type for {field.type}"
+            raise ValueError(f"column {field.name!r}: {kind}; {_AS_TEXT}") from None
     count = 0
     with parquet.ParquetWriter(path, reader.schema) as writer:
         for batch in reader:
             writer.write_batch(batch)
             count += batch.num_rows
     return count
+
+
+def check_names(schema: pa.Schema) -> None:
+    """Raise ``ValueError`` where several columns have one name, of which a file would lose some."""
+    if twice := [name for name, count in Counter(schema.names).items() if count > 1]:
+        apart = "name them apart, as in select x as a, y as b"
+        raise ValueError(f"several columns are named {twice[0]!r}; {apart}")
 
 
 def _is_manifest(name: str) -> bool:
@@ -175,6 +198,18 @@ def _check_features(table: str, schema: pa.Schema) -> None:
                 f"{', '.join(map(repr, bad))}; write them under other names, or query what "
                 "to_arrow(..., features=...) reads of some"
             )
+
+
+def _check_types(relation: duckdb.DuckDBPyRelation) -> None:
+    """Refuse columns of types that become another value in Arrow, or bytes of DuckDB's own."""
+    for name, asked in zip(relation.columns, relation.types, strict=True):
+        kinds = [asked]
+        while kinds:
+            kind = kinds.pop()
+            if kind.id in _NOT_IN_ARROW:
+                raise QueryError(f"column {name!r}: Arrow has no type for {kind}; {_AS_TEXT}")
+            if kind.id in _NESTED:
+                kinds += [child for _, child in kind.children if isinstance(child, type(kind))]
 
 
 def _parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:

@@ -187,3 +187,14 @@ def test_what_is_no_query(sql, told):
     with pytest.raises(QueryError, match=told):
         query(sql)
     assert rows(";select 1;") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1::uhugeint", "'101'::bit", "timetz '10:00:00+05'", "5::bignum", "'a'::variant"],
+)
+@pytest.mark.parametrize("form", ["{}", "[{}]", "{{'a': [{}]}}", "map {{1: {}}}"])
+def test_values_of_which_arrow_has_no_type(value, form):
+    with pytest.raises(QueryError, match=r"column 'x': Arrow has no type for .*; make text of it"):
+        query(f"select {form.format(value)} as x from 'a.tfrecord'")
+    assert rows(f"select cast({value} as varchar) is null") == [(False,)]

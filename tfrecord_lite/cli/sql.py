@@ -61,6 +61,8 @@ def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> Non
         damage: OnDamage = tell if on_damage == "skip" else "raise"
         standard_input = RecordSet(sys.stdin.buffer, on_damage=damage)
         reader = sql.query(query, {"-": standard_input}, on_damage=damage)
+        if as_json or suffix == ".jsonl":
+            sql.check_names(reader.schema)
         if output is not None:
             write = _WRITERS[suffix] or sql.write_parquet
             count = _write(reader, output, write)
@@ -84,18 +86,33 @@ def _write(reader: Any, path: str, write: Callable[[Any, str], int]) -> int:
         return write(reader, target.partial or path)
 
 
+def _columns(reader: Any, batch: Any) -> list[list[Any]]:
+    """Return Python's values of each column; ``ValueError`` for one that Python does not have."""
+    columns = []
+    for name, column in zip(reader.schema.names, batch.columns, strict=True):
+        try:
+            columns.append(_values(column))
+        except (ValueError, OverflowError, NotImplementedError) as error:
+            told = f"column {name_text(name)}: {error}"
+            raise ValueError(f"{told}; make text of it, as in cast(x as varchar)") from None
+    return columns
+
+
 def _values(column: Any) -> list[Any]:
     """Return Python's values; a float32 as the number of the fewest digits that is it."""
     values: list[Any] = column.to_pylist()
     if str(column.type) == "float":
         return [None if value is None else float(str(np.float32(value))) for value in values]
+    # Python's times have no nanoseconds and no 24:00: pyarrow gives other times, without a word.
+    if "time64" in str(column.type) and column.from_pandas(values, type=column.type) != column:
+        raise ValueError("a time that Python does not have")
     return values
 
 
 def _rows(reader: Any) -> Iterator[dict[str, Any]]:
     """Yield rows as JSON has them."""
     for batch in reader:
-        for row in zip(*(_values(column) for column in batch.columns), strict=True):
+        for row in zip(*_columns(reader, batch), strict=True):
             yield {
                 name: _as_json(value) for name, value in zip(reader.schema.names, row, strict=True)
             }
@@ -111,6 +128,9 @@ def _as_json(value: Any) -> Any:
         return int(value)
     if isinstance(value, bytes):
         return bytes_json(value)
+    if isinstance(value, tuple) and hasattr(value, "nanoseconds"):
+        # An interval, which pyarrow has as a tuple.
+        return {name: getattr(value, name) for name in ("months", "days", "nanoseconds")}
     if isinstance(value, dict):
         return {str(key): _as_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -133,7 +153,7 @@ def _text(value: Any) -> str:
 def _print_table(reader: Any) -> None:
     rows = [[name_text(name) for name in reader.schema.names]]
     for batch in reader:
-        columns = [[_cell(value) for value in _values(column)] for column in batch.columns]
+        columns = [[_cell(value) for value in values] for values in _columns(reader, batch)]
         rows += map(list, zip(*columns, strict=True))
     print_table(rows)
 
@@ -149,7 +169,7 @@ def _write_csv(reader: Any, path: str) -> int:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(reader.schema.names)
         for batch in reader:
-            columns = [[_text(value) for value in _values(column)] for column in batch.columns]
+            columns = [[_text(value) for value in values] for values in _columns(reader, batch)]
             writer.writerows(zip(*columns, strict=True))
             count += batch.num_rows
     return count
