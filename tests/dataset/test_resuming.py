@@ -82,6 +82,22 @@ def test_the_state_is_the_newest_iterators(sets):
     assert place() == (8, 0)
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_after_the_last_batch_of_all_ranks_the_next_epoch_begins(sets, batch_size, rank, shuffle):
+    """Also before anybody asked for more; while another rank has a batch left it does not."""
+    options = {"batch_size": batch_size, "shuffle": shuffle, "rank": rank, "world_size": 2}
+    dataset = Dataset(sets["plain"], ID, **options)
+    batches = iter(dataset)
+    for _ in range(len(dataset) - 1):
+        next(batches)
+        assert dataset.state_dict()["epoch"] == 0
+    next(batches)
+    state = dataset.state_dict()
+    assert (state["epoch"], state["position"]) == (1, state["begin"])
+
+
 def test_resumed_by_another_number_of_workers(sets):
     options = {"batch_size": 10, "shuffle": True}
     expected = [ids(Dataset(sets["plain"], ID, repeat=2, **options))]

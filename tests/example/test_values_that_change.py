@@ -70,8 +70,9 @@ def test_a_number_that_would_become_zero_or_infinite(value: float, spec: Any) ->
     for column in ([0.0, value], np.array([0.0, value]), objects([0.0, value])):
         with pytest.raises(ExampleError, match="row 1: .* float32 and would become (0|infinite)"):
             encode_examples({"a": column}, features)
-    with pytest.raises(ExampleError, match="would become (0|infinite)"):
-        encode_example({"a": value}, features)
+    for row in (value, [value, value], [value] * 100, (value, 0.5)):
+        with pytest.raises(ExampleError, match="would become (0|infinite)"):
+            encode_example({"a": row}, None if isinstance(row, (list, tuple)) else features)
 
 
 def test_fractions_are_rounded() -> None:

@@ -43,6 +43,8 @@ from mutants.reach import ROOT, TESTS, Reach, arguments, function_of, record
 
 WINGS = ["parallel", "records", "files", "example", "dataset", "integrity"]
 HANG_SECONDS = 20
+# What a process tells in which no test failed.
+PASSED = "."
 
 
 class Mutant:
@@ -202,7 +204,7 @@ class Runner:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
             if session.testsfailed:
                 return item.nodeid
-        return ""
+        return PASSED
 
 
 def _end_of(child: int, told: int, seconds: float) -> str | None:
@@ -221,7 +223,9 @@ def _end_of(child: int, told: int, seconds: float) -> str | None:
     except ProcessLookupError:
         pass
     with open(told, "rb") as file:
-        return file.read(1 << 16).decode() or None
+        text = file.read(1 << 16).decode()
+    # One that could not even begin tells nothing.
+    return None if text == PASSED else text or "-the process ended"
 
 
 def _functions() -> dict[str, dict[tuple[str, int], list[FunctionType]]]:
@@ -298,11 +302,11 @@ class _Named:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         there = {item.nodeid: item for item in items}
         items[:] = [there[name] for name in self._names if name in there]
-        self._failed = ""
+        self._failed = PASSED
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            self._failed = self._failed or report.nodeid
+        if report.failed and self._failed == PASSED:
+            self._failed = report.nodeid
 
     def pytest_sessionfinish(self) -> None:
         os.write(self._tell, self._failed.encode())
