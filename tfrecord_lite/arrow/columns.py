@@ -13,8 +13,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
+from tfrecord_lite.arrow.arrays import (
+    LostNumberError,
+    cast_leaves,
+    leaf_of,
+    list_array,
+    stripped,
+    validity_of,
+    wrapped_array,
+)
 from tfrecord_lite.arrow.strings import is_view, string_array
-from tfrecord_lite.arrow.types import is_bytes, plain_type
+from tfrecord_lite.arrow.types import plain_type
 from tfrecord_lite.example.columns import Decoder, UnfitError, feature_column
 from tfrecord_lite.example.composites import is_composite, keys_of
 from tfrecord_lite.example.features import (
@@ -23,6 +32,7 @@ from tfrecord_lite.example.features import (
     RawFeature,
 )
 from tfrecord_lite.example.padding import Values
+from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.spans import MISSING, Spans
 
@@ -35,14 +45,17 @@ if TYPE_CHECKING:
     from tfrecord_lite.arrow.types import Form
     from tfrecord_lite.example.features import FeatureSpec
 
-__all__ = ["ArrowColumns", "list_array", "validity_of"]
+__all__ = ["ArrowColumns"]
 
 
 class ArrowColumns:
     """Makes the columns of features, by their forms."""
 
     def __init__(self, forms: Mapping[str, Form]) -> None:
+        """Raise TypeError for a type that Arrow cannot make of plain values."""
         self._forms = forms
+        for name, form in forms.items():
+            _check(name, form)
 
     def __call__(
         self, buffer: Uint8Array, spans: Mapping[str, Spans], name: str, _: FeatureSpec
@@ -54,6 +67,20 @@ class ArrowColumns:
             column = feature_column(buffer, spans, name, form.feature)
             return _of_ragged(column, plain_type(form.type), validity_of(present))
         return _Column(buffer, spans[name], form, present).array()
+
+
+def _check(name: str, form: Form) -> None:
+    """Raise TypeError where a type that was asked for cannot be made, before anything is read."""
+    kind = form.type
+    plain = stripped(kind)
+    if plain is kind or pt.is_null(plain):
+        return
+    try:
+        wrapped_array(pa.array([], plain), kind)
+    except (pa.ArrowException, TypeError) as error:
+        raise TypeError(
+            f"feature {quote(name)}: {kind} cannot be made of values ({error}); ask for {plain}"
+        ) from None
 
 
 class _Column:
@@ -88,13 +115,25 @@ class _Column:
         return fixed and getattr(feature, "default_value", None) is None
 
     def array(self) -> pa.Array:
+        kind = self._form.type
+        if pt.is_null(plain_type(kind)):
+            return self._nulls(kind)
         try:
-            array = self._array(plain_type(self._form.type))
+            array = self._array(stripped(kind))
         except UnfitError as unfit:
             if self._rows is not None:
                 unfit.record = int(self._rows[unfit.record])
             raise
-        return array if array.type == self._form.type else _wrapped(array, self._form.type)
+        try:
+            return wrapped_array(array, kind)
+        except pa.ArrowInvalid as error:
+            raise UnfitError(0, f"from here on no {kind} can be made: {error}") from None
+
+    def _nulls(self, kind: pa.DataType) -> pa.Array:
+        if self._present.any():
+            reason = f"found a value, where the type {kind} has none"
+            raise UnfitError(int(np.argmax(self._present)), reason)
+        return pa.nulls(len(self._present), kind)
 
     def _array(self, kind: pa.DataType) -> pa.Array:
         feature = self._form.feature
@@ -104,19 +143,19 @@ class _Column:
         if isinstance(feature, RawFeature):
             raw = decoder.column()
             assert isinstance(raw, np.ndarray)
-            return _nested(_elements(raw.reshape(-1), _leaf_of(kind)), kind, len(raw))
+            return _nested(_elements(raw.reshape(-1), leaf_of(kind)), kind, len(raw))
         if feature.dtype is np.uint8:
             begin, size, counts = decoder.strings()
             return self._one_string_each(kind, begin, size, counts)
         if feature.dtype is bytes:
             begin, size, counts = decoder.strings()
-            leaf = self._strings(_leaf_of(kind), begin, size, counts)
+            leaf = self._strings(leaf_of(kind), begin, size, counts)
         else:
             column = decoder.column()
             assert isinstance(column, (Ragged, Values))
             flat, splits = column[:2] if isinstance(column, Values) else _both(column)
             counts = np.diff(splits)
-            leaf = _converted(flat, _leaf_of(kind), counts)
+            leaf = _converted(flat, leaf_of(kind), counts)
         counts = counts // max(math.prod(getattr(feature, "shape", ())), 1)
         return _list(leaf, self._spread(counts), kind, validity_of(self._present))
 
@@ -149,7 +188,7 @@ class _Column:
 
     def _fixed(self, decoder: Decoder, feature: FixedLenFeature, kind: pa.DataType) -> pa.Array:
         count = math.prod(feature.shape)
-        leaf, rows = _leaf_of(kind), len(self._present)
+        leaf, rows = leaf_of(kind), len(self._present)
         there = np.repeat(self._present, count)
         missing = self._rows is not None
         default = feature.default_value if missing else None
@@ -208,19 +247,6 @@ def _both(ragged: Ragged) -> tuple[Any, Int64Array]:
     return ragged.values, ragged.row_splits
 
 
-def validity_of(present: npt.NDArray[np.bool_]) -> Any:
-    """Return a validity bitmap, None where all are there."""
-    if present.all():
-        return None
-    return pa.py_buffer(np.packbits(present, bitorder="little"))
-
-
-def _leaf_of(kind: pa.DataType) -> pa.DataType:
-    while hasattr(kind, "value_type") and not is_bytes(kind):
-        kind = plain_type(kind.value_type)
-    return kind
-
-
 def _elements(flat: npt.NDArray[Any], leaf: pa.DataType) -> pa.Array:
     """Share an array of elements of this very type with Arrow."""
     if pt.is_boolean(leaf):
@@ -236,7 +262,7 @@ def _converted(flat: npt.NDArray[Any], leaf: pa.DataType, counts: Int64Array) ->
         return array
     try:
         return _cast(array, leaf)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, LostNumberError) as error:
         index = next(at for at in range(len(array)) if not _fits(array.slice(at, 1), leaf))
         record = int(np.searchsorted(np.cumsum(counts), index, "right"))
         raise UnfitError(record, f"found {array[index]}, which is no {leaf}: {error}") from None
@@ -245,13 +271,18 @@ def _converted(flat: npt.NDArray[Any], leaf: pa.DataType, counts: Int64Array) ->
 def _cast(array: pa.Array, leaf: pa.DataType) -> pa.Array:
     if (pt.is_date32(leaf) or pt.is_time32(leaf)) and pt.is_int64(array.type):
         array = array.cast(pa.int32())
-    return array.cast(leaf)
+    found = cast_leaves(array, leaf)
+    if pt.is_time(leaf) or pt.is_date64(leaf):
+        found.validate(full=True)  # a cast takes times beyond a day, and parts of days
+    if pt.is_boolean(leaf) and not found.cast(array.type).equals(array):
+        raise pa.ArrowInvalid("a bool is 0 or 1")
+    return found
 
 
 def _fits(array: pa.Array, leaf: pa.DataType) -> bool:
     try:
         _cast(array, leaf)
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, LostNumberError):
         return False
     return True
 
@@ -270,18 +301,6 @@ def _list(leaf: pa.Array, counts: Int64Array, kind: pa.DataType, validity: Any) 
     return list_array(_nested(leaf, kind.value_type, int(counts.sum())), counts, kind, validity)
 
 
-def list_array(items: pa.Array, counts: Int64Array, kind: pa.DataType, validity: Any) -> pa.Array:
-    """Return lists of so many items each."""
-    large = pt.is_large_list(kind)
-    offsets = np.zeros(len(counts) + 1, np.int64 if large else np.int32)
-    np.cumsum(counts, out=offsets[1:])
-    if not (large or pt.is_list(kind)):
-        return list_array(items, counts, pa.list_(kind.value_type), validity).cast(kind)
-    return pa.Array.from_buffers(
-        kind, len(counts), [validity, pa.py_buffer(offsets)], children=[items]
-    )
-
-
 def _of_ragged(column: Any, kind: pa.DataType, validity: Any = None) -> pa.Array:
     """Return a `Ragged` of values that have been decoded as lists."""
     if isinstance(column, Ragged):
@@ -289,15 +308,6 @@ def _of_ragged(column: Any, kind: pa.DataType, validity: Any = None) -> pa.Array
         items = _of_ragged(column.values, kind.value_type)
         offsets = pa.py_buffer(np.append(0, np.cumsum(counts)).astype(np.int32))
         return pa.Array.from_buffers(kind, len(counts), [validity, offsets], children=[items])
-    flat, leaf = column.reshape(-1), _leaf_of(kind)
+    flat, leaf = column.reshape(-1), leaf_of(kind)
     elements = pa.array(flat.tolist(), leaf) if flat.dtype == object else _elements(flat, leaf)
     return _nested(elements, kind, len(column))
-
-
-def _wrapped(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return an array as the dictionary or the extension type that was asked for."""
-    if isinstance(kind, pa.BaseExtensionType):
-        return pa.ExtensionArray.from_storage(kind, array)
-    if pt.is_dictionary(kind):
-        array = array.dictionary_encode()
-    return array.cast(kind)

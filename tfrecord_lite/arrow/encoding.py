@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from tfrecord_lite.arrow.arrays import LostNumberError, cast_leaves, leaf_of, plain_array
 from tfrecord_lite.arrow.strings import is_view
 from tfrecord_lite.arrow.types import (
     SEQUENCE_PARTS,
     are_sequences,
     feature_of,
+    is_any_list,
     is_bytes,
     parts_of,
     plain_type,
@@ -59,7 +61,7 @@ class Columns:
         self._types = {
             field.name: _target(field.name, field.type, cast.get(field.name))
             for field in schema
-            if not pt.is_null(field.type)
+            if not pt.is_null(plain_type(field.type))
         }
         self._features = {name: _feature(name, kind) for name, kind in self._types.items()}
 
@@ -82,10 +84,9 @@ class Columns:
             array = arrays[self.schema.get_field_index(name)]
             try:
                 columns[name] = _column(array, kind, self._given.get(name))
-            except _NullInListError as error:
+            except _RowError as error:
                 raise ExampleError(
-                    f"column {quote(name)}: row {first_row + error.row} has a null in its list, "
-                    "but a feature is missing as a whole or not at all: fill it, or filter it out"
+                    f"column {quote(name)}: row {first_row + error.row} has {error.reason}"
                 ) from None
             except pa.ArrowException as error:
                 raise ExampleError(f"column {quote(name)}, as {kind}: {error}") from None
@@ -114,7 +115,7 @@ class SequenceColumns:
         """Return the columns of some rows, the first of which errors call ``first_row``."""
         parts: dict[str, dict[str, Any]] = {part: {} for part in SEQUENCE_PARTS}
         for name, columns in self._of.items():
-            children = batch.column(self.schema.get_field_index(name)).flatten()
+            children = _children(batch.column(self.schema.get_field_index(name)))
             if name == "context":
                 parts[name] = columns.columns(children, first_row)
             else:
@@ -138,9 +139,18 @@ def columns_of(
     return SequenceColumns(schema, features or None)
 
 
+def _children(struct: pa.StructArray) -> list[pa.Array]:
+    """Return the plain fields of a struct, null where it is; Arrow does that to runs wrongly."""
+    children = [plain_array(struct.field(at)) for at in range(struct.type.num_fields)]
+    if not struct.null_count:
+        return children
+    names = [str(at) for at in range(len(children))]
+    return pa.StructArray.from_arrays(children, names, mask=struct.is_null()).flatten()  # type: ignore[no-any-return]
+
+
 def _step_type(field: pa.Field) -> pa.DataType:
     kind = plain_type(field.type)
-    if pt.is_list(kind) or pt.is_large_list(kind):
+    if is_any_list(kind):
         return kind.value_type
     raise ExampleError(
         f"feature list {quote(field.name)} is of type {kind}, but a feature list is a list of steps"
@@ -150,12 +160,11 @@ def _step_type(field: pa.Field) -> pa.DataType:
 def _rows_of_steps(columns: Columns, lists: Sequence[pa.Array]) -> dict[str, list[Any]]:
     """Return for each row the list of its steps, None where there is no list."""
     steps, edges = [], []
-    for array in map(_plain, lists):
-        begin = array.offsets[0].as_py()
-        splits = array.offsets.to_numpy() - begin
+    for array in lists:
         there = array.is_valid().to_numpy(zero_copy_only=False)
-        steps.append(array.values.slice(begin, int(splits[-1])))
-        edges.append((splits.tolist(), there.tolist()))
+        sizes = pc.list_value_length(array).fill_null(0).to_numpy()
+        steps.append(array.flatten())  # without what lies behind nulls
+        edges.append((np.append(0, np.cumsum(sizes)).tolist(), there.tolist()))
     found = {}
     of_all = columns.columns(steps, 0)
     for name, (splits, there) in zip(columns.schema.names, edges, strict=True):
@@ -219,50 +228,49 @@ def _refused(name: str, error: Exception) -> ExampleError:
     )
 
 
-class _NullInListError(Exception):
-    def __init__(self, row: int) -> None:
+class _RowError(Exception):
+    """A row that has what no record can have, in words."""
+
+    def __init__(self, row: int, reason: str) -> None:
+        super().__init__(reason)
         self.row = row
+        self.reason = reason
 
 
 def _column(array: pa.Array, kind: pa.DataType, given: FeatureSpec | None) -> Any:
     """Return an array as a column that the encoder knows."""
-    array = _plain(array)
-    if array.type != kind:
-        array = array.cast(kind)
+    array = plain_array(array)
     if not array.null_count:
-        return _values(array, given)
+        return _values(array, kind, given)
+    # Casts come after this: what lies behind nulls need not be of the other type.
     rows = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))
     try:
-        return Present(_values(array.drop_null(), given), rows, len(array))
-    except _NullInListError as error:
+        return Present(_values(array.drop_null(), kind, given), rows, len(array))
+    except _RowError as error:
         error.row = int(rows[error.row])
         raise
 
 
-def _plain(array: pa.Array) -> pa.Array:
-    """Return the values themselves, of a dictionary, of runs, or of an extension type."""
-    while True:
-        if isinstance(array.type, pa.BaseExtensionType):
-            array = array.storage
-        elif pt.is_dictionary(array.type):
-            array = array.dictionary_decode()
-        elif pt.is_run_end_encoded(array.type):
-            array = pc.run_end_decode(array)
-        else:
-            return array
-
-
-def _values(array: pa.Array, given: FeatureSpec | None) -> Any:
-    """Return the values of an array without nulls."""
-    if pt.is_list(array.type) or pt.is_large_list(array.type):
+def _values(array: pa.Array, kind: pa.DataType, given: FeatureSpec | None) -> Any:
+    """Return the values of an array without nulls, as those of a type."""
+    lists = with_leaf(kind, leaf_of(array.type))
+    if array.type != lists:
+        array = array.cast(lists)
+        array.validate(full=True)  # not all of these casts can be trusted
+    leaf = leaf_of(kind)
+    if pt.is_list(kind) or pt.is_large_list(kind):
         splits = array.offsets.to_numpy().astype(np.int64)
         inner = array.values.slice(splits[0], splits[-1] - splits[0])
         splits -= splits[0]
         flat, shape = _flat(inner, splits)
-        return Ragged(_numbers(flat), splits * math.prod(shape))
-    if not pt.is_fixed_size_list(array.type):
-        return _byte_strings(array) if is_bytes(array.type) else _numbers(array)
-    flat, shape = _flat(array, np.arange(len(array) + 1))
+        splits *= math.prod(shape)
+        return Ragged(_numbers(_leaves(flat, leaf, splits)), splits)
+    if not pt.is_fixed_size_list(kind):
+        array = _leaves(array, leaf, range(len(array) + 1))
+        return _byte_strings(array) if is_bytes(leaf) else _numbers(array)
+    flat, shape = _flat(array, range(len(array) + 1))
+    size = max(math.prod(shape), 1)
+    flat = _leaves(flat, leaf, range(0, (len(array) + 1) * size, size))
     wanted = getattr(given, "shape", ())
     shape = wanted if math.prod(wanted) == math.prod(shape) and wanted else (math.prod(shape),)
     return _numbers(flat).reshape(len(array), *shape)
@@ -272,15 +280,31 @@ def _flat(array: pa.Array, splits: Any) -> tuple[pa.Array, tuple[int, ...]]:
     """Return the leaves of items of a fixed size, and their shape."""
     shape: tuple[int, ...] = ()
     while True:
-        array = _plain(array)
         if array.null_count:
             index = int(np.argmin(array.is_valid().to_numpy(zero_copy_only=False)))
-            row = int(np.searchsorted(splits * math.prod(shape), index, "right")) - 1
-            raise _NullInListError(row)
+            raise _RowError(
+                _row_of(index, np.asarray(splits) * math.prod(shape)),
+                "a null in its list, but a feature is missing as a whole or not at all: fill it, "
+                "or filter it out",
+            )
         if not pt.is_fixed_size_list(array.type):
             return array, shape
         shape = (*shape, array.type.list_size)
         array = array.flatten()
+
+
+def _leaves(flat: pa.Array, leaf: pa.DataType, splits: Any) -> pa.Array:
+    """Return leaves as those of a type; ``splits`` tell whose they are."""
+    try:
+        return cast_leaves(flat, leaf)
+    except LostNumberError as lost:
+        raise _RowError(
+            _row_of(lost.index, splits), f"{lost.reason} as {leaf}: scale it, or store it as text"
+        ) from None
+
+
+def _row_of(index: int, splits: Any) -> int:
+    return int(np.searchsorted(splits, index, "right")) - 1
 
 
 def _numbers(array: pa.Array) -> Any:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from tfrecord_lite.arrow.columns import ArrowColumns, list_array, validity_of
+from tfrecord_lite.arrow.arrays import has_views, list_array, validity_of
+from tfrecord_lite.arrow.columns import ArrowColumns
 from tfrecord_lite.arrow.types import (
     SEQUENCE_PARTS,
     natural_form,
@@ -38,7 +39,7 @@ class Plan(NamedTuple):
     @property
     def shares(self) -> bool:
         """Whether arrays share memory with the blocks that are decoded."""
-        return any("view" in str(kind) for kind in self.schema.types)
+        return any(map(has_views, self.schema.types))
 
 
 def plan_examples(

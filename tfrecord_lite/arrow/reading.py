@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import pyarrow as pa
 
+from tfrecord_lite.arrow.arrays import joined
 from tfrecord_lite.arrow.plans import plan_examples, plan_sequences
 from tfrecord_lite.arrow.types import Binary, Layout, asked_types
 from tfrecord_lite.dataset.batcher import Cursor, Position
@@ -13,8 +14,9 @@ from tfrecord_lite.dataset.file_chunks import FileChunks
 from tfrecord_lite.dataset.memory import keep_freed_memory
 from tfrecord_lite.dataset.schema import LateFeatures, Schema
 from tfrecord_lite.dataset.table import BlockDecoder
-from tfrecord_lite.errors import ignore_damage
+from tfrecord_lite.errors import ExampleError, ignore_damage
 from tfrecord_lite.example.normalize import check_given, select_features
+from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.files.record_set import RecordSet
@@ -239,6 +241,16 @@ class _Waiting:
         if len(parts) == 1:
             yield parts[0]
         elif parts:
+            schema = parts[0].schema
             columns = zip(*(part.columns for part in parts), strict=True)
-            joined = [pa.concat_arrays(column) for column in columns]
-            yield pa.RecordBatch.from_arrays(joined, schema=parts[0].schema)
+            arrays = list(map(_joined, schema.names, columns))
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _joined(name: str, column: Sequence[pa.Array]) -> pa.Array:
+    try:
+        return joined(column)
+    except pa.ArrowInvalid as error:
+        raise ExampleError(
+            f"feature {quote(name)}: rows_per_batch has too many rows for {column[0].type}: {error}"
+        ) from None

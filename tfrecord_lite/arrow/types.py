@@ -35,6 +35,7 @@ __all__ = [
     "are_sequences",
     "asked_types",
     "feature_of",
+    "is_any_list",
     "is_bytes",
     "natural_form",
     "parts_of",
@@ -60,7 +61,6 @@ _IS_BYTES: Final = (
     pt.is_string_view,
 )
 _IS_LIST: Final = (pt.is_list, pt.is_large_list, pt.is_list_view, pt.is_large_list_view)
-
 
 SEQUENCE_PARTS: Final = ("context", "feature_lists")
 
@@ -95,6 +95,11 @@ def is_bytes(kind: pa.DataType) -> bool:
     return any(test(kind) for test in _IS_BYTES)
 
 
+def is_any_list(kind: pa.DataType) -> bool:
+    """Tell whether a type is one of lists of any length."""
+    return any(test(kind) for test in _IS_LIST)
+
+
 def plain_type(kind: pa.DataType) -> pa.DataType:
     """Return the type of the values themselves, of a dictionary or an extension type."""
     while True:
@@ -113,7 +118,7 @@ def parts_of(kind: pa.DataType) -> Parts:
     Parts(leaf=DataType(float), shape=(3,), is_list=True)
     """
     leaf = plain_type(kind)
-    is_list = any(test(leaf) for test in _IS_LIST)
+    is_list = is_any_list(leaf)
     if is_list:
         leaf = plain_type(leaf.value_type)
     shape = []
@@ -127,15 +132,16 @@ def parts_of(kind: pa.DataType) -> Parts:
 def with_leaf(kind: pa.DataType, leaf: pa.DataType) -> pa.DataType:
     """Return a type of the same lists, with other leaves; without dictionaries and extensions.
 
+    Views of lists, which may share values, become large lists.
+
     >>> with_leaf(pa.list_(pa.float64()), pa.float32())
     ListType(list<item: float>)
     """
     kind = plain_type(kind)
     if pt.is_fixed_size_list(kind):
         return pa.list_(with_leaf(kind.value_type, leaf), kind.list_size)
-    if any(test(kind) for test in _IS_LIST):
-        large = pt.is_large_list(kind) or pt.is_large_list_view(kind)
-        return (pa.large_list if large else pa.list_)(with_leaf(kind.value_type, leaf))
+    if is_any_list(kind):
+        return (pa.list_ if pt.is_list(kind) else pa.large_list)(with_leaf(kind.value_type, leaf))
     return leaf
 
 
@@ -147,7 +153,7 @@ def dtype_of_leaf(leaf: pa.DataType) -> Any:
         return np.int64
     if pt.is_floating(leaf):
         return np.float32
-    if any(test(leaf) for test in (*_IS_LIST, pt.is_fixed_size_list)):
+    if is_any_list(leaf) or pt.is_fixed_size_list(leaf):
         raise TypeError(f"{leaf} inside a list, but a feature is one flat list of values")
     raise TypeError(f"{leaf}, but an Example holds bytes, text, integers and floats, and lists")
 
@@ -190,10 +196,15 @@ def asked_types(features: Any) -> tuple[Any, dict[str, Any]]:
             asked[name] = feature
         if isinstance(feature, pa.DataType):
             try:
-                plain[name] = feature_of(feature)
+                plain[name] = _asked_feature(feature)
             except TypeError as error:
                 raise TypeError(f"feature {quote(name)}: {error}") from None
     return plain, asked
+
+
+def _asked_feature(kind: pa.DataType) -> FeatureSpec:
+    """Return the feature of a type; of nulls one that may be missing, as it has to be."""
+    return RaggedFeature(np.int64) if pt.is_null(plain_type(kind)) else feature_of(kind)
 
 
 def are_sequences(schema: pa.Schema) -> bool:
@@ -216,7 +227,7 @@ def _asked_sequences(schema: pa.Schema) -> tuple[Any, dict[str, Any]]:
         for field in column.type:
             try:
                 kind = field.type if column.name == "context" else _step_type(field.type)
-                features[column.name][field.name] = feature_of(kind)
+                features[column.name][field.name] = _asked_feature(kind)
             except TypeError as error:
                 raise TypeError(f"{column.name}: feature {quote(field.name)}: {error}") from None
             asked[column.name][field.name] = field.type
@@ -224,7 +235,7 @@ def _asked_sequences(schema: pa.Schema) -> tuple[Any, dict[str, Any]]:
 
 
 def _step_type(kind: pa.DataType) -> pa.DataType:
-    if not any(test(kind) for test in _IS_LIST):
+    if not is_any_list(kind):
         raise TypeError(f"{kind}, but a feature list is a list of steps")
     return kind.value_type
 

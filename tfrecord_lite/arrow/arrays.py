@@ -1,0 +1,239 @@
+"""Arrow's arrays as plain ones, and plain arrays as those of a type that was asked for.
+
+Dictionaries, runs, extension types and views of lists are other forms of plain values, and may lie
+at any depth of lists. Arrow's own kernels do not know all of them there, and ``from_buffers`` ends
+the process where a child is not of its parent's type: so both ways go level by level.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from tfrecord_lite.arrow.strings import is_view
+from tfrecord_lite.arrow.types import is_any_list, is_bytes, plain_type, with_leaf
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from tfrecord_lite._types import Int64Array
+
+__all__ = [
+    "LostNumberError",
+    "cast_leaves",
+    "has_views",
+    "joined",
+    "leaf_of",
+    "list_array",
+    "plain_array",
+    "stripped",
+    "validity_of",
+    "wrapped_array",
+]
+
+
+class LostNumberError(Exception):
+    """A number that is not in the type that it was cast to: its index, and an error's text."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(reason)
+        self.index = index
+        self.reason = reason
+
+
+def leaf_of(kind: pa.DataType) -> pa.DataType:
+    """Return the plain type of the values in all lists of a type."""
+    kind = plain_type(kind)
+    while hasattr(kind, "value_type") and not is_bytes(kind):
+        kind = plain_type(kind.value_type)
+    return kind
+
+
+def stripped(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the same lists and plain values; of a plain type, itself."""
+    plain = with_leaf(kind, leaf_of(kind))
+    return kind if plain == kind else plain
+
+
+def has_views(kind: pa.DataType) -> bool:
+    """Tell whether the values of a type, or of a struct's fields, are views of byte strings."""
+    if pt.is_struct(kind):
+        return any(has_views(field.type) for field in kind)
+    return is_view(leaf_of(kind))
+
+
+def validity_of(present: npt.NDArray[np.bool_]) -> Any:
+    """Return a validity bitmap, None where all are there."""
+    if present.all():
+        return None
+    return pa.py_buffer(np.packbits(present, bitorder="little"))
+
+
+def list_array(items: pa.Array, counts: Int64Array, kind: pa.DataType, validity: Any) -> pa.Array:
+    """Return lists of so many items each; the items are of the type's own."""
+    large = pt.is_large_list(kind)
+    if not (large or pt.is_list(kind)):
+        return wrapped_array(list_array(items, counts, pa.large_list(items.type), validity), kind)
+    offsets = np.zeros(len(counts) + 1, np.int64 if large else np.int32)
+    np.cumsum(counts, out=offsets[1:])
+    return _from_buffers(kind, len(counts), [validity, pa.py_buffer(offsets)], items)
+
+
+def _from_buffers(kind: pa.DataType, rows: int, buffers: list[Any], items: pa.Array) -> pa.Array:
+    """Return lists; TypeError where Arrow would end the process, for items of another type."""
+    if items.type != kind.value_type:
+        raise TypeError(f"{items.type} are no items of {kind}")
+    return pa.Array.from_buffers(kind, rows, buffers, children=[items])
+
+
+# From what callers have.
+
+
+def plain_array(array: pa.Array) -> pa.Array:
+    """Return the values themselves, in lists and leaves only: views of strings as large strings."""
+    kind = array.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return plain_array(array.storage)
+    if pt.is_dictionary(kind):
+        return plain_array(array.dictionary).take(array.indices)
+    if pt.is_run_end_encoded(kind):
+        rows = np.arange(array.offset, array.offset + len(array))
+        runs = np.searchsorted(array.run_ends.to_numpy(), rows, "right")
+        return plain_array(array.values).take(pa.array(runs))
+    if is_view(kind):
+        return array.cast(_without_views(kind))
+    if not (is_any_list(kind) or pt.is_fixed_size_list(kind)):
+        return array
+    wanted = with_leaf(kind, _without_views(leaf_of(kind)))
+    if kind == wanted:
+        return array
+    return _plain_lists(array, wanted) if len(array) else pa.array([], wanted)
+
+
+def _plain_lists(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    there = array.is_valid().to_numpy(zero_copy_only=False)
+    if pt.is_fixed_size_list(wanted):
+        size = wanted.list_size
+        items = plain_array(array.values.slice(array.offset * size, len(array) * size))
+        return _from_buffers(wanted, len(array), [validity_of(there)], items)
+    begin = array.offsets.to_numpy().astype(np.int64)
+    if pt.is_list(array.type) or pt.is_large_list(array.type):
+        items = plain_array(array.values.slice(begin[0], begin[-1] - begin[0]))
+        return list_array(items, np.diff(begin), wanted, validity_of(there))
+    # Views lie in any order, may share values, and those of nulls lie anywhere.
+    sizes = np.where(there, array.sizes.to_numpy(), 0).astype(np.int64)
+    begin, used = np.where(sizes > 0, begin, 0), sizes > 0
+    first = int(begin[used].min(initial=np.iinfo(np.int64).max)) if used.any() else 0
+    items = plain_array(array.values.slice(first, int((begin + sizes).max()) - first))
+    splits = np.append(0, np.cumsum(sizes))
+    which = np.repeat(begin - first - splits[:-1], sizes) + np.arange(splits[-1])
+    return list_array(items.take(pa.array(which)), sizes, wanted, validity_of(there))
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    """Return a type of byte strings one after another, which more of Arrow's kernels take."""
+    if pt.is_string_view(kind):
+        return pa.large_string()
+    return pa.large_binary() if pt.is_binary_view(kind) else kind
+
+
+# To what callers ask for.
+
+
+def wrapped_array(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return a plain array, which is no slice, as one of a type whose `stripped` form it has.
+
+    Raises an exception of Arrow's, or TypeError, where there is no such type or array.
+    """
+    if array.type.equals(kind, check_metadata=True):
+        return array
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(kind, wrapped_array(array, kind.storage_type))
+    if pt.is_dictionary(kind):
+        encoded = array.cast(_without_views(array.type)).dictionary_encode()
+        values = wrapped_array(encoded.dictionary.cast(array.type), kind.value_type)
+        indices = encoded.indices.cast(kind.index_type)
+        return pa.DictionaryArray.from_arrays(indices, values, ordered=kind.ordered)
+    if pt.is_run_end_encoded(kind):
+        run_ends = pc.run_end_encode(
+            array.cast(_without_views(array.type)), run_end_type=kind.run_end_type
+        )
+        values = wrapped_array(run_ends.values.cast(array.type), kind.value_type)
+        return pa.RunEndEncodedArray.from_arrays(run_ends.run_ends, values, type=kind)
+    if pt.is_fixed_size_list(kind) or is_any_list(kind):
+        return _wrapped_lists(array, kind)
+    return array.cast(kind)
+
+
+def _wrapped_lists(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    items = wrapped_array(array.values, kind.value_type)
+    validity, *offsets = array.buffers()[: 1 if pt.is_fixed_size_list(kind) else 2]
+    if pt.is_list_view(kind) or pt.is_large_list_view(kind):
+        wide = np.int64 if pt.is_large_list_view(kind) else np.int32
+        begin = array.offsets.to_numpy()
+        offsets = [pa.py_buffer(part.astype(wide)) for part in (begin[:-1], np.diff(begin))]
+    return _from_buffers(kind, len(array), [validity, *offsets], items)
+
+
+def joined(arrays: Sequence[pa.Array]) -> pa.Array:
+    """Return arrays of one type as one: plain values, where Arrow may not join those of others."""
+    kind = arrays[0].type
+    if pt.is_struct(kind) and not any(array.null_count for array in arrays):
+        fields = [joined([array.field(at) for array in arrays]) for at in range(kind.num_fields)]
+        return pa.StructArray.from_arrays(fields, fields=list(kind))
+    if pt.is_struct(kind) or stripped(kind) is kind:
+        return pa.concat_arrays(arrays)
+    return wrapped_array(pa.concat_arrays(list(map(plain_array, arrays))), kind)
+
+
+# Numbers of other types.
+
+
+def cast_leaves(array: pa.Array, leaf: pa.DataType) -> pa.Array:
+    """Return values, none of them null, as others of Arrow's.
+
+    Raises `LostNumberError` for a finite one that would become 0 or infinite, and an integer that a
+    half does not hold: Arrow refuses what integers do not hold, and nothing else.
+    """
+    if array.type == leaf:
+        return array
+    found = array.cast(leaf)
+    if pt.is_floating(leaf) and (lost := _lost(array, found.to_numpy(zero_copy_only=False))):
+        raise LostNumberError(*lost)
+    return found
+
+
+def _lost(array: pa.Array, found: npt.NDArray[Any]) -> tuple[int, str] | None:
+    kind = array.type
+    if pt.is_floating(kind):
+        given = array.to_numpy(zero_copy_only=False)
+        at = np.flatnonzero(
+            np.isfinite(given) & (np.isinf(found) | (found == 0) & (given != 0))
+            if given.itemsize > found.itemsize
+            else []
+        )
+    elif pt.is_integer(kind):
+        at = np.flatnonzero(found.astype(np.float64) != array.to_numpy().astype(np.float64))
+        at = at if found.itemsize == np.dtype(np.float16).itemsize else at[:0]
+    elif pt.is_boolean(kind):
+        return None
+    else:  # decimals, and text
+        suspect = np.flatnonzero(np.isinf(found) | (found == 0)).tolist()
+        at = np.array([index for index in suspect if _is_other(array[index].as_py(), found[index])])
+    if not len(at):
+        return None
+    index = int(at[0])
+    return index, f"{array[index]}, which would become {found[index]}"
+
+
+def _is_other(value: Any, found: Any) -> bool:
+    """Tell whether 0 or infinity is not what a decimal is, or the number that is a text."""
+    number = Decimal(value.decode() if isinstance(value, bytes) else value)
+    return number.is_finite() and not (number == 0 and found == 0)
