@@ -95,3 +95,91 @@ def test_a_mapping_of_series_needs_no_pyarrow(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tfrecord_lite.arrow.writing", None)
     tfr.write_examples(path, dict(pd.DataFrame({"n": pd.array([7, pd.NA], "Int64")})))
     assert plain(path) == [{"n": [7]}, {}]
+
+
+def objects(*values):
+    return pd.Series(list(values), dtype=object)
+
+
+BIG = 2**53 + 1
+COLUMNS = {
+    "integer categories": (pd.Series(pd.Categorical([BIG, None])), [[BIG], None]),
+    "text categories": (pd.Series(pd.Categorical(["a", None])), [[b"a"], None]),
+    "no category": (pd.Series(pd.Categorical([None, None])), [None, None]),
+    "sparse floats": (pd.Series(pd.arrays.SparseArray([0.5, math.nan])), [[0.5], [math.nan]]),
+    "sparse integers": (pd.Series(pd.arrays.SparseArray([BIG, 0])), [[BIG], [0]]),
+    "sparse text": (
+        pd.Series(pd.arrays.SparseArray(np.array(["a", None], object))),
+        [[b"a"], None],
+    ),
+    "floats and NaN": (objects(0.5, math.nan), [[0.5], [math.nan]]),
+    "floats and None": (objects(0.5, None), [[0.5], None]),
+    "floats and NA": (objects(0.5, pd.NA), [[0.5], None]),
+    "NaN alone": (objects(math.nan, None), [[math.nan], None]),
+    "text and NaN": (objects("a", math.nan), [[b"a"], None]),
+    "integers and NaN": (objects(BIG, math.nan), [[BIG], None]),
+    "NaN in an array": (
+        objects(np.array([1.0, math.nan], np.float32), None),
+        [[1.0, math.nan], None],
+    ),
+    "NaN in a list": (objects([1.0, math.nan], [0.5]), [[1.0, math.nan], [0.5]]),
+}
+REFUSED = {
+    "integers and floats": objects(1, 2.5),
+    "lists of integers and of floats": objects([1], [2.5]),
+    "integers and floats in a list": objects([1, 2.5], [0.5]),
+    "None in a list": objects([1.0, None], [0.5]),
+    "NA in a list": objects([1.0, pd.NA], [0.5]),
+    "too large": objects(2**70, 1),
+    "too large in a list": objects([2**70], [1]),
+    "no Unicode": objects("\ud800", "a"),
+    "no Unicode in a list": objects(["\ud800"], ["a"]),
+    "categories of two kinds": pd.Series(
+        pd.Categorical([1, 2.5], categories=pd.Index([1, 2.5], dtype=object))
+    ),
+}
+WAYS = {
+    "a DataFrame": lambda column: pd.DataFrame({"x": column}),
+    "a mapping": lambda column: {"x": column},
+    "a mapping with a column of Arrow": lambda column: {
+        "x": column,
+        "other": pytest.importorskip("pyarrow").nulls(2),
+    },
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("what", COLUMNS)
+def test_a_column_is_stored_alike_in_all_ways(path, what, way):
+    column, expected = COLUMNS[what]
+    column.index = [0.5, 7]
+    tfr.write_examples(path, WAYS[way](column))
+    assert repr([row.get("x") for row in plain(path)]) == repr(expected)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_column_is_refused_alike_in_all_ways(path, what, way):
+    with pytest.raises(tfr.ExampleError, match="'x'"):
+        tfr.write_examples(path, WAYS[way](REFUSED[what]))
+
+
+def test_what_is_said_of_a_column_of_two_kinds_goes(path):
+    frame = pd.DataFrame({"x": objects(1, 2.5)})
+    tfr.write_examples(path, frame, {"x": tfr.FixedLenFeature((), float)})
+    assert plain(path) == [{"x": [1.0]}, {"x": [2.5]}]
+    tfr.write_examples(path, frame, cast={"x": "float32"})
+    assert plain(path) == [{"x": [1.0]}, {"x": [2.5]}]
+
+
+def test_what_nan_is_depends_on_all_rows(path, monkeypatch):
+    monkeypatch.setattr("tfrecord_lite.arrow.writing._ROWS", 2)
+    tfr.write_examples(path, pd.DataFrame({"x": objects(math.nan, None, "a")}))
+    assert plain(path) == [{}, {}, {"x": [b"a"]}]
+    with pytest.raises(tfr.ExampleError, match="'x': row 3 has floats, where row 0 has integers"):
+        tfr.write_examples(path, pd.DataFrame({"x": objects(1, 2, 3, 4.5)}))
+
+
+def test_rows_without_columns_are_counted(path):
+    assert tfr.write_examples(path, pd.DataFrame(index=[0, 1, 2])) == 3
+    assert plain(path) == [{}, {}, {}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -11,6 +12,9 @@ import pyarrow as pa
 from tfrecord_lite.arrow.encoding import Columns, SequenceColumns, columns_of
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.column_payloads import of_one_kind
+from tfrecord_lite.example.column_values import known_columns, series_values
+from tfrecord_lite.example.kinds import FLOAT_LIST, INT64_LIST, kind_of, kind_of_dtype
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 
@@ -84,7 +88,8 @@ def arrow_parts(data: Any, features: Any, cast: Mapping[str, Any] | None) -> Ite
     """Yield the rows of what is an Arrow table, or can be made one, some at a time."""
     columns: Columns | SequenceColumns | None = None
     done = 0
-    for batch in _gathered(_batches(data)):
+    said = {*(cast or {}), *(features if isinstance(features, Mapping) else {})}
+    for batch in _gathered(_batches(data, said)):
         if columns is None or batch.schema != columns.schema:
             columns = columns_of(batch.schema, features, cast or {})
         for begin in range(0, batch.num_rows, _ROWS):
@@ -112,18 +117,22 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
     if len(batches) == 1:
         return batches
-    return pa.Table.from_batches(batches).combine_chunks().to_batches()  # type: ignore[no-any-return]
+    try:
+        return pa.Table.from_batches(batches).combine_chunks().to_batches()  # type: ignore[no-any-return]
+    except pa.ArrowException:  # dictionaries that have too many values together, for example
+        return batches
 
 
-def _batches(data: Any) -> Iterable[pa.RecordBatch]:
+def _batches(data: Any, said: AbstractSet[str]) -> Iterable[pa.RecordBatch]:
+    """Return the batches of a table; ``said`` are columns of which is said what they become."""
     if isinstance(data, Mapping):
-        columns = {name: _chunked(name, column) for name, column in data.items()}
+        columns = {name: _chunked(name, data[name], said) for name in _checked_names(data)}
         counts = {name: len(column) for name, column in columns.items()}
         if len(set(counts.values())) > 1:
             raise ValueError(f"columns of different lengths: {counts}")
         return pa.table(columns).to_batches()  # type: ignore[no-any-return]
     if hasattr(data, "iloc"):
-        return _of_pandas(data)
+        return _of_pandas(data, said)
     if hasattr(data, "scanner"):
         return _scanned(data)
     if hasattr(data, "with_format"):  # of Hugging Face
@@ -131,13 +140,25 @@ def _batches(data: Any) -> Iterable[pa.RecordBatch]:
         return (batch for table in tables for batch in table.to_batches())
     if hasattr(data, "iter_batches"):
         return data.iter_batches(_READ_ROWS)  # type: ignore[no-any-return]
+    return _of_stream(data)
+
+
+def _of_stream(data: Any) -> Iterator[pa.RecordBatch]:
+    reason = ""
     try:
-        return pa.RecordBatchReader.from_stream(data)  # type: ignore[no-any-return]
-    except (pa.ArrowInvalid, TypeError) as error:
+        yield from pa.RecordBatchReader.from_stream(data)
+    except TypeError as error:
+        reason = str(error)
+    except pa.ArrowInvalid as error:
+        # Of what else is wrong with a stream, it tells itself.
+        if "as RecordBatch" not in str(error) and "schema" not in str(error):
+            raise
+        reason = str(error)
+    if reason:
         raise TypeError(
-            f"{quote(data)} is no table ({error}); a column alone goes in as one of a mapping of "
+            f"{quote(data)} is no table ({reason}); a column alone goes in as one of a mapping of "
             "names to columns"
-        ) from None
+        )
 
 
 def _scanned(dataset: Any) -> Iterable[pa.RecordBatch]:
@@ -153,32 +174,99 @@ def _scanned(dataset: Any) -> Iterable[pa.RecordBatch]:
     ).to_reader()
 
 
-def _chunked(name: str, column: Any) -> Any:
+def _chunked(name: str, column: Any, said: AbstractSet[str]) -> Any:
+    if hasattr(column, "iloc"):  # a Series of pandas is a stream too, in which NaN is null
+        return _array(name, _of_series(name, column, said))
     if hasattr(column, "__arrow_c_stream__"):
         return pa.chunked_array(column)
-    return _array(name, column)
+    if hasattr(column, "__arrow_c_array__"):
+        return pa.array(column)
+    known = known_columns({name: column}, None)[name]
+    return _array(name, known if name in said else _of_one_kind(name, known))
 
 
-def _of_pandas(frame: Any) -> Iterator[pa.RecordBatch]:
+def _of_pandas(frame: Any, said: AbstractSet[str]) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a DataFrame; its index is no column."""
-    names = list(frame.columns)
+    names = _checked_names(frame.columns)
+    columns = [_of_series(name, frame.iloc[:, at], said) for at, name in enumerate(names)]
+    for begin in range(0, max(len(frame), 1), _ROWS):
+        end = min(begin + _ROWS, len(frame))
+        if not names:  # a batch has rows without columns, but none is made so
+            rows = pa.array([{}] * (end - begin), pa.struct([]))
+            yield pa.RecordBatch.from_struct_array(rows)
+            continue
+        some = [getattr(column, "iloc", column)[begin:end] for column in columns]
+        yield pa.RecordBatch.from_arrays(list(map(_array, names, some)), names)
+
+
+def _checked_names(names: Iterable[Any]) -> list[str]:
+    """Return names of columns; TypeError for one that Arrow has not."""
+    names = list(names)
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"column {quote(name)}: a column's name is a str; rename it")
-    for begin in range(0, max(len(frame), 1), _ROWS):
-        some = frame.iloc[begin : begin + _ROWS]
-        columns = [_array(name, some.iloc[:, at]) for at, name in enumerate(names)]
-        yield pa.RecordBatch.from_arrays(columns, names)
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise ExampleError(f"column {quote(name)}: {error.reason}; rename it") from None
+    return names
+
+
+def _of_series(name: str, series: Any, said: AbstractSet[str]) -> Any:
+    """Return a Series of a dtype that says what is missing, or its values, of one kind.
+
+    What NaN is in a column of objects depends on all of its rows.
+    """
+    dtype = series.dtype
+    if hasattr(dtype, "categories") and name not in said:
+        _of_one_kind(name, dtype.categories)
+    if not _is_object(dtype) and not str(dtype).startswith("Sparse"):
+        return series
+    values = series_values(series)
+    return values if name in said else _of_one_kind(name, values)
+
+
+def _of_one_kind(name: str, values: Any) -> Any:
+    """Return values; ExampleError where integers are among floats, which Arrow makes of them."""
+    if hasattr(values, "dtype") and not _is_object(values.dtype):
+        return values
+    first = None
+    for row, value in enumerate(values):
+        try:
+            for kind in _number_kinds(value):
+                first = of_one_kind(first, kind, row)
+        except ExampleError as error:
+            raise ExampleError(f"column {quote(name)}: {error.reason}") from None
+    return values
+
+
+def _is_object(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind == "O"
+
+
+def _number_kinds(value: Any) -> set[int]:
+    """Return whether there are integers, floats, or both, in a value."""
+    kinds: set[int | None]
+    if isinstance(value, np.ndarray) and not _is_object(value.dtype):
+        kinds = {kind_of_dtype(value.dtype)}
+    elif not isinstance(value, (list, tuple, np.ndarray)):
+        kinds = {kind_of(type(value))}
+    elif any(issubclass(cls, (list, tuple, np.ndarray)) for cls in set(map(type, value))):
+        kinds = set().union(*map(_number_kinds, value))
+    else:
+        kinds = set(map(kind_of, set(map(type, value))))
+    return {kind for kind in (INT64_LIST, FLOAT_LIST) if kind in kinds}
 
 
 def _array(name: str, values: Any) -> pa.Array:
     """Return values as an Arrow array; a float's NaN is a value, None and pd.NA are none."""
-    dtype = getattr(values, "dtype", None)
     try:
-        if isinstance(dtype, np.dtype) and dtype.kind == "f":
-            array = pa.array(np.asarray(values))
+        if isinstance(getattr(values, "dtype", None), np.dtype):
+            array = pa.array(np.asarray(values) if hasattr(values, "iloc") else values)
         else:
-            array = pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise ExampleError(f"column {quote(name)}: {error}; make all rows of one type") from None
+            array = pa.array(values, from_pandas=hasattr(values, "iloc"))
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        raise ExampleError(
+            f"column {quote(name)}: {error}; make all rows of one type that an Example has"
+        ) from None
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array

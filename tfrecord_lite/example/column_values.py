@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite.example.features import FeatureSpec
 
-__all__ = ["known_column", "known_columns", "row_count"]
+__all__ = ["known_column", "known_columns", "row_count", "series_values"]
 
 _NO_COLUMNS: Final = (str, bytes, bytearray, memoryview, Mapping, AbstractSet)
 
@@ -79,17 +79,41 @@ def known_column(column: Any, spec: FeatureSpec | None = None) -> Any:
             return column
         return _strings(column, lambda index: index // math.prod(column.shape[1:]))
     if hasattr(column, "iloc") and getattr(column, "ndim", 0) == 1:
-        # A Series of pandas, whose [i] goes by label. NumPy's form of an extension type may be
-        # float64, which changes integers where one is missing.
-        plain = isinstance(column.dtype, np.dtype)
-        objects = {} if plain else {"dtype": object, "na_value": None}
-        return known_column(column.to_numpy(**objects), spec)
+        return known_column(series_values(column), spec)  # [i] of a Series goes by label
     if isinstance(column, _NO_COLUMNS) or not _is_sequence(column):
         raise TypeError(
             f"a column is an array, a list with an element for each row, or a Ragged, and not "
             f"{quote(column)}"
         )
     return column
+
+
+def series_values(series: Any) -> npt.NDArray[Any]:
+    """Return the values of a Series of pandas, None for what is missing; a float's NaN is a value.
+
+    Where the dtype is object, NaN is a value if all that is not missing are floats.
+    """
+    dtype = series.dtype
+    if str(dtype).startswith("Sparse"):
+        return series_values(series.sparse.to_dense())
+    if hasattr(dtype, "categories"):  # NumPy's form of integers with one missing is float64
+        codes = series.cat.codes.to_numpy()
+        return np.asarray(np.append(dtype.categories.to_numpy(dtype=object), [None])[codes])
+    if not isinstance(dtype, np.dtype):
+        return np.asarray(series.to_numpy(dtype=object, na_value=None))
+    values = np.asarray(series.to_numpy())
+    return _with_none(values, series.isna().to_numpy()) if dtype.kind == "O" else values
+
+
+def _with_none(values: npt.NDArray[Any], missing: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """Return objects with None for those that are missing, if they are no floats among floats."""
+    if not missing.any():
+        return values
+    if all(isinstance(value, (float, np.floating)) for value in values[~missing]):
+        missing = missing & [not isinstance(value, (float, np.floating)) for value in values]
+    values = values.copy()
+    values[missing] = None
+    return values
 
 
 def _is_sequence(column: Any) -> bool:

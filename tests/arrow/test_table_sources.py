@@ -1,0 +1,101 @@
+"""What is taken as a table, or as a column beside those of Arrow, is stored as it is or refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import tfrecord_lite as tfr
+from tfrecord_lite.arrow import to_arrow, write_table
+
+
+@pytest.fixture
+def name(tmp_path):
+    return str(tmp_path / "train")
+
+
+@pytest.fixture(params=["write_table", "write_examples"])
+def write(request):
+    if request.param == "write_table":
+        return write_table
+    return lambda data, name: tfr.write_examples(name, data)
+
+
+def plain(name):
+    """Return the records as dicts of lists."""
+    return [
+        {key: value if isinstance(value, list) else value.tolist() for key, value in row.items()}
+        for row in map(tfr.decode_example, tfr.read_records(name))
+    ]
+
+
+@pytest.mark.parametrize("kind", ["Categorical", "Enum"])
+def test_categories_of_polars(write, name, kind):
+    polars = pytest.importorskip("polars")
+    one = polars.Categorical() if kind == "Categorical" else polars.Enum(["a", "b"])
+    schema = {"c": one, "l": polars.List(one), "f": polars.Array(one, 2)}
+    frame = polars.DataFrame(
+        {"c": ["b", None], "l": [["a"], ["b", "a"]], "f": [["a", "b"]] * 2}, schema=schema
+    )
+    write(frame, name)
+    assert plain(name) == [
+        {"c": [b"b"], "f": [b"a", b"b"], "l": [b"a"]},
+        {"f": [b"a", b"b"], "l": [b"b", b"a"]},
+    ]
+    back = to_arrow(name, frame.to_arrow().schema).read_all()
+    assert back.to_pylist() == frame.to_arrow().to_pylist()
+
+
+@pytest.mark.parametrize("nulls", [[{"a": 1}, None], [None]])
+def test_a_struct_that_is_null_is_no_row(write, name, nulls):
+    with pytest.raises(TypeError, match="is no table .*a column alone goes in"):
+        write(pa.chunked_array([pa.array(nulls, pa.struct({"a": pa.int64()}))]), name)
+
+
+def test_what_a_stream_says_is_wrong_with_it_is_its_own_error(write, name):
+    def batches():
+        yield pa.record_batch({"a": [1]})
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        write(pa.RecordBatchReader.from_batches(pa.schema({"a": pa.int64()}), batches()), name)
+
+
+def test_rows_without_columns_are_counted(write, name):
+    rows = pa.RecordBatch.from_struct_array(pa.array([{}] * 3, pa.struct([])))
+    write(pa.RecordBatchReader.from_batches(rows.schema, [rows] * 5), name)
+    assert plain(name) == [{}] * 15
+
+
+# Columns of other kinds beside one of Arrow.
+
+
+def test_other_columns_beside_one_of_arrow_are_what_they_are(write, name):
+    nan = float("nan")
+    columns = {
+        "a": pa.array([1, 2]),
+        "f": [0.5, nan],
+        "g": np.array([0.5, nan]),
+        "i": [2**60, None],
+    }
+    write(columns, name)
+    first, second = plain(name)
+    assert first == {"a": [1], "f": [0.5], "g": [0.5], "i": [2**60]}
+    assert repr(second) == "{'a': [2], 'f': [nan], 'g': [nan]}"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [[1, 2.5], [[1], [2.5]], [[1, 2.5], []], np.array([b"a\0", b"bc"]), [2**70, 1]],
+    ids=str,
+)
+def test_a_column_beside_one_of_arrow_is_not_changed_in_silence(write, name, column):
+    with pytest.raises(tfr.ExampleError, match="'x'"):
+        write({"a": pa.array([1, 2]), "x": column}, name)
+
+
+@pytest.mark.parametrize("key", [1, "\ud800"])
+def test_a_name_that_is_none(write, name, key):
+    with pytest.raises((TypeError, tfr.ExampleError), match="column .*rename it"):
+        write({key: pa.array([1])}, name)
