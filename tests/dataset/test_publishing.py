@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import re
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -394,3 +395,19 @@ def test_the_manifest_of_a_part_is_there_whole_or_not_at_all(tmp_path: Path, mon
     write_part(tmp_path / "a", 0)
     assert len(seen) == 1
     assert os.path.exists(seen[0])
+
+
+def test_who_clears_up_waits_for_the_other(tmp_path: Path) -> None:
+    heard = []
+
+    def enter() -> None:
+        with Journal(str(tmp_path), "a"):
+            heard.append("entered")
+
+    other = threading.Thread(target=enter)
+    with Journal(str(tmp_path), "a"):
+        other.start()
+        other.join(0.2)
+        heard.append("left")
+    other.join()
+    assert heard == ["left", "entered"]

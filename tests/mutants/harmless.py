@@ -53,6 +53,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         ),
     },
     "tfrecord_lite/records/framing.py": {
+        "if end - begin < thresholds.sliced_record_bytes * len(block):": ("how bytes are copied"),
         "SLACK_BYTES = 16": ("more slack than decoders ask for"),
         'places: Any = np.ndarray((end - 11,), f"V{HEADER_SIZE}", buffer=buffer, strides=(1,))': (
             "how many places there are; the last is never used, a footer is after any header"
@@ -166,6 +167,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         "number, with_lists = -1, 0": ("of no records there are no features"),
     },
     "tfrecord_lite/example/keys.py": {
+        "_IN_WORD = 5  # bytes of a key that is in a word together with both tags and its size": (
+            "the key is compared by itself"
+        ),
         "_LONGEST = 127  # bytes of a key whose size takes one byte": (
             "keys of this very size are read one by one instead"
         ),
@@ -232,6 +236,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         "tag, pos = read_tag(data, pos, end, lowest=0)": ("no field number is below 0"),
     },
     "tfrecord_lite/files/plain_frames.py": {
+        "if self._is_remote or end - begin < thresholds.single_read_bytes:": (
+            "by how many reads the same comes"
+        ),
         "if end - begin > self._most + FRAME_OVERHEAD:": (
             "who refuses looks again: this saves the call"
         ),
@@ -255,6 +262,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         '[b"".join(items)]': ("how byte strings travel; the same arrives"),
     },
     "tfrecord_lite/parallel/workers.py": {
+        '_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}': (
+            "how many threads libraries have"
+        ),
         "process.wait(max(deadline - time.monotonic(), 0))": (
             "to wait for less than nothing is not to wait"
         ),
@@ -274,6 +284,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         "at_once, 1))": ("how much is gathered, which no file tells"),
     },
     "tfrecord_lite/integrity/oddities.py": {
+        "return decode_feature(content, [(0, len(content))], 0)": (
+            "how deep groups may be, of what has none"
+        ),
         "tag = 0": ("whatever is the tag of neither field ends the loop"),
     },
     "tfrecord_lite/integrity/payloads.py": {
@@ -311,6 +324,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         ),
     },
     "tfrecord_lite/example/sequence_spans.py": {
+        "entry[odd] = -1": ("any negative is none"),
         "_CONTEXT: Final = np.uint64(0x0A)": ("records are read one by one instead"),
     },
     "tfrecord_lite/files/sidecar.py": {
@@ -337,8 +351,37 @@ HARMLESS: dict[str, dict[str, str]] = {
         "_SMALL_BYTES, _LARGE_BYTES = 1 << 10, 1 << 14": ("how much is decoded at once"),
     },
     "tfrecord_lite/example/decode.py": {
+        "size = end - at - 6": (
+            "read the long way instead: every byte of the plain form is compared"
+        ),
         "key_size = data[pos + 1] if end - pos >= 8 else 0x80": (
             "read the long way instead: every byte of the plain form is compared"
+        ),
+    },
+    "tfrecord_lite/example/short_features.py": {
+        "values = size - (_HEADER_BYTES - 2)": (
+            "of floats: more lists are found by their steps instead"
+        ),
+    },
+    "tfrecord_lite/example/steps.py": {
+        "if (size >= 0x80).any():": (
+            "a length of 128 alone does not fit then, and its list is read one by one"
+        ),
+        "return LOW[1 + np.asarray(width)]": ("fewer lists are seen to be of one size at once"),
+    },
+    "tfrecord_lite/dataset/file_chunks.py": {
+        "return mean >= thresholds.ahead_record_bytes and reader.can_go_to and usable_cores() > 1": (
+            "which blocks are read ahead, of which the same comes"
+        ),
+    },
+    "tfrecord_lite/dataset/epoch_records.py": {
+        "if begin <= end < stop and (begin == end) == (members.first_records[member] == count):": (
+            "who inflates a member that states a wrong number says so first"
+        ),
+    },
+    "tfrecord_lite/files/splits.py": {
+        "self._file.read_ahead_until(file_range.end)": (
+            "how much of an object is asked for in advance"
         ),
     },
 }

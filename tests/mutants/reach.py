@@ -16,7 +16,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TESTS = [
     *("records", "files", "example", "dataset", "integrity", "cli", "fuzz", "differential"),
-    *("arrow", "jobs", "stores", "tfds", "description", "view", "test_surface.py"),
+    *("arrow", "jobs", "stores", "tfds", "description", "view"),
+    *("test_surface.py", "test_docstrings.py", "test_reprs.py", "test_errors.py"),
 ]
 # What runs while modules are imported and tests are collected; what runs between two tests.
 _AT_IMPORT, _BETWEEN = "", "-"
