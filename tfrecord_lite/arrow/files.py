@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from tfrecord_lite.arrow.csv_files import read_csv
 from tfrecord_lite.arrow.types import repeated
 from tfrecord_lite.errors import ExampleError, TFRecordError
-from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.records.file_system import is_url, open_file, size_of
 from tfrecord_lite.records.storage import Output
@@ -42,7 +41,7 @@ class TableFile:
         types: Mapping[str, Any] | None = None,
         progress: Callable[[str, int], object] | None = None,
     ) -> None:
-        self._path = path
+        self.path = path
         self._kind = kind
         self._types = types or {}
         self._progress = progress
@@ -51,23 +50,24 @@ class TableFile:
         """Yield the batches, first one of no rows; what takes tables takes this by its name.
 
         Raises `TFRecordError` with the path, and row and column where they are known, for a file
-        that is none, is cut, or has a column twice.
+        that is none, is cut, or has a column twice, and for a number of CSV that would become
+        another one.
         """
-        opened = {"parquet": _parquet, "arrow": _arrow, "csv": _csv}[self._kind]
-        with _explained(self._path, self._kind):
+        opened = {"parquet": _parquet, "arrow": _arrow, "csv": read_csv}[self._kind]
+        with _explained(self.path, self._kind):
             names: list[str] | None = None
-            for batch, position in opened(self._path, self._types):
+            for batch, position in opened(self.path, self._types):
                 if names is None:
                     names = batch.schema.names
                     self._check_names(names)
                 yield batch
                 if self._progress is not None:
-                    self._progress(self._path, position)
+                    self._progress(self.path, position)
 
     def _check_names(self, names: list[str]) -> None:
         for name, count in repeated(names).items():
             reason = f"column {quote(name)} is there {count} times; rename one"
-            raise TFRecordError(reason, path=self._path)
+            raise TFRecordError(reason, path=self.path)
 
 
 @contextmanager
@@ -129,37 +129,6 @@ def _arrow(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch
         yield pa.RecordBatch.from_pylist([], stream.schema), 0
         for batch in stream:
             yield batch, source.tell()
-
-
-def _csv(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch, int]]:
-    from pyarrow import csv
-
-    known = {name: _type_of(name, given) for name, given in types.items()}
-    with io.BufferedReader(open_file(path)) as source:
-        reader = csv.open_csv(
-            source,
-            # One thread knows the numbers of rows, for its errors.
-            read_options=csv.ReadOptions(use_threads=False),
-            convert_options=csv.ConvertOptions(column_types=known),
-        )
-        yield pa.RecordBatch.from_pylist([], reader.schema), 0
-        for batch in reader:
-            yield batch, source.tell()
-
-
-def _type_of(name: str, given: Any) -> pa.DataType:
-    if isinstance(given, pa.DataType):
-        return given
-    if isinstance(given, str):
-        try:
-            return pa.type_for_alias(given)
-        except ValueError:
-            raise ValueError(
-                f"column {quote(name)}: {given!r} is no type of Arrow's, such as float32, int64, "
-                "string"
-            ) from None
-    dtype = getattr(normalize_features({name: given})[name], "dtype", bytes)
-    return pa.string() if dtype is bytes else pa.from_numpy_dtype(dtype)
 
 
 class _Sink:
