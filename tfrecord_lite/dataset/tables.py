@@ -11,10 +11,12 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.batch import encode_blocks
 from tfrecord_lite.example.buffers import Present
 from tfrecord_lite.example.encode import encode_example
 from tfrecord_lite.example.features import FixedLenFeature, RaggedFeature
+from tfrecord_lite.example.kinds import BYTES_LIST, KIND_NAMES
 from tfrecord_lite.example.normalize import is_sequences, normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_batch import are_sequences
@@ -22,6 +24,7 @@ from tfrecord_lite.example.sequence_batch import are_sequences
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tfrecord_lite.example.column_payloads import FirstRow
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.frame_writer import FrameWriter
 
@@ -49,10 +52,14 @@ class TablePart(NamedTuple):
 
 
 class FoundFeatures:
-    """The features of tables that were written, as the types of their columns say."""
+    """What is known of the tables that one writer wrote.
+
+    That is the features that the types of their columns say, and which kind each column has.
+    """
 
     def __init__(self) -> None:
         self.rows = 0
+        self._kinds: dict[str, tuple[FirstRow, str]] = {}
         self._features: dict[str, FeatureSpec] = {}
         self._there: dict[str, int] = {}
         self._known = True
@@ -71,6 +78,24 @@ class FoundFeatures:
             column = part.columns[name]
             there = len(column.rows if isinstance(column, Present) else column)
             self._there[name] = self._there.get(name, 0) + there
+
+    def check_kinds(self, kinds: Mapping[str, FirstRow | None], table: str) -> None:
+        """Raise `ExampleError` for a column of a table that has another kind in one before.
+
+        No table of both could be read again.
+        """
+        for name, here in kinds.items():
+            if here is None:
+                continue
+            there, before = self._kinds.setdefault(name, (here, table))
+            if there.kind != here.kind:
+                wanted = "string" if BYTES_LIST in (there.kind, here.kind) else "float32"
+                raise ExampleError(
+                    f"feature {quote(name)}: row {here.row} has {KIND_NAMES[here.kind]}, where row "
+                    f"{there.row} of {before} has {KIND_NAMES[there.kind]}, but a column has one "
+                    f"kind in all tables: say which by features=, or, for columns that have types, "
+                    f"by cast={{{quote(name)}: {wanted!r}}}"
+                )
 
     def features(self) -> dict[str, FeatureSpec] | None:
         """Return the features by which all rows can be read; None where they are not known."""
@@ -92,14 +117,19 @@ def write_any(
     cast: Mapping[str, Any] | None = None,
     found: FoundFeatures | None = None,
 ) -> int:
-    """Write a table, and return how many rows it has; ``found`` takes note of its features.
+    """Write a table, and return how many rows it has.
 
-    Raises TypeError for what is no table, else as `encode_examples`.
+    ``found`` is of the tables that were written before, and takes note of this one. Errors name the
+    file of a table whose ``path`` says it. Raises TypeError for what is no table, `ExampleError`
+    for a column that has another kind in a table before, else as `encode_examples`.
     """
     if hasattr(data, "iloc") and (not _is_frame(data) or find_spec("pyarrow") is None):
         data = _columns_of_pandas(data)
+    found = FoundFeatures() if found is None else found
     if isinstance(data, Mapping) and not cast and not any(map(_is_arrow, data.values())):
-        return writer.write_examples(data, features)
+        if are_sequences(data, features):
+            return writer.write_examples(data, features)
+        return _write_part(writer, data, features, 0, {}, found, _name_of(data))
     if features and not is_sequences(features):
         features = normalize_features(features)
     kinds: dict[str, Any] = {}
@@ -108,14 +138,36 @@ def write_any(
         if are_sequences(part.columns, None):
             writer.write_examples(part.columns, part.encode_as)
         elif part.columns:
-            for block in encode_blocks(part.columns, features, first_row=row, kinds=kinds):
-                writer.write_many(block)
+            _write_part(writer, part.columns, features, row, kinds, found, _name_of(data))
         else:
             writer.write_many([encode_example({})] * part.rows)
-        if found is not None:
-            found.add(part)
+        found.add(part)
         row += part.rows
     return row
+
+
+def _name_of(data: Any) -> str:
+    """Return what errors call a table: by its file, where it is one."""
+    path = getattr(data, "path", None)
+    return path if isinstance(path, str) else "a table before"
+
+
+def _write_part(
+    writer: FrameWriter,
+    columns: Mapping[str, Any],
+    features: Mapping[str, Any] | None,
+    first_row: int,
+    kinds: dict[str, FirstRow | None],
+    found: FoundFeatures,
+    table: str,
+) -> int:
+    """Write some rows of the table that errors call ``table``, and return how many."""
+    rows = 0
+    for block in encode_blocks(columns, features, first_row=first_row, kinds=kinds):
+        found.check_kinds(kinds, table)
+        writer.write_many(block)
+        rows += len(block)
+    return rows
 
 
 def _parts(data: Any, features: Any, cast: Mapping[str, Any] | None) -> Iterator[TablePart]:
