@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tfrecord_lite.example.decode import decode_example
+from tfrecord_lite.example.floats import SMALLEST, as_float32
 from tfrecord_lite.example.sequence import decode_sequence_example
 from tfrecord_lite.example.wire import varint
 
@@ -144,7 +145,8 @@ def record_of(found: Mapping[str, Any]) -> bytes:
     """Return the record that has this form: that of which `Payload.to_json` made it.
 
     It has the same bytes where these were as `encode_example` would write features in this order.
-    ValueError for what is of another form, naming the feature.
+    ValueError for what is of another form, naming the feature, and for a float that would become
+    infinite or 0.
 
     >>> record_of(read_payload(b"opaque").to_json())
     b'opaque'
@@ -152,7 +154,13 @@ def record_of(found: Mapping[str, Any]) -> bytes:
     if not is_record_json(found):
         raise ValueError("no record: expected features, context and feature_lists, or raw")
     if "raw" in found:
-        return _unbase64(found["raw"])
+        try:
+            return _unbase64(found["raw"])
+        except ValueError as error:
+            raise ValueError(
+                f"raw: no base64 ({error}); an object of raw alone is a record's bytes, so a row "
+                "with one column of that name needs another name"
+            ) from None
     if "features" in found:
         return _field(b"\x0a", _features(found["features"]))
     lists = [_entry(name, _steps(name, steps)) for name, steps in found["feature_lists"].items()]
@@ -192,8 +200,11 @@ def _encoded(name: str, value: Any) -> bytes:
         held = getattr(feature, kind)
         held.SetInParent()
         try:
-            held.value.extend(map(_FROM_JSON[kind], value[kind]))
-        except (TypeError, ValueError) as error:
+            values = list(map(_FROM_JSON[kind], value[kind]))
+            if kind == "float_list" and not all(map(_is_ordinary, values)):
+                values = as_float32(values).tolist()
+            held.value.extend(values)
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"feature {name!r}: {error}") from None
     content: bytes = feature.SerializeToString()
     return content
@@ -207,10 +218,15 @@ def _bytes_of(value: Any) -> bytes:
     return value.encode()
 
 
-def _float_of(value: Any) -> float:
+def _float_of(value: Any) -> int | float:
     if isinstance(value, bool) or not (isinstance(value, (int, float)) or value in _NO_NUMBERS):
         raise TypeError(f"{value!r} is no float")
-    return float(value)
+    return float(value) if isinstance(value, str) else value
+
+
+def _is_ordinary(value: float) -> bool:
+    """Tell, sooner than NumPy does of a few, that float32 is near to a number, and is not 0."""
+    return SMALLEST < abs(value) < _LARGE or value == 0
 
 
 def _int_of(value: Any) -> int:
@@ -225,6 +241,7 @@ def _unbase64(text: Any) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
+_LARGE = 1e38
 _NO_NUMBERS = ("NaN", "Infinity", "-Infinity")
 _FROM_JSON: dict[str, Callable[[Any], Any]] = {
     "bytes_list": _bytes_of,
