@@ -66,7 +66,7 @@ def test_convert(command, train, tmp_path):
     (tmp_path / "a.jsonl").write_text("nothing")
     done = command("convert", tmp_path / "a.jsonl", tmp_path / "d")
     assert (done.code, done.out) == (1, "")
-    assert "a.jsonl: record 0: no JSON" in done.err
+    assert "a.jsonl: line 1: no JSON" in done.err
     done = command("convert", train, tmp_path / "d.jsonl", "--cast", "x")
     assert done.code == 2
 

@@ -7,19 +7,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.dataset.shard_writer import ShardWriter
-from tfrecord_lite.dataset.tables import write_any
+from tfrecord_lite.dataset.tables import FoundFeatures, write_any
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.files.paths import Folders
+from tfrecord_lite.example.quote import quote
 from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.files.resolve import each_path, files_of, set_named
+from tfrecord_lite.files.resolve import each_path
 from tfrecord_lite.jobs.copying import Watched, each_block, refuse_sources
-from tfrecord_lite.jobs.images import is_image_folder, read_images
+from tfrecord_lite.jobs.images import read_images
 from tfrecord_lite.jobs.json_lines import read_json_lines, write_json_lines
+from tfrecord_lite.jobs.sources import RECORDS, TABLES, find_source, kind_by_name, source_files
 from tfrecord_lite.jobs.webdataset import read_webdataset
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
-from tfrecord_lite.records.file_system import is_directory, list_directory
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
-from tfrecord_lite.records.storage import is_path, name_of
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
@@ -39,18 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["convert", "source_files"]
 
-_RECORDS: Final = (".tfrecord", ".tfrecords", ".tfrec", ".record")
-_KINDS: Final = {
-    **dict.fromkeys((".parquet", ".pq"), "parquet"),
-    **dict.fromkeys((".arrow", ".feather", ".ipc"), "arrow"),
-    ".csv": "csv",
-    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
-    **dict.fromkeys((".tar", ".tar.gz", ".tgz"), "tar"),
-}
-_TABLES: Final = ("parquet", "arrow", "csv")
 # What would be taken for the name of a set, and surely is none.
 _OTHERS: Final = (".json", ".tsv", ".txt", ".zip", ".npz", ".npy", ".h5", ".xlsx", ".xml", ".gz")
-_EVENTS: Final = "tfevents"
+_POLICIES: Final = ("records_per_shard", "bytes_per_shard", "num_shards")
 
 
 def convert(
@@ -99,11 +89,13 @@ def convert(
     bytes have been read. Memory stays bounded, whatever there is.
 
     What is written takes its name when it is complete. Raises ``FileExistsError`` where there is
-    one of that name, unless ``overwrite`` is given; ValueError for names that say nothing;
-    `TFRecordError` for a source that is not what its name says, with path, row and column;
-    `ExampleError` as `ShardWriter.write_table` and `to_arrow` do; ImportError where pyarrow (the
-    extra ``arrow``) is needed and is not there; else as `RecordSet` and `RecordWriter` do. Then
-    nothing has changed.
+    one of that name, unless ``overwrite`` is given; ValueError for names that say nothing, for a
+    directory of which only a part would be read (it has several formats, or folders called
+    KEY=VALUE), and for options that would change nothing; `TFRecordError` for a source that is not
+    what its name says, with path, row and column; `ExampleError` as `ShardWriter.write_table` and
+    `to_arrow` do, for a column of several kinds in the files of a table, and for text of a number
+    that would become another one; ImportError where pyarrow (the extra ``arrow``) is needed and is
+    not there; else as `RecordSet` and `RecordWriter` do. Then nothing has changed.
 
     >>> import tempfile, tfrecord_lite as tfr
     >>> folder = tempfile.mkdtemp()
@@ -123,40 +115,34 @@ def convert(
     if not isinstance(src, RecordSet):
         # What can be iterated over once is looked at more than once.
         src = each_path(src)
-    kind, files = _source(src)
+    kind, files = find_source(src)
     reading = {
         "compression": compression,
         "verify": verify,
         "on_damage": on_damage,
         "max_record_bytes": max_record_bytes,
     }
-    if kind == "events":
-        return _convert_events(src, path, target, reading, overwrite=overwrite, fsync=fsync)
+    _check_pair(path, target, kind, files)
+    shards = dict(zip(_POLICIES, (records_per_shard, bytes_per_shard, num_shards), strict=True))
+    of_writer = {"write_compression": write_compression, "level": level}
+    _refuse_unused(path, target, kind, select, cast, shards, of_writer)
     if target not in ("file", "set"):
-        if kind != "records":
-            raise ValueError(
-                f"{files[0]} to {path}: one of the two is to be TFRecord; convert to that first"
-            )
+        writing: dict[str, Any] = {"overwrite": overwrite, "fsync": fsync}
+        if kind == "events":
+            return _write_table(_scalars(src, select, reading), path, target, writing)
         records = Watched(RecordSet.of(src, **reading), progress)
         refuse_sources(records, path)
-        writing: dict[str, Any] = {"overwrite": overwrite, "fsync": fsync}
         if target == "jsonl":
             return write_json_lines(records, path, progress=None, **writing)
-        return _write_table(records, path, target, features, select, writing)
-    if select is not None:
-        raise ValueError("select is for a table that is written")
+        return _write_table(_table(records, features, select), path, target, writing)
     options: dict[str, Any] = {
         "compression": write_compression,
         "level": level,
         "block_bytes": block_bytes,
         "fsync": fsync,
     }
-    shards = (records_per_shard, bytes_per_shard, num_shards)
     if target == "set":
-        policies = ("records_per_shard", "bytes_per_shard", "num_shards")
-        options.update(zip(policies, shards, strict=True), features=features, overwrite=overwrite)
-    elif any(count is not None for count in shards):
-        raise ValueError(f"{path}: one file has no shards; leave its suffix out for a set")
+        options.update(shards, features=features, overwrite=overwrite)
     source = RecordSet.of(src, **reading) if kind == "records" else None
     if source is not None:
         refuse_sources(source, path)
@@ -165,9 +151,10 @@ def convert(
             for block in each_block(source, progress):
                 writer.write_many(block)
         else:
+            found = FoundFeatures()
             for file in files:
                 try:
-                    _read(file, kind, writer, features, cast, progress)
+                    _read(file, kind, writer, features, cast, found, progress)
                 except TFRecordError as error:
                     error.path = error.path or file
                     raise
@@ -192,10 +179,11 @@ def _read(
     writer: FrameWriter,
     features: Any,
     cast: Mapping[str, Any] | None,
+    found: FoundFeatures,
     progress: Progress,
 ) -> None:
-    """Write what a file of another format holds."""
-    if kind in _TABLES:
+    """Write what a file of another format holds; ``found`` is of the files before."""
+    if kind in TABLES:
         from tfrecord_lite.arrow.files import TableFile
 
         types = {**(features or {}), **(cast or {})} if kind == "csv" else None
@@ -203,109 +191,84 @@ def _read(
         if isinstance(writer, ShardWriter):
             writer.write_table(table, cast=cast)
         else:
-            write_any(writer, table, features, cast=cast)
+            write_any(writer, table, features, cast=cast, found=found)
         return
     if cast:
         raise ValueError(f"{file}: cast is for columns that have types; pass features=")
     if kind == "jsonl":
-        read_json_lines(file, writer, features, progress)
+        read_json_lines(file, writer, features, found, progress)
     elif kind == "tar":
-        read_webdataset(file, writer, progress)
+        read_webdataset(file, writer, features, progress)
     else:
-        read_images(file, writer, progress)
+        read_images(file, writer, features, progress)
 
 
-def _write_table(
-    records: Watched,
-    path: str,
-    kind: str,
-    features: Any,
-    select: Sequence[str] | None,
-    writing: dict[str, Any],
-) -> int:
-    from tfrecord_lite.arrow.files import write_batches
+def _table(records: Watched, features: Any, select: Sequence[str] | None) -> Any:
     from tfrecord_lite.arrow.reading import to_arrow
 
-    reader = to_arrow(records, features, select=select)
-    return write_batches(reader, reader.schema, path, kind, **writing)
+    return to_arrow(records, features, select=select)
 
 
-def _convert_events(
-    src: Any, path: str, target: str, reading: dict[str, Any], *, overwrite: bool, fsync: bool
-) -> int:
-    """Write the scalars of TensorBoard's event files as a table."""
-    if target not in _TABLES:
-        raise ValueError(f"{path}: the scalars of event files are a table: .csv, .parquet, .arrow")
-    from tfrecord_lite.arrow.files import write_batches
+def _scalars(src: Any, select: Sequence[str] | None, reading: dict[str, Any]) -> Any:
+    """Return the scalars of TensorBoard's event files."""
     from tfrecord_lite.events import read_scalars
 
     table = read_scalars(src, **reading)
-    return write_batches(
-        table.to_batches(), table.schema, path, target, overwrite=overwrite, fsync=fsync
-    )
+    if unknown := sorted({*(select or ())} - {*table.column_names}):
+        raise ValueError(
+            f"select: {quote(unknown[0])} is no column of scalars: {', '.join(table.column_names)}"
+        )
+    return (table if select is None else table.select(list(select))).to_reader()
 
 
-def _kind_by_name(path: str) -> str | None:
-    name = path.lower()
-    return next((kind for suffix, kind in _KINDS.items() if name.endswith(suffix)), None)
+def _write_table(reader: Any, path: str, kind: str, writing: dict[str, Any]) -> int:
+    from tfrecord_lite.arrow.files import write_batches
+
+    return write_batches(reader, reader.schema, path, kind, **writing)
+
+
+def _check_pair(path: str, target: str, kind: str, files: list[str]) -> None:
+    """Raise ValueError where one format is not made of the other."""
+    if kind == "events" and target not in TABLES:
+        raise ValueError(f"{path}: the scalars of event files are a table: .csv, .parquet, .arrow")
+    if target not in ("file", "set") and kind not in ("records", "events"):
+        raise ValueError(
+            f"{files[0]} to {path}: one of the two is to be TFRecord; convert to that first"
+        )
+
+
+def _refuse_unused(
+    path: str,
+    target: str,
+    kind: str,
+    select: Sequence[str] | None,
+    cast: Mapping[str, Any] | None,
+    shards: Mapping[str, int | None],
+    of_writer: Mapping[str, Any],
+) -> None:
+    """Raise ValueError for options that would change nothing: whoever gives them means it."""
+    if select is not None and target not in TABLES:
+        raise ValueError(f"{path}: select is for a table that is written")
+    if cast and kind in ("records", "events"):
+        raise ValueError(f"{path}: cast is for a table that is read")
+    if target != "set" and any(count is not None for count in shards.values()):
+        raise ValueError(f"{path}: one file has no shards; leave its suffix out for a set")
+    if target not in ("file", "set"):
+        for name, value in of_writer.items():
+            if value not in (None, "infer"):
+                raise ValueError(f"{path}: {name} is for records that are written")
 
 
 def _target_kind(path: str) -> str:
     name = path.lower()
     if "{index" in path:
         return "set"
-    if name.removesuffix(".gz").endswith(_RECORDS):
+    if name.removesuffix(".gz").endswith(RECORDS):
         return "file"
-    kind = _kind_by_name(path)
+    kind = kind_by_name(path)
     if kind == "tar" or (kind is None and name.endswith(_OTHERS)):
         raise ValueError(
             f"{path}: not a format that is written; .tfrecord, .tfrecord.gz, .parquet, .arrow, "
             ".feather, .csv and .jsonl are, and a name without suffix is that of a set of shards"
         )
     return kind or "set"
-
-
-def _source(src: Paths | RecordSet) -> tuple[str, list[str]]:
-    """Return what there is to be read, and the files, where they are of another format."""
-    if isinstance(src, RecordSet):
-        return "records", []
-    paths = each_path(src)
-    names = [name_of(path) for path in paths]
-    if not all(map(is_path, paths)) or any(map(set_named, names)):
-        return "records", names
-    if len(names) == 1 and is_image_folder(names[0]) and not _data_files_of(names[0]):
-        return "images", names
-    files: list[str] = []
-    for name in names:
-        files += _data_files_of(name) or [name]
-    kinds = {_kind_by_name(file) or "records" for file in files}
-    if len(kinds) > 1:
-        raise ValueError(f"{files[0]}: with files of other formats; convert those of one at a time")
-    kind = kinds.pop() if kinds else "records"
-    if kind == "records" and any(_EVENTS in os.path.basename(file) for file in files):
-        return "events", files
-    return kind, files
-
-
-def _data_files_of(path: str) -> list[str]:
-    """Return the files that a path means, CSV among them, which are no data files elsewhere."""
-    if is_directory(path):
-        names = [name for name, _ in list_directory(path) if name[0] not in "._"]
-        found = [os.path.join(path, name) for name in names if _kind_by_name(name)]
-        if found:
-            return found
-    try:
-        return files_of(path, Folders())
-    except FileNotFoundError:
-        if is_directory(path):
-            return []
-        raise
-
-
-def source_files(src: Paths) -> list[str]:
-    """Return the files that `convert` would read, for a bar to tell how much there is."""
-    kind, files = _source(src)
-    if kind == "images":
-        found = [os.path.join(at, name) for at, _, names in os.walk(files[0]) for name in names]
-        return sorted(found)
-    return [*map(name_of, RecordSet(src).files)] if kind in ("records", "events") else files

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.errors import TFRecordError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tfrecord_lite.jobs.copying import Progress
     from tfrecord_lite.records.frame_writer import FrameWriter
 
-__all__ = ["is_image_folder", "read_images"]
+__all__ = ["class_folder", "read_images"]
 
 _SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
 
 
-def is_image_folder(path: str) -> bool:
-    """Tell whether a directory has folders, and images in any of them."""
-    return os.path.isdir(path) and any(
-        name.lower().endswith(_SUFFIXES)
-        for folder in _folders(path)
-        for name in os.listdir(os.path.join(path, folder))
-    )
+def class_folder(path: str) -> str | None:
+    """Return the first of a directory's folders that has images in it; None where none has."""
+    if not os.path.isdir(path):
+        return None
+    return next((name for name in _folders(path) if any(_images(os.path.join(path, name)))), None)
 
 
-def read_images(path: str, writer: FrameWriter, progress: Progress) -> None:
+def read_images(
+    path: str, writer: FrameWriter, features: Mapping[str, Any] | None, progress: Progress
+) -> None:
     """Write an Example for each image, folder after folder, in the order of the names.
 
     ``image/class/text`` is the folder's name, ``image/class/label`` its number among the sorted
-    ones, from 0. `TFRecordError` for a file that is called as an image and is none; other files are
-    passed over, with a warning.
+    ones, from 0. `TFRecordError` for a file that is called as an image and is none; other files,
+    and folders in these, are passed over, with a warning, and hidden ones without.
     """
     others: list[str] = []
     for label, folder in enumerate(_folders(path)):
@@ -48,7 +48,8 @@ def read_images(path: str, writer: FrameWriter, progress: Progress) -> None:
                     "image/filename": os.fsencode(name),
                     "image/class/label": label,
                     "image/class/text": os.fsencode(folder),
-                }
+                },
+                features,
             )
             if progress is not None:
                 progress(file, len(data))
@@ -64,11 +65,14 @@ def _folders(path: str) -> list[str]:
         return sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != ".")
 
 
-def _images(folder: str, others: list[str]) -> Iterator[str]:
-    for name in sorted(os.listdir(folder)):
-        if name.lower().endswith(_SUFFIXES):
+def _images(folder: str, others: list[str] | None = None) -> Iterator[str]:
+    """Yield the names of images; ``others`` takes the paths of what is none, and not hidden."""
+    with os.scandir(folder) as found:
+        entries = sorted((entry.name, entry.is_dir()) for entry in found if entry.name[0] != ".")
+    for name, is_folder in entries:
+        if name.lower().endswith(_SUFFIXES) and not is_folder:
             yield name
-        elif name[0] != ".":
+        elif others is not None:
             others.append(os.path.join(folder, name))
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import math
+from collections import Counter
+from decimal import Decimal
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.dataset.tables import write_any
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.record_json import is_record_json, read_payload, record_of
 from tfrecord_lite.jobs.copying import each_block
 from tfrecord_lite.records.file_system import open_file
@@ -17,57 +22,145 @@ from tfrecord_lite.records.storage import Output
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tfrecord_lite.dataset.tables import FoundFeatures
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.jobs.copying import Progress
     from tfrecord_lite.records.frame_writer import FrameWriter
 
 __all__ = ["read_json_lines", "write_json_lines"]
 
+# float64 holds every whole number up to here, and what is larger than this has not become 0.
+_LARGEST_EXACT: Final = float(1 << 53)
+_SMALLEST: Final = 1e-300
+
 
 def read_json_lines(
-    path: str, writer: FrameWriter, features: Mapping[str, Any] | None, progress: Progress
+    path: str,
+    writer: FrameWriter,
+    features: Mapping[str, Any] | None,
+    found: FoundFeatures,
+    progress: Progress,
 ) -> None:
     """Write a record for each line of a file.
 
     The first line tells whether all are records in the form of `record_of`, or rows: objects of
-    names and values. `ExampleError` for a line that is not, with its number, from 0.
+    names and values; ``found`` is of the rows of other files. `ExampleError` for a line that is
+    not, with its number, from 1, and for a number that would become infinite or 0.
     """
-    lines = _objects(path, progress)
+    lines = _Lines(path, progress)
     first = next(lines, None)
     if first is None:
         return
     if not is_record_json(first):
-        write_any(writer, _rows(path, chain([first], lines)), features)
-        return
-    for number, found in enumerate(chain([first], lines)):
+        rows = _Rows(path, first, lines)
         try:
-            writer.write(record_of(found))
+            if isinstance(writer, ShardWriter):
+                writer.write_table(rows)
+            else:
+                write_any(writer, rows, features, found=found)
+        except ExampleError as error:
+            if lines.empty and error.path is None:
+                error.reason += f" (rows are counted from 0, without {lines.empty} empty lines)"
+            raise
+        return
+    for record in chain([first], lines):
+        try:
+            writer.write(record_of(record))
         except (ValueError, TypeError) as error:
-            raise ExampleError(str(error), path=path, record=number) from None
+            raise lines.error(str(error)) from None
 
 
-def _objects(path: str, progress: Progress) -> Iterator[Any]:
-    done = 0
-    with io.BufferedReader(open_file(path)) as file:
-        for number, line in enumerate(file):
-            done += len(line)
-            if line.strip():
-                try:
-                    yield json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    raise ExampleError(f"no JSON: {error}", path=path, record=number) from None
-            if progress is not None and number % 1024 == 0:
-                progress(path, done)
-    if progress is not None:
-        progress(path, done)
+class _Lines:
+    """What the lines of a file hold; empty ones hold nothing."""
+
+    def __init__(self, path: str, progress: Progress) -> None:
+        self.empty = 0
+        self._number = 0
+        self._path = path
+        self._found = self._read(progress)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._found)
+
+    def error(self, reason: str) -> ExampleError:
+        """Return an error about the line that was read last."""
+        return ExampleError(f"line {self._number}: {reason}", path=self._path)
+
+    def _read(self, progress: Progress) -> Iterator[Any]:
+        done = 0
+        with io.BufferedReader(open_file(self._path)) as file:
+            for line in file:
+                done += len(line)
+                self._number += 1
+                if line.strip():
+                    yield self._object(line)
+                else:
+                    self.empty += 1
+                if progress is not None and self._number % 1024 == 0:
+                    progress(self._path, done)
+        if progress is not None:
+            progress(self._path, done)
+
+    def _object(self, line: bytes) -> Any:
+        try:
+            return json.loads(line.strip(), parse_float=_float, object_pairs_hook=_unique)
+        except ExampleError as error:
+            raise self.error(error.reason) from None
+        except json.JSONDecodeError as error:
+            raise self.error(f"no JSON: {error.msg}, at character {error.pos}") from None
+        except (ValueError, RecursionError) as error:
+            raise self.error(f"no JSON: {error}") from None
 
 
-def _rows(path: str, objects: Iterator[Any]) -> Iterator[Any]:
-    for number, found in enumerate(objects):
-        if not isinstance(found, dict):
-            reason = f"{type(found).__name__} where a row is to be: an object of names and values"
-            raise ExampleError(reason, path=path, record=number)
-        yield found
+def _float(text: str) -> float:
+    """Return a number; ExampleError for one that no float64 is near to."""
+    value = float(text)
+    if _SMALLEST < abs(value) < _LARGEST_EXACT:
+        return value
+    digits, exponent, _ = text.lower().partition("e")
+    if math.isinf(value) or (value == 0 and digits.strip("-0.")):
+        became = "infinite" if value else "0"
+        raise ExampleError(f"{quote(text)} would become {became}; write it as text, in quotes")
+    # In full, it is no rounded measurement.
+    if abs(value) >= _LARGEST_EXACT and not exponent:
+        meant = Decimal(text)
+        if meant == meant.to_integral_value() and meant != Decimal(value):
+            raise ExampleError(
+                f"{quote(text)} is a whole number that would become {Decimal(value)}; write it as "
+                "an integer, or as text, in quotes"
+            )
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(
+            name for name, count in Counter(name for name, _ in pairs).items() if count > 1
+        )
+        raise ExampleError(f"{quote(twice)} is there twice in one object; rename one, or remove it")
+    return found
+
+
+class _Rows:
+    """Rows, as `write_any` takes them."""
+
+    def __init__(self, path: str, first: Any, lines: _Lines) -> None:
+        self.path = path
+        self._objects = chain([first], lines)
+        self._lines = lines
+
+    def __iter__(self) -> Iterator[Any]:
+        for found in self._objects:
+            if not isinstance(found, dict):
+                what = type(found).__name__
+                raise self._lines.error(
+                    f"{what} where a row is to be: an object of names and values"
+                )
+            yield found
 
 
 def write_json_lines(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import re
 import tarfile
 import zlib
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ from tfrecord_lite.example.quote import quote
 from tfrecord_lite.records.file_system import open_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from typing_extensions import Self
 
@@ -24,6 +25,8 @@ __all__ = ["read_webdataset"]
 
 # What WebDataset itself takes for integers.
 _INTEGERS: Final = ("cls", "cls2", "class", "count", "index", "inx", "id")
+# Python takes 1_0 for 10. No int64 has more digits than these.
+_INTEGER: Final = re.compile(rb"\s*[+-]?[0-9]{1,999}\s*")
 _BAD: Final = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
 
@@ -48,27 +51,36 @@ class _Header(tarfile.TarInfo):
             raise tarfile.ReadError(reason) from None
 
 
-def read_webdataset(path: str, writer: FrameWriter, progress: Progress) -> None:
+def read_webdataset(
+    path: str, writer: FrameWriter, features: Mapping[str, Any] | None, progress: Progress
+) -> None:
     """Write an Example for each sample: its files by their suffixes, and its ``__key__``.
 
     A sample is what follows one another with the same path up to the first dot of the name, as
     WebDataset has it. Contents are bytes; those of `cls`, `index` and the like are integers.
-    `TFRecordError` for what is no whole tar file, names the file in it.
+    `TFRecordError` for what is no whole tar file, and for what is neither file nor directory in
+    it, such as a link, names the file in it.
     """
     key: str | None = None
     sample: dict[str, Any] = {}
     for found, suffix, data in _members(path, progress):
         if found != key and sample:
-            writer.write_example({"__key__": key, **sample})
+            writer.write_example({"__key__": key, **sample}, features)
             sample = {}
         key = found
+        if suffix == "__key__":
+            raise TFRecordError(
+                f"{quote(f'{found}.{suffix}')} has the suffix of the feature that is the sample's "
+                "name; rename it",
+                path=path,
+            )
         if suffix in sample:
             raise TFRecordError(
                 f"{quote(f'{found}.{suffix}')} is there twice in one sample", path=path
             )
         sample[suffix] = _integer(path, found, suffix, data) if suffix in _INTEGERS else data
     if sample:
-        writer.write_example({"__key__": key, **sample})
+        writer.write_example({"__key__": key, **sample}, features)
 
 
 def _members(path: str, progress: Progress) -> Iterator[tuple[str, str, bytes]]:
@@ -78,8 +90,17 @@ def _members(path: str, progress: Progress) -> Iterator[tuple[str, str, bytes]]:
             with tarfile.open(fileobj=file, mode="r|*", tarinfo=_Header) as archive:
                 for member in archive:
                     folder, slash, name = member.name.removeprefix("./").rpartition("/")
-                    if not member.isfile() or name.startswith("."):
+                    if member.isdir() or name.startswith("."):
                         continue
+                    if not member.isfile():
+                        what = (
+                            f"a link to {quote(member.linkname)}" if member.linkname else "no file"
+                        )
+                        raise TFRecordError(
+                            f"{quote(member.name)} is {what}, which is not read; pack the files "
+                            "themselves (tar --dereference --hard-dereference)",
+                            path=path,
+                        )
                     base, _, suffix = name.partition(".")
                     if not suffix:
                         raise TFRecordError(
@@ -103,9 +124,8 @@ def _members(path: str, progress: Progress) -> Iterator[tuple[str, str, bytes]]:
 
 
 def _integer(path: str, key: str, suffix: str, data: bytes) -> int:
-    try:
-        return int(data)
-    except ValueError:
+    if not _INTEGER.fullmatch(data):
         raise TFRecordError(
             f"{quote(f'{key}.{suffix}')} is to be an integer, and has {quote(data[:20])}", path=path
-        ) from None
+        )
+    return int(data)
