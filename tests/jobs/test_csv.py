@@ -125,6 +125,14 @@ def test_the_text_of_a_float32_comes_back_without_a_cast(tmp_path):
     assert of_set(tmp_path / "b.tfrecord") == of_set(tmp_path / "a.tfrecord")
 
 
+def test_a_float64_that_is_asked_for_is_not_rounded_to_float32(tmp_path):
+    features = {"x": tfr.RawFeature((), np.float64)}
+    found = converted(tmp_path, "x\n1e22\n0.1\n", features=features)
+    assert [np.frombuffer(row["x"], "<f8").item() for row in found] == [1e22, 0.1]
+    with pytest.raises(tfr.ExampleError, match="row 0 has '1e23', which is a whole number"):
+        converted(tmp_path, "x\n1e23\n", features=features)
+
+
 @pytest.mark.parametrize("text", ["20000001.0", "30000000000.0", "1.23456789e20", "3.4028236e38"])
 def test_a_whole_number_that_is_no_text_of_a_float32_is_refused(tmp_path, text):
     with pytest.raises(tfr.ExampleError, match="'x': row 1.* whole number that .*float32"):
@@ -136,6 +144,11 @@ def test_text_after_a_block_of_floats_is_named(tmp_path):
         converted(tmp_path, "x,y\n" + "0.5,\n" * 400_000 + "seven,\n")
     with pytest.raises(tfr.TFRecordError, match=r"Row #3: .*float: invalid value ''"):
         converted(tmp_path, 'x\n1\n""\n', cast={"x": "float32"})
+
+
+def test_a_row_that_no_block_holds_is_told(tmp_path):
+    with pytest.raises(tfr.TFRecordError, match="a row has more than 1 MiB"):
+        converted(tmp_path, "x,y\n1,2\n" + "x" * 3 * BEYOND + ",1\n")
 
 
 # There and back.

@@ -62,7 +62,9 @@ def read_csv(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
         done = 0
         for batch in reader:
             columns = [
-                _Floats(path, name, texts, done).numbers(floats[name]) if name in floats else texts
+                _Floats(path, name, texts, done).numbers(floats[name], as_float32=name not in types)
+                if name in floats
+                else texts
                 for name, texts in zip(batch.schema.names, batch.columns, strict=True)
             ]
             yield pa.RecordBatch.from_arrays(columns, batch.schema.names), source.tell()
@@ -110,8 +112,11 @@ class _Floats:
         self._texts = texts
         self._first_row = first_row
 
-    def numbers(self, kind: pa.DataType) -> pa.Array:
-        """Return the numbers; `ExampleError` for what is none, or would become another one."""
+    def numbers(self, kind: pa.DataType, *, as_float32: bool) -> pa.Array:
+        """Return the numbers; `ExampleError` for what is none, or would become another one.
+
+        ``as_float32`` takes text of a whole float32 for that.
+        """
         numbers = self._parsed(kind)
         # Those that are missing are NaN here.
         values = numbers.to_numpy(zero_copy_only=False)
@@ -119,7 +124,7 @@ class _Floats:
         self._check(np.isinf(values), _FINITE, f"is beyond {kind} and would become infinite")
         if kind != pa.float64():
             return numbers
-        rounded = self._rounded(values)
+        rounded = self._rounded(values, as_float32=as_float32)
         if not rounded:
             return numbers
         values = values.copy()
@@ -146,10 +151,11 @@ class _Floats:
         if wrong.any():
             raise self._lost(int(rows[np.argmax(wrong)]), f"{reason}: {self._as_text()}")
 
-    def _rounded(self, values: npt.NDArray[np.float64]) -> dict[int, float]:
+    def _rounded(self, values: npt.NDArray[np.float64], *, as_float32: bool) -> dict[int, float]:
         """Return rows of whole numbers that are a float32's text, and that float32.
 
-        ``3.4028235e+38`` is how a float32 is written, and that is another whole number.
+        ``3.4028235e+38`` is how a float32 is written, and that is another whole number. The error
+        is for those that a float64 does not hold either.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             narrow = values.astype(np.float32)
@@ -160,7 +166,7 @@ class _Floats:
         for row in np.flatnonzero(whole & other).tolist():
             text = self._texts[row].as_py()
             meant = Decimal(text)
-            if "e" in text.lower() and meant == Decimal(str(narrow[row])):
+            if as_float32 and "e" in text.lower() and meant == Decimal(str(narrow[row])):
                 found[row] = float(narrow[row])
             elif meant == meant.to_integral_value() and meant != Decimal(values[row]):
                 raise self._lost(

@@ -77,6 +77,9 @@ def _explained(path: str, kind: str) -> Iterator[None]:
     except (pa.ArrowException, UnicodeDecodeError) as error:
         if isinstance(error, OSError):
             raise
+        if "straddling" in str(error):
+            reason = "a row has more than 1 MiB, which is not read of CSV; use .parquet or .jsonl"
+            raise TFRecordError(reason, path=path) from None
         what = {"parquet": "Parquet", "arrow": "Arrow", "csv": "CSV"}[kind]
         advice = ""
         if "conversion error" in str(error):
