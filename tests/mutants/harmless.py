@@ -308,6 +308,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "records)": ("a guess at which of two ways is faster"),
     },
     "tfrecord_lite/dataset/in_turns.py": {
+        "self._batches.close()": ("what is read is closed when nobody has it any more"),
         'for _ in range(self._settings["turns"] + 1):': (
             "an epoch more that is looked at, of which none has a batch"
         ),
@@ -316,6 +317,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "codec_named(compression)": ("refused where the files are read, too"),
     },
     "tfrecord_lite/integrity/check.py": {
+        "_BLOCK_BYTES = 1 << 22": ("how much is checked at once"),
         "_MAX_BUFFERED_BYTES = 1 << 22": ("how much is checked at once"),
     },
     "tfrecord_lite/dataset/interleave.py": {
@@ -359,6 +361,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         ),
     },
     "tfrecord_lite/example/short_features.py": {
+        "short = (buffer[begin] == _TAG) & (buffer[begin + 1] < 0x80) & (begin < end)": (
+            "which lists are looked at by their form first"
+        ),
         "values = size - (_HEADER_BYTES - 2)": (
             "of floats: more lists are found by their steps instead"
         ),
@@ -370,9 +375,11 @@ HARMLESS: dict[str, dict[str, str]] = {
         "return LOW[1 + np.asarray(width)]": ("fewer lists are seen to be of one size at once"),
     },
     "tfrecord_lite/dataset/file_chunks.py": {
-        "return mean >= thresholds.ahead_record_bytes and reader.can_go_to and usable_cores() > 1": (
-            "which blocks are read ahead, of which the same comes"
+        "while len(self._marks) > 1 and self._marks[1].rows < self._cursor.position.step:": (
+            "from which mark reading goes on to the same row"
         ),
+        "return mean >= thresholds.ahead_record_bytes and reader.can_go_to "
+        "and usable_cores() > 1": ("which blocks are read ahead, of which the same comes"),
     },
     "tfrecord_lite/dataset/epoch_records.py": {
         "if begin <= end < stop and (begin == end) == (members.first_records[member] == count):": (
@@ -382,6 +389,30 @@ HARMLESS: dict[str, dict[str, str]] = {
     "tfrecord_lite/files/splits.py": {
         "self._file.read_ahead_until(file_range.end)": (
             "how much of an object is asked for in advance"
+        ),
+    },
+    "tfrecord_lite/files/object_staging.py": {
+        "_MAX_JOURNAL_BYTES = 1 << 27": ("a limit far above the size of journals"),
+    },
+    "tfrecord_lite/records/gap.py": {
+        'length = int.from_bytes(header[:8], "little")': (
+            "no file has 2^56 bytes: such a length is not believed, nor is the rest of one"
+        ),
+    },
+    "tfrecord_lite/dataset/whole_batches.py": {
+        "if self.turns == 1:": ("all batches are one of every one"),
+    },
+    "tfrecord_lite/records/members.py": {
+        "if gap > thresholds.remote_range_bytes:": ("by which requests the same comes"),
+    },
+    "tfrecord_lite/files/kept_indexes.py": {
+        "self._nbytes -= self._indexes.popitem(last=False)[1].max_nbytes": (
+            "which index is let go, and loaded again"
+        ),
+    },
+    "tfrecord_lite/records/frame_errors.py": {
+        'may_be_right = kind is None and 0 < int.from_bytes(header[:8], "little") <= max_record_bytes': (
+            "what more an error says of a record of no bytes"
         ),
     },
 }

@@ -135,6 +135,7 @@ def test_row_08_trailing_zeros(size: int) -> None:
         (b'{"a": [1, 2, 3], "b": null}\n', "JSON"),
         (b"id,label\n1,cat\n2,dog\n", "It looks like text"),
         (b"0 100\n100 30\n130 4", "a text index"),
+        (b"0 100\n100 30\n13", "a text index"),
         (bytes(100), "a hole or padding"),
         (b"A" * 257 + b"ustar" + bytes(200), "a tar archive"),
         (b"\x93NUMPY\x01\x00v\x00{'descr': '<i8'}", "a NumPy array"),
