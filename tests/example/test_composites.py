@@ -51,6 +51,8 @@ def test_rows_as_a_partition_says(kind, records):
         expected.append(grouped(values, lengths))
         example = {"v": integers(values), "n": integers(cuts_of(kind, lengths))}
         serialized.append(tfr.encode_example(example))
+    empty = tfr.encode_example({"v": integers([]), "n": integers(cuts_of(kind, []))})
+    serialized, expected = [empty, *serialized, empty], [[], *expected, []]
     feature = R(np.int64, value_key="v", partitions=[kind("n")])
     assert tfr.parse_example(serialized, {"x": feature})["x"].to_list() == expected
     one = tfr.parse_single_example(serialized[-1], {"x": feature})["x"]
