@@ -111,6 +111,10 @@ def test_directory_glob_numbered_shards_and_standard_input(command, tmp_path):
     stream = (tmp_path / "x-00002-of-00003.tfrecord").read_bytes()
     assert command("verify", "-", stdin=stream).code == 0
     assert command("verify", "-", stdin=stream[:-1]).code == 1
+    for name in ("verify", "cat", "info"):
+        refused = command(name, "-", "-", stdin=stream)
+        assert refused.code == 2
+        assert "standard input can be read once" in refused.err
 
 
 def test_truncated_compressed_file_is_damage_not_a_crash(command, tmp_path):

@@ -55,13 +55,15 @@ class Record(NamedTuple):
 def expand_files(files: list[str]) -> list[PathOrFile]:
     """Return what is to be read: ``-`` is standard input, all else as `expand_shards` takes it."""
     found: list[PathOrFile] = []
-    for file in files:
-        found += [sys.stdin.buffer] if file == "-" else expand_shards(file)
+    for file in named_or_standard_input(files):
+        found += expand_shards(file) if isinstance(file, str) else [file]
     return found
 
 
 def named_or_standard_input(files: list[str]) -> list[Any]:
-    """Return names as they are, and standard input for ``-``."""
+    """Return names as they are, and standard input for ``-``, which is there once."""
+    if files.count("-") > 1:
+        raise ValueError("- is there several times, and standard input can be read once")
     return [sys.stdin.buffer if file == "-" else file for file in files]
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
+from tfrecord_lite.cli.inputs import named_or_standard_input
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import terminal_width
 from tfrecord_lite.example.feature_json import features_from_json
@@ -36,7 +36,7 @@ def run(
 
     ``manifest`` is "auto", None for none, or a path; ``features`` is the path of a JSON file.
     """
-    paths: Any = [sys.stdin.buffer if file == "-" else file for file in files]
+    paths: Any = named_or_standard_input(files)
     expected = None if features is None else _read_features(features)
     # Found once more by `verify`; the bar has to know how long it is.
     inventory = Inventory.take(paths, manifest)
