@@ -161,6 +161,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "FixedLenFeature": ("a type for who reads it"),
     },
     "tfrecord_lite/example/value_headers.py": {
+        "wrong &= ~_KIND_BYTE": ("headers are read one by one instead"),
         "plain = (wrong == 0) & (run >= 1 << 14) & (value < 1 << 21) & _IS_KIND.take(kind)": (
             "read one by one instead; and three bytes never look like a length of four"
         ),
@@ -270,6 +271,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         '[b"".join(items)]': ("how byte strings travel; the same arrives"),
     },
     "tfrecord_lite/parallel/workers.py": {
+        "return pickle.dumps((stream.getvalue(), buffers), protocol=5)": (
+            "any protocol brings them over"
+        ),
         '_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}': (
             "how many threads libraries have"
         ),
@@ -433,5 +437,11 @@ HARMLESS: dict[str, dict[str, str]] = {
     },
     "tfrecord_lite/dataset/mapping.py": {
         "_FILES_NAMED, _RECORDS_NAMED = 3, 8": ("how many places a note names"),
+    },
+    "tfrecord_lite/records/storage.py": {
+        "_NAME_MAX = 255": ("a temporary name is one shorter"),
+    },
+    "tfrecord_lite/files/resolve.py": {
+        "found.manifests.extend(beside)": ("the manifest is found when it is asked for"),
     },
 }
