@@ -75,6 +75,10 @@ def test_nothing_to_look_at(path):
 ODD = {
     "two packed runs": (example(entry(b"a", of_ints(packed(1) + packed(2)))), "tensorflow"),
     "two kinds": (example(entry(b"a", of_floats(floats(1)) + of_ints(packed(2)))), "tensorflow"),
+    "two kinds, floats one by one": (
+        example(entry(b"a", of_floats(b"\x0d\0\0\x80?\x0d\0\0\0@") + of_ints(packed(2)))),
+        "tensorflow",
+    ),
     "no key": (example(field(1, 2, field(2, 2, of_ints(packed(1))))), "tensorflow"),
     "last of no kind": (
         example(entry(b"a", of_ints(packed(1))), entry(b"a", b"")),
