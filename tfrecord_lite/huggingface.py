@@ -208,7 +208,9 @@ def _array(column: pa.Array, kind: pa.ExtensionType) -> pa.Array:
 
 def _key(records: RecordSet, selection: Selection, columns: _Columns) -> str:
     """Return what the files, and all that is done with them, are told from others by."""
-    known = sha256(repr((__version__, selection.schema.strict)).encode())
+    # Two features may give columns of one type, of other values.
+    schema = selection.schema
+    known = sha256(repr((__version__, schema.strict, schema.features)).encode())
     known.update(columns.schema.serialize())
     for name, value in records.options.items():
         known.update(repr((name, value)).encode())

@@ -50,6 +50,18 @@ def test_one_attempt_of_each_task(tmp_path, name, hold):
         failed.close()
 
 
+def test_two_attempts_of_one_task_are_not_committed(tmp_path):
+    job = WriteJob(tmp_path / "train")
+    job.start()
+    one, other, twice = (attempt(job, task, records(task)) for task in (0, 1, 1))
+    for wrong in ([one, other, twice], [one, one]):
+        with pytest.raises(ValueError, match="two attempts of task [01]: commit one"):
+            job.commit(wrong)
+    with pytest.raises(ValueError, match="has no manifest"):
+        job.commit([one, None])
+    assert ids(job.commit([one, twice]).path) == [0, 1]
+
+
 def test_tasks_without_records_have_no_shards(tmp_path):
     job = WriteJob(tmp_path / "train")
     job.start()

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -474,6 +475,31 @@ def test_row_42_a_missing_shard(shards):
     # What is there is all that was asked for.
     assert verify(shard(shards, 0)).ok
     assert verify(shards.parent, manifest=None).ok
+
+
+@pytest.mark.parametrize("harm", ["emptied", "cut", "garbage"])
+@pytest.mark.parametrize("missing", [False, True])
+def test_row_42_a_manifest_that_is_none_any_more(shards, harm, missing):
+    """What is left of it names no shard, but its own name is that of the set."""
+    path = shards.parent / "train.manifest.json"
+    data = path.read_bytes()
+    path.write_bytes({"emptied": b"", "cut": data[: len(data) // 2], "garbage": b"\xff" * 40}[harm])
+    if missing:
+        shard(shards, 1).unlink()
+    for paths in every_way(shards):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what names tell
+            report = verify(paths)
+        assert not report.ok
+        assert ("train.manifest.json", "manifest") in faults(report), paths
+
+
+def test_row_42_shards_that_only_names_tell_of(shards):
+    (shards.parent / "train.manifest.json").write_text('{"of": "somebody else"}')
+    assert verify(shards.parent).ok
+    shard(shards, 1).unlink()
+    with pytest.warns(UserWarning, match="1 of 3 shards are missing.*-00001-of-00003"):
+        assert verify(shards.parent).ok
 
 
 def test_an_extra_shard(shards):

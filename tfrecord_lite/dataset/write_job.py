@@ -143,9 +143,12 @@ class WriteJob:
     def commit(self, manifests: Iterable[Manifest]) -> Manifest:
         """Publish what these attempts wrote, one of each task, in this order.
 
-        Raises what `publish_shards` raises; then nothing has changed, and `abort` is to be called.
+        Raises ``ValueError`` for two attempts of one task, whose records would be there twice, and
+        for one that has no manifest, since its writer was not closed; else what `publish_shards`
+        raises. Then nothing has changed, and `abort` is to be called.
         """
         sources = list(manifests)
+        _check_attempts(sources)
         if not any(source.records for source in sources):
             with self.open(0) as writer:
                 pass
@@ -216,6 +219,18 @@ class _AttemptWriter(ShardWriter):
 
 class _NotWrittenError(Exception):
     """Ends a writer that is to write nothing."""
+
+
+def _check_attempts(manifests: Sequence[Manifest | None]) -> None:
+    tasks: set[str] = set()
+    for manifest in manifests:
+        if manifest is None:
+            raise ValueError("an attempt has no manifest: commit those whose writer was closed")
+        # As `open` names them.
+        task = os.path.basename(manifest.path).partition("-")[0]
+        if task in tasks:
+            raise ValueError(f"two attempts of task {int(task)}: commit one of each task")
+        tasks.add(task)
 
 
 def _features_of_all(manifests: Sequence[Manifest]) -> str | None:

@@ -43,6 +43,7 @@ _COUNTS_BELOW = 1 << 63
 _CRCS_BELOW = 1 << 32
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _NAMES = re.compile(r'"name"\s*:\s*("(?:[^"\\]|\\.)*")')
+_SHARD = re.compile(r"\d+-of-\d+")
 
 
 def is_plain_name(name: str) -> bool:
@@ -297,8 +298,12 @@ def find_manifest(files: Sequence[str]) -> Manifest | None:
     return None
 
 
-def manifests_naming(files: Iterable[str]) -> Iterator[Manifest]:
-    """Load each manifest that lies beside one of the files and names one of its folder."""
+def manifests_naming(files: Iterable[str], *, by_its_name: bool = False) -> Iterator[Manifest]:
+    """Load each manifest that lies beside one of the files and names one of its folder.
+
+    One that is empty, cut or damaged may name nothing: with ``by_its_name`` what is no JSON is
+    tried, too, where its own name is that of a set of which there is a shard.
+    """
     folders: dict[str, set[str]] = {}
     for file in files:
         folder, name = os.path.split(file)
@@ -309,5 +314,21 @@ def manifests_naming(files: Iterable[str]) -> Iterator[Manifest]:
             if found.endswith(MANIFEST_SUFFIX) and not is_folder and is_file(path):
                 # What does not mention them is no matter, and need not even be ours.
                 text = _read(path).decode(errors="replace")
-                if _FORMAT in text and not names.isdisjoint(_NAMES.findall(text)):
+                mentions = _FORMAT in text and not names.isdisjoint(_NAMES.findall(text))
+                stem = found[: -len(MANIFEST_SUFFIX)]
+                if mentions or (by_its_name and _has_shard(stem, names) and not _is_json(text)):
                     yield Manifest.load(path)
+
+
+def _has_shard(stem: str, names: set[str]) -> bool:
+    """Tell whether one of the names, in JSON's quotes, is that of a shard of a set."""
+    begin = json.dumps(stem)[:-1] + "-"
+    return any(name.startswith(begin) and _SHARD.match(name[len(begin) :]) for name in names)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

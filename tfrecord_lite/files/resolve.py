@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import NameOrFile, Path, PathOrFile, Paths
 
-__all__ = ["Meaning", "NamedSet", "each_path", "expand_shards", "files_of", "resolve", "set_named"]
+__all__ = [
+    "Meaning",
+    "NamedSet",
+    "each_path",
+    "expand_shards",
+    "files_of",
+    "resolve",
+    "set_named",
+    "warn_of_missing",
+]
 
 _OF = re.compile(r"(.*)-(\d{5,})-of-(\d{5,})(.*)", re.DOTALL)
 
@@ -63,7 +72,7 @@ def _resolve(paths: Paths) -> Meaning:
         _check_published(found.files)
         beside = _check_manifests(found.files)
         covered = {os.path.normpath(file) for manifest in beside for file in manifest.files}
-        _warn_of_missing([file for file in found.files if os.path.normpath(file) not in covered])
+        warn_of_missing([file for file in found.files if os.path.normpath(file) not in covered])
         found.manifests.extend(beside)
     names = sorted(map(name_of, files))
     return Meaning(files, next((m for m in found.manifests if sorted(m.files) == names), None))
@@ -219,7 +228,8 @@ def _check_manifests(files: Iterable[str]) -> list[Manifest]:
     return manifests
 
 
-def _warn_of_missing(files: list[str]) -> None:
+def warn_of_missing(files: list[str]) -> None:
+    """Warn of shards that are not there, as the names of others beside them tell."""
     for folder, names in _by_folder(files).items():
         there = _numbered([name for name, _ in list_directory(folder)])
         for key in _numbered(names):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
 from tfrecord_lite.files.paths import Folders, is_data_file
-from tfrecord_lite.files.resolve import each_path, files_of, set_named
+from tfrecord_lite.files.resolve import each_path, files_of, set_named, warn_of_missing
 from tfrecord_lite.integrity.report import Fault
 from tfrecord_lite.records.file_system import is_directory, list_directory, sizes_of
 from tfrecord_lite.records.storage import is_partial, is_path
@@ -153,7 +153,7 @@ class _Survey:
             self._compare(manifest, by_path, whole=True)
         for inside in self._beside.values() if automatic else ():
             try:
-                for manifest in manifests_naming(inside):
+                for manifest in manifests_naming(inside, by_its_name=True):
                     names = {entry.name for entry in manifest.entries}
                     whole = any(
                         named and os.path.basename(file) in names for file, named in inside.items()
@@ -161,6 +161,16 @@ class _Survey:
                     self._compare(manifest, by_path, whole=whole)
             except TFRecordError as error:
                 self._inventory.add_fault(Fault(str(error.path), "manifest", error.reason))
+        # Where no manifest tells, names do.
+        known = {*self._inventory.entries, *(fault.path for fault in self._inventory.faults)}
+        warn_of_missing(
+            [
+                file
+                for inside in (self._beside.values() if automatic else ())
+                for file, whole in inside.items()
+                if whole and file not in known
+            ]
+        )
         self._inventory.faults[:] = dict.fromkeys(self._inventory.faults)
         found = [
             os.path.join(folder, name)

@@ -216,6 +216,17 @@ class _Multipart:
         self._file.closed = True
 
 
+def _rename(system: Any, old: str, new: str) -> None:
+    from fsspec.spec import AbstractFileSystem
+
+    if type(system).mv is not AbstractFileSystem.mv:
+        system.mv(old, new)
+        return
+    # That one takes names for patterns.
+    system.cp_file(old, new)
+    system.rm_file(old)
+
+
 class _Staged:
     """A file where one that is written can be seen: it takes its name when it is complete."""
 
@@ -234,7 +245,7 @@ class _Staged:
     def complete(self) -> None:
         with errors_of(self._url):
             self._file.close()
-            self._system.mv(self._partial, self._path)
+            _rename(self._system, self._partial, self._path)
 
     def abort(self) -> None:
         with suppress(Exception):

@@ -81,6 +81,37 @@ def test_start_methods(paths, start, persistent):
     assert ids(loader) == wanted[2]
 
 
+def iterate(data, workers, start, together, found, number):
+    torch.manual_seed(0)
+    together.wait()
+    loader = loader_of(data, workers, start=start)
+    batches = [ids(loader) for _ in range(3)]
+    data.set_epoch(1)
+    found.put((number, [*batches, ids(loader)]))
+
+
+@pytest.mark.parametrize("begun", [0, 2])
+@pytest.mark.parametrize(("start", "workers"), [("fork", 0), ("fork", 2), ("spawn", 2)])
+def test_processes_that_iterate_at_once_each_for_itself(paths, start, workers, begun):
+    """Each goes through all epochs from there on, with the same seed of torch's, too."""
+    data = IterableDataset(paths, **OPTIONS)
+    for _ in range(begun):
+        list(data)
+    wanted = epochs(paths, begun + 3, **OPTIONS)
+    context = torch.multiprocessing.get_context(start)
+    together, found = context.Barrier(3), context.Queue()
+    arguments = (data, workers, "fork", together, found)
+    processes = [context.Process(target=iterate, args=(*arguments, n)) for n in range(3)]
+    for process in processes:
+        process.start()
+    results = dict(found.get() for _ in processes)
+    for process in processes:
+        process.join()
+    assert list(results.values()) == [[*wanted[begun:], wanted[1]]] * 3
+    # Here nothing was begun meanwhile.
+    assert ids(data) == wanted[begun]
+
+
 def test_two_iterators_at_once_are_two_epochs(paths):
     loader = loader_of(IterableDataset(paths, **OPTIONS), 2)
     both = list(zip(loader, loader, strict=True))
