@@ -241,7 +241,9 @@ def _place(value: Any, sharding: jax.sharding.Sharding | None, name: str = "the 
 
 
 def _check_range(array: np.ndarray[Any, Any], name: str) -> None:
-    """Raise ``OverflowError`` for integers that JAX would make other numbers of."""
+    """Raise ``OverflowError`` for numbers that JAX would make others of, but for rounding."""
+    if array.dtype.kind in "fc":
+        _check_floats(array, name)
     if array.dtype.kind not in "iu" or jax.dtypes.canonicalize_dtype(array.dtype) == array.dtype:
         return
     limits = np.iinfo(jax.dtypes.canonicalize_dtype(array.dtype))
@@ -250,4 +252,17 @@ def _check_range(array: np.ndarray[Any, Any], name: str) -> None:
         raise OverflowError(
             f"{name}: {low if low < limits.min else high} does not fit {limits.dtype}, which JAX "
             f"makes of {array.dtype}; set jax_enable_x64, or leave the feature out"
+        )
+
+
+def _check_floats(array: np.ndarray[Any, Any], name: str) -> None:
+    wanted = jax.dtypes.canonicalize_dtype(array.dtype)
+    if wanted == array.dtype:
+        return
+    with np.errstate(over="ignore"):
+        infinite = np.isinf(array.astype(wanted)) & ~np.isinf(array)
+    if infinite.any():
+        raise OverflowError(
+            f"{name}: {array[infinite][0]} would become infinite as {wanted}, which JAX makes of "
+            f"{array.dtype}; set jax_enable_x64, or leave the feature out"
         )

@@ -43,6 +43,16 @@ def test_an_object_is_there_when_it_is_complete(folder, names):
     assert list(tfr.read_records(url)) == [b"new"]
 
 
+@pytest.mark.parametrize("name", ["st*r", "wh?t", "br[1]"])
+def test_names_that_look_like_patterns(folder, names, name):
+    tfr.write_records(f"{folder}/{name}", RECORDS)
+    assert names(folder) == [name]
+    assert list(tfr.read_records(f"{folder}/{name}")) == RECORDS
+    write(f"{folder}/set {name}", OTHERS)
+    assert list(tfr.read_records(f"{folder}/set {name}")) == OTHERS
+    assert len(names(folder)) == 5
+
+
 def test_modes_of_writing(folder):
     url = folder + "/a"
     tfr.write_records(url, RECORDS, mode="x")

@@ -62,6 +62,9 @@ class _Packer:
         return value
 
     def _take(self, tensor: torch.Tensor) -> Any:
+        if type(tensor) is torch.Tensor and tensor.layout is torch.strided:
+            # A view that is conjugated, or negated, has the bytes of what it is a view of.
+            tensor = tensor.resolve_conj().resolve_neg()
         if (
             type(tensor) is not torch.Tensor
             or tensor.layout is not torch.strided

@@ -285,3 +285,14 @@ def test_back_to_files(name, tmp_path):
 @pytest.mark.parametrize("streaming", [False, True])
 def test_forms_of_paths(folder, form, streaming):  # noqa: F811
     assert labels(load(FORMS[form](folder), streaming=streaming)) == LABELS
+
+
+def test_other_features_of_the_same_types_are_other_calls(tmp_path):
+    path = tmp_path / "a.tfrecord"
+    tfr.write_examples(path, {"x": [1, 2], "y": [10, 20]})
+    for key, expected in {"x": [[1], [2]], "y": [[10], [20]]}.items():
+        features = {"a": tfr.RaggedFeature(np.int64, value_key=key)}
+        assert load(path, features, cache_dir=tmp_path)["a"][:] == expected
+    for default in (-1, 0):
+        features = {"z": tfr.FixedLenFeature([], np.int64, default_value=default)}
+        assert load(path, features, cache_dir=tmp_path)["z"][:] == [default] * 2

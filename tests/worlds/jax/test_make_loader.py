@@ -158,3 +158,16 @@ def test_sparse_features(tmp_path):
     assert isinstance(batch["s"].values, jax.Array)
     assert batch["s"].values.tolist() == [value for _, values in rows for value in values]
     assert batch["s"].dense_shape.tolist() == [3, 5]
+
+
+def test_floats_beyond_32_bits(tmp_path):
+    path = str(tmp_path / "a.tfrecord")
+    rows = [np.float64(value).tobytes() for value in (0.1, 1e300, -np.inf)]
+    tfr.write_examples(path, {"d": rows})
+    features = {"d": tfr.RawFeature([], np.float64)}
+    batches = iter(make_loader(path, features, batch_size=1))
+    assert next(batches)["d"].tolist() == [np.float32(0.1)]
+    with pytest.raises(OverflowError, match=r"'d': 1e\+300 would become infinite as float32"):
+        next(batches)
+    tfr.write_examples(path, {"d": rows[::2]})
+    assert next(iter(make_loader(path, features, batch_size=2)))["d"].tolist()[1] == -np.inf

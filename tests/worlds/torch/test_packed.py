@@ -44,6 +44,11 @@ BATCHES = {
     "empty": {"a": torch.zeros((0, 3)), "b": []},
     "large beside small": {"a": torch.arange(100_000), "b": torch.arange(3)},
     "views": {"a": torch.arange(12).reshape(3, 4).T, "b": torch.arange(6)[::2]},
+    "lazily conjugated": {
+        "a": torch.tensor([1 + 2j, 3]).conj(),
+        "b": torch.tensor([1 + 2j]).conj().imag,
+        "c": torch.full((100_000,), 2j).conj(),
+    },
     "nested": {"a": {"b": [torch.arange(2), (torch.ones(1), b"x")]}, "c": Pair(torch.ones(2), 1)},
     "strings": {"a": [b"x", b"y"], "b": [[b"x"], [b"y"]]},
 }
