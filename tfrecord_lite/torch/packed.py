@@ -73,7 +73,10 @@ class _Packer:
             or tensor.nbytes > _MAX_BYTES
         ):
             return tensor
-        flat = tensor.contiguous().reshape(-1).view(torch.uint8)
+        flat = tensor.contiguous().reshape(-1)
+        if flat.stride(0) != 1:  # one element is contiguous however long its stride
+            flat = flat.clone(memory_format=torch.contiguous_format)
+        flat = flat.view(torch.uint8)
         begin = self._size
         piece = flat.numpy().tobytes()
         padding = bytes(-len(piece) % _ALIGNMENT)
