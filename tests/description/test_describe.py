@@ -342,6 +342,53 @@ def test_too_many_names_are_not_told(tmp_path):
     assert "more features" in description.to_html()
 
 
+@pytest.mark.parametrize("in_one_record", [True, False])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("names", [999, 1000, 1001])
+def test_more_features_are_told_only_where_one_was_left_out(
+    tmp_path, names, sequences, in_one_record
+):
+    values = {f"feature {n}": n for n in range(names)}
+    messages = [values] if in_one_record else [{name: n} for name, n in values.items()]
+    with tfr.RecordWriter(tmp_path / "a") as writer:
+        for message in messages:
+            if sequences:
+                writer.write(tfr.encode_sequence_example(message, {"steps": [[1]]}))
+            else:
+                writer.write(tfr.encode_example(message))
+    description = tfr.describe(tmp_path / "a")
+    features = [feature for feature in description.features.values() if not feature.steps]
+    assert len(features) == min(names, 1000)
+    assert description.more_features == (names > 1000)
+
+
+def test_values_of_several_kinds_are_not_taken_for_each_other(tmp_path):
+    values = [0, b"", 0.0, 1065353216, 1.0]
+    paths = [tmp_path / "a", tmp_path / "b"]
+    for path in paths:
+        tfr.write_records(path, [tfr.encode_example({"x": value}) for value in values])
+    for given, times in ((paths[:1], 1), (paths, 2)):
+        feature = tfr.describe(given).features["x"]
+        assert (feature.distinct, feature.distinct_exact) == (5, True)
+        top = {(type(value), value, count) for value, count in feature.top}
+        assert top == {(type(value), value, times) for value in values}
+        edges, counts = feature.histogram()
+        assert (edges[0], edges[-1]) == (0, 1065353216)
+        assert [count for count in counts if count] == [3 * times, times]
+
+
+def test_of_two_kinds_one_may_have_too_many_values_to_list(tmp_path):
+    numbers = [tfr.encode_example({"x": n}) for n in range(20_000)]
+    others = [tfr.encode_example({"x": value}) for value in (b"a", 0.5, b"a")]
+    tfr.write_records(tmp_path / "a", [*numbers, *others])
+    feature = tfr.describe(tmp_path / "a").features["x"]
+    assert (feature.distinct_exact, feature.top) == (False, [])
+    assert abs(feature.distinct / 20_002 - 1) < 0.03
+    # Of all numbers, not of the one float that is known one by one.
+    assert sum(count > 0 for count in feature.histogram()[1]) == 30
+    assert sum(feature.histogram()[1]) == pytest.approx(20_001)
+
+
 def test_text_fits_a_width(tmp_path):
     tfr.write_examples(tmp_path / "a", {"a" * 60: [1, 2], "short": [b"x" * 300, b"y"]})
     text = tfr.describe(tmp_path / "a").table(files=True, width=60)

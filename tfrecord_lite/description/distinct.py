@@ -2,7 +2,8 @@
 
 Up to 10,000 different values are counted, each by itself. Beyond, of all hashes the 16,384 smallest
 are kept: where the largest of these lies among all that a hash can be tells how many there are
-(Bar-Yossef et al., "Counting distinct elements in a data stream", 2002), within 1 % or so.
+(Bar-Yossef et al., "Counting distinct elements in a data stream", 2002), with a standard error of
+about 0.8 %: of 100 such numbers about 80 are within 1 %, and nearly all within 2.5 %.
 """
 
 from __future__ import annotations
@@ -61,6 +62,11 @@ class Distinct:
         self._slots = np.zeros(_SLOTS, np.uint64)
         self._slots[0] = 1
         self._counts = np.zeros(_SLOTS, np.int64)
+
+    @property
+    def listed(self) -> bool:
+        """Whether all different values are known, and how often each came."""
+        return self._known is not None
 
     @property
     def exact(self) -> bool:

@@ -41,7 +41,7 @@ class Scan:
 
     ``sizes`` are bytes of all records, without frames; ``payloads`` says what those that were
     ``looked_at`` are, by name, and ``features`` describes what is in them, by part and name.
-    ``more_features`` says that there are others, of which there are too many.
+    ``more_features`` says that there are others, which were left out: there are too many.
     """
 
     def __init__(self) -> None:
@@ -111,15 +111,18 @@ class Scan:
     def _add_examples(self, block: RecordBlock) -> None:
         while True:
             if self._layouts is None:
-                full = len(self._names) >= MOST_FEATURES
-                self._unknown = None if full else UnknownFeatures(MOST_FEATURES)
+                # Of those that find no place one is enough to know that there are more.
+                left = MOST_FEATURES - len(self._names)
+                full = left == 0 and self.more_features
+                self._unknown = None if full else UnknownFeatures(max(left, 1))
                 self._layouts = Layouts(self._names, self._unknown)
             buffer, spans = find_spans(block, self._names, self._layouts, strict=True)
             new = {} if self._unknown is None else self._unknown.take(len(block))
             if not new:
                 break
-            self._names = [*self._names, *new][:MOST_FEATURES]
-            self.more_features |= len(self._names) == MOST_FEATURES
+            names = [*self._names, *new]
+            self.more_features |= len(names) > MOST_FEATURES
+            self._names = names[:MOST_FEATURES]
             self._layouts = None
         try:
             found = [find_values(buffer, of_name) for of_name in spans]
@@ -136,7 +139,7 @@ class Scan:
             context.update(dict.fromkeys(in_context))
             lists.update(dict.fromkeys(of_lists))
         names, list_names = [*context][:MOST_FEATURES], [*lists][:MOST_FEATURES]
-        self.more_features |= MOST_FEATURES in (len(names), len(list_names))
+        self.more_features |= max(len(context), len(lists)) > MOST_FEATURES
         buffer, spans, found_lists = find_sequence_spans(block, names, list_names, strict=True)
         try:
             found = [find_values(buffer, of_name) for of_name in spans]
