@@ -167,10 +167,14 @@ class _Scalars:
                 self._known[run, value.tag] = marked
         tensor = value.tensor
         sizes = [dimension.size for dimension in tensor.tensor_shape.dim]
+        # It has no dimensions either, and is not of shape () for that.
+        unknown_rank = tensor.tensor_shape.unknown_rank
         if marked is None:
-            marked = not sizes and tensor.dtype != _STRING
+            marked = not sizes and not unknown_rank and tensor.dtype != _STRING
         if not marked:
             return None
+        if unknown_rank:
+            raise ExampleError("a scalar of unknown rank, where one of shape () was expected")
         if any(size != 1 for size in sizes):
             raise ExampleError(f"a scalar of shape {quote(tuple(sizes))}, where one was expected")
         number = array_of(tensor, _MAX_SCALAR_BYTES).reshape(())

@@ -104,6 +104,16 @@ def test_tensors(read, given, value: float) -> None:
     ]
 
 
+@pytest.mark.parametrize("values", [[1.0], [1.0, 2.0]])
+def test_tensors_of_unknown_rank_are_no_scalars(read, values) -> None:
+    given = TensorProto(dtype=1, tensor_shape={"unknown_rank": True}, float_val=values)
+    images = {"plugin_data": {"plugin_name": "images"}}
+    assert read(event(1, {"tag": "a", "tensor": given})) == []
+    assert read(event(1, {"tag": "a", "tensor": given, "metadata": images})) == []
+    with pytest.raises(tfr.ExampleError, match="tag 'a': a scalar of unknown rank"):
+        read(event(1, {"tag": "a", "tensor": given, "metadata": SCALARS}))
+
+
 def test_typed_fields(read) -> None:
     half = struct.unpack("<H", np.float16(1.5).tobytes())[0]
     given = [

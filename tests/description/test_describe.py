@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import subprocess
 from collections import Counter
 
 import numpy as np
@@ -316,6 +317,39 @@ def test_open_files_and_sets(tmp_path):
         assert tfr.describe(given).records == 9
     with pytest.raises(ValueError, match="own options"):
         tfr.describe(tfr.RecordSet(tmp_path / "train"), compression="GZIP")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_file_named_twice_counts_twice(tmp_path, monkeypatch, workers):
+    monkeypatch.setattr(limits, "described_part_bytes", 100)
+    path = tmp_path / "a"
+    tfr.write_examples(path, {"x": list(range(50))})
+    told = []
+    options = {"workers": workers, "progress": lambda name, at: told.append((name, at))}
+    for paths in ([path, path], [path, tmp_path / "missing", path], tfr.RecordSet([path, path])):
+        description = tfr.describe(paths, **options)
+        assert (description.records, description.bytes) == (100, 2 * path.stat().st_size)
+        assert [file.records for file in description.files if not file.error] == [50, 50]
+        assert description.features["x"].top[0] == (0, 2)
+    assert max(at for _, at in told) == path.stat().st_size
+
+
+def test_an_open_file_that_is_there_twice_is_read_twice_from_where_it_stood(tmp_path):
+    tfr.write_examples(tmp_path / "a", {"x": [1, 2]})
+    file = io.BytesIO(b"before" + (tmp_path / "a").read_bytes())
+    file.seek(6)
+    assert tfr.describe([file, file]).records == 4
+    file.seek(6)
+    records = tfr.RecordSet([file])
+    assert tfr.describe(records).records == len(list(records)) == tfr.describe(records).records
+
+
+def test_a_pipe_that_is_there_twice_is_an_error_and_not_empty(tmp_path):
+    tfr.write_examples(tmp_path / "a", {"x": [1, 2]})
+    with subprocess.Popen(["cat", tmp_path / "a"], stdout=subprocess.PIPE) as process:
+        first, second = tfr.describe([process.stdout, process.stdout]).files
+    assert (first.records, first.error) == (2, None)
+    assert "can be read once" in str(second.error)
 
 
 def test_hostile_names_and_values_are_text(tmp_path):
