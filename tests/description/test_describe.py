@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import random
-import subprocess
 from collections import Counter
 
 import numpy as np
@@ -319,39 +318,6 @@ def test_open_files_and_sets(tmp_path):
         tfr.describe(tfr.RecordSet(tmp_path / "train"), compression="GZIP")
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_file_named_twice_counts_twice(tmp_path, monkeypatch, workers):
-    monkeypatch.setattr(limits, "described_part_bytes", 100)
-    path = tmp_path / "a"
-    tfr.write_examples(path, {"x": list(range(50))})
-    told = []
-    options = {"workers": workers, "progress": lambda name, at: told.append((name, at))}
-    for paths in ([path, path], [path, tmp_path / "missing", path], tfr.RecordSet([path, path])):
-        description = tfr.describe(paths, **options)
-        assert (description.records, description.bytes) == (100, 2 * path.stat().st_size)
-        assert [file.records for file in description.files if not file.error] == [50, 50]
-        assert description.features["x"].top[0] == (0, 2)
-    assert max(at for _, at in told) == path.stat().st_size
-
-
-def test_an_open_file_that_is_there_twice_is_read_twice_from_where_it_stood(tmp_path):
-    tfr.write_examples(tmp_path / "a", {"x": [1, 2]})
-    file = io.BytesIO(b"before" + (tmp_path / "a").read_bytes())
-    file.seek(6)
-    assert tfr.describe([file, file]).records == 4
-    file.seek(6)
-    records = tfr.RecordSet([file])
-    assert tfr.describe(records).records == len(list(records)) == tfr.describe(records).records
-
-
-def test_a_pipe_that_is_there_twice_is_an_error_and_not_empty(tmp_path):
-    tfr.write_examples(tmp_path / "a", {"x": [1, 2]})
-    with subprocess.Popen(["cat", tmp_path / "a"], stdout=subprocess.PIPE) as process:
-        first, second = tfr.describe([process.stdout, process.stdout]).files
-    assert (first.records, first.error) == (2, None)
-    assert "can be read once" in str(second.error)
-
-
 def test_hostile_names_and_values_are_text(tmp_path):
     path = tmp_path / "<b>"
     hostile = "<script>alert(1)</script>\x1b[31m"
@@ -374,53 +340,6 @@ def test_too_many_names_are_not_told(tmp_path):
     assert description.more_features
     assert "there are too many names" in str(description)
     assert "more features" in description.to_html()
-
-
-@pytest.mark.parametrize("in_one_record", [True, False])
-@pytest.mark.parametrize("sequences", [False, True])
-@pytest.mark.parametrize("names", [999, 1000, 1001])
-def test_more_features_are_told_only_where_one_was_left_out(
-    tmp_path, names, sequences, in_one_record
-):
-    values = {f"feature {n}": n for n in range(names)}
-    messages = [values] if in_one_record else [{name: n} for name, n in values.items()]
-    with tfr.RecordWriter(tmp_path / "a") as writer:
-        for message in messages:
-            if sequences:
-                writer.write(tfr.encode_sequence_example(message, {"steps": [[1]]}))
-            else:
-                writer.write(tfr.encode_example(message))
-    description = tfr.describe(tmp_path / "a")
-    features = [feature for feature in description.features.values() if not feature.steps]
-    assert len(features) == min(names, 1000)
-    assert description.more_features == (names > 1000)
-
-
-def test_values_of_several_kinds_are_not_taken_for_each_other(tmp_path):
-    values = [0, b"", 0.0, 1065353216, 1.0]
-    paths = [tmp_path / "a", tmp_path / "b"]
-    for path in paths:
-        tfr.write_records(path, [tfr.encode_example({"x": value}) for value in values])
-    for given, times in ((paths[:1], 1), (paths, 2)):
-        feature = tfr.describe(given).features["x"]
-        assert (feature.distinct, feature.distinct_exact) == (5, True)
-        top = {(type(value), value, count) for value, count in feature.top}
-        assert top == {(type(value), value, times) for value in values}
-        edges, counts = feature.histogram()
-        assert (edges[0], edges[-1]) == (0, 1065353216)
-        assert [count for count in counts if count] == [3 * times, times]
-
-
-def test_of_two_kinds_one_may_have_too_many_values_to_list(tmp_path):
-    numbers = [tfr.encode_example({"x": n}) for n in range(20_000)]
-    others = [tfr.encode_example({"x": value}) for value in (b"a", 0.5, b"a")]
-    tfr.write_records(tmp_path / "a", [*numbers, *others])
-    feature = tfr.describe(tmp_path / "a").features["x"]
-    assert (feature.distinct_exact, feature.top) == (False, [])
-    assert abs(feature.distinct / 20_002 - 1) < 0.03
-    # Of all numbers, not of the one float that is known one by one.
-    assert sum(count > 0 for count in feature.histogram()[1]) == 30
-    assert sum(feature.histogram()[1]) == pytest.approx(20_001)
 
 
 def test_text_fits_a_width(tmp_path):

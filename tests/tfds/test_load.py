@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import pickle
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -149,3 +150,53 @@ def test_a_file_with_other_records_than_are_told(copied):
     tfr.write_records(path, list(tfr.read_records(path))[:5])
     with pytest.raises(tfr.TFRecordError, match="5 records"):
         load(copied, split="train")[0]
+
+
+@pytest.fixture
+def described(tmp_path):
+    """Return a function that writes files of some records, and says that they have others."""
+
+    def write(said, real):
+        numbers = iter(range(sum(real)))
+        for shard, count in enumerate(real):
+            path = tmp_path / f"n-train.tfrecord-{shard:05}-of-{len(real):05}"
+            tfr.write_examples(path, {"x": [next(numbers) for _ in range(count)]})
+        splits = [{"name": "train", "shardLengths": list(map(str, said))}]
+        (tmp_path / "dataset_info.json").write_text(json.dumps({"name": "n", "splits": splits}))
+        x = {"tensor": {"dtype": "int64", "shape": {}}}
+        features = {"featuresDict": {"features": {"x": x}}}
+        (tmp_path / "features.json").write_text(json.dumps(features))
+        return tmp_path
+
+    return write
+
+
+WRONG = [([2, 2], [3, 2]), ([3, 2], [2, 2]), ([2, 2], [2, 3]), ([2, 3], [3, 2])]
+
+
+@pytest.mark.parametrize(("said", "real"), WRONG)
+def test_wrong_shard_lengths_are_no_records_under_wrong_numbers(described, said, real):
+    folder = described(said, real)
+    read = [
+        lambda: [*load(folder, split="train")],
+        # Of the last file, whichever is the wrong one.
+        lambda: load(folder, split="train")[sum(said) - 1],
+        lambda: load(folder, split="train")[-1:],
+        lambda: load(folder, split="train")[::-2],
+        lambda: [*load(folder, split=f"train[{said[0]}:]")],
+    ]
+    for each in read:
+        with pytest.raises(tfr.TFRecordError, match=r"records, but dataset_info.json says \d"):
+            each()
+
+
+def test_many_bytes_before_a_record_are_not_counted_for_it(described, monkeypatch):
+    folder = described([2, 2, 2], [2, 3, 2])
+    size = (folder / "n-train.tfrecord-00000-of-00003").stat().st_size
+    monkeypatch.setattr("tfrecord_lite.tfds.loading._COUNTED_BYTES", size)
+    train = load(folder, split="train")
+    assert train[5]["x"] == 6
+    assert len(pickle.loads(pickle.dumps(train))) == 6
+    # Going through all of it meets the file.
+    with pytest.raises(tfr.TFRecordError, match=r"00001-of-00003: 3 records, .* says 2"):
+        list(train)

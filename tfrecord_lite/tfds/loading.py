@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, overload
 
@@ -14,8 +15,8 @@ import numpy as np
 from tfrecord_lite.errors import ExampleError, TFRecordError
 from tfrecord_lite.example.decode import decode_example
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.records.file_system import exists, open_file
+from tfrecord_lite.files.record_set import RecordSet, locate
+from tfrecord_lite.records.file_system import exists, is_url, known_sizes, open_file
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.tfds.described import features_of, node_of
 from tfrecord_lite.tfds.values import Reading
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Split", "load"]
 
 _SLICE: Final = re.compile(r"(\w[\w.-]*)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?")
+# The first files, together so large at most, are counted whenever one behind them is read.
+_COUNTED_BYTES: Final = 64 << 20
 _TEMPLATE: Final = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
 
 
@@ -52,6 +55,12 @@ def load(
     as the ``steps`` of an RLDS episode, a list of dicts. Images are arrays ``[height, width,
     channels]`` of uint8 or uint16, decoded by Pillow; with ``decode_images=False`` bytes, as
     they are stored.
+
+    Which file has which records is what ``shardLengths`` say; `TFRecordError` says where a file has
+    others. A file is compared with them when a record of it is first read, whether by number or in
+    turn, and so are the files before it, as far as these are together no larger than 64 MiB and lie
+    on disks of this machine. Beyond, and behind the last file that is read, none is opened for
+    that: going through the whole split compares them all.
 
     Raises ``FileNotFoundError`` where files are missing, ``ValueError`` for a split that is not
     there, `TFRecordError` for descriptions that cannot be read, or kinds of features that this
@@ -97,9 +106,20 @@ def load(
         ]
     if not files:
         raise ValueError(f"split={split!r}: there are no records in it")
-    records = RecordSet(files, verify=verify, max_record_bytes=max_record_bytes)
+    records = _Described(files, verify=verify, max_record_bytes=max_record_bytes)
     records.counts = list(counts)
     return Split(records, node, numbers, folder, decode_images)
+
+
+class _Described(RecordSet):
+    """Files of which dataset_info.json says how many records each has."""
+
+    def wrong_count(self, number: int, known: int | None, found: str) -> TFRecordError:
+        return TFRecordError(
+            f"{found}, but dataset_info.json says {known} (shardLengths): one of both is of "
+            "another dataset, or was changed since",
+            path=self.names[number],
+        )
 
 
 class Split(Sequence[dict[str, Any]]):
@@ -122,6 +142,8 @@ class Split(Sequence[dict[str, Any]]):
         self._numbers = np.array([*chain.from_iterable(numbers)], np.int64)
         self._folder = folder
         self._images = decode_images
+        # So many of the first files have the records that are said of them.
+        self._compared = 0
 
     @property
     def features(self) -> dict[str, FeatureSpec]:
@@ -147,24 +169,43 @@ class Split(Sequence[dict[str, Any]]):
     def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
         if isinstance(index, slice):
             numbers = self._numbers[index].tolist()
+            self._compare_before(max(numbers, default=0))
             return [
                 self._item(number, record)
                 for number, record in zip(numbers, self.records[numbers], strict=True)
             ]
         number = int(self._numbers[index])
+        self._compare_before(number)
         return self._item(number, self.records[number])
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for begin in range(0, len(self), 256):
             yield from self[begin : begin + 256]
 
+    def _compare_before(self, number: int) -> None:
+        """Compare the files before that of a record with what is said of them, if they are small.
+
+        Where one has other records than that all behind it have other numbers.
+        """
+        file, _ = locate(self.records.bases, number)
+        for before in range(self._compared, min(file, self._small_files)):
+            self.records.index(before)
+            self._compared = before + 1
+
+    @cached_property
+    def _small_files(self) -> int:
+        """How many of the first files may be counted without that being felt."""
+        if is_url(self._folder):
+            return 0
+        sizes = np.cumsum(known_sizes(self.records.names))
+        return int(np.searchsorted(sizes, _COUNTED_BYTES, "right"))
+
     def _item(self, number: int, record: bytes) -> dict[str, Any]:
         try:
             item: dict[str, Any] = Reading(decode_example(record), self._images).value(self._node)
         except ExampleError as error:
-            at = int(np.searchsorted(self.records.bases, number, "right")) - 1
-            error.path = self.records.names[at]
-            error.record = number - int(self.records.bases[at])
+            file, error.record = locate(self.records.bases, number)
+            error.path = self.records.names[file]
             raise
         return item
 
