@@ -89,3 +89,16 @@ def test_of_two_kinds_one_may_have_too_many_values_to_list(tmp_path):
     # Of all numbers, not of the one float that is known one by one.
     assert sum(count > 0 for count in feature.histogram()[1]) == 30
     assert sum(feature.histogram()[1]) == pytest.approx(20_001)
+
+
+def test_a_sample_is_shared_by_bytes_and_looked_at_says_what_it_is(tmp_path):
+    tfr.write_examples(tmp_path / "large", {"x": [bytes(100_000)] * 10})
+    tfr.write_examples(tmp_path / "small", {"x": [b"a"] * 1000})
+    description = tfr.describe([tmp_path / "large", tmp_path / "small"], sample=1010)
+    sizes = [file.bytes for file in description.files]
+    # Of the large file all, fewer than its share; the small one is not asked for more.
+    shares = [-(-1010 * size // sum(sizes)) for size in sizes]
+    assert shares[0] > 10
+    assert [file.scan.looked_at for file in description.files] == [10, shares[1]]
+    assert description.looked_at == 10 + shares[1] == sum(description.payloads.values())
+    assert f"{description.looked_at} looked at" in str(description)

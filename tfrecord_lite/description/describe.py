@@ -56,7 +56,8 @@ def describe(
     each file, as many as are the file's share of all bytes, and at least one. These are more than
     ``sample`` where there are many small files, and fewer, though there are others, where a file
     has larger records than the others and so fewer than its share; ``looked_at`` of what is
-    returned says how many. Processes share files by parts, each with its own share.
+    returned says how many. Processes share files by parts, each with its own share. An open file
+    counts as one of 1 byte.
 
     Counts, sizes, the least, the mean and the largest are exact (a mean but for rounding); how many
     different values there are is exact up to 10,000 of a kind, and beyond has a standard error of
