@@ -84,7 +84,9 @@ def make_dataset(
     has some 512 MB.
 
     ``cache`` keeps in memory, or in the file that it names, what was read in the first epoch:
-    batches, or records where they are to be shuffled again. ``map`` is called with each dict, in a
+    batches, or records where they are to be shuffled again. A file that is there already is taken
+    as it is, as tf.data does, whatever files or options it was made of: name another where these
+    have changed. ``map`` is called with each dict, in a
     graph, after that. The number of batches is asserted where it is known: from a manifest, or
     through ``check``. After all comes a prefetch: where TensorFlow has one GPU, and no batch has
     strings, to that; then nothing can be done to the dataset but to iterate over it. Under
