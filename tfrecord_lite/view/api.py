@@ -25,7 +25,10 @@ from tfrecord_lite.view.viewed_set import ViewedSet
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import numpy.typing as npt
+
     from tfrecord_lite.errors import Damage
+    from tfrecord_lite.example.decode import Value
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.view.looking import Looking
     from tfrecord_lite.view.viewed_set import Placed
@@ -130,9 +133,13 @@ class Api:
                 numbers = query.numbers(first, most)
                 total, complete = query.matched, query.done
                 for number in numbers:
-                    entries += [self._entry(one) for one in self._viewed.read(number, 1, 0.0)]
-                    if time.monotonic() > until:
+                    found = [self._entry(one) for one in self._viewed.read(number, 1, 0.0)]
+                    entries += found
+                    # What is still to be reached is waited for: none is left out.
+                    if not found or time.monotonic() > until:
                         break
+                # Only now: what was read by other numbers is not shown.
+                _require_current(query)
             else:
                 for placed in self._viewed.read(first, most, _WAIT_SECONDS):
                     entries.append(self._entry(placed))
@@ -212,7 +219,7 @@ class Api:
         try:
             at = _number(asked, "at")
             if asked.get("step") == "all":
-                return np.stack(list(content.lists.values())[at])  # type: ignore[arg-type]
+                return _stacked(list(content.lists.values())[at])
             value = content.value(asked.get("part", ""), at, _number(asked, "step", 0))
             return value[_number(asked, "index", 0)] if isinstance(value, list) else value
         except (IndexError, ValueError) as error:
@@ -239,9 +246,10 @@ class Api:
                     found = tensor_in(found)
                     if found is None:
                         raise ValueError("there is no tensor of numbers")  # noqa: TRY301
-                elif asked.get("step") != "all":
-                    if found is None:
-                        raise ValueError("the feature has no values")  # noqa: TRY301
+                elif found is None:
+                    raise ValueError("the feature has no values")  # noqa: TRY301
+                elif isinstance(found, bytes) or asked.get("step") != "all":
+                    # The bytes of a whole record have no steps, whatever is asked for.
                     found = array_of(found, shape)
                 return Response(png_of(found), "image/png")
             except ValueError as error:
@@ -297,6 +305,8 @@ class Api:
     def _start_statistics(self, asked: Mapping[str, Any]) -> Response:
         number = asked.get("query")
         query = self._query(number) if isinstance(number, int) else None
+        if query is not None:
+            _require_current(query)
         return self._start(Statistics(self._viewed, query))
 
     def _cancel(self, asked: Mapping[str, Any]) -> Response:
@@ -308,6 +318,22 @@ class Api:
     def _check(self, _: Mapping[str, Any]) -> Response:
         self._viewed.check()
         return json_response(self._viewed.state())
+
+
+def _stacked(steps: list[Value]) -> npt.NDArray[Any]:
+    numbers = [step for step in steps if isinstance(step, np.ndarray)]
+    if len(numbers) < len(steps):
+        raise ValueError("not every step has numbers")
+    return np.stack(numbers)
+
+
+def _require_current(query: Query) -> None:
+    if query.outdated:
+        raise RefusedError(
+            HTTPStatus.CONFLICT,
+            "records have other numbers since this search: a file was found to be damaged, or has "
+            "changed; search again",
+        )
 
 
 def _number(asked: Mapping[str, str], name: str, default: int | None = None) -> int:

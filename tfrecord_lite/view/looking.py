@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from tfrecord_lite.errors import TFRecordError, ignore_damage
+from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.text import unicode_text
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.errors import Damage
+    from tfrecord_lite.view.viewed_file import ViewedFile
     from tfrecord_lite.view.viewed_set import ViewedSet
 
 __all__ = ["MOST_RECORDS", "Looking", "rows_of"]
@@ -32,6 +34,13 @@ MOST_RECORDS: Final = 1_000_000
 def rows_of(block: RecordBlock, rows: Int64Array) -> RecordBlock:
     """Return some records of a block as a block, without copying them."""
     return RecordBlock(block.buffer, block.starts[rows], block.lengths[rows])
+
+
+class Begin(NamedTuple):
+    """The number of the first record of a file, and which edition of the file that was."""
+
+    number: int
+    edition: int
 
 
 class Looking:
@@ -47,12 +56,30 @@ class Looking:
         self._ended = threading.Event()
         self.cancelled = False
         self.error: str | None = None
+        self.begins: list[Begin] = []
+        """Where the files begin that it has looked at, by its own numbers."""
         self._thread = threading.Thread(target=self._run, name="looking", daemon=True)
 
     @property
     def done(self) -> bool:
         """Whether there are no more records to come."""
         return self._ended.is_set()
+
+    @property
+    def outdated(self) -> bool:
+        """Whether its numbers are those of other records by now.
+
+        Damage takes as many numbers as reading finds, and not as many as a manifest or an index
+        says: records behind it may get others. A file may have been replaced, too.
+        """
+        base: int | None = 0
+        for file, begin in zip(self._viewed.files, list(self.begins), strict=False):
+            if base is not None and begin.number != base:
+                return True
+            if begin.edition != file.edition:
+                return True
+            base = None if base is None or not file.counted else base + file.count
+        return False
 
     def wait(self, seconds: float) -> bool:
         """Wait until it is `done`, no longer than that, and tell whether it is."""
@@ -97,25 +124,22 @@ class Looking:
     def _blocks(self) -> Iterator[tuple[RecordBlock, Int64Array]]:
         left = self._most
         base = 0
+        self.begins = []
         for file in self._viewed.files:
-            passed = 0
+            self.begins.append(Begin(base, file.edition))
+            front = _Front(file)
             try:
-                with RecordReader(
-                    file.path, on_damage=ignore_damage, max_record_bytes=MOST_RECORD_BYTES
-                ) as reader:
-                    for whole in reader.blocks():
-                        if self.cancelled or not left:
-                            return
-                        block = whole[:left]
-                        left -= len(block)
-                        passed = block.first_record + len(block)
-                        yield block, base + block.first_record + np.arange(len(block))
-                        reader.recycle(whole)
+                for whole in front.blocks():
+                    if self.cancelled or not left:
+                        return
+                    block = whole[:left]
+                    left -= len(block)
+                    yield block, base + block.first_record + np.arange(len(block))
             except (OSError, TFRecordError):
                 # What is wrong with the file, its place on the page says.
-                continue
-            finally:
-                base += max(passed, file.count if file.counted else 0)
+                base += max(front.passed, file.count if file.counted else 0)
+            else:
+                base += front.passed
 
     def state(self) -> dict[str, Any]:
         """Say in JSON how far it is."""
@@ -130,3 +154,32 @@ class Looking:
             "cancelled": self.cancelled,
             "error": self.error,
         }
+
+
+class _Front:
+    """A file that is read from its front; ``passed`` is how many numbers lie behind."""
+
+    def __init__(self, file: ViewedFile) -> None:
+        self._file = file
+        self._edition = file.edition
+        self._damaged = False
+        self.passed = 0
+
+    def blocks(self) -> Iterator[RecordBlock]:
+        """Yield the records by the block, each of use until the next; the file learns of them."""
+        with RecordReader(
+            self._file.path, on_damage=self._note, max_record_bytes=MOST_RECORD_BYTES
+        ) as reader:
+            for block in reader.blocks():
+                self.passed = max(self.passed, block.first_record + len(block))
+                if self._damaged:
+                    # The page goes to records by the numbers that are told here.
+                    self._file.compare(block)
+                yield block
+                reader.recycle(block)
+        self._file.settle(self.passed, damaged=self._damaged, edition=self._edition)
+
+    def _note(self, damage: Damage) -> None:
+        self._damaged = True
+        if damage.kind != "count":
+            self.passed = max(self.passed, damage.record + 1)

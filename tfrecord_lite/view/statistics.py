@@ -84,6 +84,10 @@ class Statistics(Looking):
             yield RecordBlock.from_records([few]), block.lengths[row : row + 1]
 
     def _finish(self) -> None:
+        if self._query is not None:
+            both = zip(self.begins, self._query.begins, strict=False)
+            if any(own != other for own, other in both):
+                raise ValueError("records have other numbers since the search; search again")
         self._tell()
 
     def _tell(self) -> None:

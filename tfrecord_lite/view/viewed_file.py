@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tfrecord_lite.errors import Damage
+    from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["MOST_RECORD_BYTES", "ViewedFile"]
 
@@ -47,6 +48,8 @@ class ViewedFile:
 
     def __init__(self, path: str, stated: int | None = None) -> None:
         self.path = path
+        self.edition = 0
+        """Another once the file was replaced: what was found in it before says nothing of it."""
         self._lock = threading.RLock()
         self._reset(stated)
 
@@ -65,6 +68,9 @@ class ViewedFile:
         self.looked = self.read_through = False
         self.wanted_check = False
         self._index: RecordIndex | None = None
+        self._index_fits = True
+        # Numbers are those of reading from the front: no index is taken again.
+        self._by_front = False
         self._opened: RecordFile | None = None
         self._scanner: RecordReader | None = None
         self._can_go_to = False
@@ -135,6 +141,8 @@ class ViewedFile:
             if stamp == self._stamp:
                 return False
             check = self.wanted_check
+            if not _is_longer(stamp, self._stamp):
+                self.edition += 1
             self.close()
             self._reset(None)
             self.wanted_check = check
@@ -164,7 +172,7 @@ class ViewedFile:
         self.compression = self._scanner.compression
         self._can_go_to = self._scanner.can_go_to
         quick = self.compression == "GZIP" or (self.compression is None and is_url(self.path))
-        if self._index is None and quick:
+        if self._index is None and quick and not self._by_front:
             # Only headers are read for it. Where it cannot be made, the file is read as it is.
             with suppress(TFRecordError, OSError):
                 self._take(RecordIndex.build(self.path))
@@ -179,6 +187,7 @@ class ViewedFile:
         return reader
 
     def _note(self, damage: Damage) -> None:
+        self._index_fits &= self.compression is None
         if damage.kind != "count":
             self.regions += 1
             if len(self.damage) < _LISTED_REGIONS:
@@ -195,10 +204,14 @@ class ViewedFile:
         if block is None:
             self.source_bytes = self.size or self._scanner.source_offset
             self._close_scanner()
-            if self._index is not None and self.scanned != len(self._index):
-                self._index = self._opened = None
+            if self._index is not None and not (
+                self._index_fits and self.scanned == len(self._index)
+            ):
+                self._leave_index()
             self.read_through = True
             return
+        if self.regions and self._index_fits:
+            self._index_fits = self._is_numbered_alike(block)
         step = max(len(block) // _PLACES_OF_BLOCK, 1)
         for row in range(0, len(block), step):
             begin = block.offset(row)
@@ -210,6 +223,44 @@ class ViewedFile:
         self.scanned = block.first_record + len(block)
         self.raw_bytes = max(self.raw_bytes, self._scanner.offset)
         self.source_bytes = self._scanner.source_offset
+
+    # Damage: an index counts the records that it took, reading counts it as it finds it.
+
+    def _leave_index(self) -> None:
+        self._index = self._opened = None
+        self._by_front = True
+
+    def _is_numbered_alike(self, block: RecordBlock) -> bool:
+        """Tell whether the index, if any, has a block that was read from the front at its place."""
+        index = self._index
+        if index is None:
+            return True
+        number = block.first_record
+        if index.members is not None or number >= len(index):
+            return False
+        try:
+            return index.frames.frame(number)[0] == block.offset(0)
+        except StaleIndexError:
+            return False
+
+    def compare(self, block: RecordBlock) -> None:
+        """Leave the index if it numbers a block that follows damage in another way.
+
+        Whoever reads from the front calls this before the block's numbers are told to anybody.
+        """
+        with self._lock:
+            if not self._is_numbered_alike(block):
+                self._leave_index()
+
+    def settle(self, count: int, *, damaged: bool, edition: int) -> None:
+        """Take it as known that there are so many numbers: somebody has read all of the file."""
+        with self._lock:
+            if edition != self.edition or self.read_through:
+                return
+            packed = self._index is not None and self._index.members is not None
+            if self._index is not None and (count != len(self._index) or (damaged and packed)):
+                self._leave_index()
+            self.stated = count
 
     def _close_scanner(self) -> None:
         if self._scanner is not None:
@@ -283,3 +334,10 @@ class ViewedFile:
                 kept.reader.close()
             self._readers = []
             self._opened = None
+
+
+def _is_longer(stamp: object, before: object) -> bool:
+    """Tell whether a file was written on, so that its records have the numbers that they had."""
+    if not (isinstance(stamp, tuple) and isinstance(before, tuple)):
+        return False
+    return bool(stamp[0] > before[0] and stamp[2] == before[2])
