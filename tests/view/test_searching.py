@@ -67,6 +67,47 @@ def test_sort(client):
 
 
 @pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("école", [1, 2]),
+        ("ÉCOLE", [1, 2]),
+        ("É", [1, 2]),
+        ("straße", [0, 4]),
+        ("ПИЛЮЛЯ", [5]),
+        ("ABC.", []),
+        ("ABC", [3]),
+        ("ключ", [6]),
+    ],
+)
+def test_search_takes_letters_beyond_ascii_whatever_the_case(tmp_path, view, text, numbers):
+    values = ["Straße", "ÉCOLE", "école", "abc", "STRASSE", "Пилюля"]
+    with tfr.RecordWriter(tmp_path / "a") as writer:
+        for value in values:
+            writer.write_example({"t": value})
+        writer.write_example({"КЛЮЧ": 1})
+    assert found(view(tmp_path / "a"), text=text) == numbers
+
+
+def test_strings_are_sorted_by_all_their_bytes(tmp_path, view):
+    same = "/data/imagenet/train/n01440764/n01440764_"
+    names = [same.encode() + b"%d" % (number * 7 % 20) for number in range(20)] + [b"a\0", b"a"]
+    tfr.write_examples(tmp_path / "a", {"name": names})
+    client = view(tmp_path / "a")
+    order = sorted(range(22), key=lambda number: names[number])
+    assert found(client, sort="name") == order
+    # All differ.
+    assert found(client, sort="name", descending=True) == order[::-1]
+
+
+def test_strings_that_are_too_many_to_sort_are_an_error(client, monkeypatch):
+    monkeypatch.setattr("tfrecord_lite.view.query._KEYS_BYTES", 1 << 12)
+    state = client.done(client.post("query", sort="name").json()["id"])
+    assert "too many to be put in order" in state["error"]
+    assert not state["sorted"]
+    assert not state["whole"]
+
+
+@pytest.mark.parametrize(
     "asked",
     [
         {"where": "label =="},

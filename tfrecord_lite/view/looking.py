@@ -149,7 +149,13 @@ class Looking:
             "most": self._most,
             "records": total,
             "complete": complete,
-            "whole": self.done and complete and not self.cancelled and total <= self._most,
+            "whole": (
+                self.done
+                and complete
+                and not self.cancelled
+                and self.error is None
+                and total <= self._most
+            ),
             "done": self.done,
             "cancelled": self.cancelled,
             "error": self.error,

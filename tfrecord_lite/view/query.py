@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Query"]
 
 _MOST_TEXT: Final = 1000
-# Strings are put in order by so many bytes.
-_KEY_BYTES: Final = 32
+# Strings to be put in order are kept whole, in no more memory; each takes so much besides.
+_KEYS_BYTES: Final = 1 << 28
+_BYTES_OF_KEY: Final = 64
 # By so many records it is found out which kind a feature has.
 _KINDS_OF: Final = 2000
 
@@ -55,8 +56,7 @@ class Query(Looking):
         self._where = Expression(where) if where.strip() else None
         self._sort = sort
         self._descending = descending
-        needle = text.encode("utf-8", "surrogateescape")
-        self._needle = re.compile(re.escape(needle), re.IGNORECASE) if text else None
+        self._needle = _whatever_the_case(text) if text else None
         names = [*(self._where.names if self._where else []), *([sort] if sort else [])]
         self._columns = None
         kinds: dict[str, Any] = {}
@@ -68,6 +68,7 @@ class Query(Looking):
         self._sorts_bytes = kinds.get(sort) is bytes
         self._found: list[Int64Array] = []
         self._keys: list[npt.NDArray[Any]] = []
+        self._keys_bytes = 0
         self._known: list[npt.NDArray[np.bool_]] = []
         self._ordered: Int64Array | None = None
         self.matched = 0
@@ -139,8 +140,17 @@ class Query(Looking):
         known = ends > begins
         values: Any = column.values
         if self._sorts_bytes:
-            keys = np.zeros(len(rows), f"S{_KEY_BYTES}")
-            keys[known] = [value[:_KEY_BYTES] for value in values[begins[known]]]
+            # As objects: those of a fixed size have no zeros at their end.
+            keys = np.full(len(rows), b"", object)
+            for row in np.flatnonzero(known).tolist():
+                keys[row] = values[begins[row]]
+                self._keys_bytes += len(keys[row]) + _BYTES_OF_KEY
+            if self._keys_bytes > _KEYS_BYTES:
+                self._keys = []
+                raise ValueError(
+                    f"the values of {quote(self._sort)} have more than {_KEYS_BYTES >> 20} MiB: "
+                    "too many to be put in order; search for fewer records"
+                )
         else:
             keys = np.zeros(len(rows), values.dtype)
             keys[known] = values[begins[known]]
@@ -187,6 +197,22 @@ class Query(Looking):
             "not_looked_into": self.not_looked_into,
             "sorted": self._ordered is not None,
         }
+
+
+def _whatever_the_case(text: str) -> re.Pattern[bytes]:
+    """Return what finds a text in UTF-8, each letter as a small one or as a capital.
+
+    Bytes are searched, as most of a record may be none of a text.
+    """
+    found = b""
+    for letter in text:
+        forms = {letter}
+        if not letter.isascii():
+            forms |= {letter.lower(), letter.upper(), letter.casefold(), letter.upper().lower()}
+        encoded = sorted(re.escape(form.encode("utf-8", "surrogateescape")) for form in forms)
+        found += encoded[0] if len(encoded) == 1 else b"(?:" + b"|".join(encoded) + b")"
+    # The flag is for the letters of ASCII.
+    return re.compile(found, re.IGNORECASE)
 
 
 def _has(needle: re.Pattern[bytes], data: bytes) -> bool:
