@@ -86,6 +86,34 @@ def test_gzip_member_counts(tmp_path, at, wrong, source):
     )
 
 
+@pytest.mark.parametrize("byte", [16, 20, 24, 27, 28, 32, 39, 40, 43])
+@pytest.mark.parametrize("at", [0, 1, 3])
+@pytest.mark.usefixtures("cores")
+def test_a_header_that_does_not_fit_its_checksum(tmp_path, at, byte):
+    """Its records are right, but who goes by headers refuses it: reading tells that, too."""
+    path = tmp_path / "f.gz"
+    members = [member(frames(RECORDS[k * 3 : k * 3 + 3]), records=3) for k in range(4)]
+    begin = sum(map(len, members[:at]))
+    data = bytearray(b"".join(members))
+    data[begin + byte] ^= 4
+    path.write_bytes(data)
+    got = []
+    with tfr.RecordReader(path) as reader:
+        with pytest.raises(tfr.CompressionError, match="does not fit its checksum") as caught:
+            got.extend(reader)
+        while len(got) < at * 3 + 3:
+            got.append(next(reader))
+    assert got == RECORDS[: at * 3 + 3]
+    assert (caught.value.kind, f"compressed byte {begin}," in str(caught.value)) == ("count", True)
+    damage = []
+    assert list(tfr.read_records(path, on_damage=damage.append)) == RECORDS
+    assert [(each.kind, each.record) for each in damage] == [("count", 3 * at + 3)]
+    (file,) = tfr.verify(path).files
+    assert (file.ok, file.records) == (False, 12)
+    tfr.salvage(path, tmp_path / "g")
+    assert list(tfr.read_records(tmp_path / "g")) == RECORDS
+
+
 @pytest.mark.usefixtures("cores")
 def test_right_counts_are_no_damage_in_blocks_of_any_size(tmp_path):
     path = tmp_path / "f.gz"

@@ -28,12 +28,24 @@ class StatedMember:
     ``compared`` has damage in it.
     """
 
-    __slots__ = ("begin", "compared", "compressed_begin", "end", "first_record", "size", "stated")
+    __slots__ = (
+        "begin",
+        "compared",
+        "compressed_begin",
+        "end",
+        "first_record",
+        "intact",
+        "size",
+        "stated",
+    )
 
-    def __init__(self, begin: int, compressed_begin: int, stated: Member) -> None:
+    def __init__(
+        self, begin: int, compressed_begin: int, stated: Member, *, intact: bool = True
+    ) -> None:
         self.begin = begin
         self.compressed_begin = compressed_begin
         self.stated = stated
+        self.intact = intact
         self.end: int | None = None
         self.size = 0
         self.first_record: int | None = None
@@ -43,8 +55,21 @@ class StatedMember:
         """Say in what it is not as its header states; None where all is well."""
         assert self.end is not None
         found = self.size, self.end - self.begin, records
-        if found == tuple(self.stated):
+        if self.intact and found == tuple(self.stated):
             return None
+        place = (
+            f"the header of the gzip member at compressed byte {self.compressed_begin}, with the "
+            f"records from {self.first_record} on,"
+        )
+        again = (
+            "write the file again: write_records(new, read_records(old, on_damage=print), "
+            "compression='GZIP')"
+        )
+        if not self.intact:
+            return (
+                f"{place} is damaged, it does not fit its checksum: its records are right, and by "
+                f"their numbers they are refused; {again}"
+            )
         parts = [
             f"{number} {noun} where it has {count}"
             for number, count, noun in zip(
@@ -53,10 +78,8 @@ class StatedMember:
             if number != count
         ]
         return (
-            f"the header of the gzip member at compressed byte {self.compressed_begin}, with the "
-            f"records from {self.first_record} on, states {' and '.join(parts)}: whoever counts by "
-            "it gives records wrong numbers; write the file again: write_records(new, "
-            "read_records(old, on_damage=print), compression='GZIP')"
+            f"{place} states {' and '.join(parts)}: whoever counts by it gives records wrong "
+            f"numbers; {again}"
         )
 
 

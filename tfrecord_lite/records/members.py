@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 
     Number = TypeVar("Number", int, Any)
 
-__all__ = ["EMPTY_SIZE", "Member", "hop_members", "inflate_member", "is_plausible", "read_header"]
+__all__ = [
+    "EMPTY_SIZE",
+    "Member",
+    "damaged_header",
+    "hop_members",
+    "inflate_member",
+    "is_plausible",
+    "read_header",
+]
 
 EMPTY_SIZE = len(EMPTY_MEMBER)
 """The size in bytes of a gzip file of nothing."""
@@ -76,6 +84,14 @@ def read_header(data: bytes) -> Member | None:
         return None
     _, *stated, _ = MEMBER_HEADER.unpack_from(data)
     return Member(*stated) if data.startswith(member_header(*stated)) else None
+
+
+def damaged_header(data: bytes) -> Member | None:
+    """Return what a header says whose checksum does not hold; None where none like ours stands."""
+    if len(data) < MEMBER_HEADER.size or not data.startswith(MEMBER_START):
+        return None
+    _, *stated, _ = MEMBER_HEADER.unpack_from(data)
+    return None if data.startswith(member_header(*stated)) else Member(*stated)
 
 
 def hop_members(file: PositionedFile) -> Iterator[Member]:
