@@ -99,3 +99,29 @@ def test_a_column_beside_one_of_arrow_is_not_changed_in_silence(write, name, col
 def test_a_name_that_is_none(write, name, key):
     with pytest.raises((TypeError, tfr.ExampleError), match="column .*rename it"):
         write({key: pa.array([1])}, name)
+
+
+@pytest.mark.parametrize("form", ["Series", "DataFrame", "mapping", "beside Arrow"])
+def test_nan_among_objects(tmp_path, form):
+    """It is a value among floats, and missing among others; None and pd.NA are missing always."""
+    pd = pytest.importorskip("pandas")
+    nan = float("nan")
+    for given, expected in (
+        ([1.5, nan, None], ["[1.5]", "[nan]", None]),
+        ([1.5, nan, pd.NA], ["[1.5]", "[nan]", None]),
+        ([nan, None], ["[nan]", None]),
+        (["a", nan, None], ["[b'a']", None, None]),
+        ([7, nan, pd.NA], ["[7]", None, None]),
+    ):
+        series = pd.Series(given, dtype=object, name="a")
+        table = {
+            "Series": series,
+            "DataFrame": pd.DataFrame({"a": series}),
+            "mapping": {"a": series},
+            "beside Arrow": {"a": series, "b": pa.array([1] * len(given))},
+        }[form]
+        with tfr.ShardWriter(tmp_path / "t", overwrite=True) as writer:
+            writer.write_table(table)
+        rows = [tfr.decode_example(record) for record in tfr.read_records(tmp_path / "t")]
+        found = [str(np.asarray(row["a"]).tolist()) if "a" in row else None for row in rows]
+        assert found == expected, given

@@ -334,3 +334,11 @@ def test_steps_cut_by_partitions_against_tensorflow() -> None:
         _, theirs, _ = tf.io.parse_sequence_example(records, None, to_tf_features(features))
         for name, column in ours.items():
             assert column.to_list() == theirs[name].to_list()
+
+
+def test_fields_of_others_are_refused_unless_it_is_said() -> None:
+    data = RECORDS[0] + b"\x22\x01x"
+    for parse, given in ((parse_sequence_example, [data]), (parse_single_sequence_example, data)):
+        with pytest.raises(ExampleError, match="unknown field 4 at top level"):
+            parse(given, {"id": FixedLenFeature([], np.int64)})
+        parse(given, {"id": FixedLenFeature([], np.int64)}, strict=False)
