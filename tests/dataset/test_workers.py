@@ -375,15 +375,17 @@ def test_a_script_needs_no_guard(tmp_path):
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
-def test_workers_without_standard_streams(tmp_path, closed):
-    (tmp_path / "program.py").write_text("""\
+@pytest.mark.parametrize("opened", [0, 3])
+def test_workers_without_standard_streams(tmp_path, closed, opened):
+    """With their handles taken by files, and with these free for what is shared with workers."""
+    (tmp_path / "program.py").write_text(f"""\
 import numpy as np
 import tfrecord_lite as tfr
 
-tfr.write_examples("a", {"x": np.arange(100)})
+tfr.write_examples("a", {{"x": np.arange(100)}})
 # Whatever was closed is a file of the program's by now, which no worker may write to.
-with open("b", "wb"), open("c", "wb"), open("d", "wb"):
-    rows = sum(len(batch["x"]) for batch in tfr.Dataset("a", batch_size=10, workers=2))
+files = [open(name, "wb") for name in "bcd"[:{opened}]]
+rows = sum(len(batch["x"]) for batch in tfr.Dataset("a", batch_size=10, workers=2))
 with open("rows", "w") as file:
     file.write(str(rows))
 """)
@@ -396,7 +398,7 @@ with open("rows", "w") as file:
         check=True,
     )
     assert (tmp_path / "rows").read_text() == "100"
-    assert [(tmp_path / name).read_bytes() for name in "bcd"] == [b"", b"", b""]
+    assert [(tmp_path / name).read_bytes() for name in "bcd"[:opened]] == [b""] * opened
 
 
 @in_both_ways
