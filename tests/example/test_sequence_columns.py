@@ -316,7 +316,7 @@ def test_steps_cut_by_partitions_against_tensorflow() -> None:
     from tfrecord_lite.tensorflow import to_tf_features
 
     random = Random(5)
-    for _ in range(40):
+    for _ in range(10):
         records = []
         for _ in range(random.choice([1, 4, 30])):
             n = [

@@ -111,12 +111,11 @@ def test_a_member_that_is_not_what_it_states_is_met_in_its_place(tmp_path, state
             for record in reader:
                 got.append(record)
         except CompressionError as error:
-            assert "checksum" not in stated
             assert error.record in (at * 3, at * 3 + 3)
             assert error.path == str(path)
         else:
             assert len(got) == 12
-            assert "checksum" in stated or parts[at] == member(frames([b"x" * at] * 3))
+            assert parts[at] == member(frames([b"x" * at] * 3))
     assert got == [b"x" * (number // 3) for number in range(len(got))]
 
 
