@@ -49,7 +49,7 @@ def small_case(seed: int) -> Case:
     return make_case(seed, Path(), most=300, padded=False)
 
 
-@few_or_many("seeds", 2, 6)
+@few_or_many("seeds", 1, 6)
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_rows_stay_together_on_both_sides_of_each_threshold(
     setting: str, seeds: int, tmp_path: Path

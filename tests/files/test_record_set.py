@@ -201,7 +201,7 @@ def test_threads_share_one(sets, monkeypatch):
 )
 def test_an_open_file_is_used_while_it_is_read(tmp_path, compression, form, width, use):
     """Each use has a place of its own in the file, and all records come once."""
-    written = [b"%04d" % number * (width // 4) for number in range(5000)]
+    written = [b"%04d" % number * (width // 4) for number in range(2500)]
     write_records(tmp_path / "a", written, compression=compression)
     with open(tmp_path / "a", "rb", buffering=0 if form == "unbuffered" else -1) as file:
         opened = io.BytesIO(file.read()) if form == "memory" else file
