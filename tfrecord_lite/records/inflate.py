@@ -18,7 +18,7 @@ from tfrecord_lite.records.ahead import MembersAhead
 from tfrecord_lite.records.compression import GZIP_START, GZIP_WBITS, ZLIB_WBITS, isal
 from tfrecord_lite.records.counts import MemberCounts, StatedMember
 from tfrecord_lite.records.deflate import MEMBER_HEADER, MEMBER_START
-from tfrecord_lite.records.members import damaged_header, read_header
+from tfrecord_lite.records.members import read_header, unchecked_header
 from tfrecord_lite.records.rewinding import MemberStart, MemberStarts
 
 if TYPE_CHECKING:
@@ -284,10 +284,9 @@ class InflatedSource:
                 self.first_record += stated.stated.records
         self.raw_begin, self._member_size = self.raw_offset, 0
         self.member_begin, self.member_head = self.offset, head
-        found = read_header(head)
-        stated = found and StatedMember(self.raw_begin, self.member_begin, found)
-        if found is None and (damaged := damaged_header(head)) is not None:
-            stated = StatedMember(self.raw_begin, self.member_begin, damaged, intact=False)
+        intact = read_header(head) is not None
+        found = unchecked_header(head)
+        stated = found and StatedMember(self.raw_begin, self.member_begin, found, intact=intact)
         start = self.raw_begin, self.member_begin, self.first_record, self._members, stated
         self._stated = self._starts.add(MemberStart(*start)).stated
         self._members += 1

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 __all__ = [
     "EMPTY_SIZE",
     "Member",
-    "damaged_header",
     "hop_members",
     "inflate_member",
     "is_plausible",
     "read_header",
+    "unchecked_header",
 ]
 
 EMPTY_SIZE = len(EMPTY_MEMBER)
@@ -86,12 +86,12 @@ def read_header(data: bytes) -> Member | None:
     return Member(*stated) if data.startswith(member_header(*stated)) else None
 
 
-def damaged_header(data: bytes) -> Member | None:
-    """Return what a header says whose checksum does not hold; None where none like ours stands."""
+def unchecked_header(data: bytes) -> Member | None:
+    """Return what a header says, whatever its checksum; None where none like ours stands."""
     if len(data) < MEMBER_HEADER.size or not data.startswith(MEMBER_START):
         return None
     _, *stated, _ = MEMBER_HEADER.unpack_from(data)
-    return None if data.startswith(member_header(*stated)) else Member(*stated)
+    return Member(*stated)
 
 
 def hop_members(file: PositionedFile) -> Iterator[Member]:

@@ -77,8 +77,8 @@ class Epochs:
             return number
         owner = number << _PID_BITS | iterating
         owners = self._array[_SLOTS:, _KEPT, 0]
-        # Who comes at the same time begins to look elsewhere.
-        order = (np.arange(_SLOTS) + owner * 0x9E3779B1 % _SLOTS) % _SLOTS
+        # Workers come at the same time: each begins to look elsewhere.
+        order = (np.arange(_SLOTS) + hash((iterating, number))) % _SLOTS
         for at in order.tolist():
             if owners[at] in (0, owner):
                 owners[at] = owner

@@ -62,16 +62,11 @@ class _Packer:
         return value
 
     def _take(self, tensor: torch.Tensor) -> Any:
-        if type(tensor) is torch.Tensor and tensor.layout is torch.strided:
-            # A view that is conjugated, or negated, has the bytes of what it is a view of.
-            tensor = tensor.resolve_conj().resolve_neg()
-        if (
-            type(tensor) is not torch.Tensor
-            or tensor.layout is not torch.strided
-            or tensor.device.type != "cpu"
-            or tensor.requires_grad
-            or tensor.nbytes > _MAX_BYTES
-        ):
+        if type(tensor) is not torch.Tensor or tensor.layout is not torch.strided:
+            return tensor
+        # A view that is conjugated, or negated, has the bytes of what it is a view of.
+        tensor = tensor.resolve_conj().resolve_neg()
+        if tensor.device.type != "cpu" or tensor.requires_grad or tensor.nbytes > _MAX_BYTES:
             return tensor
         flat = tensor.contiguous().reshape(-1)
         if flat.stride(0) != 1:  # one element is contiguous however long its stride
