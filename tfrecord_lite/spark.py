@@ -27,7 +27,11 @@ from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 from tfrecord_lite.arrow.reading import Selection
 from tfrecord_lite.dataset.damage_report import DamageReport, absolute_paths, reported
 from tfrecord_lite.dataset.write_job import WriteJob
+from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.feature_json import features_from_json
+from tfrecord_lite.example.quote import quote
+from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -67,7 +71,8 @@ class TFRecordSource(DataSource):  # type: ignore[misc]
     list of them; all machines see the files under these names. Without a schema it is that of
     `to_arrow` with the features of the manifest, or of the first records: bytes are BinaryType,
     shapes and lists ArrayType. With a schema (``.schema("label long, name string")``) its columns
-    alone are decoded, as these types, and what a record does not have is null. Options: ``select``
+    alone are decoded, as these types, and what a record does not have is null (an error in a
+    column that is NOT NULL). Options: ``select``
     (names, with commas), ``features`` (JSON, of `features_to_json`), ``splits`` or
     ``bytes_per_split`` (64 MiB) for how many partitions there are, ``strict``, ``compression``,
     ``verify``, ``on_damage`` ("raise", or "report" with ``report``, a path that all machines see),
@@ -169,6 +174,15 @@ class _Reader(DataSourceReader):  # type: ignore[misc]
                 else batch.column(field.name).cast(field.type)
                 for field in self._schema
             ]
+            for field, column in zip(self._schema, columns, strict=True):
+                if column.null_count and not field.nullable:
+                    # Spark would say no more than that something is null.
+                    where = shown(name_of(partition.value.files[0]))
+                    raise ExampleError(
+                        f"{where}: column {quote(field.name)} is NOT NULL in the schema, and some "
+                        "of the records that were read from here on have no such feature; leave "
+                        "NOT NULL out of the schema"
+                    )
             yield pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -232,6 +232,37 @@ def test_values_that_do_not_fit_the_type(path):
         to_arrow(path, {"b": pa.list_(pa.int8())}).read_all()
 
 
+@pytest.mark.parametrize("records", [[0], [0, 2], [1, 2], [0, 1, 4], [3]])
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong"),
+    [
+        (pa.bool_(), 1, 5),
+        (pa.int8(), 1, 300),
+        (pa.string(), b"abc", b"\xff"),
+        (pa.string_view(), b"abc", b"\xff"),
+        (pa.binary(3), b"abc", b"abcd"),
+    ],
+)
+@pytest.mark.parametrize("form", ["one", "dictionary", "list", "pair", "nested"])
+def test_what_does_not_fit_is_named_where_records_lack_the_feature(
+    path, form, kind, right, wrong, records
+):
+    many, asked = {
+        "one": (1, kind),
+        "dictionary": (1, pa.dictionary(pa.int32(), kind)),
+        "list": (2, pa.list_(kind)),
+        "pair": (2, pa.list_(kind, 2)),
+        "nested": (4, pa.list_(pa.list_(kind, 2), 2)),
+    }[form]
+    rows = [{"a": [right] * many} if at in records else {} for at in range(6)]
+    found = to_arrow(written(path, rows), {"a": asked}).read_all()["a"]
+    assert found.is_valid().to_pylist() == [at in records for at in range(6)]
+    last = records[-1]
+    rows[last]["a"][-1] = wrong
+    with pytest.raises(tfr.ExampleError, match=rf"record {last} at .*'a': found "):
+        to_arrow(written(path, rows), {"a": asked}).read_all()
+
+
 @pytest.mark.parametrize(
     "kind",
     [pa.decimal128(5, 2), pa.list_(pa.list_(pa.int64())), pa.struct({"x": pa.int64()})],

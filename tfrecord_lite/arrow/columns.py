@@ -37,13 +37,17 @@ from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.spans import MISSING, Spans
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
 
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array, Uint8Array
     from tfrecord_lite.arrow.types import Form
     from tfrecord_lite.example.features import FeatureSpec
+
+    # Which of the records that have the feature an element is of, by the element's number.
+    _RowOf: TypeAlias = Callable[[int], int]
 
 __all__ = ["ArrowColumns"]
 
@@ -149,13 +153,13 @@ class _Column:
             return self._one_string_each(kind, begin, size, counts)
         if feature.dtype is bytes:
             begin, size, counts = decoder.strings()
-            leaf = self._strings(leaf_of(kind), begin, size, counts)
+            leaf = self._strings(leaf_of(kind), begin, size, _row_by(counts))
         else:
             column = decoder.column()
             assert isinstance(column, (Ragged, Values))
             flat, splits = column[:2] if isinstance(column, Values) else _both(column)
             counts = np.diff(splits)
-            leaf = _converted(flat, leaf_of(kind), counts)
+            leaf = _converted(flat, leaf_of(kind), _row_by(counts))
         counts = counts // max(math.prod(getattr(feature, "shape", ())), 1)
         return _list(leaf, self._spread(counts), kind, validity_of(self._present))
 
@@ -167,11 +171,20 @@ class _Column:
         spread[self._rows] = counts
         return spread
 
+    def _row_of_spread(self, count: int) -> _RowOf:
+        """Return whose an element is where all records have ``count`` each, if only to fill."""
+
+        def row_of(index: int) -> int:
+            record = index // count
+            return record if self._rows is None else int(np.searchsorted(self._rows, record))
+
+        return row_of
+
     def _strings(
-        self, leaf: pa.DataType, begin: Int64Array, size: Int64Array, counts: Int64Array
+        self, leaf: pa.DataType, begin: Int64Array, size: Int64Array, row_of: _RowOf
     ) -> pa.Array:
         def refuse(index: int, reason: str) -> UnfitError:
-            return UnfitError(int(np.searchsorted(np.cumsum(counts), index, "right")), reason)
+            return UnfitError(row_of(index), reason)
 
         return string_array(self._buffer, begin, size, leaf, refuse)
 
@@ -180,10 +193,11 @@ class _Column:
     ) -> pa.Array:
         """Return one byte string a record, null where there is none."""
         there = self._spread(counts) > 0
+        row_of = self._row_of_spread(1)
         if there.all():
-            return self._strings(kind, begin, size, counts)
+            return self._strings(kind, begin, size, row_of)
         begins, sizes = (_spread_out(column, there) for column in (begin, size))
-        strings = self._strings(kind, begins, sizes, there.astype(np.int64))
+        strings = self._strings(kind, begins, sizes, row_of)
         return _with_nulls(strings, validity_of(there))
 
     def _fixed(self, decoder: Decoder, feature: FixedLenFeature, kind: pa.DataType) -> pa.Array:
@@ -192,24 +206,24 @@ class _Column:
         there = np.repeat(self._present, count)
         missing = self._rows is not None
         default = feature.default_value if missing else None
-        # Arrow takes no elements of views, and what is null must be as wide as all others.
-        first = leaf
-        if missing and (pt.is_fixed_size_binary(leaf) or (default is not None and is_view(leaf))):
-            first = pa.large_binary()
+        # Arrow takes no elements of views.
+        first = pa.large_binary() if default is not None and is_view(leaf) else leaf
         values: Any
         if feature.dtype is bytes:
             begin, size, counts = decoder.strings()
-            if missing and first is leaf and default is None:
+            row_of = _row_by(counts)
+            # An empty string in place of none is not as wide as the others may have to be.
+            if missing and default is None and not pt.is_fixed_size_binary(leaf):
                 begin, size = _spread_out(begin, there), _spread_out(size, there)
-                counts = self._spread(counts)
-            values = self._strings(first, begin, size, counts)
+                row_of = self._row_of_spread(count)
+            values = self._strings(first, begin, size, row_of)
         else:
             numbers = decoder.column()
             assert isinstance(numbers, np.ndarray)
-            flat, counts = numbers.reshape(-1), np.full(len(numbers), count)
+            flat = numbers.reshape(-1)
             if missing:
-                flat, counts = _spread_out(flat, there), self._spread(counts)
-            values = _converted(flat, first, counts)
+                flat = _spread_out(flat, there)
+            values = _converted(flat, first, self._row_of_spread(count))
         if len(values) < len(there):
             values = _filled(values, there, feature).cast(leaf)
         validity = None if default is not None else validity_of(self._present)
@@ -255,8 +269,13 @@ def _elements(flat: npt.NDArray[Any], leaf: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(leaf, len(flat), [None, data])
 
 
-def _converted(flat: npt.NDArray[Any], leaf: pa.DataType, counts: Int64Array) -> pa.Array:
-    """Return numbers as Arrow's, of the type asked for; ``counts`` tell whose they are."""
+def _row_by(counts: Int64Array) -> _RowOf:
+    """Return which record an element is of, where records have so many each."""
+    return lambda index: int(np.searchsorted(np.cumsum(counts), index, "right"))
+
+
+def _converted(flat: npt.NDArray[Any], leaf: pa.DataType, row_of: _RowOf) -> pa.Array:
+    """Return numbers as Arrow's, of the type asked for; ``row_of`` tells whose they are."""
     array = _elements(flat, pa.from_numpy_dtype(flat.dtype))
     if array.type == leaf:
         return array
@@ -264,8 +283,8 @@ def _converted(flat: npt.NDArray[Any], leaf: pa.DataType, counts: Int64Array) ->
         return _cast(array, leaf)
     except (pa.ArrowInvalid, LostNumberError) as error:
         index = next(at for at in range(len(array)) if not _fits(array.slice(at, 1), leaf))
-        record = int(np.searchsorted(np.cumsum(counts), index, "right"))
-        raise UnfitError(record, f"found {array[index]}, which is no {leaf}: {error}") from None
+        reason = f"found {array[index]}, which is no {leaf}: {error}"
+        raise UnfitError(row_of(index), reason) from None
 
 
 def _cast(array: pa.Array, leaf: pa.DataType) -> pa.Array:

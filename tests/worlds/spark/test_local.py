@@ -71,6 +71,18 @@ def test_a_schema_is_given(spark, tmp_path):
     assert [tuple(found) for found in found] == [("one", 1, None), (None, 2, None)]
 
 
+@pytest.mark.parametrize("column", ["a long", "a array<long>", "there_is_none long"])
+def test_null_where_the_schema_has_none(spark, tmp_path, column):
+    path = tmp_path / "a.tfrecord"
+    with tfr.RecordWriter(path) as writer:
+        writer.write_example({"a": 1, "name": "one"})
+        writer.write_example({"name": "two"})
+    with pytest.raises(Exception, match=r"a.tfrecord: column '\w+' is NOT NULL in the schema"):
+        load(spark, path, schema=f"name string not null, {column} not null").collect()
+    found = load(spark, path, schema="name string not null").collect()
+    assert [name for (name,) in found] == ["one", "two"]
+
+
 def test_one_file_is_read_by_several_tasks(spark, tmp_path):
     (path,) = write_ids(tmp_path / "in", [20_000])
     frame = load(spark, path, splits=4)
