@@ -51,6 +51,26 @@ def test_tensorflows_engine(
     assert ids(make_dataset(path, ID, batch_size=10, strict=False)) == [7] * place[1]
 
 
+@pytest.mark.parametrize("place", [0, 40, 99])
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_damage_at_the_front_of_a_record_is_told_as_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: str, place: int
+) -> None:
+    """The length of an Example's only message is in its first bytes."""
+    if size == "large":
+        monkeypatch.setattr(thresholds, "skipped_record_bytes", 1)
+    path = tmp_path / "a.tfrecord"
+    tfr.write_records(path, [LARGE] * 100)
+    offset = place * (16 + len(LARGE))
+    data = bytearray(path.read_bytes())
+    data[offset + 13] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(tfr.CorruptRecordError) as caught:
+        make_dataset(path, ID, batch_size=10)
+    where = f"a.tfrecord: record {place} at byte {offset}"
+    assert f"{where}: checksum of the data is " in str(caught.value)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_numpy_engine(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a.tfrecord"

@@ -51,8 +51,19 @@ SEQUENCE_EXAMPLES = TopLevel((0x0A, 0x12), lambda data: decode_sequence_example(
 def require(index: RecordIndex, top: TopLevel) -> None:
     """Look at each record of an indexed plain file; raises as `require_in`.
 
-    Of large records no more than tags and lengths is read.
+    Of large records no more than tags and lengths is read. Checksums are TensorFlow's to check,
+    but for that of a record that is refused: `CorruptRecordError` where it does not hold.
     """
+    try:
+        _look(index, top)
+    except ExampleError as error:
+        if error.record is not None:
+            with RecordFile(index.path, index=index) as records:
+                records[error.record]
+        raise
+
+
+def _look(index: RecordIndex, top: TopLevel) -> None:
     count = len(index)
     if not count or int(index.bounds[-1]) // count < thresholds.skipped_record_bytes:
         with RecordReader(index.path, compression=None, verify=False) as reader:
