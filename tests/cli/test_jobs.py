@@ -92,3 +92,15 @@ def test_convert_tables(command, train, tmp_path):
     done = command("convert", tmp_path / "b.csv", tmp_path / "b.tfrecord", "--cast", "id=string")
     assert done.code == 0
     assert tfr.decode_example(of_set(tmp_path / "b.tfrecord")[0])["id"] == [b"7"]
+
+
+@pytest.mark.filterwarnings("always")
+def test_warnings_are_lines_like_others(command, tmp_path):
+    for name in ("a/1.jpg", "a/notes.txt", "b/2.jpg"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(b"\xff\xd8\xff")
+    done = command("convert", tmp_path / "in", tmp_path / "new.tfrecord")
+    assert (done.code, of_set(tmp_path / "new.tfrecord") != []) == (0, True)
+    assert done.err.startswith("tfrecord-lite: ")
+    assert "notes.txt: no image by its name" in done.err
+    assert len(done.err.splitlines()) == 1

@@ -230,8 +230,9 @@ def test_row_41_names_and_values_are_escaped(command, tmp_path):
 def test_reader_that_goes_away_ends_it_quietly(tmp_path):
     path = tmp_path / "many"
     tfr.write_records(path, [EXAMPLES[0]] * 20_000)
-    for command in ("cat", "head -n 100000"):
-        pipe = f"{sys.executable} -m tfrecord_lite {command} {path} | head -n 1"
+    reads = ("cat {} | head -n 1", "head -n 100000 {} | head -n 1")
+    for command in (*reads, "-h | true", "cat --help | true"):
+        pipe = f"{sys.executable} -m tfrecord_lite {command.format(path)}"
         shell = ["bash", "-c", f"{pipe}; echo ${{PIPESTATUS[0]}}"]
         done = subprocess.run(shell, capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == "141"

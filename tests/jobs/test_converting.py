@@ -44,6 +44,20 @@ def test_records_to_records(train, tmp_path, name):
     assert (tmp_path / "new.manifest.json").exists() == (name == "new")
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".csv", ".jsonl", ".tfrecord"])
+def test_names_that_are_no_utf_8(train, tmp_path, suffix):
+    try:
+        (tmp_path / "\udcff").mkdir()
+    except (OSError, UnicodeEncodeError):
+        pytest.skip("this system has no such names")
+    path = tmp_path / "\udcff" / f"n\udcfe{suffix}"
+    select = ["label"] if suffix == ".csv" else None
+    again = tmp_path / "again.tfrecord"
+    assert convert(train, path, select=select) == convert(path, again) == N
+    labels = [batch["label"] for batch in tfr.read_batches(again, {"label": int})]
+    assert np.concatenate(labels).tolist() == [number % 10 for number in range(N)]
+
+
 @pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".feather"])
 def test_tables_and_back(train, tmp_path, suffix):
     seen = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -87,19 +87,29 @@ def _explained(path: str, kind: str) -> Iterator[None]:
         raise TFRecordError(f"this is no whole {what} file: {error}{advice}", path=path) from None
 
 
+def _is_plain_name(path: str) -> bool:
+    """Tell whether Arrow can open a file by itself: names that are no UTF-8 it cannot."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return not is_url(path)
+
+
 def _parquet(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch, int]]:  # noqa: ARG001
     import pyarrow.parquet as pq
 
     size = size_of(path)
-    try:
-        source = open_file(path) if is_url(path) else path
-        file = pq.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER_BYTES)
-    except OSError as error:
-        # Also where the metadata cannot be read: Arrow takes that for input and output.
-        if error.errno is not None:
-            raise
-        raise TFRecordError(f"this is no whole Parquet file: {error}", path=path) from None
-    with file:
+    with ExitStack() as stack:
+        try:
+            source = path if _is_plain_name(path) else stack.enter_context(open_file(path))
+            file = pq.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER_BYTES)
+        except OSError as error:
+            # Also where the metadata cannot be read: Arrow takes that for input and output.
+            if error.errno is not None:
+                raise
+            raise TFRecordError(f"this is no whole Parquet file: {error}", path=path) from None
+        stack.enter_context(file)
         metadata = file.metadata
         groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
         mean = sum(group.total_byte_size for group in groups) // max(metadata.num_rows, 1)
@@ -119,7 +129,7 @@ def _parquet(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
 
 
 def _arrow(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch, int]]:  # noqa: ARG001
-    opened = pa.PythonFile(open_file(path), "r") if is_url(path) else pa.OSFile(path)
+    opened = pa.OSFile(path) if _is_plain_name(path) else pa.PythonFile(open_file(path), "r")
     with opened as source:
         if source.read(6) == b"ARROW1":
             file = pa.ipc.open_file(source)

@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import sys
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -75,8 +76,14 @@ def open_standard_streams() -> None:
 @contextmanager
 def exit_where_output_fails() -> Iterator[None]:
     """Turn a failure to print help, or anything else outside a command, into a line and a code."""
+    output = sys.stdout
     try:
         yield
+    except SystemExit:
+        # typer exits with 1 where the reader of its help has gone away, and wraps what it wrote to.
+        if sys.stdout is not output:
+            sys.exit(_BROKEN_PIPE)
+        raise
     except OSError as error:
         complain(_text_of(error))
         _let_go_of_output()
@@ -91,13 +98,15 @@ def _text_of(error: OSError) -> object:
 
 @contextmanager
 def clean_exit() -> Iterator[None]:
-    """Turn what a command raises into a line and an exit code.
+    """Turn what a command raises into a line and an exit code, and what it warns of into lines.
 
     By itself, typer takes a truncated file (an ``EOFError``) for the end of the input.
     """
     try:
         try:
-            yield
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *_, **__: complain(message)
+                yield
         finally:
             # What cannot be written is found out here, whatever code the command ends with.
             sys.stdout.flush()

@@ -10,13 +10,15 @@ import errno
 import io
 import os
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfrecord_lite.stores.store import store_of
 from tfrecord_lite.urls import is_url, local_path, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from typing_extensions import Self, TypeIs
 
     from tfrecord_lite._types import Path, PathOrFile
@@ -170,11 +172,22 @@ class Output:
         if self._upload is not None:
             self._upload.write(view)
             return
-        while view:
-            count = self._file.write(view)
-            if count is None:
-                raise BlockingIOError(f"{self.path}: a non-blocking file took no data")
-            view = view[count:]
+        with self._named():
+            while view:
+                count = self._file.write(view)
+                if count is None:
+                    raise BlockingIOError(f"{self.path}: a non-blocking file took no data")
+                view = view[count:]
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Have an error of the system, of a full disk for example, name the file."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno is not None and error.filename is None:
+                error.filename = self.path
+            raise
 
     def flush(self) -> None:
         """Make what was written visible to readers of the file; of an object nothing is."""
@@ -183,7 +196,8 @@ class Output:
         if not self._owned and hasattr(self._file, "flush"):
             self._file.flush()
         if self._fsync:
-            os.fsync(self._file.fileno())
+            with self._named():
+                os.fsync(self._file.fileno())
             if self._owned and self._partial is None and not self._name_is_synced:
                 fsync_folder(self._target)
                 self._name_is_synced = True
@@ -198,7 +212,8 @@ class Output:
         self.flush()
         if not self._owned or self._file is None:
             return
-        self._file.close()
+        with self._named():
+            self._file.close()
         if self._partial is not None:
             self._publish(self._partial)
             if self._fsync:
