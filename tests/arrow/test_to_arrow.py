@@ -381,3 +381,17 @@ def test_an_empty_file_is_an_empty_table(path):
     table = to_arrow(path, {"a": int, "b": tfr.RaggedFeature(bytes)}).read_all()
     assert table.to_pydict() == {"a": [], "b": []}
     assert to_arrow(path).read_all().num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"rows_per_batch": 0}, ValueError, "rows_per_batch=0 must be at least 1"),
+        ({"rows_per_batch": 1.5}, TypeError, "rows_per_batch=1.5 must be an integer"),
+        ({"select": []}, ValueError, "select=.. names no column"),
+    ],
+)
+def test_options_that_make_no_sense(path, options, error, text):
+    written(path, [{"a": 1}])
+    with pytest.raises(error, match=text):
+        to_arrow(path, {"a": int}, **options)

@@ -497,3 +497,11 @@ def test_a_value_that_cannot_be_written_leaves_no_file(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="'a' has 1 rows, 'b' has 2"):
         write_examples(path, {"a": [1], "b": [1, 2]})
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("size", [0, 1.5, "2", None])
+def test_a_batch_size_that_is_none(tmp_path, size):
+    path = tmp_path / "a.tfrecord"
+    write_examples(path, {"a": [1]})
+    with pytest.raises((TypeError, ValueError), match=f"batch_size={size!r} must be"):
+        read_batches(path, batch_size=size)

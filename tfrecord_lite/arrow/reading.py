@@ -12,6 +12,7 @@ from tfrecord_lite.arrow.types import Binary, Layout, asked_types
 from tfrecord_lite.dataset.batcher import Cursor, Position
 from tfrecord_lite.dataset.file_chunks import FileChunks
 from tfrecord_lite.dataset.memory import keep_freed_memory
+from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.schema import LateFeatures, Schema
 from tfrecord_lite.dataset.table import BlockDecoder
 from tfrecord_lite.errors import ExampleError, ignore_damage
@@ -82,8 +83,8 @@ def to_arrow(
     >>> to_arrow(path, {"label": int, "name": pa.string()}).read_all().to_pylist()
     [{'label': 0, 'name': 'cat'}, {'label': 1, 'name': None}]
     """
-    if rows_per_batch is not None and rows_per_batch < 1:
-        raise ValueError(f"rows_per_batch={rows_per_batch} must be at least 1")
+    if rows_per_batch is not None:
+        rows_per_batch = at_least(1, rows_per_batch=rows_per_batch)
     records = RecordSet.of(
         paths,
         compression=compression,
@@ -139,6 +140,8 @@ class Selection(NamedTuple):
         if layout == "tfx" and schema.inferred:
             named = dict(sorted(named.items()))
         if select is not None:
+            if not (select := list(select)):
+                raise ValueError("select=[] names no column; name one, or leave it out for all")
             named = select_features(named, select)
             schema = schema._replace(inferred=False)
         return cls(schema._replace(features=named), asked, layout, binary)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tfrecord_lite.dataset.batcher import Batches, Cursor, Position, Tables
 from tfrecord_lite.dataset.file_chunks import FileChunks
 from tfrecord_lite.dataset.memory import keep_freed_memory
+from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.dataset.table import Table
 from tfrecord_lite.dataset.tables import write_any
@@ -75,8 +76,7 @@ def read_batches(
     {'label': array([0, 1, 2])}
     {'label': array([3, 4])}
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size={batch_size} must be at least 1")
+    batch_size = at_least(1, batch_size=batch_size)
     check_given(features)
     records = RecordSet.of(
         paths,
