@@ -23,6 +23,7 @@ from tfrecord_lite import (
 )
 from tfrecord_lite.errors import CorruptRecordError, TruncatedRecordError
 from tfrecord_lite.records.checksum import crc32c, mask_crc
+from tfrecord_lite.records.deflate import make_encoder
 
 EXAMPLES = [tfr.encode_example({"label": label, "text": b"x" * label}) for label in range(300)]
 FEATURES = {"label": tfr.FixedLenFeature([], np.int64)}
@@ -145,9 +146,54 @@ def test_what_is_no_frame_is_an_error_all_the_same(tmp_path):
                 read()
 
 
+def of_reader(path, verify):
+    with RecordReader(path, verify=verify) as reader:
+        return list(reader)
+
+
+def one_of(file):
+    with file:
+        return file[99]
+
+
+def two_of(file):
+    with file:
+        return file[[98, 99]]
+
+
+READINGS = {
+    "records": lambda path, verify: list(read_records(path, verify=verify)),
+    "reader": of_reader,
+    "set": lambda path, verify: one_of(RecordSet(path, verify=verify)),
+    "number": lambda path, verify: one_of(RecordFile(path, verify=verify)),
+    "numbers": lambda path, verify: two_of(RecordFile(path, verify=verify)),
+    "splits": lambda path, verify: [*map(list, RecordSet(path, verify=verify).splits(2))],
+    "index": lambda path, verify: RecordIndex.build(path, verify=verify),
+}
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("compression", [None, "GZIP"])
+def test_what_is_equal_to_true_is_true(tmp_path, reading, compression):
+    # So large that plain files are read with no block between.
+    records = [bytes([number]) * 50_000 for number in range(100)]
+    data = bytearray(frames(records, lambda data: mask_crc(crc32c(data))))
+    data[-100] ^= 1
+    if compression is not None:
+        encoder = make_encoder("GZIP", None, 1 << 20)
+        data = bytes(encoder.encode(bytes(data), len(records))) + encoder.finish()
+    (tmp_path / "a").write_bytes(data)
+    for verify in (True, 1, 1.0, np.True_):
+        with pytest.raises(CorruptRecordError, match="at byte 4951584: checksum of the data"):
+            READINGS[reading](tmp_path / "a", verify)
+    for verify in (False, 0, np.False_):
+        READINGS[reading](tmp_path / "a", verify)
+
+
 @pytest.mark.parametrize("verify", ["all", None, 2])
 def test_what_is_no_verify(tmp_path, verify):
     tfr.write_records(tmp_path / "a", [b"x"])
-    for read in (RecordReader, RecordFile, RecordSet, read_records, tfr.read_batches):
+    readings = RecordReader, RecordFile, RecordSet, read_records, tfr.read_batches
+    for read in (*readings, RecordIndex.build):
         with pytest.raises(ValueError, match="pass True, False, or 'none'"):
             read(tmp_path / "a", verify=verify)

@@ -33,6 +33,7 @@ from tfrecord_lite.records.compression import HEAD_BYTES, codec_named, find_code
 from tfrecord_lite.records.file_system import is_file, open_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.positions import positioned
+from tfrecord_lite.records.reader import check_verify
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.text import plural
 from tfrecord_lite.urls import shown
@@ -101,6 +102,7 @@ class RecordIndex:
         the front: the message says how to write it again.
         """
         codec = None if compression == "auto" else codec_named(compression)
+        verify = check_verify(verify)
         with positioned(path) as file:
             fingerprint = Fingerprint.of(file)
             if compression == "auto":

@@ -73,7 +73,7 @@ class RecordFile(ByNumber):
         verify: Verify = True,
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     ) -> None:
-        check_verify(verify)
+        verify = check_verify(verify)
         file = PositionedFile(path)
         try:
             if index is None:

@@ -100,10 +100,9 @@ class RecordSet(ByNumber):
         if compression != "auto":
             codec_named(compression)
         check_on_damage(on_damage)
-        check_verify(verify)
         self.options: dict[str, Any] = {
             "compression": compression,
-            "verify": verify,
+            "verify": check_verify(verify),
             "on_damage": on_damage,
             "max_record_bytes": max_record_bytes,
         }

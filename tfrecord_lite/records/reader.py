@@ -44,10 +44,16 @@ def check_on_damage(given: OnDamage) -> None:
         raise ValueError(f"on_damage={given!r}; pass 'raise' or a callable that gets a Damage")
 
 
-def check_verify(given: object) -> None:
-    """Raise ``ValueError`` for what is no ``verify``."""
-    if given not in (True, False) and given != "none":
+def check_verify(given: object) -> Verify:
+    """Return ``verify`` as True, False or "none"; 1 and NumPy's are equal to True, and not True.
+
+    Raises ``ValueError`` for anything else.
+    """
+    if given in (True, False):
+        return bool(given)
+    if given != "none":
         raise ValueError(f"verify={given!r}; pass True, False, or 'none'")
+    return "none"
 
 
 class RecordReader(Closing):
@@ -101,13 +107,12 @@ class RecordReader(Closing):
         if compression != "auto":
             codec_named(compression)
         check_on_damage(on_damage)
-        check_verify(verify)
         if timeout is not None and not follow:
             raise ValueError(f"timeout={timeout} is for follow=True; nothing else waits")
         self._given = path
         self._options: dict[str, Any] = {
             "compression": compression,
-            "verify": verify,
+            "verify": check_verify(verify),
             "on_damage": on_damage,
             "max_record_bytes": max_record_bytes,
             "follow": follow,
