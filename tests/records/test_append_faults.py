@@ -117,6 +117,30 @@ def test_row_11_records_behind_a_torn_one_are_not_cut_off(
     assert rescued(path, None) == THREE + MORE
 
 
+@pytest.mark.parametrize("lost", [45, 49, 55])
+def test_row_11_a_record_that_moved_into_a_damaged_one_is_not_cut_off(
+    tmp_path: Path, lost: int
+) -> None:
+    """By the lengths alone, the record that lost bytes has those of the next, but for a rest."""
+    path = tmp_path / "a"
+    large, last = frame(b"large" * 60), frame(b"b" * 40)
+    data = frames(THREE) + large[:100] + large[100 + lost :] + last
+    path.write_bytes(data)
+    with pytest.raises(TFRecordError, match=f"record begins at byte {len(data) - len(last)}"):
+        write_records(path, [b"more"], mode="a", on_truncated="trim")
+    assert path.read_bytes() == data
+    assert rescued(path, None) == [*THREE, b"b" * 40]
+
+
+def test_rows_03_and_06_damaged_data_is_no_reason_not_to_cut(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    data = bytearray(frames(THREE))
+    data[-5] ^= 1
+    path.write_bytes(data + frame(b"x" * 50)[:20])
+    write_records(path, [b"more"], mode="a", on_truncated="trim")
+    assert path.read_bytes() == data + frame(b"more")
+
+
 def test_row_13_a_torn_record_that_holds_frames_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "a"
     outer = frames(THREE)

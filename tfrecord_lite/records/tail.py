@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from tfrecord_lite.errors import CorruptRecordError, TruncatedRecordError
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.compression import (
@@ -13,7 +15,7 @@ from tfrecord_lite.records.compression import (
     codec_named,
     find_codec,
 )
-from tfrecord_lite.records.framing import HEADER_SIZE
+from tfrecord_lite.records.framing import FOOTER_SIZE, HEADER_SIZE
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import is_path, name_of
 
@@ -80,7 +82,7 @@ def prepare_append(
                 os.truncate(path, 0)
             return
     if codec is None:
-        _require_nothing_behind(path)
+        _require_nothing_behind(path, offset)
         os.truncate(path, offset)
         return
     with RecordReader(path, compression=codec, on_damage=_only_truncated) as reader:
@@ -98,19 +100,28 @@ def _head(path: str) -> bytes:
         source.close()
 
 
-def _require_nothing_behind(path: str) -> None:
-    """Make sure that no intact record follows a truncated one in a plain file."""
+def _require_nothing_behind(path: str, offset: int) -> None:
+    """Make sure that no intact record ends after ``offset`` in a plain file, which is cut there.
+
+    One that begins before is there where a record has lost bytes, and what was after it has moved
+    up: by the lengths alone it is inside that record.
+    """
     damage: list[Damage] = []
-    with RecordReader(path, compression=None, verify=False, on_damage=damage.append) as reader:
+    with RecordReader(path, compression=None, on_damage=damage.append) as reader:
         for block in reader.blocks():
-            if damage:
+            ends = block.starts + block.lengths + (block.base + FOOTER_SIZE)
+            inside = int(np.searchsorted(ends, offset, "right"))
+            if inside < len(block):
+                begin = at = block.offset(inside)
+                record, reason = block.number(inside), "the file was written to meanwhile"
+                if damage:
+                    _, at, _, record, _, reason = damage[-1]
                 raise CorruptRecordError(
-                    f"{damage[0].reason}; but it is not the last: another record begins at byte "
-                    f"{block.offset(0)}. Rescue what is in the file with tfrecord_lite.salvage, "
-                    "and append to that",
+                    f"{reason}; but another record begins at byte {begin}, and would be cut off. "
+                    "Rescue what is in the file with tfrecord_lite.salvage, and append to that",
                     path=path,
-                    record=damage[0].record,
-                    offset=damage[0].begin,
+                    record=record,
+                    offset=at,
                 )
             reader.recycle(block)
 
