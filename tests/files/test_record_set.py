@@ -11,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 from dataset.sets import COUNTS, INDEXED, RECORDS
+from frames import frame, frames
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -354,6 +355,32 @@ def test_a_record_that_holds_records(tmp_path):
     RecordIndex.build(tmp_path / "a").save()
     for count in (2, 3, 10):
         assert read_splits(RecordSet(tmp_path / "a"), count)[0] == expected
+
+
+@pytest.mark.parametrize("damaged", [2, None])
+def test_no_damage_hides_a_cut_inside_a_record(tmp_path, damaged):
+    """A cut at a false header is an error for those who leave out damage as well."""
+    inner = [
+        frames([b"%d %d " % (outer, number) + b"x" * 200 for number in range(40)])
+        for outer in range(6)
+    ]
+    data = bytearray(frames(inner))
+    if damaged is not None:
+        data[len(frame(inner[0])) * damaged + 5000] ^= 1
+    else:
+        del data[-1000:]
+    (tmp_path / "a").write_bytes(data)
+    expected = list(tfr.read_records(tmp_path / "a", on_damage=lambda damage: None))
+    assert expected == [record for number, record in enumerate(inner) if number != (damaged or 5)]
+    refused = 0
+    for count in range(2, 14):
+        splits = RecordSet(tmp_path / "a", on_damage=lambda damage: None).splits(count)
+        try:
+            assert [record for split in splits for record in split] == expected
+        except CorruptRecordError as error:
+            assert "save its index" in str(error)
+            refused += 1
+    assert refused
 
 
 @settings(max_examples=30, deadline=None)

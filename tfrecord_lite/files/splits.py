@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
-from tfrecord_lite.errors import CorruptRecordError, Damage, TFRecordError
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.files.file_ranges import FileRange, RangesReader
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.compression import codec_of
-from tfrecord_lite.records.file_system import can_be_reread, open_file, sizes_of
-from tfrecord_lite.records.framing import HEADER_SIZE
-from tfrecord_lite.records.iterating import OneThread, flatten
-from tfrecord_lite.records.reader import RecordReader
+from tfrecord_lite.records.file_system import can_be_reread, sizes_of
+from tfrecord_lite.records.iterating import flatten
 from tfrecord_lite.records.storage import name_of
-from tfrecord_lite.stores.object_file import ObjectFile
 from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
@@ -32,25 +29,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["Split", "make_splits"]
-
-
-@dataclass(frozen=True)
-class _FileRange:
-    """The bytes of a file from ``begin`` to before ``end``, as it lies; None is its end.
-
-    An open file begins at ``origin``, where it seeks.
-
-    ``codec`` is that of the bytes, where they are a part. ``raw_begin`` is where they begin in the
-    uncompressed file, ``record`` the number of the first record, None where that is not known.
-    """
-
-    file: NameOrFile
-    begin: int = 0
-    end: int | None = None
-    codec: str | None = None
-    raw_begin: int = 0
-    record: int | None = 0
-    origin: int | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,7 +49,7 @@ class Split:
     ([b'zero', b'one'], [b'two'], 39, 19)
     """
 
-    ranges: tuple[_FileRange, ...]
+    ranges: tuple[FileRange, ...]
     _options: dict[str, Any] = field(repr=False)
     size_bytes: int
 
@@ -85,159 +63,16 @@ class Split:
 
     def blocks(self) -> Iterator[RecordBlock]:
         """Iterate over the records by `RecordBlock`; raises what `RecordReader` does."""
-        return iter(_Reading(self.ranges, self._options).next_block, None)
+        return iter(RangesReader(self.ranges, self._options).next_block, None)
 
     def __iter__(self) -> Iterator[bytes]:
-        reading = _Reading(self.ranges, self._options)
+        reading = RangesReader(self.ranges, self._options)
 
         def refill() -> Iterator[bytes] | None:
             block = reading.next_block()
             return None if block is None else iter(block.to_list())
 
         return flatten(refill)
-
-
-class _Reading:
-    """The blocks of ranges, one range after another; an exception costs none."""
-
-    def __init__(self, ranges: Sequence[_FileRange], options: dict[str, Any]) -> None:
-        self._left = list(reversed(ranges))
-        self._options = options
-        self._reader: _RangeReader | None = None
-        self._one_thread = OneThread("this iterator over a split")
-
-    def next_block(self) -> RecordBlock | None:
-        with self._one_thread:
-            while self._left:
-                if self._reader is None:
-                    self._reader = _RangeReader(self._left[-1], self._options)
-                block = self._reader.next_block()
-                if block is not None:
-                    return block
-                reader, self._reader = self._reader, None
-                self._left.pop()
-                reader.close()
-            return None
-
-    def __del__(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-
-
-class _RangeReader:
-    """Reads one range, block by block."""
-
-    def __init__(self, file_range: _FileRange, options: dict[str, Any]) -> None:
-        self._range = file_range
-        self._path = name_of(file_range.file)
-        self._on_damage = options["on_damage"]
-        self._damaged = False
-        if self._on_damage != "raise":
-            options = {**options, "on_damage": self._report}
-        self._slice: _Slice | None = None
-        if file_range.codec is not None:
-            self._slice = _Slice(file_range)
-            self._reader = RecordReader(
-                cast("BinaryIO", self._slice), **{**options, "compression": file_range.codec}
-            )
-        else:
-            if file_range.origin is not None:
-                cast("BinaryIO", file_range.file).seek(file_range.origin)
-            self._reader = RecordReader(file_range.file, **options)
-            self._reader.read_ahead_until(file_range.end)
-            if file_range.begin:
-                self._reader.go_to(file_range.begin, file_range.record or 0)
-
-    def next_block(self) -> RecordBlock | None:
-        if self._slice is not None:
-            return self._next_of_slice()
-        end = self._range.end
-        if end is not None and self._reader.offset >= end:
-            if self._reader.offset > end and not self._damaged:
-                raise self._error_of_cut(end)
-            return None
-        block = self._reader.next_block()
-        if block is None or end is None:
-            return block
-        inside = int(np.searchsorted(block.starts + (block.base - HEADER_SIZE), end))
-        if inside == len(block):
-            return block
-        self._reader.go_to(block.offset(inside), block.number(inside))
-        return block[:inside] if inside else self.next_block()
-
-    def _error_of_cut(self, end: int) -> CorruptRecordError:
-        return CorruptRecordError(
-            "no record begins where the file was cut for the next split: it was written to since, "
-            "or a record holds whole TFRecords, and one of these was found; save its index "
-            "(RecordIndex.build(path).save(), or `tfrecord-lite index`), by which it is cut right",
-            path=self._path,
-            offset=end,
-        )
-
-    def _report(self, damage: Damage) -> None:
-        self._damaged = True
-        if self._slice is not None:
-            damage = damage._replace(
-                path=self._path,
-                begin=damage.begin + self._range.raw_begin,
-                end=damage.end + self._range.raw_begin,
-                record=damage.record + (self._range.record or 0),
-            )
-        self._on_damage(damage)
-
-    def _next_of_slice(self) -> RecordBlock | None:
-        file_range = self._range
-        try:
-            block = self._reader.next_block()
-        except TFRecordError as error:
-            error.path = self._path
-            error.record = (error.record or 0) + (file_range.record or 0)
-            error.offset = (error.offset or 0) + file_range.raw_begin
-            raise
-        if block is not None:
-            block.path = self._path
-            block.first_record += file_range.record or 0
-            block.base += file_range.raw_begin
-        return block
-
-    def close(self) -> None:
-        self._reader.close()
-        if self._slice is not None:
-            self._slice.close()
-
-
-class _Slice(io.RawIOBase):
-    """The bytes of a range, as a file of their own."""
-
-    def __init__(self, file_range: _FileRange) -> None:
-        self.name = name_of(file_range.file)
-        self._file = open_file(self.name)
-        if isinstance(self._file, ObjectFile):
-            self._file.read_ahead_until(file_range.end)
-        self._begin, self._at = file_range.begin, 0
-        self._size = (file_range.end or 0) - file_range.begin
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = base + offset
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer)[: max(self._size - self._at, 0)]
-        self._file.seek(self._begin + self._at)
-        count: int = self._file.readinto(view)
-        self._at += count
-        return count
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
 
 
 def make_splits(
@@ -259,12 +94,12 @@ def make_splits(
         ]
     target = max(-(-sum(sizes) // count) if count is not None else bytes_per_split or 1, 1)
     splits: list[Split] = []
-    ranges: list[_FileRange] = []
+    ranges: list[FileRange] = []
     # Bytes before the file, and up to which the splits that are complete reach.
     before = done = 0
     for file, size in zip(files, sizes, strict=True):
         cut = _Cut(file, size, options)
-        rest: _FileRange | None = _whole(file)
+        rest: FileRange | None = _whole(file)
         while rest is not None and done + target < before + size:
             at = cut.at_or_behind(done + target - before, rest)
             if at is None:
@@ -286,13 +121,13 @@ def make_splits(
     return splits
 
 
-def _whole(file: NameOrFile) -> _FileRange:
+def _whole(file: NameOrFile) -> FileRange:
     seeks = not isinstance(file, str) and file.seekable()
-    return _FileRange(file, origin=cast("BinaryIO", file).tell() if seeks else None)
+    return FileRange(file, origin=cast("BinaryIO", file).tell() if seeks else None)
 
 
 def _complete(
-    splits: list[Split], ranges: list[_FileRange], options: dict[str, Any], begin: int, end: int
+    splits: list[Split], ranges: list[FileRange], options: dict[str, Any], begin: int, end: int
 ) -> int:
     splits.append(Split(tuple(ranges), options, end - begin))
     ranges.clear()
@@ -346,7 +181,7 @@ class _Cut:
             with suppress(TFRecordError):
                 self._index = RecordIndex.build(self._file, compression="GZIP")
 
-    def at_or_behind(self, offset: int, rest: _FileRange) -> _FileRange | None:
+    def at_or_behind(self, offset: int, rest: FileRange) -> FileRange | None:
         """Return the rest of the file from the first cut at ``offset`` or after; None: no such."""
         if not self._looked:
             self._look()
@@ -357,12 +192,12 @@ class _Cut:
             if member == len(members.offsets) - 1:
                 return None
             begin, raw, record = (int(bounds[member]) for bounds in members)
-            return _FileRange(self._file, begin, self._size, "GZIP", raw, record)
+            return FileRange(self._file, begin, self._size, "GZIP", raw, record)
         if offset >= self._size or not self._plain:
             return None
         begin, known = self._frame_at_or_behind(offset)
         return (
-            _FileRange(self._file, begin, None, None, begin, known) if begin < self._size else None
+            FileRange(self._file, begin, None, None, begin, known) if begin < self._size else None
         )
 
     def _frame_at_or_behind(self, offset: int) -> tuple[int, int | None]:
@@ -391,7 +226,11 @@ class _Cut:
         finally:
             source.close()
 
-    def part(self, rest: _FileRange, following: _FileRange) -> _FileRange:
+    def part(self, rest: FileRange, following: FileRange) -> FileRange:
         """Return what is before a cut."""
-        end, codec = following.begin, following.codec
-        return _FileRange(rest.file, rest.begin, end, codec, rest.raw_begin, rest.record)
+        return replace(
+            rest,
+            end=following.begin,
+            codec=following.codec,
+            cut_by_index=following.record is not None,
+        )

@@ -1,0 +1,193 @@
+"""Ranges of files, each from one record to another, and reading them block by block."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import numpy as np
+
+from tfrecord_lite.errors import CorruptRecordError, Damage, TFRecordError
+from tfrecord_lite.records.file_system import open_file
+from tfrecord_lite.records.framing import HEADER_SIZE
+from tfrecord_lite.records.iterating import OneThread
+from tfrecord_lite.records.reader import RecordReader
+from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.stores.object_file import ObjectFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tfrecord_lite._types import NameOrFile
+    from tfrecord_lite.records.framing import RecordBlock
+
+__all__ = ["FileRange", "RangesReader"]
+
+
+@dataclass(frozen=True)
+class FileRange:
+    """The bytes of a file from ``begin`` to before ``end``, as it lies; None is its end.
+
+    An open file begins at ``origin``, where it seeks.
+
+    ``codec`` is that of the bytes, where they are a part. ``raw_begin`` is where they begin in the
+    uncompressed file, ``record`` the number of the first record, None where that is not known.
+    ``cut_by_index`` says that an index has told of ``end``.
+    """
+
+    file: NameOrFile
+    begin: int = 0
+    end: int | None = None
+    codec: str | None = None
+    raw_begin: int = 0
+    record: int | None = 0
+    origin: int | None = None
+    cut_by_index: bool = False
+
+
+class RangesReader:
+    """The blocks of ranges, one range after another; an exception costs none."""
+
+    def __init__(self, ranges: Sequence[FileRange], options: dict[str, Any]) -> None:
+        self._left = list(reversed(ranges))
+        self._options = options
+        self._reader: _RangeReader | None = None
+        self._one_thread = OneThread("this iterator over a split")
+
+    def next_block(self) -> RecordBlock | None:
+        """Return the next block; None after the last range."""
+        with self._one_thread:
+            while self._left:
+                if self._reader is None:
+                    self._reader = _RangeReader(self._left[-1], self._options)
+                block = self._reader.next_block()
+                if block is not None:
+                    return block
+                reader, self._reader = self._reader, None
+                self._left.pop()
+                reader.close()
+            return None
+
+    def __del__(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+
+class _RangeReader:
+    """Reads one range, block by block."""
+
+    def __init__(self, file_range: FileRange, options: dict[str, Any]) -> None:
+        self._range = file_range
+        self._path = name_of(file_range.file)
+        self._on_damage = options["on_damage"]
+        self._damaged = False
+        if self._on_damage != "raise":
+            options = {**options, "on_damage": self._report}
+        self._slice: _Slice | None = None
+        if file_range.codec is not None:
+            self._slice = _Slice(file_range)
+            self._reader = RecordReader(
+                cast("BinaryIO", self._slice), **{**options, "compression": file_range.codec}
+            )
+        else:
+            if file_range.origin is not None:
+                cast("BinaryIO", file_range.file).seek(file_range.origin)
+            self._reader = RecordReader(file_range.file, **options)
+            self._reader.read_ahead_until(file_range.end)
+            if file_range.begin:
+                self._reader.go_to(file_range.begin, file_range.record or 0)
+
+    def next_block(self) -> RecordBlock | None:
+        if self._slice is not None:
+            return self._next_of_slice()
+        end = self._range.end
+        if end is None:
+            return self._reader.next_block()
+        block = self._reader.next_block() if self._reader.offset < end else None
+        if block is not None:
+            inside = int(np.searchsorted(block.starts + (block.base - HEADER_SIZE), end))
+            if inside == len(block):
+                return block
+            self._reader.go_to(block.offset(inside), block.number(inside))
+            if inside:
+                return block[:inside]
+        # Where an index says that a record begins, that may have been damaged since.
+        if self._reader.offset != end and not (self._damaged and self._range.cut_by_index):
+            raise self._error_of_cut(end)
+        return None
+
+    def _error_of_cut(self, end: int) -> CorruptRecordError:
+        return CorruptRecordError(
+            "no record begins where the file was cut for the next split: it was written to since, "
+            "or a record holds whole TFRecords, and one of these was found; save its index "
+            "(RecordIndex.build(path).save(), or `tfrecord-lite index`), by which it is cut right",
+            path=self._path,
+            offset=end,
+        )
+
+    def _report(self, damage: Damage) -> None:
+        self._damaged = True
+        if self._slice is not None:
+            damage = damage._replace(
+                path=self._path,
+                begin=damage.begin + self._range.raw_begin,
+                end=damage.end + self._range.raw_begin,
+                record=damage.record + (self._range.record or 0),
+            )
+        self._on_damage(damage)
+
+    def _next_of_slice(self) -> RecordBlock | None:
+        file_range = self._range
+        try:
+            block = self._reader.next_block()
+        except TFRecordError as error:
+            error.path = self._path
+            error.record = (error.record or 0) + (file_range.record or 0)
+            error.offset = (error.offset or 0) + file_range.raw_begin
+            raise
+        if block is not None:
+            block.path = self._path
+            block.first_record += file_range.record or 0
+            block.base += file_range.raw_begin
+        return block
+
+    def close(self) -> None:
+        self._reader.close()
+        if self._slice is not None:
+            self._slice.close()
+
+
+class _Slice(io.RawIOBase):
+    """The bytes of a range, as a file of their own."""
+
+    def __init__(self, file_range: FileRange) -> None:
+        self.name = name_of(file_range.file)
+        self._file = open_file(self.name)
+        if isinstance(self._file, ObjectFile):
+            self._file.read_ahead_until(file_range.end)
+        self._begin, self._at = file_range.begin, 0
+        self._size = (file_range.end or 0) - file_range.begin
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)[: max(self._size - self._at, 0)]
+        self._file.seek(self._begin + self._at)
+        count: int = self._file.readinto(view)
+        self._at += count
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
