@@ -341,6 +341,30 @@ def test_damage_is_in_one_split(tmp_path, options):
             ]
 
 
+@pytest.mark.parametrize("damaged", [[100], [99, 100], [99, 100, 101], [59, 60, 61, 62]])
+@pytest.mark.parametrize("at", [3, 50])
+def test_no_byte_is_reported_by_two_splits(tmp_path, damaged, at):
+    """An index tells of the cuts, so these may be in a region that is damaged."""
+    # The index notes the file's first and last 4 KiB.
+    path, size = tmp_path / "a", 116
+    write_records(path, [b"%03d." % number * 25 for number in range(160)])
+    RecordIndex.build(path).save()
+    status = os.stat(path)
+    data = bytearray(path.read_bytes())
+    for number in damaged:
+        data[size * number + (at if number == damaged[0] else 50)] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    expected = list(tfr.read_records(path, on_damage=lambda damage: None))
+    for count in (2, 8, 80, 160):
+        found = []
+        splits = RecordSet(path, on_damage=found.append).splits(count)
+        assert [record for split in splits for record in split] == expected
+        begins = [begin for region in found for begin in range(region.begin, region.end, size)]
+        assert begins == [size * number for number in damaged]
+        assert {(region.end - region.begin) % size for region in found} == {0}
+
+
 def test_a_record_that_holds_records(tmp_path):
     """A cut at a false header is an error, or none: never other records."""
     inner = tmp_path / "inner"

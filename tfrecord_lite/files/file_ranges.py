@@ -129,7 +129,13 @@ class _RangeReader:
 
     def _report(self, damage: Damage) -> None:
         self._damaged = True
-        if self._slice is not None:
+        end = self._range.end
+        if self._slice is None and end is not None:
+            # What is after that is reported by who reads the next range.
+            if damage.begin >= end:
+                return
+            damage = damage._replace(end=min(damage.end, end))
+        elif self._slice is not None:
             damage = damage._replace(
                 path=self._path,
                 begin=damage.begin + self._range.raw_begin,
