@@ -365,6 +365,26 @@ def test_no_byte_is_reported_by_two_splits(tmp_path, damaged, at):
         assert {(region.end - region.begin) % size for region in found} == {0}
 
 
+@pytest.mark.parametrize("front", [b"\x1e", b"abcdefg\x1f", bytes(20)])
+def test_blocked_gzip_whose_front_is_damaged_is_no_plain_file(tmp_path, front):
+    """The reader finds that it is gzip, and so it is not cut, as plain frames in it could be."""
+    rng = np.random.default_rng(1)
+    records = [rng.bytes(3000) for _ in range(40)]
+    write_records(tmp_path / "a.gz", records, block_bytes=10_000)
+    data = (tmp_path / "a.gz").read_bytes()
+    (tmp_path / "a.gz").write_bytes(front + data[20 if front == bytes(20) else 1 :])
+    expected, found = [], []
+    whole = list(RecordSet(tmp_path / "a.gz", on_damage=expected.append))
+    assert len(whole) >= 36
+    for count in (2, 7):
+        found.clear()
+        splits = RecordSet(tmp_path / "a.gz", on_damage=found.append).splits(count)
+        assert [record for split in splits for record in split] == whole
+        assert [region[1:3] for region in found] == [region[1:3] for region in expected]
+    with pytest.raises(TFRecordError):
+        [list(split) for split in RecordSet(tmp_path / "a.gz").splits(2)]
+
+
 def test_a_record_that_holds_records(tmp_path):
     """A cut at a false header is an error, or none: never other records."""
     inner = tmp_path / "inner"

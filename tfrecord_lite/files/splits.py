@@ -16,9 +16,9 @@ from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
-from tfrecord_lite.records.compression import codec_of
 from tfrecord_lite.records.file_system import can_be_reread, sizes_of
 from tfrecord_lite.records.iterating import flatten
+from tfrecord_lite.records.resume import codec_to_read
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.urls import shown
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tfrecord_lite._types import NameOrFile
+    from tfrecord_lite.records.compression import Codec
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["Split", "make_splits"]
@@ -171,7 +172,7 @@ class _Cut:
         self._looked = True
         if not isinstance(self._file, str) or not can_be_reread(self._file):
             return
-        codec = codec_of(self._file, self._options["compression"])
+        codec = self._codec_to_read()
         # Without checksums there is no telling a header.
         self._plain = codec is None and self._options["verify"] != "none"
         with suppress(StaleIndexError, OSError):
@@ -180,6 +181,14 @@ class _Cut:
             # Damage, or no blocked file: to be read from its front.
             with suppress(TFRecordError):
                 self._index = RecordIndex.build(self._file, compression="GZIP")
+
+    def _codec_to_read(self) -> Codec:
+        source = ByteSource(self._file)
+        try:
+            tolerant = self._options["on_damage"] != "raise"
+            return codec_to_read(source, self._options["compression"], tolerant=tolerant)
+        finally:
+            source.close()
 
     def at_or_behind(self, offset: int, rest: FileRange) -> FileRange | None:
         """Return the rest of the file from the first cut at ``offset`` or after; None: no such."""

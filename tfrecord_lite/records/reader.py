@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.closing import Closing
-from tfrecord_lite.records.compression import HEAD_BYTES, codec_named, find_codec
+from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.follow import FollowedStream, OpenedFile
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
@@ -21,7 +21,7 @@ from tfrecord_lite.records.framing import (
 )
 from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.iterating import OneThread, flatten
-from tfrecord_lite.records.resume import find_damaged_codec
+from tfrecord_lite.records.resume import codec_to_read
 from tfrecord_lite.records.storage import is_path, name_of
 from tfrecord_lite.thresholds import thresholds
 from tfrecord_lite.urls import shown
@@ -142,13 +142,8 @@ class RecordReader(Closing):
         options = self._options
         source = ByteSource(self._given)
         try:
-            if options["compression"] == "auto":
-                head = source.peek(HEAD_BYTES)
-                codec = find_codec(head)
-                if codec is None and options["on_damage"] != "raise":
-                    codec = find_damaged_codec(source, head)
-            else:
-                codec = codec_named(options["compression"])
+            tolerant = options["on_damage"] != "raise"
+            codec = codec_to_read(source, options["compression"], tolerant=tolerant)
         except BaseException:
             source.close()
             raise

@@ -1,4 +1,4 @@
-"""After damage in gzip: the next member.
+"""After damage in gzip: the next member; and whether it is gzip, where the front is damaged.
 
 Where the damaged member's header tells its size, and a member that begins with a record, or the end
 of the file, is there, that is the next; unless the bytes before it are not this member's trailer
@@ -11,9 +11,15 @@ from __future__ import annotations
 
 import zlib
 from operator import eq
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from tfrecord_lite.records.compression import GZIP_START, GZIP_WBITS
+from tfrecord_lite.records.compression import (
+    GZIP_START,
+    GZIP_WBITS,
+    HEAD_BYTES,
+    codec_named,
+    find_codec,
+)
 from tfrecord_lite.records.deflate import MEMBER_HEADER, MEMBER_START
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 from tfrecord_lite.records.inflate import InflatedSource
@@ -23,9 +29,11 @@ from tfrecord_lite.records.window import Window
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
+    from tfrecord_lite._types import CompressionOrAuto
     from tfrecord_lite.records.byte_source import ByteSource
+    from tfrecord_lite.records.compression import Codec
 
-__all__ = ["Resumption", "find_damaged_codec", "resume"]
+__all__ = ["Resumption", "codec_to_read", "resume"]
 
 _TRAILER_SIZE = 8
 # Damage may have left so many of the bytes that a blocked file begins with.
@@ -148,7 +156,19 @@ def _begins_with_record(data: bytes) -> bool:
     return len(front) == HEADER_SIZE and length_is_intact(front)
 
 
-def find_damaged_codec(source: ByteSource, head: bytes) -> Literal["GZIP"] | None:
+def codec_to_read(source: ByteSource, compression: CompressionOrAuto, *, tolerant: bool) -> Codec:
+    """Return the codec of a source that stands at its front: as a caller names it, or found.
+
+    Whoever leaves out damage has it found where the front is damaged, too.
+    """
+    if compression != "auto":
+        return codec_named(compression)
+    head = source.peek(HEAD_BYTES)
+    codec = find_codec(head)
+    return _find_damaged_codec(source, head) if codec is None and tolerant else codec
+
+
+def _find_damaged_codec(source: ByteSource, head: bytes) -> Codec:
     """Find the codec of a file of which the front, ``head``, does not tell it, being damaged.
 
     What is left of a blocked file's first bytes tells it, or else the first whole thing in the
