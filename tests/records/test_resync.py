@@ -686,6 +686,24 @@ def test_row_21_a_compression_that_the_front_does_not_tell(tmp_path) -> None:
     assert read(path) == ([], [(0, 36, 0, "length")])
 
 
+@pytest.mark.parametrize("front", [b"????", b"\x1e", b"", bytes(20)])
+def test_row_21_nor_does_an_open_file_tell_it_otherwise(tmp_path, front: bytes) -> None:
+    """What seeks is read as its path is, from where it stands."""
+    records = [b"%d " % number * 90 for number in range(50)]
+    data, *_ = members(records, tmp_path)
+    data = front + data[len(front) or 30 :]
+    path = tmp_path / "damaged"
+    path.write_bytes(data)
+    expected = read(path)
+    assert len(expected[0]) >= 48
+    with path.open("rb") as buffered, path.open("rb", buffering=0) as raw:
+        for file in (buffered, raw, io.BytesIO(data)):
+            assert read(file) == expected
+    file = io.BytesIO(frame(b"before") + data)
+    file.seek(22)
+    assert read(file) == expected
+
+
 @pytest.mark.usefixtures("without_isal")
 @few_or_many("most", 100, 200)
 def test_row_20_members_made_to_lie_inside_one_another(most: int, tmp_path, monkeypatch) -> None:

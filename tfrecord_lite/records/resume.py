@@ -43,6 +43,8 @@ _TRIAL_BYTES = 1 << 13
 _SEARCH_BYTES = 1 << 18
 # No file system is asked to seek beyond this.
 _LARGEST_MEMBER = 1 << 40
+# Nor is more of what is no file of the system read to see whether a record is whole.
+_LARGEST_RECORD = 1 << 30
 # How far ahead a pipe is read to see whether a member's size is right.
 _MOST_KEPT_BYTES = 1 << 26
 
@@ -175,12 +177,13 @@ def _find_damaged_codec(source: ByteSource, head: bytes) -> Codec:
     file: a record, or a gzip member that begins with one. The source stands at its front
     afterwards; one that cannot go back there is taken to be plain.
     """
-    if len(head) < HEADER_SIZE or length_is_intact(head) or not source.positional:
+    if len(head) < HEADER_SIZE or length_is_intact(head) or not source.seekable:
         return None
     if sum(map(eq, head, MEMBER_START)) >= _BYTES_THAT_TELL:
         return "GZIP"
     window = Window(source)
-    found = Recovery(window, source.remaining() or 0).search()
+    remaining = source.remaining()
+    found = Recovery(window, _LARGEST_RECORD if remaining is None else remaining).search()
     plain = window.offset if found else None
     source.seek(0)
     inflated = InflatedSource(source, "GZIP")
