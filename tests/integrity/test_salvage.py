@@ -296,6 +296,43 @@ def test_a_whole_set(damaged_set, tmp_path):
     assert list(tfr.read_records(tmp_path / "file")) == RECORDS[31:45]
 
 
+def test_a_record_set_is_salvaged_with_its_own_options(tmp_path):
+    for name, records in {"a": RECORDS[:3], "b": RECORDS[3:5]}.items():
+        tfr.write_records(tmp_path / name, records, compression="ZLIB")
+    files = [tmp_path / "a", tmp_path / "b"]
+    records = tfr.RecordSet(files, compression="ZLIB", max_record_bytes=len(RECORDS[1]) - 1)
+    report = salvage(records, tmp_path / "new")
+    expected = [record for record in RECORDS[:5] if len(record) < len(RECORDS[1])]
+    assert list(tfr.RecordSet(tmp_path / "new")) == expected != RECORDS[:5]
+    assert {damage.kind for file in report.files for damage in file.damage} == {"too_large"}
+    with pytest.raises(ValueError, match="a RecordSet is read with its own"):
+        salvage(records, tmp_path / "other", compression="ZLIB")
+    assert not list(tmp_path.glob("other*"))
+
+
+def test_an_open_file_of_a_record_set_is_read_from_where_it_stood(tmp_path):
+    data = b"".join(map(frame, RECORDS[:3]))
+    records = tfr.RecordSet(io.BytesIO(data))
+    for _ in range(2):
+        assert list(records) == RECORDS[:3]
+        assert verify(records).files[0].records == 3
+        assert salvage(records, tmp_path / "new", overwrite=True).files[0].records == 3
+
+
+def test_a_record_set_in_a_list_is_refused_by_what_to_do(tmp_path):
+    tfr.write_records(tmp_path / "a", RECORDS[:3])
+    records = tfr.RecordSet(tmp_path / "a")
+    for take in (
+        lambda: salvage([records], tmp_path / "new"),
+        lambda: verify([records]),
+        lambda: tfr.read_records([records]),
+    ):
+        with pytest.raises(TypeError, match=r"pass RecordSet\(\[\*a.files"):
+            take()
+    with pytest.raises(TypeError, match="a RecordSet has `manifest`"):
+        tfr.find_manifest(records)
+
+
 def test_a_directory_of_files_that_nobody_counted(tmp_path):
     (tmp_path / "in").mkdir()
     tfr.write_records(tmp_path / "in" / "a", RECORDS[:5])

@@ -288,6 +288,8 @@ def find_manifest(files: Sequence[str]) -> Manifest | None:
     3
     >>> find_manifest(writer.manifest.files[:1])
     """
+    if hasattr(files, "blocks"):
+        raise TypeError(f"a {type(files).__name__} is no list of files; a RecordSet has `manifest`")
     names = {os.path.basename(file) for file in files}
     folders = {os.path.dirname(file) for file in files}
     if len(folders) == 1 and len(names) == len(files):

@@ -177,7 +177,7 @@ class RecordSet(ByNumber):
 
     def reader(self, number: int, **options: Any) -> RecordReader:
         """Return a reader of one of the files; ``options`` replace those of the set."""
-        file = self._front(number)
+        file = self.front(number)
         key = number if isinstance(file, str) else id(file)
         if key in self._read_once:
             raise io.UnsupportedOperation(
@@ -190,7 +190,7 @@ class RecordSet(ByNumber):
             self._read_once.add(key)
         return reader
 
-    def _front(self, number: int) -> NameOrFile:
+    def front(self, number: int) -> NameOrFile:
         """Return one of the files; an open one stands where it stood at first, if it seeks."""
         file = self.files[number]
         if not isinstance(file, str):
@@ -219,7 +219,7 @@ class RecordSet(ByNumber):
         a record that their sidecar tells, or else at the next true header; other compressed
         files are one piece each.
         """
-        files = [self._front(number) for number in range(len(self.files))]
+        files = [self.front(number) for number in range(len(self.files))]
         return make_splits(files, self.options, count, bytes_per_split)
 
     # By number.
@@ -240,7 +240,7 @@ class RecordSet(ByNumber):
         """
         index = self._indexes.get(number)
         if index is None:
-            with PositionedFile(self._front(number)) as file:
+            with PositionedFile(self.front(number)) as file:
                 index = self._find_index(number, file)
         return index
 
@@ -345,7 +345,7 @@ class RecordSet(ByNumber):
         return self._open.get(number, self._open_file)
 
     def _open_file(self, number: int) -> RecordFile:
-        file = PositionedFile(self._front(number))
+        file = PositionedFile(self.front(number))
         try:
             index = self._indexes.get(number)
             if index is None:

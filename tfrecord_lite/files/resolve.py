@@ -94,6 +94,12 @@ def each_path(paths: Paths) -> list[PathOrFile]:
 
 
 def _refuse(given: object) -> NoReturn:
+    if hasattr(given, "splits"):
+        # Beside others, or where its options would not be used.
+        raise TypeError(
+            "a RecordSet is no path, and has its own options; its `files` are: for the records of "
+            "several pass RecordSet([*a.files, *b.files])"
+        )
     what = "an open file" if hasattr(given, "read") else f"a {type(given).__name__}"
     raise TypeError(
         f"{what} is no path: pass a path (str, bytes, os.PathLike) of a file or directory, a glob, "

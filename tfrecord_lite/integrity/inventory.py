@@ -8,24 +8,43 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
 from tfrecord_lite.files.paths import Folders, is_data_file
+from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import each_path, files_of, set_named, warn_of_missing
 from tfrecord_lite.integrity.report import Fault
+from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_directory, list_directory, sizes_of
 from tfrecord_lite.records.storage import is_partial, is_path
 
 if TYPE_CHECKING:
-    from tfrecord_lite._types import Path, PathOrFile, Paths
+    from tfrecord_lite._types import CompressionOrAuto, Path, PathOrFile, Paths
     from tfrecord_lite.files.manifest import ManifestEntry
     from tfrecord_lite.files.resolve import NamedSet
 
-__all__ = ["Inventory", "leftover_files"]
+__all__ = ["Inventory", "leftover_files", "with_own_options"]
 
 _NUMBERS = re.compile(r"(\d+)")
+
+
+def with_own_options(
+    paths: Paths | RecordSet, compression: CompressionOrAuto
+) -> tuple[Paths, dict[str, Any]]:
+    """Return the files of a RecordSet and how they are read; else ``paths`` as they are given.
+
+    Options that concern damage are not among them. Open files stand where they stood at first.
+    """
+    if compression != "auto":
+        codec_named(compression)
+    if not isinstance(paths, RecordSet):
+        return paths, {"compression": compression}
+    if compression != "auto":
+        raise ValueError("compression: a RecordSet is read with its own; give it to that")
+    files = [paths.front(number) for number in range(len(paths.files))]
+    return files, {name: paths.options[name] for name in ("compression", "max_record_bytes")}
 
 
 def leftover_files(path: str) -> list[str]:

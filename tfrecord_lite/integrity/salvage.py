@@ -11,7 +11,7 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.names import ShardNames
-from tfrecord_lite.integrity.inventory import Inventory, leftover_files
+from tfrecord_lite.integrity.inventory import Inventory, leftover_files, with_own_options
 from tfrecord_lite.integrity.report import FileReport, Report
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import exists, is_directory, is_same_file
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Compression, CompressionOrAuto, PathOrFile, Paths
     from tfrecord_lite.files.manifest import Manifest
+    from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.records.frame_writer import FrameWriter
 
 __all__ = ["salvage"]
@@ -34,7 +35,7 @@ _ONE_SHARD: Final = 1 << 62
 
 
 def salvage(
-    src: Paths,
+    src: Paths | RecordSet,
     dst: PathOrFile,
     *,
     compression: CompressionOrAuto = "auto",
@@ -51,9 +52,10 @@ def salvage(
 
     Where ``src`` is one file, or the folder that a writer of shards left behind when it was killed,
     whose files are copied one after another, ``dst`` is a file. Where it is a set (whatever is
-    missing of it), a directory, a glob or a list of paths, ``dst`` is the name of a set, as
-    `ShardWriter` takes it, with a shard for each source in which there is a record, and with the
-    features that the source's manifest says. The report has each file; where a manifest or an index
+    missing of it), a directory, a glob, a list of paths or a `RecordSet`, which has its own
+    compression and ``max_record_bytes``, ``dst`` is the name of a set, as `ShardWriter` takes it,
+    with a shard for each source in which there is a record, and with the features that the source's
+    manifest says. The report has each file; where a manifest or an index
     tells how many records it had, `FileReport.expected` and `Report.lost` say how many are lost.
 
     ``compression`` is that of the source, ``write_compression`` that of what is written; left out,
@@ -75,16 +77,16 @@ def salvage(
     >>> list(tfr.read_records(folder + "/b"))
     [b'foo', b'last']
     """
-    for named in (compression, write_compression):
-        if named != "auto":
-            codec_named(named)
+    if write_compression != "auto":
+        codec_named(write_compression)
+    src, options = with_own_options(src, compression)
     sources = _Sources.of(src)
     report = Report([])
     with ExitStack() as stack:
         writer: FrameWriter | None = None
         for source in sources.files:
             found = FileReport(name_of(source), expected=sources.expected(source))
-            reader = RecordReader(source, compression=compression, on_damage=found.add_damage)
+            reader = RecordReader(source, on_damage=found.add_damage, **options)
             with reader:
                 if writer is None:
                     codec = reader.compression if write_compression == "auto" else write_compression

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal
 
-from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.integrity.check import ByteRange, Checker, Checksum, RangeReport
-from tfrecord_lite.integrity.inventory import Inventory
+from tfrecord_lite.integrity.inventory import Inventory, with_own_options
 from tfrecord_lite.integrity.payloads import Payloads
 from tfrecord_lite.integrity.report import Fault, FileReport, Report
 from tfrecord_lite.integrity.schedule import Schedule
-from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import size_of
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path, PathOrFile, Paths
     from tfrecord_lite.files.manifest import Manifest, ManifestEntry
+    from tfrecord_lite.files.record_set import RecordSet
 
 __all__ = ["verify"]
 
@@ -63,12 +62,8 @@ def verify(
     >>> report.ok, report.files[0].records, report.files[0].raw_bytes
     (True, 2, 41)
     """
-    if compression != "auto":
-        codec_named(compression)
-    if isinstance(paths, RecordSet):
-        if compression != "auto":
-            raise ValueError("compression: a RecordSet is read with its own; give it to that")
-        compression, paths = paths.options["compression"], paths.files
+    paths, options = with_own_options(paths, compression)
+    compression = options["compression"]
     if workers is not None and workers < 0:
         raise ValueError(f"workers={workers} must be at least 0, or None")
     inventory = Inventory.take(paths, manifest)
