@@ -153,6 +153,17 @@ def test_options_of_the_set(tmp_path):
         RecordSet(tmp_path / "a", compression="LZ4")
 
 
+@pytest.mark.parametrize("most", [None, "1", 1.5, -1])
+def test_what_is_no_max_record_bytes(tmp_path, most):
+    write_records(tmp_path / "a", [b"x"])
+    error, told = (ValueError, "at least 0") if most == -1 else (TypeError, "must be an integer")
+    for read in (tfr.RecordReader, RecordFile, RecordSet, tfr.read_records, tfr.read_batches):
+        with pytest.raises(error, match=rf"^max_record_bytes={most!r}.*{told}"):
+            read(tmp_path / "a", max_record_bytes=most)
+    for size in (np.int64(1), 2**70):
+        assert list(tfr.read_records(tmp_path / "a", max_record_bytes=size)) == [b"x"]
+
+
 def test_few_files_stay_open(sets, monkeypatch):
     monkeypatch.setattr("tfrecord_lite.thresholds.limits.open_files", 2)
     with RecordSet(sets["plain"]) as records:
@@ -301,6 +312,14 @@ def test_splits_cut_inside_files(tmp_path):
     for wrong in ({"count": 0}, {"bytes_per_split": 0}, {"count": 1, "bytes_per_split": 1}):
         with pytest.raises(ValueError, match="count|bytes_per_split"):
             records.splits(**wrong)
+
+
+@pytest.mark.parametrize("name", ["count", "bytes_per_split"])
+def test_what_is_no_number_of_splits(tmp_path, name):
+    write_records(tmp_path / "a", [b"x"])
+    for number in ("2", 1.5):
+        with pytest.raises(TypeError, match=f"^{name}={number!r} must be an integer"):
+            RecordSet(tmp_path / "a").splits(**{name: number})
 
 
 @pytest.mark.parametrize("options", [{}, {"compression": "GZIP", "block_bytes": 500}])

@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 import select
-from typing import Any
 
-from tfrecord_lite.example.quote import quote
+from tfrecord_lite.records.numbers import at_least, integer
 
 __all__ = ["at_least", "rank_of", "timeout_of"]
-
-
-def at_least(least: int, **option: Any) -> int:
-    """Return the one option that is given by name; ``ValueError`` where it is less.
-
-    TypeError where it is no integer.
-
-    >>> at_least(1, batch_size=64)
-    64
-    """
-    ((name, given),) = option.items()
-    number = _integer(name, given)
-    if number < least:
-        raise ValueError(f"{name}={given} must be at least {least}")
-    return number
 
 
 def rank_of(rank: int, world_size: int) -> tuple[int, int]:
@@ -32,7 +15,7 @@ def rank_of(rank: int, world_size: int) -> tuple[int, int]:
     >>> rank_of(1, 2)
     (1, 2)
     """
-    rank, world_size = _integer("rank", rank), at_least(1, world_size=world_size)
+    rank, world_size = integer(rank=rank), at_least(1, world_size=world_size)
     if not 0 <= rank < world_size:
         raise ValueError(
             f"rank={rank} must be from 0 to world_size - 1, where world_size={world_size}"
@@ -53,10 +36,3 @@ def timeout_of(seconds: float | None) -> float | None:
     if not hasattr(select, "poll"):
         raise ValueError("timeout= needs poll(2), which this system does not have")
     return float(seconds)
-
-
-def _integer(name: str, given: Any) -> int:
-    try:
-        return operator.index(given)
-    except TypeError:
-        raise TypeError(f"{name}={quote(given)} must be an integer") from None

@@ -20,6 +20,7 @@ from tfrecord_lite.records.framing import (
     header_of,
 )
 from tfrecord_lite.records.iterating import OneThread, flatten
+from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, check_verify
 from tfrecord_lite.text import plural
@@ -74,6 +75,7 @@ class RecordFile(ByNumber):
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     ) -> None:
         verify = check_verify(verify)
+        max_record_bytes = at_least(0, max_record_bytes=max_record_bytes)
         file = PositionedFile(path)
         try:
             if index is None:

@@ -29,6 +29,7 @@ from tfrecord_lite.records.byte_source import position_of
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import can_be_reread
 from tfrecord_lite.records.iterating import flatten
+from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import (
     DEFAULT_MAX_RECORD_BYTES,
@@ -104,7 +105,7 @@ class RecordSet(ByNumber):
             "compression": compression,
             "verify": check_verify(verify),
             "on_damage": on_damage,
-            "max_record_bytes": max_record_bytes,
+            "max_record_bytes": at_least(0, max_record_bytes=max_record_bytes),
         }
         """What all that reads these files is called with."""
         if isinstance(paths, RecordSet):

@@ -18,6 +18,7 @@ from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.file_system import can_be_reread, sizes_of
 from tfrecord_lite.records.iterating import flatten
+from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.resume import codec_to_read
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.urls import shown
@@ -85,9 +86,9 @@ def make_splits(
     """Return the splits of `RecordSet.splits`."""
     if count is not None and bytes_per_split is not None:
         raise ValueError("count and bytes_per_split: pass one of the two")
-    for name, given in (("count", count), ("bytes_per_split", bytes_per_split)):
-        if given is not None and given < 1:
-            raise ValueError(f"{name}={given} must be at least 1")
+    count = None if count is None else at_least(1, count=count)
+    if bytes_per_split is not None:
+        bytes_per_split = at_least(1, bytes_per_split=bytes_per_split)
     sizes = _sizes_of(files)
     if count is None and bytes_per_split is None:
         return [

@@ -21,6 +21,7 @@ from tfrecord_lite.records.framing import (
 )
 from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.iterating import OneThread, flatten
+from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.resume import codec_to_read
 from tfrecord_lite.records.storage import is_path, name_of
 from tfrecord_lite.thresholds import thresholds
@@ -114,7 +115,7 @@ class RecordReader(Closing):
             "compression": compression,
             "verify": check_verify(verify),
             "on_damage": on_damage,
-            "max_record_bytes": max_record_bytes,
+            "max_record_bytes": at_least(0, max_record_bytes=max_record_bytes),
             "follow": follow,
             "timeout": timeout,
         }
