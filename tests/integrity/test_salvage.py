@@ -131,6 +131,29 @@ def test_row_18_blocked_gzip_member_by_member(tmp_path):
                 assert reader.compression == "GZIP"
 
 
+def test_row_18_which_byte_of_a_member_s_header_is_damaged(tmp_path):
+    """What docs/integrity.md says of it."""
+    path = tmp_path / "a.gz"
+    tfr.write_records(path, RECORDS, block_bytes=2000)
+    first, second = tfr.RecordIndex.build(path).members.first_records[1:3].tolist()
+    begin = int(tfr.RecordIndex.build(path).members.offsets[1])
+    data = path.read_bytes()
+    for at in range(44):
+        path.write_bytes(
+            data[: begin + at] + bytes([data[begin + at] ^ 0x80]) + data[begin + at + 1 :]
+        )
+        found = []
+        got = list(tfr.read_records(path, on_damage=found.append))
+        if at < 4 or at in (10, 11):
+            assert got == RECORDS[:first] + RECORDS[second:]
+            assert len(found) == 1
+        else:
+            assert got == RECORDS
+            assert [damage.kind for damage in found] == ["count"] * (at >= 16)
+        with pytest.raises(tfr.CompressionError):
+            tfr.RecordFile(path)
+
+
 def test_row_15_a_single_stream_up_to_where_it_is_cut(tmp_path):
     path = tmp_path / "a.gz"
     data = gzip.compress(PLAIN)
