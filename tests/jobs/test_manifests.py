@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 
 import numpy as np
@@ -114,3 +115,33 @@ def test_an_empty_file_is_of_any_compression(tmp_path):
     tfr.write_records(tmp_path / "b", [b"x"], compression="GZIP")
     assert make_manifest(tmp_path / "set", [tmp_path / "a", tmp_path / "b"]).compression == "GZIP"
     assert of_set(tmp_path / "set") == [b"x"]
+
+
+@pytest.mark.parametrize("written", [None, "GZIP", "ZLIB"])
+@pytest.mark.parametrize("named", [None, "GZIP", "ZLIB"])
+def test_a_compression_that_the_shards_do_not_have(tmp_path, written, named):
+    shard = tmp_path / "a"
+    tfr.write_records(shard, RECORDS, compression=written)
+    if named == written:
+        assert make_manifest(tmp_path / "set", shard, compression=named).records == N
+        return
+    with pytest.raises(tfr.TFRecordError) as expected:
+        list(tfr.read_records(shard, compression=named))
+    with pytest.raises(type(expected.value)) as found:
+        make_manifest(tmp_path / "set", shard, compression=named)
+    assert str(found.value) == str(expected.value)
+    assert tree(tmp_path) == ["a"]
+
+
+def test_damage_that_is_mended_while_it_is_read(tmp_path):
+    shard = tmp_path / "a.gz"
+    tfr.write_records(shard, RECORDS)
+    intact = shard.read_bytes()
+    tfr.write_records(shard, RECORDS, compression=None)
+    damaged = bytearray(shard.read_bytes())
+    damaged[20] ^= 1
+    shard.write_bytes(gzip.compress(damaged))
+    with pytest.raises(tfr.TFRecordError, match="record 0 .* the file has changed since"):
+        make_manifest(tmp_path / "set", shard, progress=lambda *_: shard.write_bytes(intact))
+    assert tree(tmp_path) == ["a.gz"]
+    assert make_manifest(tmp_path / "set", shard).records == N

@@ -90,7 +90,7 @@ def make_manifest(
         text = old.features
     codec = _codec(shards, compression)
     report = verify(shards, manifest=None, compression=compression, progress=progress)
-    entries = tuple(map(_entry, report.files))
+    entries = tuple(_entry(file, compression) for file in report.files)
     manifest = Manifest(names.manifest, entries, codec, text)
     with (
         names.journal(),
@@ -180,15 +180,18 @@ def _codec(files: list[str], compression: CompressionOrAuto) -> Codec:
     return codecs.get(first)
 
 
-def _entry(report: FileReport) -> ManifestEntry:
+def _entry(report: FileReport, compression: CompressionOrAuto) -> ManifestEntry:
     """Return what a manifest says of a file that was read; raise what is wrong with it."""
     if report.error is not None:
         raise report.error
     if report.damage:
         # As a reader would, with all that it knows.
-        with RecordReader(report.path, max_record_bytes=1 << 62) as reader:
+        with RecordReader(report.path, compression=compression, max_record_bytes=1 << 62) as reader:
             for block in reader.blocks():
                 reader.recycle(block)
+        first = report.damage[0]
+        reason = f"{first.reason}; the file has changed since: make the manifest again"
+        raise TFRecordError(reason, path=first.path, record=first.record, offset=first.begin)
     crc = Checker()(Checksum(report.path))
     if isinstance(crc, OSError):
         raise crc
