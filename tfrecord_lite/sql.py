@@ -70,8 +70,8 @@ def query(
     Files that end in .parquet, .csv, .tsv, .json, .jsonl are read by DuckDB, to be joined for
     example.
 
-    All other parameters are those of `to_arrow`, for the files named in the query; a `RecordSet` in
-    ``tables`` has its own.
+    All other parameters are those of `to_arrow`, for all tables of the query; a `RecordSet` in
+    ``tables`` has its own options, and others beside it are an error.
 
     Raises what `to_arrow` raises, here or from the reader, ``FileNotFoundError`` for a table that
     is neither a file nor known to DuckDB, ``ValueError`` for names in ``tables``, or of a table's
@@ -106,7 +106,7 @@ def query(
         if name not in known and name.lower().endswith(_OTHERS) and not _is_manifest(name):
             continue
         try:
-            records = RecordSet.of(known.get(name, name), **({} if name in known else options))
+            records = RecordSet.of(known.get(name, name), **options)
         except FileNotFoundError as error:
             if name in known:
                 raise

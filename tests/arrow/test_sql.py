@@ -118,6 +118,58 @@ def test_tables_by_name(name):
         query("select * from t", {"t": name + "x"})
 
 
+@pytest.mark.parametrize("given", ["in quotes", "by name", "open", "a list"])
+@pytest.mark.parametrize("sql", ["select label from {}", "select count(*) from {}"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"on_damage": "skip"},
+        {"verify": False},
+        {"compression": "ZLIB"},
+        {"max_record_bytes": 5, "verify": "none"},
+        {"verify": "x"},
+    ],
+)
+def test_options_are_those_of_every_table(tmp_path, given, sql, options):
+    """However a file is named, it is read as a set with these options is."""
+    path = tmp_path / "a.tfrecord"
+    tfr.write_examples(path, {"label": range(5)})
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+    def outcome(read, regions):
+        told = dict(options)
+        if told.get("on_damage") == "skip":
+            told["on_damage"] = regions.append
+        try:
+            return read(told)
+        except ValueError as error:
+            return type(error), str(error)
+
+    tables = {"by name": path, "open": path.open("rb"), "a list": [path]}
+    regions: tuple[list, list] = [], []
+    expected = outcome(lambda told: len(list(tfr.RecordSet(path, **told))), regions[0])
+    with tables["open"]:
+        table = "t" if given in tables else f"'{path}'"
+        named = {"t": tables[given]} if given in tables else None
+        found = outcome(lambda told: rows(sql.format(table), named, **told), regions[1])
+    if isinstance(found, list):
+        found = found[0][0] if "count" in sql else len(found)
+    assert found == expected
+    assert {*regions[0]} == {*regions[1]}
+
+
+def test_options_beside_a_set_that_has_its_own(name):
+    tables = {"t": tfr.RecordSet(name, verify=False)}
+    assert rows("select count(*) from t", tables, verify=True) == [(ROWS,)]
+    for sql in ("select label from t", f"select * from t join '{name}' u using (score)"):
+        with pytest.raises(ValueError, match="on_damage: a RecordSet is read with its own options"):
+            query(sql, tables, on_damage=print)
+    assert rows(f"select count(*) from '{name}'", tables, verify=False) == [(ROWS,)]
+
+
 def test_nulls_and_sequences(tmp_path):
     path = tmp_path / "a.tfrecord"
     tfr.write_records(path, [tfr.encode_example({"x": [1]}), tfr.encode_example({})])

@@ -146,6 +146,9 @@ def test_standard_input_is_a_table(command, source, data):
     stdin = b"".join(content for file, content in data.items() if file.endswith("tfrecord"))
     done = command("sql", "--json", "select sum(label) as s from '-'", stdin=stdin)
     assert done.out == '{"s": 190}\n'
+    counted = "select count(*) as n from '-'"
+    done = command("sql", "--json", counted, "--on-damage", "skip", stdin=stdin[:-1])
+    assert (done.code, done.out) == (1, '{"n": 19}\n')
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ import typer
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, complain
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.example.record_json import bytes_json
-from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.storage import Output
 from tfrecord_lite.text import json_text, name_text, plural, printable
 
@@ -59,8 +58,7 @@ def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> Non
 
     try:
         damage: OnDamage = tell if on_damage == "skip" else "raise"
-        standard_input = RecordSet(sys.stdin.buffer, on_damage=damage)
-        reader = sql.query(query, {"-": standard_input}, on_damage=damage)
+        reader = sql.query(query, {"-": sys.stdin.buffer}, on_damage=damage)
         if as_json or suffix == ".jsonl":
             sql.check_names(reader.schema)
         if output is not None:
