@@ -60,6 +60,14 @@ def test_compression(first: int, asked, codec, sources: list[str], tmp_path: Pat
     assert sorted(contents(tmp_path / "a")) == sorted(RECORDS)
 
 
+def test_a_pattern_that_ends_in_gz(sources: list[str], tmp_path: Path) -> None:
+    name = str(tmp_path / "a_{index}.tfrecord.gz")
+    shard.run(sources, name, compression=None)
+    assert Manifest.load(tmp_path / "a.manifest.json").compression == "GZIP"
+    shard.run(sources, name, compression="none", overwrite=True)
+    assert Manifest.load(tmp_path / "a.manifest.json").compression is None
+
+
 def test_a_set_in_place_of_itself(tmp_path: Path) -> None:
     name = tmp_path / "a"
     features = {"x": tfr.FixedLenFeature([], np.int64)}

@@ -113,6 +113,25 @@ def test_the_order_is_that_of_the_records_and_not_of_the_files(train, tmp_path):
     assert tfr.Manifest.load(tmp_path / "b-x.manifest.json").compression == "GZIP"
 
 
+@pytest.mark.parametrize("source", [None, "GZIP", "ZLIB"])
+@pytest.mark.parametrize("end", [".gz", ".tfrecord.gz", ".tfrecord", ".GZ"])
+@pytest.mark.parametrize("asked", ["auto", "infer", None, "GZIP", "ZLIB"])
+def test_a_pattern_that_ends_in_gz_is_gzip(tmp_path, source, end, asked):
+    """The name that results comes before the compression of the source, as for all writers."""
+    src, name = tmp_path / "src", tmp_path / f"s-{{index:02d}}{end}"
+    tfr.write_records(src, RECORDS, compression=source)
+    (found,) = shard(src, name, write_compression=asked, num_shards=2)
+    with tfr.ShardWriter(f"{tmp_path}/other-{{index}}{end}") as writer:
+        writer.write_many(RECORDS)
+    by_name = writer.manifest.compression
+    expected = {"auto": by_name or source, "infer": by_name}.get(asked, asked)
+    assert found.manifest.compression == expected
+    for index in range(2):
+        with tfr.RecordReader(tmp_path / f"s-{index:02d}{end}") as reader:
+            assert reader.compression == expected
+    assert sorted(of_set(tmp_path / f"s-0?{end}")) == sorted(RECORDS)
+
+
 def test_every_order_is_as_likely():
     firsts = Counter(int(np.argmin(random_keys(seed, np.arange(4), 0))) for seed in range(2000))
     assert all(400 < firsts[number] < 600 for number in range(4))

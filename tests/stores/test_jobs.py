@@ -168,6 +168,16 @@ def test_of_several_sets_none_stays_where_one_cannot_be(folder, names, monkeypat
     assert names(folder) == before
 
 
+@pytest.mark.parametrize("end", ["tfrecord.gz", "tfrecord"])
+def test_shards_of_a_pattern_have_the_compression_of_their_names(folder, end):
+    write_set(folder + "/s")
+    (found,) = jobs.shard(folder + "/s", f"{folder}/p-{{index:03d}}.{end}")
+    assert found.manifest.compression == ("GZIP" if end.endswith("gz") else None)
+    with tfr.RecordReader(f"{folder}/p-000.{end}") as reader:
+        assert reader.compression == found.manifest.compression
+        assert list(reader) == RECORDS
+
+
 def test_make_manifest(folder, names):
     write_set(folder + "/s")
     with pytest.raises(FileExistsError, match="pass overwrite=True"):

@@ -61,7 +61,10 @@ def shard(
     ] = None,
     compression: Annotated[
         str | None,
-        typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: that of the first file."),
+        typer.Option(
+            metavar="CODEC",
+            help="GZIP, ZLIB or none; left out: that of the first file, or GZIP for a .gz name.",
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a set of that name.")] = False,
     json: Json = False,

@@ -55,8 +55,8 @@ def run(
 ) -> None:
     """Write the records of all sources to the set ``name`` or several, and print a line of each.
 
-    Without ``compression`` it is that of the first file; "none" is none. ``options`` are those of
-    `tfrecord_lite.jobs.shard`.
+    Without ``compression`` it is what the name says, or that of the first file; "none" is none.
+    ``options`` are those of `tfrecord_lite.jobs.shard`.
     """
     files = expand_files(sources)
     shuffled = options.get("shuffle") is not None

@@ -24,6 +24,7 @@ from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.jobs.choosing import Chooser, NamedValue, is_safe
 from tfrecord_lite.jobs.copying import each_block, picked
 from tfrecord_lite.jobs.shuffling import shuffled
+from tfrecord_lite.records.compression import codec_by_name
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.file_system import is_url, remove_file, size_of
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
@@ -91,7 +92,8 @@ def shard(
 
     ``src`` is what `RecordSet` takes, with its options; ``name``, the numbers of shards, and
     ``level``, ``block_bytes`` and ``fsync`` are those of `ShardWriter`. ``write_compression`` is
-    that of the first file where it is "auto", and goes by the name where it is "infer".
+    "infer", GZIP for a pattern that ends in .gz and none for all other names; or "auto", GZIP for
+    such a pattern too, and otherwise that of the first file; or as `ShardWriter` takes it.
 
     ``where`` chooses records by an expression over their features, in which a name that is no
     identifier stands in backticks: ``label > 6 and "cat" in words``, ```image/format` == 'PNG'``,
@@ -166,6 +168,8 @@ def shard(
         max_record_bytes=max_record_bytes,
     )
     written = _written_features(features, records)
+    if write_compression == "auto":
+        write_compression = codec_by_name(names.shard(0, 1, None)) or "auto"
     if write_compression == "auto":
         with records.reader(0) if _is_seen_twice(records) else ExitStack() as reader:
             write_compression = getattr(reader, "compression", None)
