@@ -73,11 +73,11 @@ class TFRecordSource(DataSource):  # type: ignore[misc]
     shapes and lists ArrayType. With a schema (``.schema("label long, name string")``) its columns
     alone are decoded, as these types, and what a record does not have is null (an error in a
     column that is NOT NULL). Options: ``select``
-    (names, with commas), ``features`` (JSON, of `features_to_json`), ``splits`` or
-    ``bytes_per_split`` (64 MiB) for how many partitions there are, ``strict``, ``compression``,
-    ``verify``, ``on_damage`` ("raise", or "report" with ``report``, a path that all machines see),
-    ``max_record_bytes``. Spark tells a Python source no columns, so ``select`` or a schema is how
-    to decode but a few.
+    (names, with commas), ``features`` (JSON, of `features_to_json` or a list of names),
+    ``splits`` or ``bytes_per_split`` (64 MiB) for how many partitions there are, ``strict``,
+    ``compression``, ``verify``, ``on_damage`` ("raise", or "report" with ``report``, a path that
+    all machines see), ``max_record_bytes``. Spark tells a Python source no columns, so ``select``
+    or a schema is how to decode but a few.
 
     ``df.write.format("tfrecord_lite").mode("append").save(name)`` writes a new set, and is an error
     where one stands; ``mode("overwrite")`` replaces it. Either is one commit; tasks that are
@@ -252,6 +252,11 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
 
 
+def _features(text: str) -> Any:
+    """Return the features of `features_to_json`, or a list of names."""
+    return json.loads(text) if text.lstrip().startswith("[") else features_from_json(text)
+
+
 def _or_none(text: str) -> int | None:
     return None if text.lower() == "none" else int(text)
 
@@ -260,7 +265,7 @@ def _or_none(text: str) -> int | None:
 _READING: Final[dict[str, Callable[[str], Any]]] = {
     "path": str,
     "paths": json.loads,
-    "features": features_from_json,
+    "features": _features,
     "select": _names,
     "splits": int,
     "bytes_per_split": int,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -236,6 +237,40 @@ except ValueError as error:
 def test_what_is_not_the_json_of_features(text: str) -> None:
     with pytest.raises(ValueError, match="not the JSON of features"):
         features_from_json(text)
+
+
+_RAGGED = '"class": "RaggedFeature", "dtype": "int64", "partitions": '
+_NO_PARTITIONS = ("7", "[7]", '[["X", 1]]', "[[[], 1]]")
+_FIXED = '"class": "FixedLenFeature", "shape": [], "default_value": "?", "dtype": '
+_KINDS = ("int64", "float32", "bytes")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x", "Expecting value"),
+        ("3", "3 is no object of features by name"),
+        ("null", "None is no object of features"),
+        ('["a"]', "['a'] is no object of features"),
+        ('{"version": 2}', "None is no object of features"),
+        ('{"version": 2, "context": [], "feature_lists": {}}', "[] is no object of features"),
+        ('{"b": 3}', "feature 'b': 3 is no object with class and dtype"),
+        ('{"b": {}}', "feature 'b': class None; there are FixedLenFeature, "),
+        ('{"b": {"class": ["x"]}}', "feature 'b': class ['x']; there are"),
+        ('{"b": {"class": "FixedLenFeature", "shape": []}}', "'b': FixedLenFeature without dtype"),
+        ('{"b": {"class": "VarLenFeature", "dtype": "int", "z": 1}}', "VarLenFeature has no 'z'"),
+        ('{"b": {"class": "VarLenFeature", "dtype": 7}}', "feature 'b': dtype 7 is no name"),
+        *((f'{{"b": {{{_RAGGED}{bad}}}}}', "'b': partitions ") for bad in _NO_PARTITIONS),
+        *((f'{{"b": {{{_FIXED}"{kind}"}}}}', f"default_value '?' is no {kind}") for kind in _KINDS),
+    ],
+)
+def test_what_is_told_of_json_that_is_not_of_features(text: str, told: str) -> None:
+    """In words of the JSON, not in those of Python's errors."""
+    with pytest.raises(ValueError, match=re.escape(told)) as caught:
+        features_from_json(text)
+    assert not re.search(
+        r"object has no|object is not|Error|unhashable|__init__", str(caught.value)
+    )
 
 
 def test_a_shape_of_2_gib_is_the_largest() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tfrecord_lite.example.features import DTYPES, PARTITIONS, RaggedFeature
 from tfrecord_lite.example.normalize import SPECS, normalize_features
+from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["features_from_json", "features_to_json"]
 
 _SEQUENCES_VERSION: Final = 2
-_CLASSES: Final[dict[str, type]] = {cls.__name__: cls for cls in SPECS}
 
 
 def features_to_json(features: Mapping[str, Any] | SequenceFeatures) -> str:
@@ -90,31 +90,62 @@ def features_from_json(text: str) -> dict[str, FeatureSpec] | SequenceFeatures:
     """
     try:
         found = json.loads(text)
-        if isinstance(found.get("version"), int):
+        if isinstance(found, dict) and isinstance(found.get("version"), int):
             if found["version"] != _SEQUENCES_VERSION:
                 raise ValueError(
                     f"version {found['version']}; this version supports {_SEQUENCES_VERSION}"
                 )
-            return SequenceFeatures(
-                _from_json(found["context"]), _from_json(found["feature_lists"])
-            )
+            context, lists = (found.get(part) for part in ("context", "feature_lists"))
+            return SequenceFeatures(_from_json(context), _from_json(lists))
         return _from_json(found)
     except _NOT_FEATURES as error:
-        raise ValueError(f"not the JSON of features: {type(error).__name__}: {error}") from error
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise ValueError(f"not the JSON of features: {kind}{error}") from error
 
 
-def _from_json(named: dict[str, Any]) -> dict[str, FeatureSpec]:
+def _from_json(named: Any) -> dict[str, FeatureSpec]:
+    if not isinstance(named, dict):
+        raise ValueError(f"{quote(named)} is no object of features by name")  # noqa: TRY004
     features: dict[str, FeatureSpec] = {}
     for name, fields in named.items():
         name.encode()
-        cls = _CLASSES[fields.pop("class")]
-        fields["dtype"] = dtype = _dtype_from_json(fields["dtype"])
-        if fields.get("default_value") is not None:
-            fields["default_value"] = _default_from_json(fields["default_value"], dtype)
-        if "partitions" in fields:
-            fields["partitions"] = [PARTITIONS[kind](value) for kind, value in fields["partitions"]]
-        features[name] = cls(**fields)
+        try:
+            features[name] = _feature_from_json(fields)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"feature {quote(name)}: {error}") from error
     return features
+
+
+def _feature_from_json(given: Any) -> FeatureSpec:
+    if not isinstance(given, dict):
+        raise ValueError(f"{quote(given)} is no object with class and dtype")  # noqa: TRY004
+    fields = dict(given)
+    cls = next((cls for cls in SPECS if cls.__name__ == fields.get("class")), None)
+    if cls is None:
+        known = ", ".join(cls.__name__ for cls in SPECS)
+        raise ValueError(f"class {quote(fields.get('class'))}; there are {known}")
+    del fields["class"]
+    named = {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(cls)}
+    for name, required in named.items():
+        if required and name not in fields:
+            raise ValueError(f"{cls.__name__} without {name}")
+    if unknown := sorted(fields.keys() - named.keys()):
+        raise ValueError(f"{cls.__name__} has no {quote(unknown[0])}")
+    fields["dtype"] = dtype = _dtype_from_json(fields["dtype"])
+    if fields.get("default_value") is not None:
+        fields["default_value"] = _default_from_json(fields["default_value"], dtype)
+    if "partitions" in fields:
+        fields["partitions"] = _partitions_from_json(fields["partitions"])
+    feature: FeatureSpec = cls(**fields)
+    return feature
+
+
+def _partitions_from_json(given: Any) -> list[Any]:
+    try:
+        return [PARTITIONS[kind](value) for kind, value in given]
+    except (KeyError, TypeError, ValueError) as error:
+        example = '[["RowLengths", "key"]]'
+        raise ValueError(f"partitions {quote(given)}; they are such as {example}") from error
 
 
 def _default_to_json(value: Any) -> Any:
@@ -128,9 +159,13 @@ def _default_to_json(value: Any) -> Any:
 def _default_from_json(value: Any, dtype: Any) -> Any:
     if isinstance(value, list):
         return [_default_from_json(element, dtype) for element in value]
-    if dtype == "bytes":
-        return base64.b64decode(value, validate=True)
-    return float(value) if dtype == "float32" else operator.index(value)
+    try:
+        if dtype == "bytes":
+            return base64.b64decode(value, validate=True)
+        return float(value) if dtype == "float32" else operator.index(value)
+    except (TypeError, ValueError) as error:
+        kind = "bytes in base64" if dtype == "bytes" else dtype
+        raise ValueError(f"default_value {quote(value)} is no {kind}") from error
 
 
 def _dtype_to_json(dtype: Any) -> Any:
@@ -145,6 +180,8 @@ def _dtype_to_json(dtype: Any) -> Any:
 
 def _dtype_from_json(dtype: Any) -> Any:
     if not isinstance(dtype, str):
+        if not isinstance(dtype, list):
+            raise ValueError(f"dtype {quote(dtype)} is no name of a dtype")  # noqa: TRY004
         return np.lib.format.descr_to_dtype(_tuples(dtype))
     if dtype not in DTYPES:
         try:

@@ -59,6 +59,7 @@ def test_a_schema_is_inferred(spark, tmp_path):
         }
     assert ids(frame) == [*range(12)]
     assert load(spark, tmp_path / "in", select="id, tags").columns == ["id", "tags"]
+    assert load(spark, tmp_path / "in", features='["tags", "id"]').columns == ["tags", "id"]
 
 
 def test_a_schema_is_given(spark, tmp_path):
