@@ -86,7 +86,7 @@ def test_features_that_are_none(tmp_path: Path) -> None:
         writer.write(b"x")
     manifest = tmp_path / "a.manifest.json"
     manifest.write_text(manifest.read_text().replace('"features": null', '"features": {"a": 1}'))
-    with pytest.raises(tfr.TFRecordError, match="its features: not the JSON of features"):
+    with pytest.raises(tfr.TFRecordError, match="manifest.json: not the JSON of features"):
         shard.run([f"{tmp_path}/a-*"], str(tmp_path / "b"), compression=None)
 
 

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import tarfile
 from decimal import Decimal
 
@@ -56,6 +57,49 @@ def test_names_that_are_no_utf_8(train, tmp_path, suffix):
     assert convert(train, path, select=select) == convert(path, again) == N
     labels = [batch["label"] for batch in tfr.read_batches(again, {"label": int})]
     assert np.concatenate(labels).tolist() == [number % 10 for number in range(N)]
+
+
+@pytest.mark.parametrize("features", ["junk", ["label"], {"no": int}, {"label": float}])
+@pytest.mark.parametrize("name", ["new.jsonl", "new.tfrecord", "new.tfrecord.gz"])
+def test_features_where_whole_records_are_written(train, tmp_path, name, features):
+    before = tree(tmp_path)
+    with pytest.raises(ValueError, match=f"{name}: features are for a table"):
+        convert(train, tmp_path / name, features=features)
+    assert tree(tmp_path) == before
+    assert convert(train, tmp_path / "a.jsonl") == N
+    with pytest.raises((TypeError, ValueError), match="features|a list of names"):
+        convert(tmp_path / "a.jsonl", tmp_path / "b.tfrecord", features=features)
+
+
+def test_features_of_a_set_that_is_written(train, tmp_path):
+    inferred = tfr.infer_features(RECORDS)
+
+    def written(src, **options):
+        convert(src, tmp_path / "new", overwrite=True, **options)
+        text = tfr.Manifest.load(tmp_path / "new.manifest.json").features
+        assert of_set(tmp_path / "new") == RECORDS
+        return text if text is None else tfr.features_from_json(text)
+
+    assert written(train) is None
+    assert written(train, features=["words"]) == {"words": inferred["words"]}
+    given = {"label": tfr.VarLenFeature(np.int64), "words": tfr.RaggedFeature(bytes)}
+    assert written(train, features=given) == given
+    shutil.copytree(tmp_path, tmp_path / "other")
+    assert written(tmp_path / "other" / "new") == given
+    assert written(tmp_path / "other" / "new", features=["label"]) == {"label": given["label"]}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+@pytest.mark.parametrize("dst", ["new", "new.tfrecord"])
+def test_names_of_features_say_nothing_of_other_formats(tmp_path, name, dst):
+    """That have no manifest, and no records of which to infer."""
+    csv.write_csv(TABLE.select(["label"]), tmp_path / "a.csv")
+    pq.write_table(TABLE, tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text('{"label": 1}\n')
+    before = tree(tmp_path)
+    with pytest.raises(TypeError, match="features is a list of names, which says nothing of their"):
+        convert(tmp_path / name, tmp_path / dst, features=["label"])
+    assert tree(tmp_path) == before
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".feather"])

@@ -94,6 +94,30 @@ def test_after_a_rescue(train):
     assert tfr.features_from_json(manifest.features) == features
 
 
+def test_features_by_their_names(tmp_path):
+    """Kind and count are those of the manifest that is replaced, or else of the records."""
+    for index in range(2):
+        tfr.write_records(tmp_path / f"s-{index:05d}-of-00002.tfrecord", RECORDS[index::2])
+    name = tmp_path / "s"
+    manifest = make_manifest(name, features=["words", "label"])
+    inferred = tfr.infer_features(RECORDS)
+    found = tfr.features_from_json(manifest.features)
+    assert list(found.items()) == [(name, inferred[name]) for name in ("words", "label")]
+    given = {"label": tfr.VarLenFeature(np.int64), "z": tfr.FixedLenFeature([], bytes, "?")}
+    make_manifest(name, features=given, overwrite=True)
+    # The shard is not the manifest's any more.
+    tfr.write_records(tmp_path / "s-00000-of-00002.tfrecord", RECORDS)
+    manifest = make_manifest(name, features=("z",), overwrite=True)
+    assert tfr.features_from_json(manifest.features) == {"z": given["z"]}
+    before = tree(tmp_path)
+    with pytest.raises(ValueError, match="'nothing' is not among those that were found: 'z'"):
+        make_manifest(name, features=["nothing"], overwrite=True)
+    with pytest.raises(TypeError, match="no mapping of names"):
+        make_manifest(name, features="label", overwrite=True)
+    assert tree(tmp_path) == before
+    assert tfr.Manifest.load(manifest.path).records == manifest.records
+
+
 def test_what_is_no_set(tmp_path):
     with pytest.raises(FileNotFoundError, match="no shards of this name"):
         make_manifest(tmp_path / "train")

@@ -268,6 +268,23 @@ def test_features_of_the_manifest(train, tmp_path):
         assert tfr.features_from_json(manifest.features) == features
 
 
+def test_features_by_their_names(train, tmp_path):
+    """Kind and count are those of the source's manifest, or else of its first records."""
+    shard(train, tmp_path / "a", features=["words", "label"], where="label > 3", by="label")
+    manifest = tfr.Manifest.load(tmp_path / "a-5.manifest.json")
+    inferred = tfr.infer_features(RECORDS)
+    found = tfr.features_from_json(manifest.features)
+    assert list(found.items()) == [(name, inferred[name]) for name in ("words", "label")]
+    given = {"label": tfr.VarLenFeature(np.int64), "words": tfr.RaggedFeature(bytes)}
+    shard(train, tmp_path / "b", features=given)
+    (found,) = shard(tmp_path / "b", tmp_path / "c", features=("label",))
+    assert tfr.features_from_json(found.manifest.features) == {"label": given["label"]}
+    before = tree(tmp_path)
+    with pytest.raises(ValueError, match="'nothing' is not among those that were found"):
+        shard(train, tmp_path / "d", features=["nothing"])
+    assert tree(tmp_path) == before
+
+
 def test_an_expression_over_sequences(tmp_path):
     record = tfr.encode_sequence_example({"a": 1}, {"b": [[1]]})
     tfr.write_records(tmp_path / "a", [record])

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import FeaturesLike, OnDamage
     from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.files.manifest import Manifest
     from tfrecord_lite.files.record_set import RecordSet
 
-__all__ = ["INFER_RECORDS", "LateFeatures", "Schema"]
+__all__ = ["INFER_RECORDS", "LateFeatures", "Schema", "features_of", "infer", "written_features"]
 
 # How many records are looked at where the caller names no features.
 INFER_RECORDS: Final = 1000
@@ -52,16 +53,14 @@ class Schema(NamedTuple):
 
         def found() -> Any:
             nonlocal hint, inferred
-            described = records.manifest
-            if described is not None and described.features is not None:
-                hint = f" (features of {described.path})"
-                try:
-                    return features_from_json(described.features)
-                except ValueError as error:
-                    raise TFRecordError(f"{error}; pass features=", path=described.path) from None
+            described = features_of(records.manifest)
+            if described is not None:
+                assert records.manifest is not None
+                hint = f" (features of {records.manifest.path})"
+                return described
             hint = f" (features inferred from the first {INFER_RECORDS:,} records: pass features=)"
             inferred = features is None
-            return _infer(records, strict=strict)
+            return infer(records, strict=strict)
 
         if features is None:
             named = found()
@@ -75,6 +74,30 @@ class Schema(NamedTuple):
         """Add to an error about a record where the features are from that it does not have."""
         if error.misfit:
             error.reason += self.hint
+
+
+def features_of(
+    manifest: Manifest | None,
+) -> Mapping[str, FeatureSpec] | SequenceFeatures | None:
+    """Return the features that a manifest says, or None; `TFRecordError` for what is none."""
+    if manifest is None or manifest.features is None:
+        return None
+    try:
+        return features_from_json(manifest.features)
+    except ValueError as error:
+        raise TFRecordError(f"{error}; pass features=", path=manifest.path) from None
+
+
+def written_features(
+    features: FeaturesLike | None, records: RecordSet
+) -> Mapping[str, FeatureSpec] | SequenceFeatures | None:
+    """Return the features for the manifest of records that are copied: as given, or the source's.
+
+    Of a list of names they are found as `Schema.find` finds them.
+    """
+    if features is None:
+        return features_of(records.manifest)
+    return Schema.find(features, records, strict=True).features
 
 
 class LateFeatures:
@@ -105,7 +128,7 @@ def _callers() -> int:
     return level
 
 
-def _infer(records: RecordSet, *, strict: bool) -> dict[str, FeatureSpec] | SequenceFeatures:
+def infer(records: RecordSet, *, strict: bool = True) -> dict[str, FeatureSpec] | SequenceFeatures:
     """Infer features from the first `INFER_RECORDS` records of all files."""
     on_damage: OnDamage = ignore_damage if records.tolerant else "raise"
     # The blocks themselves would be kept with all their bytes.

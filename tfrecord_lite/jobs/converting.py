@@ -6,9 +6,11 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from tfrecord_lite.dataset.schema import written_features
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.dataset.tables import FoundFeatures, write_any
 from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.example.normalize import is_sequences, normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import each_path
@@ -81,10 +83,11 @@ def convert(
     sorted ones, from 0) and ``image/class/text`` (its name). JSON lines that are no records are
     rows of names and values. Event files of TensorBoard become a table of their scalars.
 
-    ``features`` are what records are read with, or tables encoded with; ``select`` are the columns
-    of a table that is written; ``cast`` is that of `ShardWriter.write_table`, and the types of the
-    columns of CSV, which are else those of its first rows. A set has the policies of `ShardWriter`
-    and a manifest with the features that the columns' types say; the rest is that of
+    ``features`` are what records are read with for a table, or tables encoded with; of records to a
+    set they go into its manifest, and left out they are those of the source's. ``select`` are the
+    columns of a table that is written; ``cast`` is that of `ShardWriter.write_table`, and the types
+    of the columns of CSV, which are else those of its first rows. A set has the policies of
+    `ShardWriter` and a manifest with the features that the columns' types say; the rest is that of
     `RecordWriter`. ``progress`` is called now and then with a source's name and how many of its
     bytes have been read. Memory stays bounded, whatever there is.
 
@@ -125,7 +128,7 @@ def convert(
     _check_pair(path, target, kind, files)
     shards = dict(zip(_POLICIES, (records_per_shard, bytes_per_shard, num_shards), strict=True))
     of_writer = {"write_compression": write_compression, "level": level}
-    _refuse_unused(path, target, kind, select, cast, shards, of_writer)
+    _refuse_unused(path, target, kind, features, select, cast, shards, of_writer)
     if target not in ("file", "set"):
         writing: dict[str, Any] = {"overwrite": overwrite, "fsync": fsync}
         if kind == "events":
@@ -141,11 +144,14 @@ def convert(
         "block_bytes": block_bytes,
         "fsync": fsync,
     }
-    if target == "set":
-        options.update(shards, features=features, overwrite=overwrite)
     source = RecordSet.of(src, **reading) if kind == "records" else None
     if source is not None:
         refuse_sources(source, path)
+        features = written_features(features, source) if target == "set" else None
+    elif features and not is_sequences(features):
+        features = normalize_features(features)
+    if target == "set":
+        options.update(shards, features=features, overwrite=overwrite)
     with _opened(path, target, options, overwrite=overwrite) as writer:
         if source is not None:
             for block in each_block(source, progress):
@@ -186,7 +192,8 @@ def _read(
     if kind in TABLES:
         from tfrecord_lite.arrow.files import TableFile
 
-        types = {**(features or {}), **(cast or {})} if kind == "csv" else None
+        given = features if isinstance(features, dict) else {}
+        types = {**given, **(cast or {})} if kind == "csv" else None
         table = TableFile(file, kind, types, progress)
         if isinstance(writer, ShardWriter):
             writer.write_table(table, cast=cast)
@@ -241,6 +248,7 @@ def _refuse_unused(
     path: str,
     target: str,
     kind: str,
+    features: FeaturesLike | None,
     select: Sequence[str] | None,
     cast: Mapping[str, Any] | None,
     shards: Mapping[str, int | None],
@@ -249,6 +257,12 @@ def _refuse_unused(
     """Raise ValueError for options that would change nothing: whoever gives them means it."""
     if select is not None and target not in TABLES:
         raise ValueError(f"{path}: select is for a table that is written")
+    if features is not None and kind == "events":
+        raise ValueError(f"{path}: features are for Examples; name scalars' columns by select")
+    if features is not None and kind == "records" and target in ("file", "jsonl"):
+        raise ValueError(
+            f"{path}: features are for a table, or the manifest of a set; whole records are written"
+        )
     if cast and kind in ("records", "events"):
         raise ValueError(f"{path}: cast is for a table that is read")
     if target != "set" and any(count is not None for count in shards.values()):

@@ -63,6 +63,8 @@ def read_json_lines(
                 error.reason += f" (rows are counted from 0, without {lines.empty} empty lines)"
             raise
         return
+    if features and not isinstance(writer, ShardWriter):
+        raise ValueError(f"{path}: features are for rows, and these lines are whole records")
     for record in chain([first], lines):
         try:
             writer.write(record_of(record))

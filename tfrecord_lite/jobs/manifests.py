@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tfrecord_lite.dataset.schema import features_of, infer
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.feature_json import features_to_json
 from tfrecord_lite.example.normalize import normalize_features
-from tfrecord_lite.example.sequence_features import SequenceFeatures
+from tfrecord_lite.example.sequence_features import SequenceFeatures, examples_only
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, ManifestEntry, manifests_naming
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.paths import Folders, expand_path, is_data_file
+from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import each_path, files_of
 from tfrecord_lite.integrity.check import Checker, Checksum
 from tfrecord_lite.integrity.verify import verify
@@ -52,10 +54,11 @@ def make_manifest(
     order that they are to have (no manifest is looked at); they lie in the folder of the set. Each
     file is read, and both checksums of every record are checked; all have one compression.
 
-    ``features`` go into the manifest; left out, they are those of the manifest that is replaced,
-    if it says any. A manifest that stands is replaced with ``overwrite``, which is what a set is
-    for whose shards were rescued or exchanged. ``progress`` is called now and then with a file's
-    name and how many of its bytes have been read.
+    ``features`` go into the manifest; of a list of names they are those of the manifest that is
+    replaced, or else of the first records. Left out, they are those of the manifest that is
+    replaced, if it says any. A manifest that stands is replaced with ``overwrite``, which is what a
+    set is for whose shards were rescued or exchanged. ``progress`` is called now and then with a
+    file's name and how many of its bytes have been read.
 
     Raises ``FileExistsError`` where a manifest of that name stands, or one of another name has any
     of these files; ``FileNotFoundError`` where there is no such shard, or one is missing;
@@ -85,9 +88,7 @@ def make_manifest(
                 f"{other.path}: these files are already shards of this set; read them by its "
                 "name, or remove that manifest"
             )
-    text = _features_json(features)
-    if text is None and old is not None:
-        text = old.features
+    text = _features_json(features, old, shards, compression)
     codec = _codec(shards, compression)
     report = verify(shards, manifest=None, compression=compression, progress=progress)
     entries = tuple(_entry(file, compression) for file in report.files)
@@ -161,10 +162,24 @@ def _given(names: ShardNames, files: Path | Iterable[Path]) -> list[str]:
     return [os.path.join(names.folder, base) for base in bases]
 
 
-def _features_json(features: FeaturesLike | None) -> str | None:
-    if features is None or isinstance(features, SequenceFeatures):
-        return None if features is None else features_to_json(features)
-    return features_to_json(normalize_features(features))
+def _features_json(
+    features: FeaturesLike | None,
+    old: Manifest | None,
+    shards: list[str],
+    compression: CompressionOrAuto,
+) -> str | None:
+    """Return features for a manifest: as given, or those of the old one."""
+    if features is None:
+        return None if old is None else old.features
+    if isinstance(features, SequenceFeatures):
+        return features_to_json(features)
+
+    def found() -> Any:
+        # The manifest may be one of which the shards are others by now.
+        described = features_of(old)
+        return examples_only(described or infer(RecordSet(shards, compression=compression)))
+
+    return features_to_json(normalize_features(features, found))
 
 
 def _codec(files: list[str], compression: CompressionOrAuto) -> Codec:

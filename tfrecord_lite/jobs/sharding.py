@@ -14,11 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tfrecord_lite.dataset.numbers import at_least
+from tfrecord_lite.dataset.schema import written_features
 from tfrecord_lite.dataset.shard_writer import ShardWriter
-from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.example.feature_json import features_from_json
-from tfrecord_lite.example.normalize import normalize_features
-from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.jobs.choosing import Chooser, NamedValue, is_safe
@@ -116,7 +113,8 @@ def shard(
     however many there are; the folder of the set takes all of them once more meanwhile, or the
     system's folder of temporary files where the set is written to a URL.
 
-    ``features`` go into the manifests; left out, they are those of the source's. Without
+    ``features`` go into the manifests, of a list of names those that the source's manifest or its
+    first records have; left out, they are those of the source's manifest. Without
     ``manifest`` there are shards alone. ``progress`` is called after every block with a source's
     name and how many of its bytes have been read: twice from its front for ``sample`` with
     ``where``. With ``shuffle`` the second pass tells ``name`` and how many bytes of records were
@@ -167,7 +165,7 @@ def shard(
         on_damage=on_damage,
         max_record_bytes=max_record_bytes,
     )
-    written = _written_features(features, records)
+    written = written_features(features, records)
     if write_compression == "auto":
         write_compression = codec_by_name(names.shard(0, 1, None)) or "auto"
     if write_compression == "auto":
@@ -187,7 +185,7 @@ def shard(
     with ExitStack() as stack:
         stack.enter_context(_no_new_folders(names))
         sets = _Sets(stack, options)
-        chooser = Chooser(records, features, where=where, by=by, shares=shares, seed=seed)
+        chooser = Chooser(records, written, where=where, by=by, shares=shares, seed=seed)
         if by is not None:
             chooser.name_values(path, sets.open)
         elif split is not None:
@@ -325,21 +323,6 @@ def _shares(split: Any, path: str) -> list[float]:
     if len({share.lower() for share in split}) < len(split):
         raise ValueError(f"split={split!r}: two names that some file systems take for one")
     return shares
-
-
-def _written_features(features: FeaturesLike | None, records: RecordSet) -> Any:
-    """Return the features for the manifests: those given, or the source's."""
-    if features is not None:
-        if isinstance(features, (SequenceFeatures, Mapping)):
-            return features
-        return normalize_features(features)
-    described = records.manifest
-    if described is None or described.features is None:
-        return None
-    try:
-        return features_from_json(described.features)
-    except ValueError as error:
-        raise TFRecordError(f"its features: {error}", path=described.path) from None
 
 
 def _is_seen_twice(records: RecordSet) -> bool:
