@@ -6,6 +6,7 @@ the records are cut into blocks. The numbers are mixed as SplitMix64 does.
 
 from __future__ import annotations
 
+import math
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -15,15 +16,16 @@ import numpy as np
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.dataset.table import decode_columns
 from tfrecord_lite.errors import ignore_damage
+from tfrecord_lite.example.composites import feature_keys, keys_of
 from tfrecord_lite.example.features import (
     FixedLenFeature,
-    FixedLenSequenceFeature,
     RaggedFeature,
     RawFeature,
-    VarLenFeature,
+    SparseFeature,
 )
 from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.files.names import ShardNames
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import FeaturesLike, Int64Array
-    from tfrecord_lite.example.ragged import Ragged
+    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.jobs.copying import Progress
     from tfrecord_lite.records.framing import RecordBlock
@@ -73,16 +75,16 @@ class Chooser:
         self._seed = seed
         self._sampled: Int64Array | None = None
         self._names: _ValueNames | None = None
-        kinds: dict[str, Any] = {}
+        found: dict[str, FixedLenFeature | RaggedFeature] = {}
         if self._where is not None:
             if self._where.names:
-                kinds = _kinds_of(records, features, self._where.names, f"where={where!r}")
-            self._where.check_kinds(kinds)
+                found = _features_of(records, features, self._where.names, f"where={where!r}")
+            self._where.check_kinds({name: feature.dtype for name, feature in found.items()})
         if by is not None:
-            kinds |= _kinds_of(records, features, [by], f"by={by!r}")
-            if kinds[by] is np.float32:
+            found |= _features_of(records, features, [by], f"by={by!r}")
+            if found[by].dtype is np.float32:
                 raise ValueError(f"by={by!r}: a feature of floats; choose one of few values")
-        self._columns = Columns(kinds) if kinds else None
+        self._columns = Columns(found) if found else None
 
     def name_values(self, name: str, opened: Callable[[NamedValue], None]) -> None:
         """Have a set for each value of the feature, and call ``opened`` for each that comes up."""
@@ -187,48 +189,70 @@ def dealt(shares: Sequence[float], seed: int, numbers: Int64Array, purpose: int)
     return found
 
 
-def _kinds_of(
+def _features_of(
     records: RecordSet, features: FeaturesLike | None, names: Sequence[str], what: str
-) -> dict[str, Any]:
-    """Return what kind of values features have: np.int64, np.float32 or bytes, by their names.
+) -> dict[str, FixedLenFeature | RaggedFeature]:
+    """Return what is decoded for these names: the values of one key each.
 
-    They are looked for in ``features``, then in the manifest, then in the first records. Raises
-    ValueError for one that is not there, or has keys that are not its name.
+    They are looked for in ``features``; where there are none in the manifest, or else in the first
+    records. A key of a feature that reads several is found, too. Raises ValueError for a name that
+    is not there, or has several keys.
     """
     found = Schema.find(features, records, strict=True).features
     if isinstance(found, SequenceFeatures):
         raise ValueError(  # noqa: TRY004 - of what is in files
             f"{what}: these records are SequenceExamples; it is for Examples"
         )
-    kinds: dict[str, Any] = {}
+    keys = _keys_alone(found)
+    chosen: dict[str, FixedLenFeature | RaggedFeature] = {}
     for name in names:
-        feature = found.get(name)
+        feature = found.get(name, keys.get(name))
         if feature is None:
-            there = ", ".join(map(quote, list(found)[:20])) or "none"
+            there = ", ".join(map(quote, list({**found, **keys})[:20])) or "none"
             raise ValueError(
                 f"{what}: there is no feature {quote(name)}; there are: {there}. (Pass features= "
                 "for one that the first records do not have)"
             )
-        plain = (FixedLenFeature, FixedLenSequenceFeature, VarLenFeature, RaggedFeature)
-        if isinstance(feature, RawFeature):
-            kinds[name] = bytes
-        elif not isinstance(feature, plain) or getattr(feature, "value_key", None):
-            raise ValueError(f"{what}: feature {quote(name)} has several keys; name one of these")
+        if isinstance(feature, SparseFeature):
+            those = ", ".join(map(quote, keys_of(name, feature)))
+            raise ValueError(  # noqa: TRY004 - of what a manifest says
+                f"{what}: feature {quote(name)} has several keys; name one of these: {those}"
+            )
+        if isinstance(feature, FixedLenFeature) and feature.default_value is not None:
+            chosen[name] = feature
         else:
-            kinds[name] = bytes if feature.dtype == np.uint8 else feature.dtype
-    return kinds
+            as_bytes = isinstance(feature, RawFeature) or feature.dtype == np.uint8
+            value_key = getattr(feature, "value_key", None)
+            chosen[name] = RaggedFeature(bytes if as_bytes else feature.dtype, value_key)
+    return chosen
+
+
+def _keys_alone(features: Mapping[str, FeatureSpec]) -> dict[str, RaggedFeature]:
+    """Return the keys that features read under other names than their own, as features."""
+    found: dict[str, RaggedFeature] = {}
+    for name, feature in features.items():
+        if isinstance(feature, (RaggedFeature, SparseFeature)):
+            of_values, *others = keys_of(name, feature)
+            found.setdefault(of_values, RaggedFeature(feature.dtype))
+            found.update((key, RaggedFeature(np.int64)) for key in others if key not in found)
+    return found
 
 
 class Columns:
     """Decodes a few features of blocks, and nothing else of them."""
 
-    def __init__(self, kinds: Mapping[str, Any]) -> None:
-        self._features = {name: RaggedFeature(kind) for name, kind in kinds.items()}
-        self._layouts = Layouts(list(kinds), None)
+    def __init__(self, features: Mapping[str, FixedLenFeature | RaggedFeature]) -> None:
+        self._features = features
+        self._layouts = Layouts(feature_keys(features), None)
 
     def __call__(self, block: RecordBlock) -> Mapping[str, Ragged]:
-        """Return the columns of a block; raises as `parse_example`."""
-        return decode_columns(block, self._features, self._layouts, strict=True)
+        """Return the columns of a block, all ragged; raises as `parse_example`."""
+        columns = decode_columns(block, self._features, self._layouts, strict=True)
+        for name, column in columns.items():
+            if not isinstance(column, Ragged):
+                splits = np.arange(len(block) + 1) * math.prod(column.shape[1:])
+                columns[name] = Ragged(column.reshape(-1), splits)
+        return columns
 
 
 class _ValueNames:

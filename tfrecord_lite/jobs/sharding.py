@@ -95,7 +95,8 @@ def shard(
     ``where`` chooses records by an expression over their features, in which a name that is no
     identifier stands in backticks: ``label > 6 and "cat" in words``, ```image/format` == 'PNG'``,
     ``label in (1, 2)``, ``name is not None``; with arithmetic, ``and``, ``or`` and ``not``. As in
-    SQL, what is missing is neither larger nor smaller nor equal. Of a record no other features are
+    SQL, what is missing is neither larger nor smaller nor equal; a feature that has a default, in
+    ``features`` or in the source's manifest, has that instead. Of a record no other features are
     decoded. ``sample`` chooses so many of these at random, each with the same chance; all of them
     where there are no more.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.features import RaggedFeature
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.jobs.choosing import Columns
 from tfrecord_lite.jobs.expressions import Expression
@@ -64,7 +65,7 @@ class Query(Looking):
             kinds = self._kinds_of(list(dict.fromkeys(names)))
             if self._where is not None:
                 self._where.check_kinds(kinds)
-            self._columns = Columns(kinds)
+            self._columns = Columns({name: RaggedFeature(kind) for name, kind in kinds.items()})
         self._sorts_bytes = kinds.get(sort) is bytes
         self._found: list[Int64Array] = []
         self._keys: list[npt.NDArray[Any]] = []
