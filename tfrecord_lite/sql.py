@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.dataset as pds
 from pyarrow import parquet
 
+from tfrecord_lite.arrow.files import write_batches
 from tfrecord_lite.arrow.reading import Selection
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.record_set import RecordSet
@@ -131,10 +132,11 @@ def query(
 
 
 def write_parquet(reader: pa.RecordBatchReader, path: str) -> int:
-    """Write rows to a Parquet file, batch by batch, and return how many there are.
+    """Write rows to a Parquet file, or to a URL, batch by batch, and return how many there are.
 
-    Raises ``ValueError``, before there is a file, for columns of one name, and for a column of a
-    type that Parquet does not have.
+    The file takes its name when it is complete, in place of one that stands. Raises ``ValueError``,
+    before there is a file, for columns of one name, and for a column of a type that Parquet does
+    not have.
 
     >>> import os, tempfile
     >>> write_parquet(query("select 1 as a"), os.path.join(tempfile.mkdtemp(), "a.parquet"))
@@ -147,12 +149,7 @@ def write_parquet(reader: pa.RecordBatchReader, path: str) -> int:
         except NotImplementedError:
             kind = f"Parquet has no type for {field.type}"
             raise ValueError(f"column {field.name!r}: {kind}; {_AS_TEXT}") from None
-    count = 0
-    with parquet.ParquetWriter(path, reader.schema) as writer:
-        for batch in reader:
-            writer.write_batch(batch)
-            count += batch.num_rows
-    return count
+    return write_batches(reader, reader.schema, path, "parquet", overwrite=True, fsync=False)
 
 
 def check_names(schema: pa.Schema) -> None:

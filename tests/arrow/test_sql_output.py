@@ -127,3 +127,30 @@ def test_what_is_no_query(command, tmp_path):  # noqa: F811
         done = command("sql", sql, "-o", tmp_path / "v.csv")
         assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("end", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("scheme", ["memory", "file"])
+def test_rows_are_written_to_urls(command, tmp_path, scheme, end):  # noqa: F811
+    """As to paths, and there when they are complete."""
+    fsspec = pytest.importorskip("fsspec")
+    folder = f"{scheme}://{tmp_path}"
+    url, path = f"{folder}/u.{end}", tmp_path / f"p.{end}"
+    sql = "select i, i::varchar || 'öl' as name from range(5000) t(i)"
+    for target in (url, path):
+        done = command("sql", sql, "-o", target)
+        assert (done.code, done.out) == (0, f"ok      {target}: 5,000 rows\n")
+    with fsspec.open(url, "rb") as file:
+        written = file.read()
+    assert written == path.read_bytes()
+    assert len(written) > 5000
+    # Of the last row, when the others were written.
+    failing = "select case when i < 4999 then 1 else error('no') end as x from range(5000) t(i)"
+    done = command("sql", failing, "-o", url)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    with fsspec.open(url, "rb") as file:
+        assert file.read() == written
+    if end == "parquet":
+        assert write_parquet(query("select 1 as a"), url) == 1
+        with fsspec.open(url, "rb") as file:
+            assert pq.read_table(file)["a"].to_pylist() == [1]

@@ -253,6 +253,21 @@ def test_commands(folder, capsys):
     assert len(tfr.Manifest.load(folder + "/t.manifest.json").files) == 2
 
 
+def test_verify_with_features_at_a_url(folder, capsys):
+    tfr.write_examples(folder + "/a.tfrecord", {"id": [1, 2]})
+    arguments = ["verify", folder + "/a.tfrecord", "--features", folder + "/f.json"]
+    for features, code in (({"id": int}, 0), ({"id": float}, 1), (b"\xff", 2), (None, 2)):
+        if features is None:
+            fsspec.filesystem("memory").rm_file(f"/{folder[9:]}/f.json")
+        else:
+            data = features if isinstance(features, bytes) else tfr.features_to_json(features)
+            with fsspec.open(folder + "/f.json", "wb") as file:
+                file.write(data if isinstance(data, bytes) else data.encode())
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert (ended.value.code or 0) == code, capsys.readouterr()
+
+
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_a_dataset_asks_for_each_object_when_it_reads_it(folder, asked, shuffle):
     with tfr.ShardWriter(folder + "/s", num_shards=20) as writer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 import sys
@@ -19,7 +20,7 @@ from tfrecord_lite.records.storage import Output
 from tfrecord_lite.text import json_text, name_text, plural, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tfrecord_lite._types import OnDamage
     from tfrecord_lite.errors import Damage
@@ -62,12 +63,13 @@ def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> Non
         if as_json or suffix == ".jsonl":
             sql.check_names(reader.schema)
         if output is not None:
-            write = _WRITERS[suffix] or sql.write_parquet
-            count = _write(reader, output, write)
+            write = _WRITERS[suffix]
+            count = write(reader, output) if write else sql.write_parquet(reader, output)
             print(f"ok      {printable(output)}: {plural(count, 'row')}")
         elif as_json:
-            for row in _rows(reader):
-                sys.stdout.write(json_text(row) + "\n")
+            for batch in reader:
+                for row in _rows(reader, batch):
+                    sys.stdout.write(json_text(row) + "\n")
         else:
             _print_table(reader)
     except sql.QueryError as error:
@@ -76,12 +78,6 @@ def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> Non
         raise typer.Exit(UNUSABLE) from None
     if damaged:
         raise typer.Exit(DAMAGED)
-
-
-def _write(reader: Any, path: str, write: Callable[[Any, str], int]) -> int:
-    """Write a file beside its name, which it takes when it is whole."""
-    with Output(path, mode="w", atomic=None, fsync=False) as target:
-        return write(reader, target.partial or path)
 
 
 def _columns(reader: Any, batch: Any) -> list[list[Any]]:
@@ -107,13 +103,11 @@ def _values(column: Any) -> list[Any]:
     return values
 
 
-def _rows(reader: Any) -> Iterator[dict[str, Any]]:
+def _rows(reader: Any, batch: Any) -> Iterator[dict[str, Any]]:
     """Yield rows as JSON has them."""
-    for batch in reader:
-        for row in zip(*_columns(reader, batch), strict=True):
-            yield {
-                name: _as_json(value) for name, value in zip(reader.schema.names, row, strict=True)
-            }
+    names = reader.schema.names
+    for row in zip(*_columns(reader, batch), strict=True):
+        yield {name: _as_json(value) for name, value in zip(names, row, strict=True)}
 
 
 def _as_json(value: Any) -> Any:
@@ -163,23 +157,30 @@ def _cell(value: Any) -> str:
 
 def _write_csv(reader: Any, path: str) -> int:
     count = 0
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(reader.schema.names)
+    # It takes its name when it is whole.
+    with Output(path, mode="w", atomic=None, fsync=False) as output:
+        _write_csv_lines(output, [reader.schema.names])
         for batch in reader:
             columns = [[_text(value) for value in values] for values in _columns(reader, batch)]
-            writer.writerows(zip(*columns, strict=True))
+            _write_csv_lines(output, zip(*columns, strict=True))
             count += batch.num_rows
     return count
 
 
-def _write_lines(reader: Any, path: str) -> int:
+def _write_csv_lines(output: Output, rows: Iterable[Sequence[str]]) -> None:
+    lines = io.StringIO()
+    csv.writer(lines, lineterminator="\n").writerows(rows)
+    output.write(lines.getvalue().encode())
+
+
+def _write_json_lines(reader: Any, path: str) -> int:
     count = 0
-    with open(path, "w", encoding="ascii", newline="\n") as file:
-        for row in _rows(reader):
-            file.write(json_text(row) + "\n")
-            count += 1
+    with Output(path, mode="w", atomic=None, fsync=False) as output:
+        for batch in reader:
+            lines = [json_text(row) + "\n" for row in _rows(reader, batch)]
+            output.write("".join(lines).encode("ascii"))
+            count += batch.num_rows
     return count
 
 
-_WRITERS: Final = {".csv": _write_csv, ".parquet": None, ".jsonl": _write_lines}
+_WRITERS: Final = {".csv": _write_csv, ".parquet": None, ".jsonl": _write_json_lines}

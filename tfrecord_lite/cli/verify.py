@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -14,7 +15,9 @@ from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.integrity.inventory import Inventory
 from tfrecord_lite.integrity.report_text import report_as_json, report_text
 from tfrecord_lite.integrity.verify import verify
+from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.text import json_text
+from tfrecord_lite.urls import local_path
 
 if TYPE_CHECKING:
     from tfrecord_lite.example.features import FeatureSpec
@@ -34,7 +37,7 @@ def run(
 ) -> None:
     """Check all files, even where one cannot be read, and print the report.
 
-    ``manifest`` is "auto", None for none, or a path; ``features`` is the path of a JSON file.
+    ``manifest`` is "auto", None for none, or a path; ``features`` is the path or URL of JSON.
     """
     paths: Any = named_or_standard_input(files)
     expected = None if features is None else _read_features(features)
@@ -63,9 +66,9 @@ def run(
 
 
 def _read_features(path: str) -> dict[str, FeatureSpec] | SequenceFeatures:
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
+    with io.BufferedReader(open_file(local_path(path))) as file:
+        data = file.read()
     try:
-        return features_from_json(text)
+        return features_from_json(data.decode())
     except ValueError as error:
         raise typer.BadParameter(f"{path}: {error}") from None
