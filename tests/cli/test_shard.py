@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import subprocess
@@ -18,6 +19,7 @@ from tfrecord_lite.cli import shard
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.files.manifest import Manifest
 from tfrecord_lite.files.resolve import expand_shards
+from tfrecord_lite.text import plural
 
 RECORDS = [b"%d" % index * 10 for index in range(100)]
 
@@ -177,9 +179,30 @@ def test_chosen_dealt_and_shuffled(command, tmp_path: Path) -> None:
     assert len(contents(tmp_path / "a-val")) == 10
     done = command("shard", tmp_path / "src", tmp_path / "b", "--by", "name", "--sample", 50)
     assert [line.partition("  (")[2] for line in done.out.splitlines()].count("a/b)") == 1
-    done = command("shard", tmp_path / "src", tmp_path / "c", "--manifest", "none")
-    assert done.code == 0
-    assert not (tmp_path / "c.manifest.json").exists()
+
+
+@pytest.mark.parametrize("manifest", ["auto", "none"])
+@pytest.mark.parametrize("options", [[], ["--split", "x=0.5,y=0.5"], ["--by", "label"]])
+def test_the_manifests_that_are_told_are_there(command, tmp_path: Path, manifest, options) -> None:
+    tfr.write_examples(tmp_path / "src", {"label": [0, 1] * 50})
+    ends = {"[]": [""], "split": ["-x", "-y"], "by": ["-0", "-1"]}[(options or ["--[]"])[0][2:]]
+    options = [*options, "--manifest", manifest]
+    done = command("shard", tmp_path / "src", tmp_path / "c", *options)
+    names = [f"{tmp_path}/c{end}" for end in ends]
+    files = [f"{name}.manifest.json" for name in names]
+    told = files if manifest == "auto" else names
+    each = f"1 shard, {plural(100 // len(ends), 'record')}, "
+    assert (done.code, len(done.out.splitlines())) == (0, len(ends))
+    for line, name in zip(done.out.splitlines(), told, strict=True):
+        assert line.startswith(f"ok      {name}: {each}")
+    there = {name for name in os.listdir(tmp_path) if name.endswith(".json")}
+    assert there == ({os.path.basename(file) for file in files} if manifest == "auto" else set())
+    done = command("shard", tmp_path / "src", tmp_path / "c", *options, "--json", "--overwrite")
+    sets = json.loads(done.out)["sets"]
+    assert [one["name"] for one in sets] == names
+    assert [one["manifest"] for one in sets] == (
+        files if manifest == "auto" else [None] * len(ends)
+    )
 
 
 @pytest.mark.parametrize(

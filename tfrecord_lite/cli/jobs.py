@@ -36,18 +36,21 @@ def codec_asked(name: str | None, otherwise: Any) -> Any:
     return otherwise if name is None else None if name == "none" else name
 
 
-def print_set(manifest: Manifest, note: str = "") -> None:
-    """Print the line about a set that was written, with a note after it."""
+def print_set(manifest: Manifest, note: str = "", *, name: str | None = None) -> None:
+    """Print the line about a set that was written, with a note after it.
+
+    It is called as its manifest, or ``name`` where that was not to stay.
+    """
     entries = manifest.entries
     shards, records = plural(len(entries), "shard"), plural(manifest.records, "record")
     size = size_text(sum(entry.size for entry in entries))
-    print(f"{'ok':8}{printable(manifest.path)}: {shards}, {records}, {size}{note}")
+    print(f"{'ok':8}{printable(name or manifest.path)}: {shards}, {records}, {size}{note}")
 
 
-def json_of_set(manifest: Manifest) -> dict[str, Any]:
-    """Return what JSON tells of a set that was written."""
+def json_of_set(manifest: Manifest, *, is_there: bool = True) -> dict[str, Any]:
+    """Return what JSON tells of a set that was written, and whose manifest is there, or is not."""
     return {
-        "manifest": path_text(manifest.path),
+        "manifest": path_text(manifest.path) if is_there else None,
         "shards": len(manifest.entries),
         "records": manifest.records,
         "bytes": sum(entry.size for entry in manifest.entries),

@@ -56,9 +56,10 @@ def run(
     """Write the records of all sources to the set ``name`` or several, and print a line of each.
 
     Without ``compression`` it is what the name says, or that of the first file; "none" is none.
-    ``options`` are those of `tfrecord_lite.jobs.shard`.
+    ``options`` are those of `tfrecord_lite.jobs.shard`; without ``manifest`` none is named.
     """
     files = expand_files(sources)
+    with_manifest = options.get("manifest", True)
     shuffled = options.get("shuffle") is not None
     sampled = None not in (options.get("sample"), options.get("where"))
     try:
@@ -76,7 +77,10 @@ def run(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     if as_json:
-        sets = [{"name": path_text(one.name), **json_of_set(one.manifest)} for one in found]
+        sets = [
+            {"name": path_text(one.name), **json_of_set(one.manifest, is_there=with_manifest)}
+            for one in found
+        ]
         print(json_text({"sets": sets}, indent=2))
         return
     for one in found:
@@ -89,4 +93,4 @@ def run(
             if value_text and one.name != f"{name}-{value_text}"
             else ""
         )
-        print_set(one.manifest, note)
+        print_set(one.manifest, note, name=None if with_manifest else one.name)
