@@ -152,7 +152,7 @@ def table_text(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
     >>> print(table_text([["reading by hand", "8,424", "one more word"]], 33))
     reading...    8,424  one more...
     """
-    if not rows:
+    if not any(rows):
         return ""
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     if width is not None:

@@ -111,6 +111,8 @@ RENAMED = {
     "t": tfr.SparseFeature(["a", "n"], "f", np.float32, [9, 9]),
     "u": tfr.RaggedFeature(np.uint8, value_key="s"),
     "z": int,
+    # Called as one of its keys, which is meant.
+    "n": tfr.SparseFeature("a", "n", np.int64, 9),
 }
 
 
@@ -141,7 +143,7 @@ def test_a_feature_of_several_keys(described, tmp_path):
         with pytest.raises(ValueError, match=told):
             shard(described, tmp_path / "out", features=RENAMED, **options)
     with pytest.raises(
-        ValueError, match="no feature 'x'; there are: 'c', .*'z', 'a', 'v', 'n', 'f'"
+        ValueError, match="no feature 'x'; there are: 'c', .*'z', 'n', 'a', 'v', 'f', 's'"
     ):
         shard(described, tmp_path / "out", features=RENAMED, where="x == 1")
     assert tree(tmp_path) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.schema import LateFeatures, Schema
 from tfrecord_lite.dataset.table import BlockDecoder
 from tfrecord_lite.errors import ExampleError, ignore_damage
+from tfrecord_lite.example.composites import keys_alone, without_sparse
 from tfrecord_lite.example.normalize import check_given, select_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures
@@ -65,6 +67,9 @@ def to_arrow(
     that were read (text: string, large_string, string_view). In the layout "tfx" each feature is
     what tfx_bsl's ExamplesToRecordBatchDecoder gives: a large_list of int64, float or large_binary,
     null where it is missing; without ``features`` in the order of their names.
+
+    A `SparseFeature` is no column. Of one that the manifest says the keys are, under their names;
+    ``select`` takes these names, too.
 
     SequenceExamples are two structs, ``context`` and ``feature_lists``, those of them that have
     features; a feature list is a list of steps, null where it is missing.
@@ -135,8 +140,16 @@ class Selection(NamedTuple):
                     "layout='tfx' and select are for Examples, and these are SequenceExamples: "
                     "name the columns by features=SequenceFeatures(context=..., feature_lists=...)"
                 )
+            if features is None:
+                context = without_sparse(schema.features.context)
+                whole = dataclasses.replace(schema.features, context=context)
+                schema = schema._replace(features=whole)
             return cls(schema, asked, layout, binary)
         named = schema.features
+        if select is not None:
+            named = {**keys_alone(named), **named}
+        elif features is None:
+            named = without_sparse(named)
         if layout == "tfx" and schema.inferred:
             named = dict(sorted(named.items()))
         if select is not None:

@@ -46,6 +46,7 @@ def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> Non
         raise typer.BadParameter("--json is for what is printed; write to a FILE.jsonl instead")
     try:
         from tfrecord_lite import sql
+        from tfrecord_lite.sql.querying import check_names
     except ImportError as error:
         complain(error)
         raise typer.Exit(UNUSABLE) from None
@@ -61,7 +62,7 @@ def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> Non
         damage: OnDamage = tell if on_damage == "skip" else "raise"
         reader = sql.query(query, {"-": sys.stdin.buffer}, on_damage=damage)
         if as_json or suffix == ".jsonl":
-            sql.check_names(reader.schema)
+            check_names(reader.schema)
         if output is not None:
             write = _WRITERS[suffix]
             count = write(reader, output) if write else sql.write_parquet(reader, output)

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
     from tfrecord_lite.example.features import FeatureSpec
 
-__all__ = ["UnfitError", "feature_keys", "is_composite", "keys_of", "partitioned", "sparse"]
+__all__ = [
+    "UnfitError",
+    "feature_keys",
+    "is_composite",
+    "keys_alone",
+    "keys_of",
+    "partitioned",
+    "sparse",
+    "without_sparse",
+]
 
 
 class UnfitError(Exception):
@@ -56,6 +65,38 @@ def feature_keys(features: Mapping[str, FeatureSpec]) -> list[str]:
     ['a', 'at']
     """
     return list(dict.fromkeys(key for item in features.items() for key in keys_of(*item)))
+
+
+def keys_alone(features: Mapping[str, FeatureSpec]) -> dict[str, RaggedFeature]:
+    """Return the keys of features that read several, or one of another name, as features.
+
+    >>> list(keys_alone({"a": RaggedFeature("int64"), "b": SparseFeature("at", "a", "int64", 3)}))
+    ['a', 'at']
+    """
+    found: dict[str, RaggedFeature] = {}
+    for name, feature in features.items():
+        if isinstance(feature, (RaggedFeature, SparseFeature)) and is_composite(feature):
+            of_values, *others = keys_of(name, feature)
+            found.setdefault(of_values, RaggedFeature(feature.dtype))
+            found.update((key, RaggedFeature(np.int64)) for key in others if key not in found)
+    return found
+
+
+def without_sparse(features: Mapping[str, FeatureSpec]) -> dict[str, FeatureSpec]:
+    """Return features with the keys of sparse ones in place of these, where no other is so called.
+
+    >>> list(without_sparse({"s": SparseFeature("at", "values", "float32", 3)}))
+    ['values', 'at']
+    """
+    found: dict[str, FeatureSpec] = {}
+    for name, feature in features.items():
+        if not isinstance(feature, SparseFeature):
+            found[name] = feature
+            continue
+        for key, alone in keys_alone({name: feature}).items():
+            if isinstance(features.get(key, feature), SparseFeature):
+                found.setdefault(key, alone)
+    return found
 
 
 def sparse(feature: SparseFeature, read: Callable[[str, Any], Ragged]) -> Sparse:

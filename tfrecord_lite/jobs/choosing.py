@@ -16,7 +16,7 @@ import numpy as np
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.dataset.table import decode_columns
 from tfrecord_lite.errors import ignore_damage
-from tfrecord_lite.example.composites import feature_keys, keys_of
+from tfrecord_lite.example.composites import feature_keys, keys_alone, keys_of
 from tfrecord_lite.example.features import (
     FixedLenFeature,
     RaggedFeature,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import FeaturesLike, Int64Array
-    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.jobs.copying import Progress
     from tfrecord_lite.records.framing import RecordBlock
@@ -203,10 +202,12 @@ def _features_of(
         raise ValueError(  # noqa: TRY004 - of what is in files
             f"{what}: these records are SequenceExamples; it is for Examples"
         )
-    keys = _keys_alone(found)
+    keys = keys_alone(found)
     chosen: dict[str, FixedLenFeature | RaggedFeature] = {}
     for name in names:
-        feature = found.get(name, keys.get(name))
+        feature = found.get(name)
+        if feature is None or (isinstance(feature, SparseFeature) and name in keys):
+            feature = keys.get(name)
         if feature is None:
             there = ", ".join(map(quote, list({**found, **keys})[:20])) or "none"
             raise ValueError(
@@ -225,17 +226,6 @@ def _features_of(
             value_key = getattr(feature, "value_key", None)
             chosen[name] = RaggedFeature(bytes if as_bytes else feature.dtype, value_key)
     return chosen
-
-
-def _keys_alone(features: Mapping[str, FeatureSpec]) -> dict[str, RaggedFeature]:
-    """Return the keys that features read under other names than their own, as features."""
-    found: dict[str, RaggedFeature] = {}
-    for name, feature in features.items():
-        if isinstance(feature, (RaggedFeature, SparseFeature)):
-            of_values, *others = keys_of(name, feature)
-            found.setdefault(of_values, RaggedFeature(feature.dtype))
-            found.update((key, RaggedFeature(np.int64)) for key in others if key not in found)
-    return found
 
 
 class Columns:

@@ -1,18 +1,10 @@
-"""SQL over files of Examples, by DuckDB: a path in quotes is a table.
-
-It needs the extra: ``pip install 'tfrecord-lite-np[sql]'``.
-"""
+"""query: DuckDB is told of files as datasets of Arrow's, and says which columns it needs."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, uuid5
-
-if any(find_spec(name) is None for name in ("duckdb", "pyarrow")):
-    raise ImportError("tfrecord_lite.sql needs duckdb: pip install 'tfrecord-lite-np[sql]'")
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +16,16 @@ from tfrecord_lite.arrow.reading import Selection
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
+from tfrecord_lite.sql.statement import (
+    QueryError,
+    alike,
+    columns_of_rows_alone,
+    folded,
+    nodes_of,
+    parsed,
+    tables_of,
+    with_other_names,
+)
 from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
@@ -31,17 +33,13 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import CompressionOrAuto, OnDamage, Paths, Verify
 
-__all__ = ["QueryError", "query", "write_parquet"]
-
-QueryError = duckdb.Error
+__all__ = ["check_names", "query", "write_parquet"]
 
 # Files that DuckDB reads itself; a manifest is no such file.
 _OTHERS: Final = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 
-# Expressions that are of no column by themselves.
-_NO_COLUMNS: Final = {"FUNCTION", "CONSTANT", "CAST", "COMPARISON", "CONJUNCTION"}
-# Functions that make a query, or tables, of text.
-_OF_TEXT: Final = {"query", "query_table"}
+# What a column is called that DuckDB wants where there is none; no result has it.
+_NO_COLUMN: Final = "tfrecord_lite: no column"
 _ROWS_AT_ONCE: Final = 1 << 13
 
 # Types of DuckDB that have others in Arrow: of less range, of no zone, or bytes of DuckDB's own.
@@ -67,7 +65,8 @@ def query(
     of `to_arrow`, with the features of the manifest or of the first records: int64 is BIGINT,
     float32 FLOAT, bytes BLOB, which compares with text as its UTF-8 (``decode(name)`` makes text of
     it), what is not one value a record is a list; what is missing is NULL. Of columns that the
-    query does not need nothing is decoded; ``select count(*)`` is what the manifest of a set says.
+    query does not need nothing is decoded; ``select count(*)`` is what the manifest of a set says,
+    and counts records of any kind.
     Files that end in .parquet, .csv, .tsv, .json, .jsonl are read by DuckDB, to be joined for
     example.
 
@@ -96,13 +95,14 @@ def query(
     known = dict(tables or {})
     scanned: list[_Scanned] = []
     missing: dict[str, OSError] = {}
-    statement = _parsed(connection, sql)
-    rows_alone = _asks_for_rows_alone(statement)
-    nodes = list(_tables(statement))
+    statement = parsed(connection, sql)
+    alone = columns_of_rows_alone(statement)
+    stars = any(node.get("class") == "STAR" for node in nodes_of(statement))
+    nodes = list(tables_of(statement))
     names = list(dict.fromkeys(node["table_name"] for node in nodes))
     _check_given(known, names)
     # Names that no query can have by chance, and that are the same each time.
-    renamed = {name: f"{name} {uuid5(NAMESPACE_URL, name + sql)}" for name in _alike(names)}
+    renamed = {name: f"{name} {uuid5(NAMESPACE_URL, name + sql)}" for name in alike(names)}
     for name in names:
         if name not in known and name.lower().endswith(_OTHERS) and not _is_manifest(name):
             continue
@@ -113,10 +113,10 @@ def query(
                 raise
             missing[name] = error  # may be a name that DuckDB knows
             continue
-        scanned.append(_Scanned(name, records, strict=strict, rows_alone=rows_alone))
+        scanned.append(_Scanned(name, records, strict=strict, alone=alone, stars=stars))
         connection.register(renamed.get(name, name), scanned[-1])
     if renamed:
-        sql = _with_other_names(connection, statement, nodes, renamed)
+        sql = with_other_names(connection, statement, nodes, renamed)
     try:
         relation = connection.sql(sql)
         _check_types(relation)
@@ -128,7 +128,10 @@ def query(
         raise
     except duckdb.Error as error:
         raise _cause(scanned) or error from None
-    return pa.RecordBatchReader.from_batches(reader.schema, _rows(connection, reader, scanned))
+    rows = _rows(connection, reader, scanned)
+    kept = [n for n, name in enumerate(reader.schema.names) if not name.startswith(_NO_COLUMN)]
+    schema = pa.schema([reader.schema.field(n) for n in kept])
+    return pa.RecordBatchReader.from_batches(schema, (batch.select(kept) for batch in rows))
 
 
 def write_parquet(reader: pa.RecordBatchReader, path: str) -> int:
@@ -163,22 +166,11 @@ def _is_manifest(name: str) -> bool:
     return name.endswith(".manifest.json")
 
 
-def _folded(name: str) -> bytes:
-    """Return a name as DuckDB compares names: A to Z are a to z, all other letters themselves."""
-    return name.encode(errors="surrogatepass").lower()
-
-
-def _alike(names: Sequence[str]) -> list[str]:
-    """Return the names that DuckDB cannot tell from another of them."""
-    counts = Counter(map(_folded, names))
-    return [name for name in names if counts[_folded(name)] > 1]
-
-
 def _check_given(given: Mapping[str, Any], names: list[str]) -> None:
     """Refuse a given name that only its case tells from another: which is meant, is a guess."""
-    alike = _alike([*given, *(name for name in names if name not in given)])
-    if bad := [name for name in given if name in alike]:
-        told = ", ".join(repr(name) for name in alike if _folded(name) == _folded(bad[0]))
+    same = alike([*given, *(name for name in names if name not in given)])
+    if bad := [name for name in given if name in same]:
+        told = ", ".join(repr(name) for name in same if folded(name) == folded(bad[0]))
         raise ValueError(f"tables {told}: SQL ignores case; use one spelling for each table")
 
 
@@ -188,8 +180,8 @@ def _check_features(table: str, schema: pa.Schema) -> None:
     for fields in (schema, *structs):
         names = [field.name for field in fields]
         # An empty name gets another, and one that has a NUL ends there.
-        alike = _alike(names)
-        if bad := [name for name in names if not name or "\0" in name or name in alike]:
+        same = alike(names)
+        if bad := [name for name in names if not name or "\0" in name or name in same]:
             raise ValueError(
                 f"{shown(table)}: SQL, which ignores case, cannot name each of the features "
                 f"{', '.join(map(repr, bad))}; write them under other names, or query what "
@@ -207,91 +199,6 @@ def _check_types(relation: duckdb.DuckDBPyRelation) -> None:
                 raise QueryError(f"column {name!r}: Arrow has no type for {kind}; {_AS_TEXT}")
             if kind.id in _NESTED:
                 kinds += [child for _, child in kind.children if isinstance(child, type(kind))]
-
-
-def _parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
-    """Return the one statement of a SELECT; `duckdb.Error` for anything else."""
-    (answer,) = connection.execute("select json_serialize_sql(?)", [sql]).fetchall()[0]
-    try:
-        parsed = json.loads(answer)
-    except RecursionError:
-        raise QueryError("the query is nested too deeply") from None
-    if parsed["error"]:
-        kind = parsed.get("error_type", "")
-        message = parsed.get("error_message", "this is no SELECT")
-        if kind == "not implemented":
-            message = "the query is no SELECT"
-        raise duckdb.ParserException(message)
-    statements: list[dict[str, Any]] = parsed["statements"]
-    if len(statements) != 1:
-        there = "several queries: give one at a time" if statements else "the query is empty"
-        raise duckdb.ParserException(there)
-    return statements[0]
-
-
-def _nodes(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    nodes: list[Any] = [statement]
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, dict):
-            yield node
-            nodes += node.values()
-        elif isinstance(node, list):
-            nodes += node
-
-
-def _tables(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield where a query names a table that it does not define itself, by WITH.
-
-    What WITH defines is known to what follows, and to itself where it is recursive.
-    """
-    waiting: list[tuple[Any, frozenset[bytes]]] = [(statement, frozenset())]
-    while waiting:
-        node, defined = waiting.pop()
-        if isinstance(node, list):
-            waiting += [(item, defined) for item in node]
-        if not isinstance(node, dict):
-            continue
-        kind = node.get("type")
-        if kind == "TABLE_FUNCTION" and node["function"]["function_name"].lower() in _OF_TEXT:
-            raise QueryError("query() and query_table() hide the names of tables: write them out")
-        own = kind == "BASE_TABLE" and not node["schema_name"]
-        if own and _folded(node["table_name"]) not in defined:
-            yield node
-        for part in node.get("cte_map", {"map": []})["map"]:
-            outside, defined = defined, defined | {_folded(part["key"])}
-            # DuckDB 1 has it as a statement.
-            body = part["value"].get("query_node") or part["value"]["query"]["node"]
-            waiting.append((body, defined if body["type"] == "RECURSIVE_CTE_NODE" else outside))
-        waiting += [(item, defined) for key, item in node.items() if key != "cte_map"]
-
-
-def _with_other_names(
-    connection: duckdb.DuckDBPyConnection,
-    statement: dict[str, Any],
-    nodes: list[dict[str, Any]],
-    names: Mapping[str, str],
-) -> str:
-    """Return the query with other names of tables, each of which keeps its own as an alias."""
-    for node in nodes:
-        if name := names.get(node["table_name"]):
-            node["alias"] = node["alias"] or node["table_name"]
-            node["table_name"] = name
-            node["qualified_name"] = {"path": [name]}
-    parsed = json.dumps({"error": False, "statements": [statement]})
-    text: str = connection.execute("select json_deserialize_sql(?)", [parsed]).fetchall()[0][0]
-    return text
-
-
-def _asks_for_rows_alone(statement: dict[str, Any]) -> bool:
-    """Tell whether a query is of one table and no column of it, as ``select count(*) from t``.
-
-    DuckDB asks for the first column then.
-    """
-    node = statement["node"]
-    if node.get("from_table", {}).get("type") != "BASE_TABLE" or node["cte_map"]["map"]:
-        return False
-    return {node["class"] for node in _nodes(statement) if "class" in node} <= _NO_COLUMNS
 
 
 def _rows(
@@ -312,14 +219,18 @@ def _cause(scanned: list[_Scanned]) -> Exception | None:
 class _Scanned(pds.Dataset):  # type: ignore[misc]
     """Files as what DuckDB takes for a dataset of Arrow's: it says which columns it needs."""
 
-    def __init__(self, name: str, records: RecordSet, *, strict: bool, rows_alone: bool) -> None:
+    def __init__(
+        self, name: str, records: RecordSet, *, strict: bool, alone: int, stars: bool
+    ) -> None:
         # Not that of the base, which nobody may call.
         self._records = records
-        self._rows_alone = rows_alone
-        self._selection = Selection.find(records, None, strict=strict)
-        self._schema = self._selection.plan().schema
-        if not rows_alone:
-            _check_features(name, self._schema)
+        self._selection = None if alone else Selection.find(records, None, strict=strict)
+        self._schema = _nothing(alone) if self._selection is None else self._selection.plan().schema
+        _check_features(name, self._schema)
+        # Who asks for all columns where there is none, is told what `to_arrow` tells.
+        self._only_rows = bool(alone) or not (self._schema.names or stars)
+        if not self._schema.names:
+            self._schema = _nothing(1)
         self.error: Exception | None = None
 
     @property
@@ -336,9 +247,12 @@ class _Scanned(pds.Dataset):  # type: ignore[misc]
         """Return a scan of these columns, in rows that pass a filter, which may use others."""
         if columns is None:
             columns = self._schema.names
-        if self._rows_alone:
+        if self._selection is None or not self._selection.schema.features:
             schema = pa.schema([self._schema.field(name) for name in columns])
-            batches = self._noting_errors(_rows_of_nulls(self._records, schema))
+            rows: Iterable[pa.RecordBatch] = _rows_of_nulls(self._records, schema)
+            if self._selection is not None and not self._only_rows:
+                rows = self._selection.reader(self._records)
+            batches = self._noting_errors(rows)
             return pds.Scanner.from_batches(batches, schema=schema, use_threads=False)
         wanted = [
             name
@@ -366,6 +280,11 @@ class _Scanned(pds.Dataset):  # type: ignore[misc]
         except Exception as error:
             self.error = error
             raise
+
+
+def _nothing(count: int) -> pa.Schema:
+    """Return so many columns that are there for DuckDB alone, and have no values."""
+    return pa.schema([(f"{_NO_COLUMN} {number}", pa.bool_()) for number in range(count)])
 
 
 def _narrowed(selection: Selection, names: list[str]) -> Selection:
