@@ -97,7 +97,11 @@ def _from_buffers(kind: pa.DataType, rows: int, buffers: list[Any], items: pa.Ar
 
 
 def plain_array(array: pa.Array) -> pa.Array:
-    """Return the values themselves, in lists and leaves only: views of strings as large strings."""
+    """Return the values themselves, in lists and leaves only: views of strings as large strings.
+
+    Nested lists of fixed sizes begin at their first item: where they are slices, Arrow takes items
+    and drops nulls at other places than theirs, even behind its buffers.
+    """
     kind = array.type
     if isinstance(kind, pa.BaseExtensionType):
         return plain_array(array.storage)
@@ -112,9 +116,17 @@ def plain_array(array: pa.Array) -> pa.Array:
     if not (is_any_list(kind) or pt.is_fixed_size_list(kind)):
         return array
     wanted = with_leaf(kind, _without_views(leaf_of(kind)))
-    if kind == wanted:
+    if kind == wanted and not _is_sliced(array):
         return array
     return _plain_lists(array, wanted) if len(array) else pa.array([], wanted)
+
+
+def _is_sliced(array: pa.Array) -> bool:
+    """Tell whether there are lists of fixed sizes, at any depth, that are a slice of others."""
+    fixed = pt.is_fixed_size_list(array.type)
+    if fixed and array.offset:
+        return True
+    return (fixed or is_any_list(array.type)) and _is_sliced(array.values)
 
 
 def _plain_lists(array: pa.Array, wanted: pa.DataType) -> pa.Array:
