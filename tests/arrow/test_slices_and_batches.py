@@ -119,3 +119,47 @@ def test_a_slice_of_a_table_with_nested_lists_of_fixed_sizes(path):
         tfr.write_examples(path, data)
         back = to_arrow(path, table.schema).read_all()
         assert back["c"].to_pylist() == table["c"].to_pylist()[rows]
+
+
+# Batches.
+
+
+def dictionary(kind, *values):
+    return pa.array(np.array(values, kind)).dictionary_encode()
+
+
+def in_lists(array):
+    return pa.ListArray.from_arrays(pa.array(np.arange(len(array) + 1), pa.int32()), array)
+
+
+@pytest.mark.parametrize("form", [lambda array: array, in_lists], ids=["plain", "in lists"])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.int8, np.uint64])
+def test_small_batches_whose_dictionaries_differ(path, kind, form):
+    parts = [(1, 0), (2, 3), (4, 1), (0, 0)]
+    column = pa.chunked_array([form(dictionary(kind, *part)) for part in parts])
+    for data in ({"c": column}, pa.table({"c": column}), pa.table({"c": column}).to_reader()):
+        tfr.write_examples(path, data)
+        assert stored(path) == [[value] for part in parts for value in part]
+
+
+def test_sequences_in_small_batches_whose_dictionaries_differ(path):
+    def batch(*values):
+        halves = dictionary(np.float16, *values)
+        context = pa.StructArray.from_arrays([halves], ["a"], mask=pa.array([False, True]))
+        steps = pa.StructArray.from_arrays([in_lists(in_lists(halves))], ["b"])
+        return pa.record_batch({"context": context, "feature_lists": steps})
+
+    tfr.write_examples(path, pa.Table.from_batches([batch(1, 2), batch(3, 4)]))
+    rows = [tfr.decode_sequence_example(record) for record in tfr.read_records(path)]
+    contexts, lists = zip(*rows, strict=True)
+    assert [row["a"].tolist() if row else None for row in contexts] == [[1], None, [3], None]
+    assert [row["b"][0].tolist() for row in lists] == [[1], [2], [3], [4]]
+
+
+def test_chunks_of_pandas_whose_dictionaries_differ(path):
+    pd = pytest.importorskip("pandas")
+    column = pa.chunked_array([dictionary(np.float16, 1, 2), dictionary(np.float16, 3, 1)])
+    series = pd.Series(pd.arrays.ArrowExtensionArray(column))
+    for data in (pd.DataFrame({"c": series}), {"c": series, "other": pa.nulls(4)}):
+        tfr.write_examples(path, data)
+        assert stored(path) == [[1], [2], [3], [1]]

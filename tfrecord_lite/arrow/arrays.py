@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LostNumberError",
     "cast_leaves",
+    "has_half_dictionaries",
     "has_views",
     "joined",
     "leaf_of",
@@ -67,6 +68,13 @@ def has_views(kind: pa.DataType) -> bool:
     if pt.is_struct(kind):
         return any(has_views(field.type) for field in kind)
     return is_view(leaf_of(kind))
+
+
+def has_half_dictionaries(kind: pa.DataType) -> bool:
+    """Tell whether dictionaries of halves may be in a type: Arrow joins several of them wrongly."""
+    if pt.is_struct(kind):
+        return any(has_half_dictionaries(field.type) for field in kind)
+    return pt.is_float16(leaf_of(kind)) and stripped(kind) is not kind
 
 
 def validity_of(present: npt.NDArray[np.bool_]) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import pyarrow as pa
 
+from tfrecord_lite.arrow.arrays import has_half_dictionaries, joined
 from tfrecord_lite.arrow.encoding import Columns, SequenceColumns, columns_of
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import ExampleError
@@ -115,7 +116,7 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
-    if len(batches) == 1:
+    if len(batches) == 1 or any(map(has_half_dictionaries, batches[0].schema.types)):
         return batches
     try:
         return pa.Table.from_batches(batches).combine_chunks().to_batches()  # type: ignore[no-any-return]
@@ -269,4 +270,6 @@ def _array(name: str, values: Any) -> pa.Array:
         raise ExampleError(
             f"column {quote(name)}: {error}; make all rows of one type that an Example has"
         ) from None
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    if not isinstance(array, pa.ChunkedArray):
+        return array
+    return joined(array.chunks) if has_half_dictionaries(array.type) else array.combine_chunks()
