@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -11,11 +12,10 @@ import pyarrow as pa
 
 from tfrecord_lite.arrow.arrays import has_half_dictionaries, joined
 from tfrecord_lite.arrow.encoding import Columns, SequenceColumns, columns_of
+from tfrecord_lite.arrow.objects import checked_objects, is_objects
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.column_payloads import of_one_kind
 from tfrecord_lite.example.column_values import known_columns, series_values
-from tfrecord_lite.example.kinds import FLOAT_LIST, INT64_LIST, kind_of, kind_of_dtype
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 
@@ -183,13 +183,14 @@ def _chunked(name: str, column: Any, said: AbstractSet[str]) -> Any:
     if hasattr(column, "__arrow_c_array__"):
         return pa.array(column)
     known = known_columns({name: column}, None)[name]
-    return _array(name, known if name in said else _of_one_kind(name, known))
+    return _array(name, checked_objects(name, known, said=name in said))
 
 
 def _of_pandas(frame: Any, said: AbstractSet[str]) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a DataFrame; its index is no column."""
     names = _checked_names(frame.columns)
     columns = [_of_series(name, frame.iloc[:, at], said) for at, name in enumerate(names)]
+    kinds = list(map(_kind_of_objects, names, columns))
     for begin in range(0, max(len(frame), 1), _ROWS):
         end = min(begin + _ROWS, len(frame))
         if not names:  # a batch has rows without columns, but none is made so
@@ -197,7 +198,7 @@ def _of_pandas(frame: Any, said: AbstractSet[str]) -> Iterator[pa.RecordBatch]:
             yield pa.RecordBatch.from_struct_array(rows)
             continue
         some = [getattr(column, "iloc", column)[begin:end] for column in columns]
-        yield pa.RecordBatch.from_arrays(list(map(_array, names, some)), names)
+        yield pa.RecordBatch.from_arrays(list(map(_array, names, some, kinds)), names)
 
 
 def _checked_names(names: Iterable[Any]) -> list[str]:
@@ -219,57 +220,38 @@ def _of_series(name: str, series: Any, said: AbstractSet[str]) -> Any:
     What NaN is in a column of objects depends on all of its rows.
     """
     dtype = series.dtype
-    if hasattr(dtype, "categories") and name not in said:
-        _of_one_kind(name, dtype.categories)
-    if not _is_object(dtype) and not str(dtype).startswith("Sparse"):
+    if hasattr(dtype, "categories"):
+        checked_objects(name, dtype.categories, said=name in said)
+    if not is_objects(series) and not str(dtype).startswith("Sparse"):
         return series
-    values = series_values(series)
-    return values if name in said else _of_one_kind(name, values)
+    return checked_objects(name, series_values(series), said=name in said)
 
 
-def _of_one_kind(name: str, values: Any) -> Any:
-    """Return values; ExampleError where integers are among floats, which Arrow makes of them."""
-    if hasattr(values, "dtype") and not _is_object(values.dtype):
-        return values
-    first = None
-    for row, value in enumerate(values):
-        try:
-            for kind in _number_kinds(value):
-                first = of_one_kind(first, kind, row)
-        except ExampleError as error:
-            raise ExampleError(f"column {quote(name)}: {error.reason}") from None
-    return values
+def _kind_of_objects(name: str, values: Any) -> pa.DataType | None:
+    """Return the type of a column of objects, which is not that of some of its rows alone."""
+    if not is_objects(values):
+        return None
+    with _explained(name):
+        return pa.infer_type(values)
 
 
-def _is_object(dtype: Any) -> bool:
-    return isinstance(dtype, np.dtype) and dtype.kind == "O"
-
-
-def _number_kinds(value: Any) -> set[int]:
-    """Return whether there are integers, floats, or both, in a value."""
-    kinds: set[int | None]
-    if isinstance(value, np.ndarray) and not _is_object(value.dtype):
-        kinds = {kind_of_dtype(value.dtype)}
-    elif not isinstance(value, (list, tuple, np.ndarray)):
-        kinds = {kind_of(type(value))}
-    elif any(issubclass(cls, (list, tuple, np.ndarray)) for cls in set(map(type, value))):
-        kinds = set().union(*map(_number_kinds, value))
-    else:
-        kinds = set(map(kind_of, set(map(type, value))))
-    return {kind for kind in (INT64_LIST, FLOAT_LIST) if kind in kinds}
-
-
-def _array(name: str, values: Any) -> pa.Array:
+def _array(name: str, values: Any, kind: pa.DataType | None = None) -> pa.Array:
     """Return values as an Arrow array; a float's NaN is a value, None and pd.NA are none."""
-    try:
+    with _explained(name):
         if isinstance(getattr(values, "dtype", None), np.dtype):
-            array = pa.array(np.asarray(values) if hasattr(values, "iloc") else values)
+            array = pa.array(np.asarray(values) if hasattr(values, "iloc") else values, kind)
         else:
             array = pa.array(values, from_pandas=hasattr(values, "iloc"))
+    if not isinstance(array, pa.ChunkedArray):
+        return array
+    return joined(array.chunks) if has_half_dictionaries(array.type) else array.combine_chunks()
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    try:
+        yield
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         raise ExampleError(
             f"column {quote(name)}: {error}; make all rows of one type that an Example has"
         ) from None
-    if not isinstance(array, pa.ChunkedArray):
-        return array
-    return joined(array.chunks) if has_half_dictionaries(array.type) else array.combine_chunks()
