@@ -125,3 +125,77 @@ def test_nan_among_objects(tmp_path, form):
         rows = [tfr.decode_example(record) for record in tfr.read_records(tmp_path / "t")]
         found = [str(np.asarray(row["a"]).tolist()) if "a" in row else None for row in rows]
         assert found == expected, given
+
+
+# Several tables of one writer.
+
+TIMES = [
+    pa.timestamp("s"),
+    pa.timestamp("ns"),
+    pa.timestamp("ns", "UTC"),
+    pa.date32(),
+    pa.date64(),
+    pa.time64("us"),
+    pa.duration("ms"),
+    pa.duration("us"),
+]
+
+
+@pytest.mark.parametrize("one", [*TIMES, pa.bool_(), pa.int64()], ids=str)
+@pytest.mark.parametrize("lists", [False, True])
+def test_integers_that_mean_something_else_than_those_before_are_refused(tmp_path, one, lists):
+    def table(kind):
+        """Return a null, and a value or a list of one."""
+        width = pa.int32() if kind == pa.date32() else pa.int64()
+        values = pa.array([1], width).cast(kind)
+        if lists:
+            values = pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), values)
+        return pa.table({"n": values.take(pa.array([None, 0], pa.int64()))})
+
+    for other in [*TIMES, pa.bool_(), pa.int64()]:
+        with tfr.ShardWriter(tmp_path / "new", overwrite=True) as writer:
+            writer.write_table({"n": pa.nulls(3, other)})  # which means nothing
+            writer.write_table(table(one))
+            if other == one:
+                writer.write_table(table(other))
+                continue
+            with pytest.raises(tfr.ExampleError) as error:
+                writer.write_table(table(other))
+            assert "'n': row 1 has " in str(error.value)
+            assert "where row 1 of a table before has " in str(error.value)
+            assert "cast={'n': " in str(error.value)
+
+
+def test_integers_of_any_width_and_zones_of_any_place_mean_the_same(name):
+    with tfr.ShardWriter(name) as writer:
+        for kind, zone in ((pa.int8(), "UTC"), (pa.uint32(), "Asia/Tokyo"), (pa.int64(), "+02:00")):
+            times = pa.array([7], pa.timestamp("us", zone))
+            writer.write_table({"n": pa.array([7], kind), "t": times})
+    assert plain(name) == [{"n": [7], "t": [7]}] * 3
+
+
+def test_features_say_that_bools_are_integers_but_not_which_unit_is_meant(name):
+    features = {"n": tfr.FixedLenFeature((), int), "t": tfr.FixedLenFeature((), int)}
+    second, day = (pa.array([1], kind) for kind in (pa.timestamp("s"), pa.timestamp("ms")))
+    with tfr.ShardWriter(name, features=features) as writer:
+        writer.write_table({"n": pa.array([True]), "t": second})
+        writer.write_table({"n": pa.array([2]), "t": second})
+        with pytest.raises(tfr.ExampleError, match=r"'t': row 0 has timestamp\[ms\], where row 0"):
+            writer.write_table({"n": pa.array([3]), "t": day})
+    assert plain(name) == [{"n": [1], "t": [1]}, {"n": [2], "t": [1]}]
+
+
+@pytest.mark.parametrize("other", [pa.float32(), pa.bool_(), pa.timestamp("s"), pa.string()])
+@pytest.mark.parametrize("part", ["context", "feature_lists"])
+def test_sequences_of_several_kinds_are_refused(tmp_path, part, other):
+    def table(kind, value):
+        field, value = ("a", value) if part == "context" else ("a", [[value]])
+        kind = kind if part == "context" else pa.list_(pa.list_(kind))
+        return pa.table({part: pa.array([{field: None}, {field: value}], pa.struct({"a": kind}))})
+
+    with tfr.ShardWriter(tmp_path / "new") as writer:
+        writer.write_table(table(pa.int64(), 7))
+        writer.write_table(table(pa.int8(), 7))
+        value = {pa.string(): "a", pa.bool_(): True}.get(other, 1)
+        with pytest.raises(tfr.ExampleError, match=f"'{part}: a': row 1 has .* row 1 of a table"):
+            writer.write_table(table(other, value))

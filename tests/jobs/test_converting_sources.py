@@ -42,6 +42,13 @@ KINDS = {
     "arrow": {"0.arrow": {"n": [1, None]}, "1.arrow": {"n": ["a"]}},
     "csv": {"0.csv": b"n\n00123\n", "1.csv": b"n\nAB12\n"},
     "jsonl": {"0.jsonl": b'{"n": 1}\n', "1.jsonl": b'{"n": 1.5}\n'},
+    "days": {"0.csv": b"n\n2020-01-01\n", "1.csv": b"n\n2020-01-01 00:00:01\n"},
+    "bools": {"0.csv": b"n\n7\n", "1.csv": b"n\ntrue\n"},
+    "days and integers": {"0.csv": b"n\n7\n", "1.csv": b"n\n2020-01-01\n"},
+    "units": {
+        "0.parquet": {"n": pa.array([1], pa.timestamp("us"))},
+        "1.parquet": {"n": pa.array([None, 1], pa.timestamp("ns"))},
+    },
     "later": {"0.csv": b"n,m\n,1\n", "1.csv": b"n,m\n,1\n3,1\n", "2.csv": b"n,m\nx,1\n"},
 }
 
@@ -74,6 +81,20 @@ def test_a_cast_makes_the_kinds_of_files_one(tmp_path, dst):
     assert to_arrow(tmp_path / dst).read_all()["n"].to_pylist() == [b"00123", b"AB12"]
     rows = put(tmp_path / "rows", KINDS["jsonl"])
     assert convert(rows, tmp_path / dst, features={"n": float}, overwrite=True) == 2
+
+
+@pytest.mark.parametrize("dst", DSTS)
+def test_a_cast_makes_the_units_of_files_one(tmp_path, dst):
+    times = put(
+        tmp_path / "times", {**KINDS["units"], "2.parquet": {"n": pa.nulls(1, pa.date32())}}
+    )
+    assert convert(times, tmp_path / dst, cast={"n": "timestamp[ns]"}) == 4
+    stored = to_arrow(tmp_path / dst, {"n": pa.int64()}).read_all()["n"].to_pylist()
+    assert stored == [1000, None, 1, None]
+    days = put(tmp_path / "days", KINDS["days"])
+    assert convert(days, tmp_path / dst, cast={"n": "timestamp[s]"}, overwrite=True) == 2
+    stored = to_arrow(tmp_path / dst, {"n": pa.int64()}).read_all()["n"].to_pylist()
+    assert stored == [1577836800, 1577836801]
 
 
 TABLES = [{"n": [1]}, pa.table({"n": [1]}), [{"n": 1}], {"n": pa.array([1])}]

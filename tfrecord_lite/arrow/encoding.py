@@ -19,12 +19,13 @@ from tfrecord_lite.arrow.types import (
     feature_of,
     is_any_list,
     is_bytes,
+    meaning_of,
     parts_of,
     plain_type,
     repeated,
     with_leaf,
 )
-from tfrecord_lite.dataset.tables import TablePart
+from tfrecord_lite.dataset.tables import Meaning, TablePart
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.buffers import ByteStrings, Present
 from tfrecord_lite.example.features import FixedLenFeature
@@ -64,10 +65,24 @@ class Columns:
             if not pt.is_null(plain_type(field.type))
         }
         self._features = {name: _feature(name, kind) for name, kind in self._types.items()}
+        self._meanings = {
+            name: meaning_of(kind, features.get(name)) for name, kind in self._types.items()
+        }
 
     def part(self, batch: pa.RecordBatch, first_row: int) -> TablePart:
         """Return the columns of some rows, the first of which errors call ``first_row``."""
-        return TablePart(self.columns(batch.columns, first_row), batch.num_rows, self._features)
+        columns = self.columns(batch.columns, first_row)
+        meanings = self.meanings(columns, first_row)
+        return TablePart(columns, batch.num_rows, self._features, meanings)
+
+    def meanings(self, columns: Mapping[str, Any], first_row: int) -> dict[str, Meaning]:
+        """Return what the values of columns mean, those that have any."""
+        found = {}
+        for name, meaning in self._meanings.items():
+            row = _first_row(columns[name])
+            if row is not None:
+                found[name] = Meaning(meaning, first_row + row)
+        return found
 
     def lists_of_bytes(self) -> dict[str, FeatureSpec]:
         """Return the features whose empty lists are of no kind by themselves."""
@@ -114,13 +129,16 @@ class SequenceColumns:
     def part(self, batch: pa.RecordBatch, first_row: int) -> TablePart:
         """Return the columns of some rows, the first of which errors call ``first_row``."""
         parts: dict[str, dict[str, Any]] = {part: {} for part in SEQUENCE_PARTS}
+        meanings = {}
         for name, columns in self._of.items():
             children = _children(batch.column(self.schema.get_field_index(name)))
             if name == "context":
                 parts[name] = columns.columns(children, first_row)
             else:
                 parts[name] = _rows_of_steps(columns, children)
-        return TablePart(parts, batch.num_rows, encode_as=self._features)
+            found = columns.meanings(parts[name], first_row)
+            meanings.update({f"{name}: {feature}": found[feature] for feature in found})
+        return TablePart(parts, batch.num_rows, meanings=meanings, encode_as=self._features)
 
 
 def columns_of(
@@ -137,6 +155,15 @@ def columns_of(
     if cast:
         raise TypeError("cast is for tables of Examples, and these are SequenceExamples")
     return SequenceColumns(schema, features or None)
+
+
+def _first_row(column: Any) -> int | None:
+    """Return the first row that has values, of a column of the encoder's; None where none has."""
+    if isinstance(column, Present):
+        return int(column.rows[0]) if len(column.rows) else None
+    if not isinstance(column, list):
+        return 0 if len(column) else None
+    return next((row for row, steps in enumerate(column) if steps is not None and len(steps)), None)
 
 
 def _children(struct: pa.StructArray) -> list[pa.Array]:

@@ -18,6 +18,7 @@ from tfrecord_lite.example.features import (
     RawFeature,
     SparseFeature,
 )
+from tfrecord_lite.example.kinds import BYTES_LIST, KIND_NAMES, KINDS
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 
@@ -37,6 +38,7 @@ __all__ = [
     "feature_of",
     "is_any_list",
     "is_bytes",
+    "meaning_of",
     "natural_form",
     "parts_of",
     "plain_type",
@@ -173,6 +175,25 @@ def feature_of(kind: pa.DataType) -> FeatureSpec:
     if not is_list:
         return FixedLenFeature(shape, dtype)
     return FixedLenSequenceFeature(shape, dtype) if shape else RaggedFeature(dtype)
+
+
+def meaning_of(kind: pa.DataType, given: FeatureSpec | None) -> str:
+    """Return what the values of a feature mean, that are of an Arrow type, in errors' words.
+
+    The integers of another unit mean something else. What ``given`` takes means the same.
+
+    >>> meaning_of(pa.int8(), None), meaning_of(pa.timestamp("us"), None)
+    ('integers', 'timestamp[us]')
+    """
+    leaf = parts_of(kind).leaf
+    if pt.is_timestamp(leaf):
+        return f"timestamp[{leaf.unit}]" + (" with a time zone" if leaf.tz else "")
+    if pt.is_temporal(leaf):
+        return str(leaf)
+    if given is None and pt.is_boolean(leaf):
+        return "bools"
+    dtype = given.dtype if given is not None else dtype_of_leaf(leaf)
+    return KIND_NAMES[KINDS.get(dtype, BYTES_LIST)]
 
 
 def asked_types(features: Any) -> tuple[Any, dict[str, Any]]:

@@ -201,8 +201,9 @@ class ShardWriter(FrameWriter):
         are given, the manifest has those that the types of the columns say; a column with nulls is
         a `RaggedFeature`.
 
-        Raises `ExampleError`, TypeError and ValueError as `encode_examples` does, and TypeError for
-        what is no table; the rows before are written then.
+        Raises `ExampleError`, TypeError and ValueError as `encode_examples` does, TypeError for
+        what is no table, and `ExampleError` for a column that has another kind or unit in a table
+        before; the rows before are written then.
         """
         return write_any(self, data, self._features, cast=cast, found=self._found)
 

@@ -16,7 +16,7 @@ from tfrecord_lite.example.batch import encode_blocks
 from tfrecord_lite.example.buffers import Present
 from tfrecord_lite.example.encode import encode_example
 from tfrecord_lite.example.features import FixedLenFeature, RaggedFeature
-from tfrecord_lite.example.kinds import BYTES_LIST, KIND_NAMES
+from tfrecord_lite.example.kinds import KIND_NAMES
 from tfrecord_lite.example.normalize import is_sequences, normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_batch import are_sequences
@@ -28,45 +28,59 @@ if TYPE_CHECKING:
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.frame_writer import FrameWriter
 
-__all__ = ["FoundFeatures", "TablePart", "write_any"]
+__all__ = ["FoundFeatures", "Meaning", "TablePart", "write_any"]
 
 # So many rows of dicts become columns at once.
 _ROWS: Final = 1024
+_KINDS: Final = {*KIND_NAMES.values(), "bools"}
 _TAKEN: Final = (
     "a mapping of names to columns, an Arrow table or stream, a DataFrame, or rows: dicts, in a "
     "list or an iterator"
 )
 
 
+class Meaning(NamedTuple):
+    """What the values of a column mean, in words: their kind or unit; and the first row of them."""
+
+    what: str
+    row: int
+
+
 class TablePart(NamedTuple):
     """Some rows of a table: columns by name, and how many rows these are.
 
-    ``features`` are those that the types of the columns say, None where types say nothing. Columns
-    of SequenceExamples are encoded as ``encode_as`` says.
+    ``features`` are those that the types of the columns say, None where types say nothing; so are
+    ``meanings``, of the columns that have values. Columns of SequenceExamples are encoded as
+    ``encode_as`` says.
     """
 
     columns: Mapping[str, Any]
     rows: int
     features: Mapping[str, FeatureSpec] | None = None
+    meanings: Mapping[str, Meaning] | None = None
     encode_as: Any = None
 
 
 class FoundFeatures:
     """What is known of the tables that one writer wrote.
 
-    That is the features that the types of their columns say, and which kind each column has.
+    That is the features that the types of their columns say, and which kind each column has, or in
+    which unit its times are.
     """
 
     def __init__(self) -> None:
         self.rows = 0
         self._kinds: dict[str, tuple[FirstRow, str]] = {}
+        self._meanings: dict[str, tuple[Meaning, str]] = {}
         self._features: dict[str, FeatureSpec] = {}
         self._there: dict[str, int] = {}
         self._known = True
 
-    def add(self, part: TablePart) -> None:
-        """Take note of the features of some rows."""
+    def add(self, part: TablePart, table: str) -> None:
+        """Take note of the features of some rows of a table, and of what its values mean."""
         self.rows += part.rows
+        for name, meaning in (part.meanings or {}).items():
+            self._meanings.setdefault(name, (meaning, table))
         if part.features is None:
             self._known = False
             return
@@ -89,13 +103,22 @@ class FoundFeatures:
                 continue
             there, before = self._kinds.setdefault(name, (here, table))
             if there.kind != here.kind:
-                wanted = "string" if BYTES_LIST in (there.kind, here.kind) else "float32"
-                raise ExampleError(
-                    f"feature {quote(name)}: row {here.row} has {KIND_NAMES[here.kind]}, where row "
-                    f"{there.row} of {before} has {KIND_NAMES[there.kind]}, but a column has one "
-                    f"kind in all tables: say which by features=, or, for columns that have types, "
-                    f"by cast={{{quote(name)}: {wanted!r}}}"
+                raise _other_kind(
+                    name,
+                    Meaning(KIND_NAMES[here.kind], here.row),
+                    Meaning(KIND_NAMES[there.kind], there.row),
+                    before,
                 )
+
+    def check_meanings(self, part: TablePart) -> None:
+        """Raise `ExampleError` for a column whose types say another kind or unit than those before.
+
+        Of both units the integers could not be told apart.
+        """
+        for name, here in (part.meanings or {}).items():
+            there, before = self._meanings.get(name, (here, ""))
+            if there.what != here.what:
+                raise _other_kind(name, here, there, before, of_examples=bool(part.features))
 
     def features(self) -> dict[str, FeatureSpec] | None:
         """Return the features by which all rows can be read; None where they are not known."""
@@ -107,6 +130,31 @@ class FoundFeatures:
             else feature
             for name, feature in self._features.items()
         }
+
+
+def _other_kind(
+    name: str, here: Meaning, there: Meaning, before: str, *, of_examples: bool = True
+) -> ExampleError:
+    kinds = {here.what, there.what}
+    if kinds == {"bools", "integers"}:
+        wanted = "int64"
+    elif kinds <= {"bools", "integers", "floats"}:
+        wanted = "float32"
+    elif kinds.isdisjoint(_KINDS):  # times: the one that holds the other, as far as names tell
+        units = ("timestamp", "[ns]", "[us]", "[ms]")
+        finest = max(sorted(kinds), key=lambda what: [unit in what for unit in units])
+        wanted = finest.removesuffix(" with a time zone")
+    else:
+        wanted = "string"
+    advice = "convert one of them"
+    if of_examples:
+        by_features = "say which by features=, or, for columns that have types, by"
+        advice = by_features if kinds <= _KINDS else "say which by"
+        advice += f" cast={{{quote(name)}: {wanted!r}}}"
+    return ExampleError(
+        f"feature {quote(name)}: row {here.row} has {here.what}, where row {there.row} of {before} "
+        f"has {there.what}, but a column has one kind in all tables: {advice}"
+    )
 
 
 def write_any(
@@ -121,7 +169,7 @@ def write_any(
 
     ``found`` is of the tables that were written before, and takes note of this one. Errors name the
     file of a table whose ``path`` says it. Raises TypeError for what is no table, `ExampleError`
-    for a column that has another kind in a table before, else as `encode_examples`.
+    for a column that has another kind or unit in a table before, else as `encode_examples`.
     """
     if hasattr(data, "iloc") and (not _is_frame(data) or find_spec("pyarrow") is None):
         data = _columns_of_pandas(data)
@@ -135,13 +183,14 @@ def write_any(
     kinds: dict[str, Any] = {}
     row = 0
     for part in _parts(data, features or None, cast):
+        found.check_meanings(part)
         if are_sequences(part.columns, None):
             writer.write_examples(part.columns, part.encode_as)
         elif part.columns:
             _write_part(writer, part.columns, features, row, kinds, found, _name_of(data))
         else:
             writer.write_many([encode_example({})] * part.rows)
-        found.add(part)
+        found.add(part, _name_of(data))
         row += part.rows
     return row
 
