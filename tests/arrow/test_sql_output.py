@@ -7,11 +7,14 @@ import json
 import os
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cli.conftest import command  # noqa: F401 - a fixture
 
 pytest.importorskip("duckdb")
+from tfrecord_lite.arrow import to_arrow
+from tfrecord_lite.jobs import convert
 from tfrecord_lite.sql import query, write_parquet
 
 
@@ -26,7 +29,7 @@ def wrote(command, tmp_path, monkeypatch):  # noqa: F811
         text = (tmp_path / name).read_text(encoding="utf-8")
         if name.endswith("jsonl"):
             return [json.loads(line)["v"] for line in text.splitlines()]
-        return [row[0] for row in list(csv.reader(text.splitlines()))[1:]]
+        return ["".join(row[:1]) for row in list(csv.reader(text.splitlines()))[1:]]
 
     def wrote(sql: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -103,6 +106,21 @@ def test_values_that_text_does_not_hold(wrote, value):
     assert "make text of it" in found["csv"]
     assert isinstance(found["parquet"], str) == value.startswith("union")
     assert wrote(f"select cast({value} as varchar) as v")["csv"][0]
+
+
+@pytest.mark.parametrize("columns", ["s", "n, s"])
+def test_csv_tells_empty_text_from_what_is_missing(command, tmp_path, columns):  # noqa: F811
+    texts = [None, "", "x", 'a,"b"', "two\nlines", " "]
+    values = ["null" if text is None else f"'{text}'" for text in texts]
+    rows = ", ".join(f"({n}, {value})" for n, value in enumerate(values))
+    sql = f"select {columns} from (values {rows}) t(n, s) order by n"
+    assert command("sql", sql, "-o", tmp_path / "v.csv").code == 0
+    convert(tmp_path / "v.csv", tmp_path / "v.tfrecord")
+    convert(tmp_path / "v.tfrecord", tmp_path / "w.csv", features=pa.schema([("s", pa.string())]))
+    convert(tmp_path / "w.csv", tmp_path / "w.tfrecord")
+    for name in ("v.tfrecord", "w.tfrecord"):
+        found = to_arrow(tmp_path / name, {"s": pa.string()}).read_all()
+        assert found["s"].to_pylist() == texts
 
 
 def test_times(wrote):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 import sys
@@ -20,7 +18,7 @@ from tfrecord_lite.records.storage import Output
 from tfrecord_lite.text import json_text, name_text, plural, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from tfrecord_lite._types import OnDamage
     from tfrecord_lite.errors import Damage
@@ -160,18 +158,24 @@ def _write_csv(reader: Any, path: str) -> int:
     count = 0
     # It takes its name when it is whole.
     with Output(path, mode="w", atomic=None, fsync=False) as output:
-        _write_csv_lines(output, [reader.schema.names])
+        output.write(_csv_line(reader.schema.names).encode())
         for batch in reader:
-            columns = [[_text(value) for value in values] for values in _columns(reader, batch)]
-            _write_csv_lines(output, zip(*columns, strict=True))
+            rows = zip(*_columns(reader, batch), strict=True)
+            output.write("".join(map(_csv_line, rows)).encode())
             count += batch.num_rows
     return count
 
 
-def _write_csv_lines(output: Output, rows: Iterable[Sequence[str]]) -> None:
-    lines = io.StringIO()
-    csv.writer(lines, lineterminator="\n").writerows(rows)
-    output.write(lines.getvalue().encode())
+def _csv_line(values: Iterable[Any]) -> str:
+    return ",".join(map(_csv_field, values)) + "\n"
+
+
+def _csv_field(value: Any) -> str:
+    """Return a value as `convert` reads it: a missing one is nothing, and empty text is quoted."""
+    text = _text(value)
+    if value is None or (text and not any(mark in text for mark in ',"\r\n')):
+        return text
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _write_json_lines(reader: Any, path: str) -> int:
