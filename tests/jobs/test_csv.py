@@ -196,3 +196,17 @@ def test_names_of_columns_come_back(tmp_path):
     convert(tmp_path / "a.tfrecord", tmp_path / "a.csv")
     convert(tmp_path / "a.csv", tmp_path / "b.tfrecord")
     assert of_set(tmp_path / "b.tfrecord") == of_set(tmp_path / "a.tfrecord")
+
+
+def test_a_table_without_columns_is_no_csv(tmp_path):
+    source = tmp_path / "a.tfrecord"
+    tfr.write_records(source, [])
+    with pytest.raises(tfr.ExampleError, match="no columns, of which CSV has no form.* features="):
+        convert(source, tmp_path / "a.csv")
+    assert not (tmp_path / "a.csv").exists()
+    assert convert(source, tmp_path / "a.csv", features={"a": int, "b": float}) == 0
+    assert (tmp_path / "a.csv").read_bytes() == b'"a","b"\n'
+    assert convert(tmp_path / "a.csv", tmp_path / "b.tfrecord") == 0
+    for name in ("a.parquet", "a.arrow", "a.jsonl"):
+        assert convert(source, tmp_path / name) == 0
+        assert convert(tmp_path / name, tmp_path / "b.tfrecord", overwrite=True) == 0

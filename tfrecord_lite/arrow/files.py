@@ -241,6 +241,11 @@ class _Groups:
 
 
 def _text_schema(schema: pa.Schema) -> pa.Schema:
+    if not schema.names:
+        raise ExampleError(
+            "there are no columns, of which CSV has no form: say which there are by features=, or "
+            "write .parquet, .arrow or .jsonl"
+        )
     fields = []
     for field in schema:
         if pa.types.is_nested(field.type):
