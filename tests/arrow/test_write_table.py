@@ -258,22 +258,29 @@ def test_nothing_is_narrowed_in_silence(write, name):
 MONEY = pa.array([decimal.Decimal("1.25"), None], pa.decimal128(5, 2))
 
 
+CAST = r"convert it, as with cast=\{'x': 'float32'\}"
+FLAT = "make its lists flat"
+
+
 @pytest.mark.parametrize(
-    "column",
+    ("column", "advice"),
     [
-        MONEY,
-        pa.array([[[1]], [[2]]]),
-        pa.array([{"x": 1}, {"x": 2}]),
-        pa.array([[("a", 1)], []], pa.map_(pa.string(), pa.int64())),
-        pa.array([[decimal.Decimal("1.25")], None], pa.list_(pa.decimal128(5, 2))),
+        (MONEY, CAST),
+        (pa.array([[[1]], [[2]]]), FLAT),
+        (pa.array([[[1]], [[2]]], pa.list_(pa.list_(pa.decimal128(5, 2)), 1)), FLAT),
+        (pa.array([{"x": 1}, {"x": 2}]), "make its fields columns"),
+        (pa.array([[("a", 1)], []], pa.map_(pa.string(), pa.int64())), "make it numbers or text"),
+        (pa.array([[decimal.Decimal("1.25")], None], pa.list_(pa.decimal128(5, 2))), CAST),
     ],
-    ids=lambda column: str(column.type),
+    ids=lambda column: str(getattr(column, "type", "")),
 )
-def test_what_no_feature_holds_is_an_error_that_says_what_to_do(write, name, column):
-    with pytest.raises(tfr.ExampleError, match=r"column 'x' is of type .*cast=\{'x': 'float32'\}"):
+def test_what_no_feature_holds_is_an_error_that_says_what_to_do(write, name, column, advice):
+    with pytest.raises(tfr.ExampleError, match=f"column 'x' is of type .*: {advice}"):
         write(pa.table({"a": [1, 2], "x": column}), name)
     with pytest.raises(FileNotFoundError):
         tfr.RecordSet(name)
+    if advice == CAST:
+        assert write_table(pa.table({"x": column}), name, cast={"x": "float32"}).records == 2
 
 
 @pytest.mark.parametrize("cast", ["float32", float, np.float32, pa.float32()])

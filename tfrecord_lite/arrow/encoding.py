@@ -17,6 +17,7 @@ from tfrecord_lite.arrow.types import (
     SEQUENCE_PARTS,
     are_sequences,
     feature_of,
+    innermost,
     is_any_list,
     is_bytes,
     meaning_of,
@@ -238,21 +239,27 @@ def _feature_leaf(name: str, kind: pa.DataType) -> pa.DataType:
     try:
         return parts_of(kind).leaf
     except TypeError as error:
-        raise _refused(name, error) from None
+        raise _refused(name, kind, error) from None
 
 
 def _feature(name: str, kind: pa.DataType) -> FeatureSpec:
     try:
         return feature_of(kind)
     except (TypeError, ValueError) as error:
-        raise _refused(name, error) from None
+        raise _refused(name, kind, error) from None
 
 
-def _refused(name: str, error: Exception) -> ExampleError:
-    return ExampleError(
-        f"column {quote(name)} is of type {error}: convert it, as with cast={{{quote(name)}: "
-        "'float32'}, or leave it out"
-    )
+def _refused(name: str, kind: pa.DataType, error: Exception) -> ExampleError:
+    leaf = innermost(kind)
+    if is_any_list(leaf) or pt.is_fixed_size_list(leaf):
+        advice = "make its lists flat, and their sizes a column of their own"
+    elif pt.is_struct(leaf):
+        advice = "make its fields columns of their own"
+    elif pt.is_decimal(leaf) or pt.is_null(leaf):
+        advice = f"convert it, as with cast={{{quote(name)}: 'float32'}}"
+    else:
+        advice = "make it numbers or text"
+    return ExampleError(f"column {quote(name)} is of type {error}: {advice}, or leave it out")
 
 
 class _RowError(Exception):

@@ -36,6 +36,7 @@ __all__ = [
     "are_sequences",
     "asked_types",
     "feature_of",
+    "innermost",
     "is_any_list",
     "is_bytes",
     "meaning_of",
@@ -119,6 +120,17 @@ def parts_of(kind: pa.DataType) -> Parts:
     >>> parts_of(pa.list_(pa.list_(pa.float32(), 3)))
     Parts(leaf=DataType(float), shape=(3,), is_list=True)
     """
+    parts = _parts(kind)
+    dtype_of_leaf(parts.leaf)
+    return parts
+
+
+def innermost(kind: pa.DataType) -> pa.DataType:
+    """Return the type of what is in a list, or in lists of fixed sizes, that a feature may be."""
+    return _parts(kind).leaf
+
+
+def _parts(kind: pa.DataType) -> Parts:
     leaf = plain_type(kind)
     is_list = is_any_list(leaf)
     if is_list:
@@ -127,7 +139,6 @@ def parts_of(kind: pa.DataType) -> Parts:
     while pt.is_fixed_size_list(leaf):
         shape.append(leaf.list_size)
         leaf = plain_type(leaf.value_type)
-    dtype_of_leaf(leaf)
     return Parts(leaf, tuple(shape), is_list)
 
 
