@@ -87,12 +87,20 @@ def test_a_split_is_a_sequence():
         ("train[4:2]", []),
         ("test + train[1:2]", [6, 7, 1]),
         ("train[5:]+test[:50%]", [5, 6]),
+        ("all", [0, 1, 2, 3, 4, 5, 6, 7]),
+        ("all+train[:1]", [0, 1, 2, 3, 4, 5, 6, 7, 0]),
     ],
 )
 def test_parts_of_splits(split, numbers):
     found = load(TINY, split=split, decode_images=False)
     expected = [EXPECTED[number]["id"]["values"] for number in numbers]
     assert [[item["id"]] for item in found] == expected
+
+
+@pytest.mark.parametrize("asked", ["id", [[1, 2]], [True], 1.0, None], ids=repr)
+def test_items_are_asked_for_by_integers(asked):
+    with pytest.raises(TypeError, match="by an integer or a slice, not "):
+        load(TINY, split="train")[asked]
 
 
 def test_images_as_they_are_stored():
@@ -122,6 +130,8 @@ def test_what_is_missing_or_broken(copied):
         load(copied, split="validation")
     with pytest.raises(ValueError, match="write train, train"):
         load(copied, split="train[1]")
+    with pytest.raises(ValueError, match="percents are whole"):
+        load(copied, split="train[:33.5%]")
     with pytest.raises(FileNotFoundError, match="dataset_info.json"):
         load(copied.parent, split="train")
     described = json.loads((copied / "features.json").read_text())

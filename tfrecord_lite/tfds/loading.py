@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import re
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ def load(
 
     ``directory`` (or a URL) is that of one version: it holds ``dataset_info.json`` and
     ``features.json``. ``split`` is the name of a split, a part of it (``"train[:10%]"``,
-    ``"train[5:-5]"``), or several of these with ``+`` between them.
+    ``"train[5:-5]"``), or several of these with ``+`` between them; ``"all"`` are all splits.
 
     An item is what ``tfds.load`` gives as NumPy: scalars of their dtype and arrays; bytes for text;
     of a Sequence of dicts a dict of arrays; of ragged sequences lists of arrays; of a Dataset, such
@@ -93,8 +94,8 @@ def load(
     files: list[str] = []
     counts: list[int] = []
     numbers: list[range] = []
-    for part in split.split("+"):
-        chosen, begin, end = _part_of(part.strip(), splits)
+    for part in _parts_of(split, splits):
+        chosen, begin, end = _part_of(part, splits)
         lengths = [int(length) for length in splits[chosen].get("shardLengths", ())]
         first = sum(counts)
         numbers.append(range(first + begin, first + end))
@@ -174,7 +175,12 @@ class Split(Sequence[dict[str, Any]]):
                 self._item(number, record)
                 for number, record in zip(numbers, self.records[numbers], strict=True)
             ]
-        number = int(self._numbers[index])
+        try:
+            number = int(self._numbers[operator.index(index)])
+        except TypeError:
+            raise TypeError(
+                f"{self!r}: items are asked for by an integer or a slice, not {quote(index)}"
+            ) from None
         self._compare_before(number)
         return self._item(number, self.records[number])
 
@@ -213,11 +219,22 @@ class Split(Sequence[dict[str, Any]]):
         return f"<Split of {len(self)} records: {self._folder}>"
 
 
+def _parts_of(split: str, splits: Mapping[str, Any]) -> list[str]:
+    """Return the parts between ``+``, for "all" each of the splits."""
+    parts: list[str] = []
+    for part in map(str.strip, split.split("+")):
+        parts += splits if part == "all" and part not in splits else [part]
+    return parts
+
+
 def _part_of(part: str, splits: Mapping[str, Any]) -> tuple[str, int, int]:
     """Return the name of a split, and from which to before which record of it."""
     matched = _SLICE.fullmatch(part)
     if matched is None:
-        raise ValueError(f"split={part!r}: write train, train[:100], train[10%:] or train+test")
+        raise ValueError(
+            f"split={part!r}: write train, train[:100], train[10%:], train+test or all; numbers "
+            "and percents are whole"
+        )
     name = matched[1]
     if name not in splits:
         raise ValueError(f"split={name!r}: there is none, but {', '.join(splits)}")
