@@ -33,6 +33,7 @@ __all__ = ["Viewer"]
 
 _HOST: Final = "127.0.0.1"
 _MOST_BODY: Final = 1 << 16
+_MOST_FIELDS: Final = 20
 _MEDIA: Final = {
     "html": "text/html",
     "css": "text/css",
@@ -179,7 +180,11 @@ class _Handler(BaseHTTPRequestHandler):
         return path
 
     def _get(self, path: str) -> Response:
-        parts = urlsplit(path)
+        try:
+            parts = urlsplit(path)
+            fields = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        except ValueError as error:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, f"this is no query: {error}") from None
         name = parts.path or "index.html"
         if name in self.server.page:
             media = _MEDIA[name.rpartition(".")[2]]
@@ -187,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
         method = self.server.api.get.get(name)
         if method is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such page")
-        return method(dict(parse_qsl(parts.query, keep_blank_values=True, max_num_fields=20)))
+        return method(dict(fields))
 
     def _post(self, path: str) -> Response:
         method = self.server.api.post.get(path)
