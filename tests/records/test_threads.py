@@ -86,3 +86,16 @@ def test_the_interpreter_ends_with_an_iterator_that_is_not_at_its_end(tmp_path) 
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "10 10\n", "")
+
+
+def test_the_interpreter_ends_with_a_file_that_outlives_the_modules(tmp_path) -> None:
+    code = f"""if True:
+        import os, tfrecord_lite as tfr
+        path = {str(tmp_path / "a")!r}
+        tfr.write_records(path, [b"a"])
+        os.kept = tfr.RecordFile(path)
+        print(os.kept[0])
+    """
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "b'a'\n", "")

@@ -144,7 +144,10 @@ class PositionedFile(Closing):
         if self.owned and self.raw is not None:
             self.raw.close()
         if handle >= 0:
-            os.close(handle)
+            self._close_handle(handle)
+
+    # At the end of the interpreter a module may be gone before what it has made.
+    _close_handle = staticmethod(os.close)
 
     def __del__(self) -> None:
         self.close()
