@@ -32,7 +32,7 @@ def messages_of(data):
     while at < len(data):
         if data[at] != 0x0A:
             return None
-        head = data[at + 1 : at + 11]
+        head = data[at + 1 : at + 6]
         width = next((n for n, byte in enumerate(head, 1) if byte < 0x80), None)
         if width is None:
             return None
@@ -143,3 +143,13 @@ def test_sizes_that_begin_alike():
     one = b"".join(b"\x0a" + varint(len(part)) + part for part in parts)
     assert len(one) == 3 * 203
     check([one, one[:203] * 3])
+
+
+@pytest.mark.parametrize("many", [1, 100])
+def test_lengths_of_five_bytes_and_of_six(many, in_step):
+    """Of large strings, and over-long ones: protobuf reads five bytes; four are fetched."""
+    five, six = b"\x0a\x82\x80\x80\x80\x00ab", b"\x0a\x82\x80\x80\x80\x80\x00ab"
+    short, long = b"\x0a\x01c", b"\x0a\x80\x20" + bytes(4096)
+    regular = [short * 3, short + long, b"\x0a\x82\x80\x80\x00ab" + short]
+    odd = [five, five * 2, five + short, short + five, long + five + long, six, short + six]
+    check([*regular * many, *odd, *regular])

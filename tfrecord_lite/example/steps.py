@@ -52,6 +52,9 @@ def find_steps(
     recognised at once. Of the rest all places are looked at where a message may begin, and the
     message there may end where another begins: what hangs together from front to end is the list.
     That they are ``features`` tells most places apart. A few bytes are read one by one.
+
+    All but the last know lengths of up to four bytes. A list that they do not find good is read one
+    by one, too: so the answer for a list does not depend on which others it is asked for with.
     """
     search = _Search(buffer, begin, end)
     lane = np.flatnonzero(begin < end)
@@ -59,21 +62,22 @@ def find_steps(
         lane = search.in_step(lane)
     if len(lane):
         lane = search.of_one_size(lane)
-    if int((end[lane] - begin[lane]).sum()) < thresholds.chained_list_bytes:
-        if len(lane):
-            search.one_by_one(lane)
-    elif len(lane):
+    if len(lane) and int((end[lane] - begin[lane]).sum()) >= thresholds.chained_list_bytes:
         first, lists = np.unique(begin[lane], return_inverse=True)
         last = np.empty_like(first)
         last[lists] = end[lane]
         chains = _chained(buffer, first, last, features=features)
-        if len(first) == len(begin) and (begin[1:] > begin[:-1]).all():
+        every = chains.good.all()
+        if every and len(first) == len(begin) and (begin[1:] > begin[:-1]).all():
             return chains
-        search.good[lane] = chains.good[lists]
         each = chains.counts[lists]
         # A list that is there several times has its messages as often.
         at = np.repeat((np.cumsum(chains.counts) - chains.counts)[lists], each) + turns_of(each)
         search.add(lane, each, chains.begin[at], chains.end[at])
+        lane = lane[~chains.good[lists]]
+    lane = np.concatenate([*search.odd, lane])
+    if len(lane):
+        search.one_by_one(lane)
     return search.result()
 
 
@@ -202,6 +206,7 @@ class _Search:
         self._buffer, self._begin, self._end = buffer, begin, end
         self.counts = np.zeros(len(begin), np.int64)
         self.good = np.ones(len(begin), np.bool_)
+        self.odd: list[Int64Array] = []
         self._parts: list[_Part] = []
 
     def add(self, lane: Int64Array, each: Int64Array, begin: Int64Array, end: Int64Array) -> None:
@@ -231,22 +236,24 @@ class _Search:
         words = as_words(self._buffer)
         lane, position, stop = some, self._begin[some], self._end[some]
         turns: list[_Part] = []
+        odd = np.zeros(len(self.counts), np.bool_)
         while len(lane):
             word = words[position]
             size, width, fits = varints_in(word >> _8)
             content = position + (1 + width)
             position = content + size
             right = (word & BYTE == _TAG) & fits & (position <= stop)
-            self.good[lane[~right]] = False
+            odd[lane[~right]] = True
             turns.append((lane, content, position))
             left = np.flatnonzero(right & (position < stop))
             lane, position, stop = lane[left], position[left], stop[left]
         lists, begins, ends = (np.concatenate(column) for column in zip(*turns, strict=True))
         # Those of a list together; they are in the order of the buffer already.
         order = np.argsort(lists, kind="stable")
-        order = order[self.good[lists[order]]]
+        order = order[~odd[lists[order]]]
         each = np.bincount(lists[order], minlength=len(self.counts))[some]
         self.add(some, each, begins[order], ends[order])
+        self.odd.append(np.flatnonzero(odd))
         return rest
 
     def of_one_size(self, lane: Int64Array) -> Int64Array:

@@ -54,6 +54,7 @@ def find_strings(buffer: Uint8Array, spans: Spans) -> tuple[Int64Array, Int64Arr
         return position, stop - position, counts
     lists = np.flatnonzero((kind == BYTES) & (position < stop))
     steps = find_steps(buffer, position[lists], stop[lists])
+    assert steps.good.all()
     if len(lists) == len(kind):
         return steps.begin, steps.end - steps.begin, steps.counts
     single = np.flatnonzero(counts)
