@@ -59,6 +59,24 @@ def test_rows_as_a_partition_says(kind, records):
     assert one.to_list() == expected[-1]
 
 
+@pytest.mark.parametrize("kind", ROWS)
+def test_a_record_without_values_and_without_what_cuts_them_has_no_rows(kind):
+    """As in TensorFlow's batches; alone, a record without row splits is refused there."""
+    full = tfr.encode_example({"v": [1, 2, 3], "n": cuts_of(kind, [1, 2])})
+    feature = R(np.int64, value_key="v", partitions=[kind("n")])
+    outer = R(np.int64, value_key="v", partitions=[R.UniformRowLength(2), kind("n")])
+    for without in (tfr.encode_example({}), tfr.encode_example({"v": integers([])})):
+        for records in ([without], [without, without], [full, without], [without, full, without]):
+            rows = [[[1], [2, 3]] if record is full else [] for record in records]
+            assert tfr.parse_example(records, {"x": feature})["x"].to_list() == rows
+            expected = [[row] if row else [] for row in rows]
+            assert tfr.parse_example(records, {"x": outer})["x"].to_list() == expected
+        assert tfr.parse_single_example(without, {"x": feature})["x"].to_list() == []
+    steps = tfr.encode_sequence_example({}, {})
+    context, _, _ = tfr.parse_sequence_example([steps], {"x": feature}, {})
+    assert context["x"].to_list() == [[]]
+
+
 def test_the_last_partition_is_the_innermost():
     example = tfr.encode_example({"x": [1, 2, 3, 4, 5], "inner": [2, 1, 2], "outer": [1, 2]})
     feature = R(np.int64, partitions=[R.RowLengths("outer"), R.RowLengths("inner")])
@@ -257,6 +275,8 @@ def differences(seed):
             example[f"n{level}"] = integers(cuts_of(kinds[level], lengths))
             count = sum(lengths)
         example["v"] = integers([draw.randint(-5, 300) for _ in range(count)])
+        if draw.random() < 0.2:
+            example = {}
         size = draw.randint(0, 4)
         example["at"] = integers(draw.sample(range(9), size))
         example["w"] = np.array([draw.random() for _ in range(size)], np.float32)

@@ -186,12 +186,13 @@ def _cut(ragged: Ragged, cuts: Ragged, kind: str, key: str) -> Ragged:
         lengths = given
     else:
         if kind == "RowSplits":
-            _require(counts > 0, misfit)
+            # Of no elements there need not even be the 0: so has a record without both keys.
+            _require((counts > 0) | (elements == 0), misfit)
             first = np.zeros(len(given), np.bool_)
-            first[rows[:-1]] = True
+            first[rows[:-1][counts > 0]] = True
             _require_each(~first | (given == 0), record_of, misfit)
             given, record_of = given[~first], record_of[~first]
-            row_counts = counts - 1
+            row_counts = np.maximum(counts - 1, 0)
         begins = _splits(row_counts)[:-1][row_counts > 0]
         if kind == "RowStarts":
             follow = np.append(given[1:], 0)
