@@ -236,6 +236,40 @@ def test_invalid_features(make):
         make()
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda io, i, _: io.RaggedFeature(i, value_key=""),
+        lambda io, i, _: io.RaggedFeature(i, "", [io.RaggedFeature.RowLengths("n")]),
+        lambda io, i, f: io.SparseFeature("x", "", i, 5),
+        lambda io, i, f: io.SparseFeature("", "f", f, 5),
+    ],
+)
+def test_an_empty_name_of_values_or_indices_is_refused_as_by_tensorflow(make):
+    """It read the feature's own key, in silence."""
+    with pytest.raises(ValueError, match="empty"):
+        make(tfr, np.int64, np.float32)
+    with pytest.raises(ValueError, match="empty"):
+        make(compat.io, compat.int64, compat.float32)
+    tf = pytest.importorskip("tensorflow")
+    with pytest.raises(ValueError, match="empty|Missing"):
+        tf.io.parse_example([b""], {"x": make(tf.io, tf.int64, tf.float32)})
+
+
+def test_other_keys_may_be_empty():
+    """As may the name of a feature, and as in TensorFlow."""
+    record = tfr.encode_example({"": [1, 1], "x": [2, 3], "f": [0.5, 1.5]})
+    features = {
+        "": R(np.int64),
+        "x": R(np.int64, partitions=[R.RowLengths("")]),
+        "f": tfr.SparseFeature(["", "x"], "f", np.float32, [5, 5]),
+    }
+    found = tfr.parse_example([record], features)
+    assert found[""].to_list() == [[1, 1]]
+    assert found["x"].to_list() == [[[2], [3]]]
+    assert found["f"].indices.tolist() == [[0, 1, 2], [0, 1, 3]]
+
+
 def test_what_is_read_of_several_features_is_not_written_as_one():
     for feature in (tfr.SparseFeature("at", "v", np.int64, 5), R(np.int64, "v")):
         for write in (tfr.encode_example, tfr.encode_examples):

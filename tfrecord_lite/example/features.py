@@ -168,6 +168,11 @@ class RaggedFeature:
         object.__setattr__(self, "partitions", partitions)
         if self.value_key is not None and not isinstance(self.value_key, str):
             raise ValueError(f"value_key={self.value_key!r} is no name of a feature")
+        if self.value_key == "":
+            raise ValueError(
+                "value_key='': the name of the values' feature is empty; None, the default, is the "
+                "feature's own name"
+            )
         if getattr(self.dtype, "name", None) == "uint8" or self.dtype in ("uint8", np.uint8):
             if partitions:
                 raise ValueError("dtype uint8 is one byte string, which takes no partitions")
@@ -236,6 +241,11 @@ class SparseFeature:
         sizes = self.size if isinstance(self.size, (list, tuple)) else [self.size]
         if not all(isinstance(key, str) for key in (*keys, self.value_key)) or not keys:
             raise ValueError("index_key and value_key are names of features")
+        if "" in (self.index_key, self.value_key):
+            raise ValueError(
+                f"index_key={self.index_key!r}, value_key={self.value_key!r}: one of the names is "
+                "empty; name the feature that has the indices, and the one that has the values"
+            )
         if len(keys) != len(sizes) or not all(
             isinstance(size, (int, np.integer)) and size >= 0 for size in sizes
         ):
