@@ -108,6 +108,16 @@ def test_walk():
     assert list(gfile.walk("nothing")) == []
 
 
+def test_walk_goes_into_directories_that_are_links(folder):
+    os.symlink(folder / "d" / "e", folder / "d" / "link")
+    found = [(name, sorted(folders), files) for name, folders, files in gfile.walk("d")]
+    assert found[0] == ("d", ["e", "link"], ["a.txt", "b.bin"])
+    assert ("d/link", [], ["a.txt"]) in found
+    os.remove("d/link")
+    os.symlink(folder / "d", folder / "d" / "e" / "circle")
+    assert len(list(gfile.walk("d"))) < 1000
+
+
 @pytest.mark.usefixtures("folder")
 def test_directories():
     gfile.makedirs("n/m")

@@ -415,3 +415,24 @@ def test_files(tmp_path, monkeypatch, steps):
 
     ours, theirs = both(run)
     assert ours == theirs
+
+
+@pytest.mark.parametrize("circle", [False, True])
+@pytest.mark.parametrize("topdown", [True, False])
+def test_walk_into_links(tmp_path, topdown, circle):
+    (tmp_path / "real" / "cat").mkdir(parents=True)
+    (tmp_path / "real" / "cat" / "1.png").touch()
+    (tmp_path / "set" / "dog").mkdir(parents=True)
+    (tmp_path / "set" / "cat").symlink_to(tmp_path / "real" / "cat")
+    (tmp_path / "set" / "nowhere").symlink_to(tmp_path / "nowhere")
+    if circle:
+        (tmp_path / "set" / "dog" / "again").symlink_to(tmp_path / "set")
+    ours, theirs = (
+        sorted(
+            (folder, sorted(folders), sorted(files))
+            for folder, folders, files in module.io.gfile.walk(str(tmp_path / "set"), topdown)
+        )
+        for module in (tf, tensorflow)
+    )
+    assert ours == theirs
+    assert (str(tmp_path / "set" / "cat"), [], ["1.png"]) in ours

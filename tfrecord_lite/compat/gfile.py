@@ -191,8 +191,11 @@ def join(path: Any, *paths: Any) -> Any:
 def walk(
     top: Path, topdown: bool = True, onerror: Callable[[OSError], object] | None = None
 ) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Yield (path, names of directories, names of files) for a directory and all below it."""
-    for folder, folders, files in os.walk(local_path(top), topdown, onerror):
+    """Yield (path, names of directories, names of files) for a directory and all below it.
+
+    Links to directories are followed; in a circle, as in TensorFlow, until the system refuses.
+    """
+    for folder, folders, files in os.walk(local_path(top), topdown, onerror, followlinks=True):
         folders.sort()
         yield folder, folders, sorted(files)
 
