@@ -119,6 +119,12 @@ def test_walk_goes_into_directories_that_are_links(folder):
 
 
 @pytest.mark.usefixtures("folder")
+def test_renaming_a_directory_into_itself():
+    with pytest.raises(errors.InvalidArgumentError, match="d is renamed into itself: d/e/f"):
+        gfile.rename("d", "d/e/f")
+
+
+@pytest.mark.usefixtures("folder")
 def test_directories():
     gfile.makedirs("n/m")
     gfile.makedirs("n/m")
@@ -252,6 +258,24 @@ class TestGFile:
         gc.collect()
         assert Path("t").read_text() == "some"
 
+    @pytest.mark.parametrize("where", [(0, 1), (0,), (0, 2), (-1,)])
+    def test_a_seek_that_is_refused_leaves_the_file(self, folder, where):
+        for mode in ("w", "a"):
+            file = gfile.GFile("a.txt", mode)
+            with pytest.raises(errors.PermissionDeniedError, match="reading"):
+                file.seek(*where)
+            file.close()
+            assert Path("a.txt").read_text() == "a.txt"
+
+    def test_a_seek_beyond_the_end(self, folder):
+        with gfile.GFile("a.txt") as file:
+            file.seek(5)
+            for where in ((6,), (1, 1), (1, 2)):
+                with pytest.raises(errors.OutOfRangeError, match="byte 6, but its size is 5"):
+                    file.seek(*where)
+                assert (file.tell(), file.read()) == (5, "")
+        assert issubclass(errors.OutOfRangeError, EOFError)
+
     def test_refusals(self, folder):
         for mode in ("x", "rt", "U", ""):
             with pytest.raises(errors.InvalidArgumentError, match="mode"):
@@ -268,6 +292,8 @@ class TestGFile:
         file = gfile.GFile("a.txt")
         with pytest.raises(errors.InvalidArgumentError, match="negative"):
             file.seek(-1)
+        with pytest.raises(errors.InvalidArgumentError, match="reading -2 bytes; -1"):
+            file.read(-2)
         with pytest.raises(errors.InvalidArgumentError, match="whence"):
             file.seek(0, 3)
         file.close()

@@ -364,6 +364,19 @@ def test_glob(tmp_path, monkeypatch):
     assert tf.io.gfile.glob(["x1", "*.txt"]) == ["x1", "./a.txt", "./b.txt"]
 
 
+def _seek(gfile, mode, *where):
+    """Seek, and return what is read after that, and what the file has then."""
+    file = gfile.GFile("text", mode)
+    try:
+        found = file.seek(*where)
+    except Exception as error:
+        found = type(error).__name__
+    read = None if mode in ("w", "a") else (file.tell(), file.read())
+    file.close()
+    with open("text", "rb") as text:
+        return found, read, text.read()
+
+
 @pytest.mark.parametrize(
     "steps",
     [
@@ -378,6 +391,13 @@ def test_glob(tmp_path, monkeypatch):
         lambda gfile: gfile.GFile("text", "rt"),
         lambda gfile: gfile.GFile("text").seek(-1),
         lambda gfile: gfile.GFile("text").seek(0, 3),
+        *(
+            lambda gfile, mode=mode, where=where: _seek(gfile, mode, *where)
+            for mode in ("r", "r+", "w", "w+", "a", "a+")
+            for where in ((2,), (4, 1), (0, 2), (100,), (1, 2), (-1,), (-1, 2), (0, 3), (-1, 1))
+        ),
+        lambda gfile: gfile.GFile("text").read(-2),
+        lambda gfile: gfile.GFile("text", "w").read(-2),
         lambda gfile: gfile.GFile("none").read(),
         lambda gfile: gfile.GFile("none").close(),
         lambda gfile: gfile.GFile("d").read(),
@@ -398,6 +418,9 @@ def test_glob(tmp_path, monkeypatch):
         lambda gfile: gfile.copy("text", "d", overwrite=True),
         lambda gfile: gfile.rename("text", "other"),
         lambda gfile: gfile.rename("none", "new"),
+        lambda gfile: gfile.rename("d", "d/e"),
+        lambda gfile: gfile.rename("d", "d/e/f", overwrite=True),
+        lambda gfile: gfile.rename("d", "d", overwrite=True),
         lambda gfile: gfile.stat("text").length,
         lambda gfile: gfile.stat("d").is_directory,
         lambda gfile: gfile.stat("none"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tfrecord_lite.compat.errors import (
     InvalidArgumentError,
+    OutOfRangeError,
     PermissionDeniedError,
     UnimplementedError,
     renamed,
@@ -88,7 +89,12 @@ class GFile(Closing):
     def read(self, n: int = -1) -> Any:
         """Return the next ``n`` bytes, or all; as str, of UTF-8, without a b in the mode."""
         with renamed():
-            return self._content(self._reader().read(n))
+            reader = self._reader()
+            if n < -1:
+                raise InvalidArgumentError(
+                    None, None, f"{self.name!r}: reading {n} bytes; -1, the default, is all"
+                )
+            return self._content(reader.read(n))
 
     def readline(self) -> Any:
         """Return the next line, with its line feed; an empty one at the end."""
@@ -109,15 +115,25 @@ class GFile(Closing):
             self._writer().write(file_content)
 
     def seek(self, offset: int, whence: int = 0) -> None:
-        """Go to a byte for the next read: from the front, from here (1), or from the end (2)."""
-        if whence not in (0, 1, 2):
-            raise InvalidArgumentError(None, None, f"invalid whence {whence}; choose 0, 1 or 2")
-        start = (0, self.tell, self.size)[whence]
-        position = offset + (start() if callable(start) else start)
-        if position < 0:
-            raise InvalidArgumentError(None, None, f"seeking to a negative position: {position}")
+        """Go to a byte for the next read: from the front, from here (1), or from the end (2).
+
+        A byte beyond the end is an OutOfRangeError, and the next read is at the end.
+        """
         with renamed():
-            self._reader().seek(position)
+            reader = self._reader()
+            if whence not in (0, 1, 2):
+                raise InvalidArgumentError(None, None, f"invalid whence {whence}; choose 0, 1 or 2")
+            end = os.fstat(reader.fileno()).st_size
+            position = offset + (0, reader.tell(), end)[whence]
+            if position < 0:
+                raise InvalidArgumentError(
+                    None, None, f"{self.name!r}: seeking to a negative position: {position}"
+                )
+            reader.seek(min(position, end))
+            if position > end:
+                raise OutOfRangeError(
+                    None, None, f"{self.name!r}: seeking to byte {position}, but its size is {end}"
+                )
 
     def tell(self) -> int:
         """Return the position of the next read; in the modes w and a, of the next write."""

@@ -6,8 +6,9 @@ Code that catches ``tf.errors.NotFoundError`` works, and code that catches ``Fil
     ├── AlreadyExistsError(FileExistsError)
     ├── DataLossError(TFRecordError)                   a damaged file
     ├── FailedPreconditionError(OSError, ValueError)   a closed writer, a directory for a file
-    ├── InvalidArgumentError(ValueError)               no tensor, no image
+    ├── InvalidArgumentError(ValueError)               no tensor, no image, no position in a file
     ├── NotFoundError(FileNotFoundError)
+    ├── OutOfRangeError(EOFError)                      a byte beyond the end of a file
     ├── PermissionDeniedError(PermissionError)
     ├── ResourceExhaustedError(OSError)                a full disk
     ├── UnimplementedError(NotImplementedError)        what needs TensorFlow itself
@@ -152,8 +153,8 @@ class AbortedError(OpError):
     error_code = ABORTED
 
 
-class OutOfRangeError(OpError):
-    """The end of the input. Never raised here: iterators end as Python's do."""
+class OutOfRangeError(OpError, EOFError):
+    """A byte beyond the end of a file. Iterators end as Python's do, without it."""
 
     error_code = OUT_OF_RANGE
 

@@ -6,6 +6,7 @@ sort what they return, where TensorFlow keeps the order of the disk.
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
 import re
@@ -17,6 +18,7 @@ from tfrecord_lite.compat._missing import missing
 from tfrecord_lite.compat.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
+    InvalidArgumentError,
     NotFoundError,
     renamed,
 )
@@ -171,7 +173,14 @@ def rename(src: Path, dst: Path, overwrite: bool = False) -> None:
     """Rename; AlreadyExistsError where ``dst`` exists and ``overwrite`` is False."""
     _refuse_existing(dst, overwrite)
     with renamed():
-        os.replace(local_path(src), local_path(dst))
+        try:
+            os.replace(local_path(src), local_path(dst))
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            raise InvalidArgumentError(
+                None, None, f"{os.fsdecode(src)} is renamed into itself: {os.fsdecode(dst)}"
+            ) from error
 
 
 def _refuse_existing(path: Path, overwrite: bool) -> None:
