@@ -189,6 +189,48 @@ def test_indices_that_do_not_fit(example, text):
     assert caught.value.record == 1
 
 
+def test_where_tensorflow_checks_less_or_more():
+    """What docs/conformance.md says of features of several keys."""
+    tf = pytest.importorskip("tensorflow")
+    outside = tfr.encode_example({"at": [7, -1], "v": [1, 2]})
+    beyond = tfr.encode_example({"v": [1, 2], "n": [1]})
+    without = tfr.encode_example({})
+
+    def features(io, dtype):
+        ragged = io.RaggedFeature
+        return [
+            (outside, io.SparseFeature("at", "v", dtype, 5)),
+            (beyond, ragged(dtype, "v", [ragged.RowLengths("n")])),
+            (without, ragged(dtype, "v", [ragged.RowSplits("n")])),
+        ]
+
+    theirs = features(tf.io, tf.int64)
+    assert tf.io.parse_example(*in_batch(theirs[0]))["x"].indices.numpy().tolist() == [
+        [0, -1],
+        [0, 7],
+    ]
+    tf.io.parse_example(*in_batch(theirs[1]))
+    assert tf.io.parse_example(*in_batch(theirs[2]))["x"].to_list() == [[]]
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        tf.io.parse_single_example(without, {"x": theirs[2][1]._replace(validate=True)})
+    for io, dtype, refused in (
+        (tfr, np.int64, tfr.ExampleError),
+        (compat.io, compat.int64, compat.errors.InvalidArgumentError),
+    ):
+        ours = features(io, dtype)
+        for case, text in zip(ours, ("index 7 of 'at'", "do not fit 2 elements"), strict=False):
+            with pytest.raises(refused, match=text):
+                io.parse_example(*in_batch(case))
+        assert io.parse_example(*in_batch(ours[2]))["x"].to_list() == [[]]
+        assert io.parse_single_example(without, {"x": ours[2][1]})["x"].to_list() == []
+
+
+def in_batch(case):
+    """Return what parse_example takes for a record and a feature."""
+    record, feature = case
+    return [record], {"x": feature}
+
+
 @pytest.mark.parametrize("count", [1, 5, 500])
 def test_byte_strings_as_bytes(tmp_path, count):
     draw = random.Random(count)

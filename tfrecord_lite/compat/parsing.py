@@ -2,7 +2,8 @@
 
 A `VarLenFeature` gives a `SparseTensor`, a `RaggedFeature` a `RaggedTensor` (of a single Example a
 tensor), all else a tensor. What TensorFlow refuses is an InvalidArgumentError or a ValueError, as
-there.
+there. Beyond that, the index of a `SparseFeature` that is outside of its size is refused, and what
+a partition of a `RaggedFeature` says wrongly, whatever ``validate`` is.
 """
 
 from __future__ import annotations

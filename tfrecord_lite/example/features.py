@@ -223,7 +223,8 @@ class SparseFeature:
 
     ``index_key`` names the feature of the indices, int64, or one for each dimension; ``value_key``
     that of the values, of ``dtype``; ``size`` is the size of the dimension, or of each. With
-    ``already_sorted`` a record's values are in the order of their indices.
+    ``already_sorted`` a record's values are in the order of their indices. An index is 0 or more
+    and below its size: a record with any other is refused, where TensorFlow returns it.
 
     >>> SparseFeature("at", "values", "float32", 5).size
     5
