@@ -459,3 +459,23 @@ def test_walk_into_links(tmp_path, topdown, circle):
     )
     assert ours == theirs
     assert (str(tmp_path / "set" / "cat"), [], ["1.png"]) in ours
+
+
+@pytest.mark.parametrize("codec", ["GZIP", "ZLIB"])
+def test_flushes_that_fill_a_tiny_buffer_make_files_that_read_alike(tmp_path, codec):
+    """TensorFlow's has an empty block after each; of larger buffers, TestEqualFiles."""
+    draw = random.Random(7)
+    records = [draw.randbytes(draw.randint(0, 300)) for _ in range(20)]
+    files = []
+    for module in (tf, tensorflow):
+        path = str(tmp_path / module.__name__)
+        options = module.io.TFRecordOptions(codec, output_buffer_size=2)
+        with module.io.TFRecordWriter(path, options) as writer:
+            for record in records:
+                writer.write(record)
+                writer.flush()
+        assert list(tf.io.tf_record_iterator(path, codec)) == records
+        files.append((tmp_path / module.__name__).read_bytes())
+    ours, theirs = files
+    assert len(ours) <= len(theirs)
+    assert zlib.decompress(ours, 47) == zlib.decompress(theirs, 47)

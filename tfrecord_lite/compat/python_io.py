@@ -132,11 +132,13 @@ class _Writer(RecordWriter):
 class TFRecordWriter(Closing):
     r"""Write records to a TFRecord file, in place, as TensorFlow's writer of this name does.
 
-    Byte for byte TensorFlow's file, GZIP and ZLIB too where Python has the same zlib
-    (``compression_level=0`` aside: what is only stored is cut elsewhere). ``options`` is a
-    `TFRecordOptions`, a compression's name or number, or None; ValueError for what TensorFlow does
-    not know. `FailedPreconditionError` after `close`, `NotFoundError` and its like where the file
-    cannot be opened.
+    Byte for byte TensorFlow's file, GZIP and ZLIB too where Python has the same zlib, with two
+    exceptions that read alike: with ``compression_level=0`` what is only stored is cut elsewhere,
+    and where `flush` fills the last of an ``output_buffer_size``, as it often does where that is
+    tiny, TensorFlow's file has an empty block more. ``options`` is a `TFRecordOptions`, a
+    compression's name or number, or None; ValueError for what TensorFlow does not know.
+    `FailedPreconditionError` after `close`, `NotFoundError` and its like where the file cannot be
+    opened.
 
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "greetings.tfrecord")
