@@ -351,11 +351,12 @@ def test_a_damaged_member_is_left_out(sets):
     path = sets["blocked"][1]
     members = RecordIndex.build(path).members
     damage(path, int(members.offsets[2]) + 60)
-    lost = list(range(*members.first_records[2:4].tolist()))
-    for batches, told, damages in seen_and_told(sets["blocked"], batch_size=5, shuffle=True):
-        assert sorted(joined(batches)) == [n for n in range(100) if n - 3 not in lost]
-        assert told == [(path, lost[0], "compression")]
-        assert (damages[0].begin, damages[0].end) == tuple(members.raw_offsets[2:4])
+    lost = range(*members.first_records[2:4].tolist())
+    left, damages = left_by(read_batches, sets["blocked"])
+    assert set(range(100)) - {n + 3 for n in lost} <= set(left) < set(range(100))
+    for batches, _, told in seen_and_told(sets["blocked"], batch_size=5, shuffle=True):
+        assert sorted(joined(batches)) == left
+        assert sorted((d.path, d.record, d.kind) for d in told) == damages
     with pytest.raises(CompressionError, match=r"blocked/1\.tfrecord: .*gzip member at"):
         list(iter(Dataset(sets["blocked"], ID, batch_size=5, shuffle=True)))
 

@@ -9,18 +9,10 @@ import pytest
 from dataset.sets import COUNTS, INDEXED, RECORDS
 from dataset.test_batches import write
 
-from tfrecord_lite.dataset import picker
 from tfrecord_lite.dataset.chunk import Request
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.picker import Picker
-from tfrecord_lite.errors import (
-    CompressionError,
-    CorruptRecordError,
-    RecordTooLargeError,
-    TruncatedRecordError,
-    ignore_damage,
-)
-from tfrecord_lite.files.index import RecordIndex
+from tfrecord_lite.errors import CorruptRecordError, ignore_damage
 from tfrecord_lite.files.record_set import RecordSet
 
 RANDOM = np.random.default_rng(0)
@@ -98,32 +90,16 @@ def test_a_stream_has_any_range(sets, kind):
                 assert steps == [number - begin + 1000 for number in numbers]
 
 
-def error(kind, record, offset, actual=None):
-    known = {
-        "data": CorruptRecordError,
-        "truncated": TruncatedRecordError,
-        "too_large": RecordTooLargeError,
-        "compression": CompressionError,
-    }
-    return known[kind]("bad", path="a", record=record, offset=offset, actual=actual)
-
-
-@pytest.mark.parametrize("kind", ["data", "truncated", "too_large", "compression"])
 @pytest.mark.parametrize("options", [{}, {"compression": "GZIP", "block_bytes": 1000}])
-def test_which_region_is_left_out(tmp_path, kind, options):
-    index = RecordIndex.build(write(tmp_path / "a", RECORDS, **options))
-    ends = np.cumsum([len(record) + 16 for record in RECORDS]).tolist()
-    begin, end, record = ends[49], ends[50], 50
-    if kind == "truncated":
-        end = ends[-1]
-    if kind == "compression" and options:
-        # All of the member.
-        firsts = index.members.first_records
-        member = int(np.searchsorted(firsts, 50, "right")) - 1
-        record = int(firsts[member])
-        begin, end = index.members.raw_offsets[member : member + 2].tolist()
-    found = picker._damage(index, error(kind, 50, ends[49], len(RECORDS[50])))
-    assert found == (index.path, begin, end, record, kind, "bad")
+def test_a_large_record_is_a_region_of_its_own(tmp_path, options):
+    records = [bytes(100 if number == 50 else 20) for number in range(100)]
+    path = write(tmp_path / "a", records, **options)
+    found = EpochRecords(RecordSet(path, on_damage=ignore_damage, max_record_bytes=99))
+    found.build_indexes(needed=True)
+    chunk = pick(found, range(100))
+    assert chunk.numbers.tolist() == [number for number in range(100) if number != 50]
+    (damage,) = chunk.damages
+    assert damage[:5] == (str(path), 50 * 36, 50 * 36 + 116, 50, "too_large")
 
 
 @pytest.mark.parametrize("tolerant", [False, True])

@@ -47,7 +47,7 @@ def test_bytes_behind_the_last_record_of_a_share_are_its_own(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_a_damaged_length_in_a_member_is_told_as_such(tmp_path: Path, shuffle: bool) -> None:
-    """Row 18: the records after it in its member cannot be told by their numbers."""
+    """Row 18: the record after it in its member is there, whichever way they are read."""
     paths = [tmp_path / "a"]
     raws = [b"".join(map(frame, RECORDS[begin : begin + 3])) for begin in range(0, 60, 3)]
     bad = bytearray(raws[4])
@@ -58,5 +58,5 @@ def test_a_damaged_length_in_a_member_is_told_as_such(tmp_path: Path, shuffle: b
         file[14]
     assert (caught.value.kind, caught.value.record) == ("length", 13)
     ids, told = read(paths, shuffle=shuffle)
-    assert told == [("a", 12 if shuffle else 13, "length")]
-    assert set(ids) == set(range(60)) - ({12, 13, 14} if shuffle else {13})
+    assert told == [("a", 13, "length")]
+    assert sorted(ids) == [number for number in range(60) if number != 13]

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 import sys
 from contextlib import closing, suppress
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfrecord_lite.dataset.chunk import Chunk
+from tfrecord_lite.dataset.damaged_file import DamagedFile
+from tfrecord_lite.dataset.file_states import regular, state_of, states_of
 from tfrecord_lite.dataset.interleave import FileRange
 from tfrecord_lite.dataset.memory import block_bytes
 from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.record_set import locate
-from tfrecord_lite.records.file_system import is_url, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.positions import PositionedFile
-from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.thresholds import limits
-from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from tfrecord_lite._types import Int64Array, NameOrFile
+    from tfrecord_lite._types import Int64Array
     from tfrecord_lite.errors import Damage
+    from tfrecord_lite.files.index import RecordIndex
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.records.reader import RecordReader
 
@@ -55,10 +52,12 @@ class EpochRecords:
     def __init__(self, records: RecordSet) -> None:
         # Whoever reads tells of damage; a callable need not be for other processes.
         self.set = records.replace(on_damage=ignore_damage) if records.tolerant else records
-        self.files = [_regular(file) for file in records.files]
-        self._states = _states_of(self.files)
+        self.files = [regular(file) for file in records.files]
+        self._states = states_of(self.files)
         self.sizes = [state.size for state in self._states]
         self.tolerant = records.tolerant
+        # Damaged files that can be read from the front alone.
+        self._without_index: set[int] = set()
         self.indexed = False
         """Whether all files can be read by number."""
         self.compressed = False
@@ -74,7 +73,7 @@ class EpochRecords:
         as it was: a call with the file's number. By itself that is whether its index still fits,
         or, where there is none, whether it still has as many bytes and records.
         """
-        states = _states_of(self.files)
+        states = states_of(self.files)
         for number, (file, known) in enumerate(zip(self.files, self._states, strict=True)):
             state = states[number]
             if state == known:
@@ -98,7 +97,7 @@ class EpochRecords:
                 self.set.index(number).check(opened)
                 return True
             return False
-        if _state_of(file).size != self.sizes[number]:
+        if state_of(file).size != self.sizes[number]:
             return False
         return count == self._count(number)
 
@@ -130,9 +129,21 @@ class EpochRecords:
 
     def _count(self, number: int) -> int:
         count = 0
-        for block in self._blocks(number, [], 0):
+        damages: list[Damage] = []
+        for block in self._blocks(number, damages, 0):
             count = block.first_record + len(block)
-        return count
+        index = self._index_of(number) if damages else None
+        return count if index is None else len(index)
+
+    def _index_of(self, number: int) -> RecordIndex | None:
+        """Return the index of a file in which something is damaged; None where it can have none."""
+        if number in self._without_index:
+            return None
+        try:
+            return self.set.index(number)
+        except TFRecordError:
+            self._without_index.add(number)
+            return None
 
     @property
     def counted(self) -> bool:
@@ -186,12 +197,15 @@ class EpochRecords:
             begin = stop
         return found
 
-    def read_range(self, file_range: FileRange) -> Generator[Chunk, None, None]:
-        """Read a part of a file; steps are counted from 0. An error is in the last chunk."""
+    def read_range(self, file_range: FileRange) -> Generator[Chunk, None, int]:
+        """Read a part of a file, and return where it ends, or the file.
+
+        Steps are counted from 0. An error is in the last chunk.
+        """
         number, begin, end = file_range
         base = self._base(number)
         stop = sys.maxsize if end is None else base + end
-        yield from self._stream(number, base, base + begin, stop, 0)
+        return (yield from self._stream(number, base, base + begin, stop, 0))
 
     @cached_property
     def mean_bytes(self) -> float:
@@ -211,6 +225,7 @@ class EpochRecords:
     def block_of(self, number: int) -> RecordBlock:
         """Return a block of one record, read by itself: slow, and with its place."""
         if not self.indexed:
+            reading: Generator[Chunk, None, object]
             if number >> _FILE_BITS:
                 file, record = self.place(number)
                 reading = self.read_range(FileRange(file, record, record + 1))
@@ -221,7 +236,14 @@ class EpochRecords:
             if chunk.error is not None:
                 raise chunk.error
             return chunk.block
-        return self.set.read_block([number])
+        try:
+            return self.set.read_block([number])
+        except TFRecordError:
+            if not self.tolerant:
+                raise
+        file, record = self.place(number)
+        with closing(DamagedFile(self.set, file)) as damaged:
+            return next(damaged.chunks(record, record + 1)).block
 
     def stream(
         self, begin: int, end: int | None, first_step: int = 0
@@ -261,6 +283,8 @@ class EpochRecords:
         try:
             with closing(self._blocks(number, damages, max(begin - base, 0))) as blocks:
                 for block in blocks:
+                    if damages and self._index_of(number) is not None:
+                        break
                     first = base + block.first_record
                     seen = block.first_record + len(block)
                     if known is not None and seen > known:
@@ -276,6 +300,18 @@ class EpochRecords:
                 else:
                     if known is not None and seen < known and not self.tolerant:
                         raise self.set.wrong_count(number, known, f"{seen} records")
+                if damages and (index := self._index_of(number)) is not None:
+                    # By number on: there are the same records for who reads by number alone.
+                    damages.clear()
+                    low = max(begin - base, 0)
+                    with closing(DamagedFile(self.set, number)) as file:
+                        high = min(stop - base, len(file))
+                        # Damage at the end of a gzip member is told with the last record in it.
+                        for chunk in file.chunks(max(seen - 1, low), high, seen=seen):
+                            numbers = chunk.numbers + base
+                            steps = numbers + (first_step - begin)
+                            yield chunk._replace(numbers=numbers, steps=steps)
+                    return len(index)
         except (OSError, TFRecordError) as error:
             yield chunk_of(nothing, base + seen)._replace(error=error)
             # Nothing is wanted from after it.
@@ -333,47 +369,3 @@ def _is_wanted(base: int, count: int | None, begin: int, stop: int) -> bool:
     if count == 0:
         return begin < base <= stop or begin == base == 0
     return base < stop and (count is None or begin < base + count)
-
-
-class _State(NamedTuple):
-    """By what a file is told from another of its name, and from itself after a change."""
-
-    size: int
-    mtime_ns: int
-    inode: tuple[int, int]
-
-
-def _regular(file: NameOrFile) -> str:
-    if not isinstance(file, str):
-        raise TypeError(
-            f"{name_of(file)}: an open file is read once, and a Dataset reads its files once an "
-            "epoch: pass the path of a file, or use read_batches"
-        )
-    return file
-
-
-def _states_of(files: list[str]) -> list[_State]:
-    """Return the states of files; of URLs by a listing of each folder."""
-    urls = [file for file in files if is_url(file)]
-    sizes = dict(zip(urls, sizes_of(urls), strict=True))
-    return [
-        _state_of_object(file, sizes[file]) if file in sizes else _state_of(file) for file in files
-    ]
-
-
-def _state_of_object(url: str, size: int | None) -> _State:
-    if size is None:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), shown(url))
-    return _State(size, 0, (0, 0))
-
-
-def _state_of(file: str) -> _State:
-    if is_url(file):
-        return _states_of([file])[0]
-    status = os.stat(file)
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError(
-            f"{file}: not a regular file; a Dataset reads its files once an epoch, and pipes have "
-            "their content once: use read_batches"
-        )
-    return _State(status.st_size, status.st_mtime_ns, (status.st_dev, status.st_ino))

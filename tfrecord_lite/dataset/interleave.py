@@ -57,7 +57,8 @@ class Interleave:
     """Reads some records of each of several ranges in turn; one that ends is followed by the next.
 
     ``ranges`` are read in this order, ``files`` of them at a time, for a buffer of so many records.
-    ``read`` gives the chunks of a range, whose steps are counted from 0 in each.
+    ``read`` gives the chunks of a range, whose steps are counted from 0 in each, and returns where
+    in its file the range ends.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Interleave:
         ranges: Sequence[FileRange],
         files: int,
         buffer: int,
-        read: Callable[[FileRange], Generator[Chunk, None, None]],
+        read: Callable[[FileRange], Generator[Chunk, None, int]],
     ) -> None:
         self._ranges = ranges
         self._files = files
@@ -188,9 +189,10 @@ class _Reading:
         self,
         given: FileRange,
         taken: int,
-        read: Callable[[FileRange], Generator[Chunk, None, None]],
+        read: Callable[[FileRange], Generator[Chunk, None, int]],
     ) -> None:
         begin, length = given.begin + taken, given.length
+        self._begin = begin
         self._left = None if length is None else length - taken
         # Of what was read to its end before there is nothing to tell.
         done = self._left == 0 and taken > 0
@@ -205,7 +207,7 @@ class _Reading:
         stop = self._taken + run
         if self._left is not None:
             stop = min(stop, self._left)
-        before, last = self._taken, self._taken
+        before = self._taken
         while self._load(stop, together):
             count = min(stop - self._step, len(self._records) - self._at)
             records = self._records[self._at : self._at + count]
@@ -213,9 +215,8 @@ class _Reading:
             self._at += count
             self._step += count
             self._number += count
-            last = self._step
         # Records that were left out as damaged have their turns all the same.
-        self._taken = last if self._chunks is None and self._left is None else stop
+        self._taken = stop if self._left is None else min(stop, self._left)
         together.advance(self._taken - before)
         return self._taken == before and self._chunks is None
 
@@ -225,9 +226,12 @@ class _Reading:
             if self._step >= stop > self._taken:
                 # It is a matter for the next turn.
                 return False
-            chunk = next(self._chunks, None)
-            if chunk is None:
+            try:
+                chunk = next(self._chunks)
+            except StopIteration as ended:
                 self._chunks = None
+                if self._left is None:
+                    self._left = ended.value - self._begin
                 break
             together.damages += chunk.damages
             if chunk.error is not None:

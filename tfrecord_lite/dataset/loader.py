@@ -81,8 +81,11 @@ class Dataset(Closing):
     is raised in the place of the batch, with a note that names the records. With workers it needs
     cloudpickle, of the extra ``train``; it may be a function of the main module, or a local one.
 
-    Damage, and ``on_damage``, are those of
-    `RecordReader`, and ``len()`` counts what is left out; ``on_damage`` is called in this process.
+    Damage, and ``on_damage``, are those of `RecordReader`, and ``len()`` counts what is left out;
+    ``on_damage`` is called in this process. Which records there are, and which regions it is told,
+    once an epoch, depends on nothing else that is said here. An intact record has to have a number:
+    where several stand in the place of one that was damaged, as bytes of it were lost, the first
+    has its number, and the others are left out with the region, which says so.
 
     What can be known to be wrong is an error here and now, naming the file: one that is missing,
     is none of records, does not fit its manifest, or has a first record without a feature. So is

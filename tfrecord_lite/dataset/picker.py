@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfrecord_lite.dataset.chunk import Chunk, Request
-from tfrecord_lite.errors import (
-    CompressionError,
-    CorruptRecordError,
-    Damage,
-    RecordTooLargeError,
-    TFRecordError,
-    TruncatedRecordError,
-)
-from tfrecord_lite.files.record_file import RecordFile
-from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
+from tfrecord_lite.dataset.damaged_file import DamagedFile
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
     from tfrecord_lite.dataset.epoch_records import EpochRecords
-    from tfrecord_lite.files.index import RecordIndex
+    from tfrecord_lite.errors import Damage
 
 __all__ = ["Picker"]
 
-# What may be left out; a file that is not the one indexed may not.
-_DAMAGE = (CorruptRecordError, TruncatedRecordError, RecordTooLargeError, CompressionError)
+# So many damaged files stay open.
+_MAX_DAMAGED = 8
 
 
 class Picker:
@@ -35,6 +27,7 @@ class Picker:
 
     def __init__(self, records: EpochRecords) -> None:
         self._records = records
+        self._damaged: dict[int, DamagedFile] = {}
 
     def pick(self, run: Request) -> Chunk:
         """Read the records of a run, up to the first that cannot be read."""
@@ -52,7 +45,27 @@ class Picker:
     def _pick_what_can_be(self, numbers: Int64Array, steps: Int64Array) -> Chunk:
         """Read what can be read, and name what is in the way."""
         records: list[bytes | None] = [None] * len(numbers)
+        told: dict[int, list[Damage]] = {}
         faults: dict[int, Exception] = {}
+        if self._records.tolerant:
+            self._look_for(numbers, records, told, faults)
+        else:
+            self._try(numbers, records, faults)
+        failure: Exception | None = None
+        if faults:
+            row = min(faults)
+            failure = faults[row]
+            del records[row:]
+        rows = [row for row in sorted(told) if row < len(records)]
+        damages = dict.fromkeys(damage for row in rows for damage in told[row])
+        kept = [row for row, record in enumerate(records) if record is not None]
+        block = RecordBlock.from_records([record for record in records if record is not None])
+        return Chunk(block, numbers[kept], steps[kept], list(damages), failure)
+
+    def _try(
+        self, numbers: Int64Array, records: list[bytes | None], faults: dict[int, Exception]
+    ) -> None:
+        """Fill in records by row, and what is wrong with each that cannot be read."""
         parts = [np.argsort(numbers, kind="stable")]
         while parts:
             rows = parts.pop()
@@ -67,41 +80,42 @@ class Picker:
             else:
                 for row, record in zip(rows.tolist(), found, strict=True):
                     records[row] = record
-        damages: dict[Damage, None] = {}
-        failure: Exception | None = None
-        for row, fault in sorted(faults.items(), key=itemgetter(0)):
-            if not self._records.tolerant or not isinstance(fault, _DAMAGE):
-                failure = fault
-                del records[row:]
-                break
-            file, _ = self._records.place(int(numbers[row]))
-            damages[_damage(self._records.set.index(file), fault)] = None
-        kept = [row for row, record in enumerate(records) if record is not None]
-        block = RecordBlock.from_records([record for record in records if record is not None])
-        return Chunk(block, numbers[kept], steps[kept], list(damages), failure)
+
+    def _look_for(
+        self,
+        numbers: Int64Array,
+        records: list[bytes | None],
+        told: dict[int, list[Damage]],
+        faults: dict[int, Exception],
+    ) -> None:
+        """Fill in records by row, the damage that is told with each, and what else is wrong."""
+        bases = self._records.bases
+        files = np.searchsorted(bases, numbers, "right") - 1
+        for file in np.unique(files).tolist():
+            rows = np.flatnonzero(files == file)
+            try:
+                found = self._damaged_file(file).find(numbers[rows] - bases[file])
+            except (OSError, TFRecordError) as error:
+                # It is not, or no longer, the file that was indexed.
+                faults[int(rows[0])] = error
+                continue
+            for row, kept in zip(rows.tolist(), found.kept, strict=True):
+                records[row] = None if kept is None else kept.record
+            told |= {int(rows[row]): damages for row, damages in found.damages.items()}
+            faults |= {int(rows[row]): fault for row, fault in found.faults.items()}
+
+    def _damaged_file(self, number: int) -> DamagedFile:
+        """Return a file, in which something may be damaged; those asked for last stay open."""
+        file = self._damaged.pop(number, None)
+        if file is None:
+            file = DamagedFile(self._records.set, number)
+        self._damaged[number] = file
+        while len(self._damaged) > _MAX_DAMAGED:
+            self._damaged.pop(next(iter(self._damaged))).close()
+        return file
 
     def close(self) -> None:
         """Close the files that are open."""
         self._records.set.release()
-
-
-def _damage(index: RecordIndex, error: TFRecordError) -> Damage:
-    """Return what is left out: a record alone, its gzip member, or all to the file's end."""
-    record, begin = error.record, error.offset
-    assert record is not None
-    assert begin is not None
-    members = index.members
-    if error.kind == "truncated":
-        end = index.raw_bytes
-    elif members is None:
-        end = index.frames.frame(record)[1]
-    elif error.kind == "too_large":
-        end = begin + (error.actual or 0) + FRAME_OVERHEAD
-    elif error.kind == "data":
-        with RecordFile(index.path, index=index, verify=False) as unverified:
-            end = begin + int(unverified.read_block([record]).lengths[0]) + FRAME_OVERHEAD
-    else:
-        member = int(np.searchsorted(members.first_records, record, "right")) - 1
-        begin, end = members.raw_offsets[member : member + 2].tolist()
-        record = int(members.first_records[member])
-    return Damage(index.path, begin, end, record, error.kind, error.reason)
+        while self._damaged:
+            self._damaged.popitem()[1].close()
