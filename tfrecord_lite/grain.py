@@ -113,7 +113,7 @@ class IterDataset(grain.IterDataset):  # type: ignore[misc]
     ``get_state`` and ``set_state`` are exact. A state goes on with other ``workers``, which are
     processes of ours, and by the rules of `Dataset` with another ``world_size``. ``mp_prefetch`` of
     grain works too: each of its workers reads, decodes and maps every so many-th batch, and the
-    order is that of none; grain's checkpoints want as many of them again.
+    order is that of none; grain's checkpoints want as many of them, and of ranks, again.
 
     ``on_damage`` is "raise", or "report" with ``report``, the path of a file to which each region
     that is left out is appended as a line of JSON.

@@ -69,3 +69,41 @@ def test_more_turns_than_a_batch_has_records(sets, shuffle, how):
             assert part[: len(wanted)] == wanted
             del part[: len(wanted)]
     assert not any(parts)
+
+
+# --- Other numbers of ranks.
+
+
+@pytest.mark.parametrize("shuffle", [False, 15, True])
+@pytest.mark.parametrize("done", [0, 3])
+def test_a_state_of_one_of_several_turns_keeps_its_ranks(sets, shuffle, done):
+    """Records were lost and doubled: each turn went on from its own last batch, for all ranks."""
+    ranks = {"rank": 0, "world_size": 2}
+    for turn in range(2):
+        part = iterator(sets["plain"], turn, 2, shuffle=shuffle)
+        for _ in range((done + 1 - turn) // 2):
+            next(part)
+        other = iterator(sets["plain"], turn, 2, shuffle=shuffle, **ranks)
+        expected = ids(iterator(sets["plain"], turn, 2, shuffle=shuffle, **ranks))
+        assert next(other)["id"].tolist() == expected[0]
+        with pytest.raises(ValueError, match="of world_size=1, and of one of several workers"):
+            other.load_state_dict(part.state_dict())
+        # What is refused changes nothing.
+        assert ids(other) == expected[1:]
+        # Nor does a dataset in turns take it.
+        dataset = tfr.Dataset(sets["plain"], ID, batch_size=7, shuffle=shuffle, **ranks)
+        with pytest.raises(ValueError, match="begin an epoch with world_size=2 by set_epoch"):
+            dataset.in_turns(turn, 2).load_state_dict(part.state_dict()["dataset"])
+
+
+def test_a_state_of_one_turn_alone_goes_on_with_other_ranks(sets):
+    whole = iterator(sets["plain"], 0, 1, shuffle=True)
+    found = [next(whole)["id"].tolist() for _ in range(3)]
+    for rank in range(2):
+        dataset = tfr.Dataset(
+            sets["plain"], ID, batch_size=7, shuffle=True, rank=rank, world_size=2
+        )
+        part = BatchesInTurns(dataset, 0, 1)
+        part.load_state_dict(whole.state_dict())
+        found += ids(part)
+    assert sorted(number for batch in found for number in batch) == list(range(100))

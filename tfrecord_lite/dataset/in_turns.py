@@ -24,7 +24,8 @@ class BatchesInTurns:
 
     It goes through ``repeat`` epochs (None for no end) from ``epoch`` on, counting batches from one
     to the next, so that processes that go on in turns give the order of one alone. Its state is
-    that of this process: it goes on with the same turn of as many, and another ``repeat``.
+    that of this process: it goes on with the same turn of as many, and another ``repeat``. Where
+    there are several turns it does not tell how far the others are, and keeps its ``world_size``.
 
     >>> import os, tempfile, tfrecord_lite as tfr
     >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
@@ -41,28 +42,30 @@ class BatchesInTurns:
     ) -> None:
         self._whole = dataset
         self._settings = {"turn": turn, "turns": turns}
-        self._first = epoch
         self._end = None if repeat is None else epoch + repeat
-        self._begin(epoch)
+        self._begin(epoch, epoch)
 
     @property
     def epoch(self) -> int:
         """The epoch of the newest batch."""
         return self._epoch
 
-    def _begin(self, epoch: int, state: Mapping[str, Any] | None = None) -> None:
-        """Go on in an epoch: at its first batch, or where a state was taken."""
+    def _begin(self, first: int, epoch: int, state: Mapping[str, Any] | None = None) -> None:
+        """Go on in an epoch, of those from ``first`` on: at its front, or where a state was taken.
+
+        What raises ``ValueError`` changes nothing.
+        """
         turn, turns = self._settings["turn"], self._settings["turns"]
-        if epoch > self._first:
-            turn = (turn - (epoch - self._first) * len(self._whole)) % turns
-        self._epoch = epoch
-        self._ended = False
-        self._dataset = self._whole.in_turns(turn, turns)
-        self._dataset.set_epoch(epoch)
-        self._resumed = state is not None
+        if epoch > first:
+            turn = (turn - (epoch - first) * len(self._whole)) % turns
+        dataset = self._whole.in_turns(turn, turns)
+        dataset.set_epoch(epoch)
         if state is not None:
-            self._dataset.load_state_dict(state)
-        self._batches: Batches[Any] = iter(self._dataset)
+            dataset.load_state_dict(state)
+        self._first, self._epoch = first, epoch
+        self._ended, self._resumed = False, state is not None
+        self._dataset = dataset
+        self._batches: Batches[Any] = iter(dataset)
 
     def __iter__(self) -> Self:
         return self
@@ -80,7 +83,7 @@ class BatchesInTurns:
                         return batch
             if self._end is not None and self._epoch + 1 >= self._end:
                 break
-            self._begin(self._epoch + 1)
+            self._begin(self._first, self._epoch + 1)
         raise StopIteration
 
     def _is_of_epoch(self) -> bool:
@@ -118,7 +121,7 @@ class BatchesInTurns:
         A state from before the first batch is that of any turn: grain saves it for a worker that
         has not given a batch, and does not know which turn that is. Raises ``ValueError`` for
         another state of another turn, and for one of other files, or of settings with which other
-        records would follow.
+        records would follow; then it stays where it is.
         """
         if state.get("version") != _STATE_VERSION:
             raise ValueError(
@@ -133,11 +136,11 @@ class BatchesInTurns:
                 f"{self._settings['turn']} of {self._settings['turns']}; go on with as many workers"
             )
         first, epoch = (at_least(0, epoch=state[name]) for name in ("first", "epoch"))
+        batches, moved = self._batches, first - self._first
+        self._begin(first, epoch, state["dataset"])
+        batches.close()
         if self._end is not None:
-            self._end += first - self._first
-        self._first = first
-        self._batches.close()
-        self._begin(epoch, state["dataset"])
+            self._end += moved
         self._ended = state["dataset"] is None
 
     def close(self) -> None:

@@ -325,7 +325,7 @@ class Dataset(Closing):
 
         It is for one of several processes that give an epoch's batches in turns. Where records are
         left out as damaged, a batch is what is left of its records. Raises ``ValueError`` where
-        ``turn`` is not from 0 to before ``turns``.
+        ``turn`` is not from 0 to before ``turns``. A state of it keeps its ``world_size``.
 
         >>> import os, tempfile, tfrecord_lite as tfr
         >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")

@@ -83,6 +83,13 @@ class States:
         if not all(isinstance(number, int) and number >= 0 for number in numbers):
             raise ValueError(f"the state has {dict(zip(_NUMBERS, numbers, strict=True))}")
         epoch, position, begin, world_size = (int(number or 0) for number in numbers)
+        if plan.is_of_turns and world_size != self._world_size:
+            # Not even at the front: where batches are few, the others may have had them all.
+            raise ValueError(
+                f"the state is of world_size={world_size}, and of one of several workers, which "
+                f"does not tell how far the others are; go on with world_size={world_size}, or "
+                f"begin an epoch with world_size={self._world_size} by set_epoch()"
+            )
         if self._shuffle is True:
             steps, rest = divmod(position - begin, max(world_size, 1))
             if world_size < 1 or rest or steps < 0:

@@ -43,7 +43,8 @@ class IterableDataset(TorchIterableDataset):  # type: ignore[misc]
     `set_epoch` says which is the next. ``len()`` is the number of batches of an epoch.
 
     torchdata's StatefulDataLoader saves and goes on at the very next batch; it wants the same
-    ``num_workers`` again, and the options of the order must be the same.
+    ``num_workers`` again, and the options of the order must be the same: with workers
+    ``world_size`` too, as none of them knows how far the others are.
 
     ``on_damage`` is "raise" or "report": then `damage` counts what was left out, and ``report`` is
     the path of a file to which each region is appended as a line of JSON, once an epoch.
@@ -178,7 +179,7 @@ class Turns(BatchesInTurns):
         """Go on where a state was taken; the iteration after this one is the epoch after its own.
 
         Raises ``ValueError`` for a state of another number of workers, of other files, or of
-        settings with which other records would follow.
+        settings with which other records would follow; of another ``world_size``, with workers.
         """
         super().load_state_dict(state)
         self._epochs.replace(self._worker, self.epoch)
