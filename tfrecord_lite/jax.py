@@ -144,36 +144,59 @@ class Loader(WrappedDataset):
         super().__init__(dataset)
         self._sharding = sharding
         self._prefetch = prefetch
-        self._newest: DeviceBatches | None = None
+        self._newest = _Newest()
 
     def __iter__(self) -> DeviceBatches:
-        self._newest = DeviceBatches(self._dataset, self._sharding, self._prefetch)
-        return self._newest
+        return DeviceBatches(self._dataset, self._sharding, self._prefetch, self._newest)
 
     def set_epoch(self, epoch: int) -> None:
         """Have the next ``iter()`` be that of an epoch, as `Dataset.set_epoch`."""
         super().set_epoch(epoch)
-        self._newest = None
+        self._newest.is_of(None)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where the newest iterator stands, as `Dataset.state_dict`."""
-        return super().state_dict() if self._newest is None else self._newest.state
+        """Return where the newest iterator stands, as `Dataset.state_dict`.
+
+        It is the newest of those that have been asked for a batch.
+        """
+        state = self._newest.state
+        return super().state_dict() if state is None else state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Have the next ``iter()`` go on where a state was taken, as `Dataset.load_state_dict`."""
         super().load_state_dict(state)
-        self._newest = None
+        self._newest.is_of(None)
+
+
+class _Newest:
+    """Where the iterator stands that began last; it alone says so, whichever are used besides."""
+
+    def __init__(self) -> None:
+        self.state: dict[str, Any] | None = None
+        self._owner: object = None
+
+    def is_of(self, owner: object, state: dict[str, Any] | None = None) -> None:
+        """Have another iterator be the newest."""
+        self._owner, self.state = owner, state
+
+    def tell(self, owner: object, state: dict[str, Any]) -> None:
+        """Take where an iterator stands, if it is the newest."""
+        if owner is self._owner:
+            self.state = state
 
 
 class DeviceBatches:
     """An iterator over batches on devices, some ahead of the one that is returned."""
 
     def __init__(
-        self, dataset: Dataset, sharding: jax.sharding.Sharding | None, prefetch: int
+        self,
+        dataset: Dataset,
+        sharding: jax.sharding.Sharding | None,
+        prefetch: int,
+        newest: _Newest,
     ) -> None:
         self._dataset = dataset
-        self.state = dataset.state_dict()
-        """Where the dataset stood after the newest batch that was returned."""
+        self._newest = newest
         self._sharding = sharding
         self._prefetch = prefetch
         # Batches, or errors, and the state after each.
@@ -182,7 +205,9 @@ class DeviceBatches:
     @cached_property
     def _batches(self) -> Batches[Any]:
         # An iterator that nobody uses is no epoch.
-        return iter(self._dataset)
+        batches = iter(self._dataset)
+        self._newest.is_of(self._ahead, self._dataset.state_dict())
+        return batches
 
     def __iter__(self) -> Self:
         return self
@@ -195,7 +220,9 @@ class DeviceBatches:
             except Exception as found:  # noqa: BLE001 - raised in its turn
                 error = found
             self._ahead.append((batch, error, self._dataset.state_dict()))
-        batch, error, self.state = self._ahead.popleft()
+        batch, error, state = self._ahead.popleft()
+        # What the dataset says by now is ahead of the batch, or that of another iterator.
+        self._newest.tell(self._ahead, state)
         if error is not None:
             raise error
         return batch

@@ -67,6 +67,39 @@ def test_epochs_and_states(paths, prefetch):
     assert ids(loader) == wanted[3]
 
 
+def test_a_state_never_tells_of_batches_that_were_only_prefetched(paths):
+    """After an epoch that was left early, and beside other iterators: records were skipped."""
+    dataset = tfr.Dataset(paths, **OPTIONS)
+    wanted = [ids(dataset) for _ in range(3)]
+    loader = make_loader(paths, prefetch=3, **OPTIONS)
+
+    def following():
+        other = make_loader(paths, **OPTIONS)
+        other.load_state_dict(loader.state_dict())
+        return ids(other)
+
+    first = iter(loader)
+    next(first)
+    assert following() == wanted[0][1:]
+    # An iterator that nobody has used is no epoch.
+    second = iter(loader)
+    assert following() == wanted[0][1:]
+    next(first)
+    assert following() == wanted[0][2:]
+    next(second)
+    assert following() == wanted[1][1:]
+    # The newest counts, whichever is used besides.
+    assert ids(first) == wanted[0][2:]
+    assert following() == wanted[1][1:]
+    assert ids(second) == wanted[1][1:]
+    # One that was made before set_epoch(), and begins after it.
+    third = iter(loader)
+    loader.set_epoch(2)
+    assert following() == wanted[2]
+    next(third)
+    assert following() == wanted[2][1:]
+
+
 def test_sharding(paths):
     mesh = Mesh(np.array(jax.devices()), ("data",))
     sharding = NamedSharding(mesh, PartitionSpec("data"))
