@@ -36,8 +36,8 @@ def make(request, monkeypatch):
         monkeypatch.delattr(os, "memfd_create", raising=False)
     made = []
 
-    def start(job, count):
-        made.append(Workers(job, count))
+    def start(job, count, **options):
+        made.append(Workers(job, count, **options))
         return made[-1]
 
     before, others = open_files(), children()
@@ -125,6 +125,11 @@ def fail(kind):
         os._exit(3)
     if kind == "print":
         print("hello " * 10_000)
+    if kind == "run":
+        # As ffmpeg does, it reads its standard input.
+        return subprocess.run(["cat"], check=True, stdout=subprocess.PIPE).stdout
+    if kind == "ask":
+        return sys.stdin.read()
     return kind
 
 
@@ -178,6 +183,13 @@ def test_an_error_of_the_tasks_ends_all(make):
 def test_what_a_worker_prints_is_no_result(make, importable, capfd):
     assert list(make(importable.fail, 1).map(["print", "more"])) == ["print", "more"]
     assert capfd.readouterr().err.startswith("hello hello")
+
+
+@in_both_ways
+def test_tasks_are_no_standard_input(make, importable):
+    """Programs that read it took the tasks, and all hung."""
+    workers = make(importable.fail, 1, timeout=30)
+    assert list(workers.map(["run", "ask", "more"])) == [b"", "", "more"]
 
 
 @in_both_ways

@@ -72,7 +72,8 @@ class Dataset(Closing):
     ``workers`` is how many processes read and decode beside this one, None for all cores; they
     change nothing in what comes when. They start with the first epoch and end with the dataset,
     with `close`, or where an epoch is left before its end. One that gives no result for ``timeout``
-    seconds, its start included, is ended, which is a ``RuntimeError``, as is one that dies.
+    seconds, its start included, is ended, which is a ``RuntimeError``, as is one that dies. Their
+    standard input is empty, and what is printed there goes to standard error.
 
     ``map`` is a function of a batch, called in the workers if there are any; what it returns comes
     in place of the batch: arrays, which go through shared memory, in dicts and lists of any depth,

@@ -47,15 +47,17 @@ _STORED = struct.Struct("<QQ")
 # NumPy's linear algebra would start a thread for each core, and is not used.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # Ctrl-C goes to all processes of a terminal; the parent will tell. The folder where the parent runs
-# is no place to import from, unless it is so for the parent.
+# is no place to import from, unless it is so for the parent. What the parent sends is read from a
+# handle of our own, which no other program that is started here has.
 _PROGRAM = """\
 import sys
 sys.path = list(filter(None, sys.path))
-import pickle, signal
+import os, pickle, signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-sys.path = pickle.load(sys.stdin.buffer)
+incoming = os.fdopen(os.dup(0), "rb")
+sys.path = pickle.load(incoming)
 from tfrecord_lite.parallel.workers import work
-work()
+work(incoming)
 """
 
 
@@ -330,11 +332,17 @@ def _end(owner: int, workers: list[_Worker], memories: list[SharedMemory]) -> No
         memory.close()
 
 
-def work() -> None:
-    """Do the tasks that come on standard input, until it ends: what a worker process runs."""
-    incoming, outgoing = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    # What is printed is no result.
+def work(incoming: IO[bytes] | None = None) -> None:
+    """Do the tasks that come, on standard input or from there, until they end.
+
+    It is what a worker process runs.
+    """
+    incoming, outgoing = incoming or os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    # What is printed is no result, and tasks are no input of what the job asks or starts.
     os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     pickler = _pickler(by_value=pickle.load(incoming))  # noqa: S301 - our own process wrote it
     job, place, handles = _load(incoming)
     memories = list(map(SharedMemory, handles))
