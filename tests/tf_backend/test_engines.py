@@ -409,6 +409,20 @@ def test_even_ranks_and_whole_batches(sets, kind, even, drop):
             assert len(lengths) == 1
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("cache", [False, True])
+def test_even_ranks_of_fewer_records(tmp_path, shuffle, cache):
+    """Ranks that go round more than once had records beyond the last, and failed."""
+    path = str(tmp_path / "a.tfrecord")
+    tfr.write_examples(path, {"id": [0, 1]})
+    for rank in (3, 4, 6):
+        options = {"batch_size": 1, "rank": rank, "world_size": 7, "even": "pad"}
+        expected = [b["id"].tolist() for b in tfr.Dataset(path, ID, **options)]
+        assert expected == [[rank % 2]]
+        for data in of_both(path, ID, shuffle=shuffle, cache=cache, **options):
+            assert ids(data) in ([[[0]], [[1]]] if shuffle else [expected])
+
+
 @pytest.mark.parametrize("kind", first(1, ["plain", "gzip"]))
 @pytest.mark.parametrize("shuffle", [10, True])
 @pytest.mark.parametrize("cache", [False, True])

@@ -30,6 +30,7 @@ __all__ = [
     "Dealt",
     "Permutation",
     "Stretch",
+    "around",
     "batch_count",
     "batch_random",
     "file_order",
@@ -65,6 +66,17 @@ def share(count: int, rank: int, world_size: int, even: Even = None) -> range:
         return range(count * rank // world_size, count * (rank + 1) // world_size)
     each = count // world_size if even == "drop" else -(-count // world_size)
     return range(each * rank, each * (rank + 1))
+
+
+def around(part: range, count: int) -> list[range]:
+    """Return which ranges of ``count`` records a `share` means, none of them empty.
+
+    >>> around(range(6, 9), 8), around(range(6, 7), 2)
+    ([range(6, 8), range(0, 1)], [range(0, 1)])
+    """
+    begin = part.start % max(count, 1)
+    end = begin + len(part)
+    return [some for some in (range(begin, min(end, count)), range(end - count)) if some]
 
 
 @dataclass(frozen=True)

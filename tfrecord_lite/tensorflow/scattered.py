@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfrecord_lite.dataset.chunk import Chunk
 from tfrecord_lite.dataset.chunk_reader import ChunkReader, Task
+from tfrecord_lite.dataset.order import around
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.tensorflow.calls import ends_with_python
 from tfrecord_lite.tensorflow.fed import dtypes_of, feed
@@ -62,11 +63,9 @@ class ScatteredRecords:
         """Return where to begin and end; after the last record comes the first."""
         if share is None:
             return [(0, None)]
-        total = self._records.total()
-        if share.stop <= total:
-            return [(share.start, share.stop)]
-        parts = [(share.start, total), (max(share.start - total, 0), share.stop - total)]
-        return [(begin, end) for begin, end in parts if begin < end]
+        # Of no records there may be damage to tell of all the same.
+        parts = around(share, self._records.total()) or [share]
+        return [(part.start, part.stop) for part in parts]
 
     def parse(self, serialized: Any, numbers: Any, columns: ColumnTensors) -> dict[str, Any]:
         """Parse a batch of records, in a graph."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
 
-from tfrecord_lite.dataset.order import batch_count, share
+from tfrecord_lite.dataset.order import around, batch_count, share
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.features import FixedLenFeature, RawFeature
 from tfrecord_lite.example.sequence_features import SequenceFeatures
@@ -143,10 +143,8 @@ class TensorSource:
         sources = [*map(RecordRange, self.records.files, self.codecs)]
         wanted = self.share if self.shuffle else self._in_order
         if wanted is not None and len(wanted) != self.records.total():
-            total, bases = self.records.total(), self.records.bases.tolist()
-            # After the last record comes the first.
-            again = range(max(wanted.start - total, 0), max(wanted.stop - total, 0))
-            sources = within(sources, bases, wanted) + within(sources, bases, again)
+            bases, parts = self.records.bases.tolist(), around(wanted, self.records.total())
+            sources = [some for part in parts for some in within(sources, bases, part)]
         chunks = read_chunks(
             sources,
             size,
