@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
@@ -123,6 +124,10 @@ def fail(kind):
         raise ZeroDivisionError("one over nothing")
     if kind == "exit":
         os._exit(3)
+    if kind == "slow exit":
+        # As libraries do that end their threads.
+        atexit.register(time.sleep, 0.3)
+        sys.exit(3)
     if kind == "print":
         print("hello " * 10_000)
     if kind == "run":
@@ -222,6 +227,19 @@ def test_no_interpreter(monkeypatch, name, value):
     monkeypatch.setattr(sys, name, value, raising=False)
     with pytest.raises(RuntimeError, match=r"sys\.executable=.* is no Python.*use workers=0"):
         Workers(abs, 1)
+
+
+@in_both_ways
+@pytest.mark.parametrize(
+    ("patience", "text"),
+    [(30, "ended with exit code 3"), (0.05, "gave no more results, and had not ended 0.05 sec")],
+)
+def test_one_that_ends_slowly_was_not_killed(make, importable, monkeypatch, patience, text):
+    """It was said to be killed by a signal, which was our own."""
+    monkeypatch.setattr(workers_room, "_SECONDS_TO_END", 0)
+    monkeypatch.setattr(workers_room, "_SECONDS_TO_DIE", patience)
+    with pytest.raises(RuntimeError, match=f"{text}.*, at work on slow exit; what it wrote"):
+        list(make(importable.fail, 1).map(["fine", "slow exit"]))
 
 
 @needs_proc

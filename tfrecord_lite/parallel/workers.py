@@ -40,6 +40,8 @@ Result = TypeVar("Result")
 _TASKS_AHEAD = 2
 # How long a process may take to end by itself: it has a task or two to finish.
 _SECONDS_TO_END = 0.5
+# How long one that will give no more results is waited for, so that it can be told why.
+_SECONDS_TO_DIE = 10
 _SIGKILL = 9
 # So much of a task is named in an error.
 _TASK_CHARACTERS = 200
@@ -261,10 +263,15 @@ class Workers(Generic[Task, Result]):
         return result  # type: ignore[no-any-return]
 
     def _raise_death(self, worker: _Worker, task: Task | None = None) -> NoReturn:
+        try:
+            code = worker.process.wait(_SECONDS_TO_DIE)
+        except subprocess.TimeoutExpired:
+            code = None
         self.close()
-        code = worker.process.returncode
         how, hint = f"ended with exit code {code}", "; what it wrote to stderr tells why"
-        if code < 0:
+        if code is None:
+            how = f"gave no more results, and had not ended {_SECONDS_TO_DIE} seconds later"
+        elif code < 0:
             how, hint = f"was killed by signal {-code}", ""
             if -code == _SIGKILL:
                 hint = "; perhaps memory was short: see the system's log, or use fewer workers"
