@@ -331,6 +331,7 @@ def test_without_cloudpickle_there_is_one_clear_error(sets, monkeypatch):
         ({"map": "double"}, TypeError, "map='double' must be a function of a batch"),
         ({"timeout": 0}, ValueError, "timeout=0 must be a number of seconds above 0, or None"),
         ({"timeout": -1.5}, ValueError, "timeout=-1.5 must be"),
+        ({"timeout": float("nan")}, ValueError, "timeout=nan must be"),
         ({"interleave": 0}, ValueError, "interleave=0 must be at least 1"),
         ({"interleave": 1.5}, TypeError, "interleave=1.5 must be an integer"),
         ({"rank": 0.0}, TypeError, "rank=0.0 must be an integer"),
@@ -339,6 +340,14 @@ def test_without_cloudpickle_there_is_one_clear_error(sets, monkeypatch):
 def test_options_that_make_no_sense(sets, options, error, text):
     with pytest.raises(error, match=text):
         tfr.Dataset(sets["plain"], ID, batch_size=10, **options)
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), 10**400, 2_147_484, 2_147_483])
+def test_a_timeout_longer_than_poll_can_wait(sets, timeout):
+    """It was taken, and an OverflowError once there were workers."""
+    options = {"batch_size": 50, "workers": 1, "timeout": timeout}
+    with tfr.Dataset(sets["plain"], ID, **options) as dataset:
+        assert len(list(dataset)) == 2
 
 
 def test_a_timeout_needs_poll(sets, monkeypatch):

@@ -8,6 +8,9 @@ from tfrecord_lite.records.numbers import at_least, integer
 
 __all__ = ["at_least", "rank_of", "timeout_of"]
 
+# poll(2) takes milliseconds, and no more of them: some 24 days.
+_LONGEST_SECONDS = ((1 << 31) - 1) // 1000
+
 
 def rank_of(rank: int, world_size: int) -> tuple[int, int]:
     """Return rank and number of ranks; ``ValueError`` where the rank is none of them.
@@ -26,6 +29,8 @@ def rank_of(rank: int, world_size: int) -> tuple[int, int]:
 def timeout_of(seconds: float | None) -> float | None:
     """Return how many seconds to wait; ``ValueError`` where that is none, or cannot be done.
 
+    A time that nobody lives to see, as infinity, is None.
+
     >>> timeout_of(2.5)
     2.5
     """
@@ -35,4 +40,4 @@ def timeout_of(seconds: float | None) -> float | None:
         raise ValueError(f"timeout={seconds!r} must be a number of seconds above 0, or None")
     if not hasattr(select, "poll"):
         raise ValueError("timeout= needs poll(2), which this system does not have")
-    return float(seconds)
+    return None if seconds > _LONGEST_SECONDS else float(seconds)
