@@ -214,6 +214,24 @@ def test_a_result_that_cannot_be_pickled_is_told_in_its_place(sets, start):
                 next(batches)
 
 
+@IN_BOTH_WAYS
+def test_an_end_of_an_iterator_in_it_is_no_end_of_the_batches(sets, workers):
+    """It was a RuntimeError of our own generator's, which named no record."""
+
+    def ends(batch):
+        return next(iter([])) if 50 in batch["id"] else len(batch["id"])
+
+    with tfr.Dataset(sets["plain"], ID, batch_size=25, map=ends, workers=workers) as dataset:
+        batches = iter(dataset)
+        assert list(islice(batches, 2)) == [25, 25]
+        with pytest.raises(
+            RuntimeError, match=r"map raised StopIteration\(\), .*next\(\)"
+        ) as caught:
+            next(batches)
+    assert "raised by map, of a batch of epoch 0" in caught.value.__notes__[0]
+    assert "StopIteration" in repr(caught.value.__cause__)
+
+
 @pytest.mark.parametrize("make", ["odd", "unpicklable"])
 def test_an_exception_that_cannot_be_carried_is_told_as_text(sets, make):
     def fail(batch):
@@ -342,7 +360,7 @@ def test_options_that_make_no_sense(sets, options, error, text):
         tfr.Dataset(sets["plain"], ID, batch_size=10, **options)
 
 
-@pytest.mark.parametrize("timeout", [float("inf"), 10**400, 2_147_484, 2_147_483])
+@pytest.mark.parametrize("timeout", [float("inf"), 1e300, 2_147_484, 2_147_483])
 def test_a_timeout_longer_than_poll_can_wait(sets, timeout):
     """It was taken, and an OverflowError once there were workers."""
     options = {"batch_size": 50, "workers": 1, "timeout": timeout}

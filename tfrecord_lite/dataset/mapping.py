@@ -80,7 +80,8 @@ class BatchMapper:
             function = partial(function, rng=batch_random(self._seed, task.epoch, task.batch))
         try:
             result = function(table.batch())
-        except Exception as error:  # noqa: BLE001 - raised where the batch would come
+        except Exception as raised:  # noqa: BLE001 - raised where the batch would come
+            error = _not_an_end(raised)
             chunk = task.records
             assert isinstance(chunk, Chunk)
             _add_note(
@@ -129,6 +130,18 @@ def _takes_rng(function: Callable[..., Any]) -> bool:
     with suppress(TypeError, ValueError):
         return "rng" in inspect.signature(function).parameters and "rng" not in given
     return False
+
+
+def _not_an_end(error: Exception) -> Exception:
+    """Return an exception as it may be raised while batches are iterated over."""
+    if not isinstance(error, StopIteration):
+        return error
+    instead = RuntimeError(
+        f"map raised {error!r}, which would end the batches; where it calls next(), let it pass a "
+        "default, or catch StopIteration"
+    )
+    instead.__cause__ = error
+    return instead
 
 
 def _add_note(error: Exception, note: str) -> None:
