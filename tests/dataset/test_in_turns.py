@@ -47,6 +47,33 @@ def test_a_state_from_before_the_first_batch_is_one_of_its_files(sets):
         iterator(sets["plain"], 1, 2).load_state_dict(state)
 
 
+@pytest.mark.parametrize("turns", [1, 2])
+def test_a_state_from_the_end_is_one_of_its_files_and_settings(sets, turns):
+    """There was nothing in it to compare: it was taken by any files and settings."""
+    ended = iterator(sets["plain"], 0, turns)
+    list(ended)
+    state = json.loads(json.dumps(ended.state_dict()))
+    for change, text in (
+        ({"paths": sets["plain"][:3]}, "files"),
+        ({"batch_size": 8}, "batch_size=7, not 8"),
+        ({"seed": 9}, "seed=0, not 9"),
+    ):
+        given = {"paths": sets["plain"], **change}
+        with pytest.raises(ValueError, match=text):
+            iterator(given.pop("paths"), 0, turns, **given).load_state_dict(state)
+    with pytest.raises(ValueError, match=f"worker 0 of {turns}, this is worker 1 of 3"):
+        iterator(sets["plain"], 1, 3).load_state_dict(state)
+    # Where it is one of them, more epochs come, or none; of an older version's, too.
+    dataset = tfr.Dataset(sets["plain"], ID, batch_size=7)
+    expected = [batch["id"].tolist() for batch in BatchesInTurns(dataset, 0, turns, repeat=3)]
+    for given in (state, {**state, "version": 1, "dataset": None}):
+        for repeat in (2, 3):
+            other = BatchesInTurns(dataset, 0, turns, repeat=repeat)
+            other.load_state_dict(given)
+            assert other.state_dict() == state
+            assert ids(other) == (expected[30 // turns :] if repeat == 3 else [])
+
+
 def same(batch):
     return batch
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchesInTurns"]
 
-_STATE_VERSION: Final = 1
+_STATE_VERSION: Final = 2
+# Of this version a state from the end of an epoch has no state of the dataset to be compared.
+_OLD_STATE_VERSION: Final = 1
 
 
 class BatchesInTurns:
@@ -105,14 +107,15 @@ class BatchesInTurns:
     def state_dict(self) -> dict[str, Any]:
         """Return where this iterator stands, as a small dict that JSON can hold."""
         state = self._dataset.state_dict()
-        # That of an epoch's end is that of the beginning of the next.
-        ended = self._ended or state["epoch"] != self._epoch
+        if self._ended or state["epoch"] != self._epoch:
+            # That of an epoch's end is that of the beginning of the next.
+            state = {**state, "epoch": self._epoch + 1, "position": 0, "begin": 0}
         return {
             "version": _STATE_VERSION,
             "first": self._first,
             "epoch": self._epoch,
             **self._settings,
-            "dataset": None if ended else state,
+            "dataset": state,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -123,13 +126,15 @@ class BatchesInTurns:
         another state of another turn, and for one of other files, or of settings with which other
         records would follow; then it stays where it is.
         """
-        if state.get("version") != _STATE_VERSION:
+        if state.get("version") not in (_OLD_STATE_VERSION, _STATE_VERSION):
             raise ValueError(
                 f"a state of version {state.get('version')!r}; this version supports "
-                f"{_STATE_VERSION}"
+                f"{_OLD_STATE_VERSION} and {_STATE_VERSION}"
             )
         theirs = {name: state.get(name) for name in self._settings}
-        at_front = state["dataset"] is not None and state["dataset"].get("position") == 0
+        within = state["dataset"]
+        ended = within is None or within.get("epoch") != state["epoch"]
+        at_front = not ended and within.get("position") == 0
         if theirs != self._settings and not at_front:
             raise ValueError(
                 f"the state is of worker {theirs['turn']} of {theirs['turns']}, this is worker "
@@ -137,11 +142,11 @@ class BatchesInTurns:
             )
         first, epoch = (at_least(0, epoch=state[name]) for name in ("first", "epoch"))
         batches, moved = self._batches, first - self._first
-        self._begin(first, epoch, state["dataset"])
+        self._begin(first, epoch, within)
         batches.close()
         if self._end is not None:
             self._end += moved
-        self._ended = state["dataset"] is None
+        self._ended = ended
 
     def close(self) -> None:
         """End what reads; there are no more batches."""
