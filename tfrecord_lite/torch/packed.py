@@ -62,7 +62,8 @@ class _Packer:
         return value
 
     def _take(self, tensor: torch.Tensor) -> Any:
-        if type(tensor) is not torch.Tensor or tensor.layout is not torch.strided:
+        plain = type(tensor) is torch.Tensor and tensor.layout is torch.strided
+        if not plain or tensor.is_quantized:
             return tensor
         # A view that is conjugated, or negated, has the bytes of what it is a view of.
         tensor = tensor.resolve_conj().resolve_neg()

@@ -59,6 +59,16 @@ def test_round_trip(batch):
     equal(pickle.loads(pickle.dumps(PackedBatch(batch))), batch)
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor.*deprecated:UserWarning")
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated:UserWarning")
+def test_a_quantized_tensor_goes_as_torch_sends_it():
+    """Of its bytes torch makes none: a NotImplementedError in the worker."""
+    tensor = torch.quantize_per_tensor(torch.arange(3.0), 0.5, 1, torch.qint8)
+    found = pickle.loads(pickle.dumps(PackedBatch(a=tensor, b=[torch.arange(2)])))
+    assert (found["a"].q_scale(), found["a"].int_repr().tolist()) == (0.5, [1, 3, 5])
+    equal(found["b"], [torch.arange(2)])
+
+
 def test_what_comes_out_may_be_written_to():
     found = pickle.loads(pickle.dumps(PackedBatch(a=torch.zeros(2), b=torch.zeros(2))))
     found["a"].fill_(1)
