@@ -167,6 +167,11 @@ class Loader(WrappedDataset):
         super().load_state_dict(state)
         self._newest.is_of(None)
 
+    def __getstate__(self) -> dict[str, Any]:
+        newest = _Newest()
+        newest.is_of(None, self._newest.state)
+        return {**super().__getstate__(), "_newest": newest}
+
 
 class _Newest:
     """Where the iterator stands that began last; it alone says so, whichever are used besides."""

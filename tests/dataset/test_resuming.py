@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 from itertools import islice
 
 import pytest
@@ -162,3 +164,22 @@ def test_no_state(sets, change, text):
     with pytest.raises(ValueError, match=text):
         dataset.load_state_dict({**dataset.state_dict(), **change})
     assert len(list(dataset)) == 10
+
+
+@pytest.mark.parametrize(
+    "how", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))]
+)
+def test_a_copy_stands_by_itself(sets, how):
+    """A shallow one followed what iterators of the other returned."""
+    dataset = Dataset(sets["plain"], ID, batch_size=10)
+    batches = iter(dataset)
+    next(batches)
+    other = how(dataset)
+    state = dataset.state_dict()
+    assert other.state_dict() == state
+    next(batches)
+    assert other.state_dict() == state
+    # As of the dataset itself, its next iterator is the next epoch.
+    list(other)
+    assert other.state_dict()["epoch"] == 2
+    assert (dataset.state_dict()["epoch"], dataset.state_dict()["position"]) == (0, 20)

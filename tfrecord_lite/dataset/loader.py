@@ -339,9 +339,8 @@ class Dataset(Closing):
         if not 0 <= turn < turns:
             raise ValueError(f"turn={turn} must be from 0 to turns - 1, where turns={turns}")
         other = copy(self)
-        other._idle = None  # noqa: SLF001 - a copy of our own
         other._cursor = Cursor(Position(*self._cursor.position[:2]))  # noqa: SLF001
-        other._plan = self._plan.in_turns(turn, turns)  # noqa: SLF001
+        other._plan = self._plan.in_turns(turn, turns)  # noqa: SLF001 - a copy of our own
         return other
 
     # Resuming.
@@ -368,8 +367,8 @@ class Dataset(Closing):
         self._cursor = Cursor(position)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Worker processes are this one's.
-        return {**self.__dict__, "_idle": None}
+        # Worker processes are this one's; and its iterators move no copy.
+        return {**self.__dict__, "_idle": None, "_cursor": Cursor(self._cursor.position)}
 
     # Ending.
 

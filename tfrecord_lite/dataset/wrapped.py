@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.records.closing import Closing
@@ -41,6 +42,10 @@ class WrappedDataset(Closing):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Have the next ``iter()`` go on where a state was taken, as `Dataset.load_state_dict`."""
         self._dataset.load_state_dict(state)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # As of a dataset: iterators of this one move no copy.
+        return {**self.__dict__, "_dataset": copy(self._dataset)}
 
     def close(self) -> None:
         """End the worker processes that wait for another epoch."""

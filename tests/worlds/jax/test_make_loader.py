@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from itertools import islice
 
@@ -98,6 +99,10 @@ def test_a_state_never_tells_of_batches_that_were_only_prefetched(paths):
     assert following() == wanted[2]
     next(third)
     assert following() == wanted[2][1:]
+    # Nor does a copy, which goes on by itself.
+    state, loader = loader.state_dict(), copy.copy(loader)
+    next(third)
+    assert loader.state_dict() == state
 
 
 def test_sharding(paths):
