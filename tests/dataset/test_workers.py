@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -260,6 +261,21 @@ def test_one_that_ends_before_it_is_told_its_job(make, monkeypatch):
     monkeypatch.setattr(workers_room, "_PROGRAM", "raise SystemExit(7)")
     with pytest.raises(RuntimeError, match="worker process .* ended with exit code 7"):
         make(partial(max, b"x" * (1 << 22)), 2)
+
+
+@pytest.mark.parametrize("some", [0, 3])
+@pytest.mark.parametrize("whole", [0, 1, 2])
+def test_one_whose_parent_stops_while_it_starts_says_nothing(whole, some):
+    """It wrote a traceback, of an EOFError, for each worker."""
+    parts = pickle.dumps(sys.path), pickle.dumps(False), pickle.dumps((b"job", [b"x" * 200]))
+    done = subprocess.run(
+        [sys.executable, "-c", workers_room._PROGRAM],
+        input=b"".join(parts[:whole]) + parts[whole][:some],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_a_system_that_starts_no_process(make, monkeypatch):

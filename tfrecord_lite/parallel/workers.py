@@ -57,7 +57,11 @@ sys.path = list(filter(None, sys.path))
 import os, pickle, signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 incoming = os.fdopen(os.dup(0), "rb")
-sys.path = pickle.load(incoming)
+try:
+    sys.path = pickle.load(incoming)
+except (EOFError, pickle.UnpicklingError):
+    # Nobody is left to work for.
+    sys.exit()
 from tfrecord_lite.parallel.workers import work
 work(incoming)
 """
@@ -113,10 +117,7 @@ class _Channel:
     def receive(self) -> Any:
         """Return the next value; ``EOFError`` where the other process has ended."""
         if not self._shared:
-            try:
-                return _load(self._incoming)
-            except pickle.UnpicklingError as error:
-                raise EOFError from error
+            return _load(self._incoming)
         head = b""
         while len(head) < _STORED.size:
             more = self._incoming.read(_STORED.size - len(head))
@@ -306,8 +307,16 @@ def _in_band(value: Any, pickler: type[ArrayPickler]) -> bytes:
 
 
 def _load(incoming: IO[bytes]) -> Any:
-    stream, buffers = pickle.load(incoming)  # noqa: S301 - our own process wrote it
-    return pickle.loads(stream, buffers=buffers)  # noqa: S301
+    stream, buffers = _received(incoming)
+    return pickle.loads(stream, buffers=buffers)  # noqa: S301 - our own process wrote it
+
+
+def _received(incoming: IO[bytes]) -> Any:
+    """Return what was pickled to a pipe; ``EOFError`` where the pipe ends before it does."""
+    try:
+        return pickle.load(incoming)  # noqa: S301 - our own process wrote it
+    except pickle.UnpicklingError as error:
+        raise EOFError from error
 
 
 def _has_stderr() -> bool:
@@ -350,8 +359,13 @@ def work(incoming: IO[bytes] | None = None) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    pickler = _pickler(by_value=pickle.load(incoming))  # noqa: S301 - our own process wrote it
-    job, place, handles = _load(incoming)
+    try:
+        by_value, (stream, buffers) = _received(incoming), _received(incoming)
+    except EOFError:
+        # Nobody is left to work for. What is made of the job may raise one that means something.
+        return
+    pickler = _pickler(by_value=by_value)
+    job, place, handles = pickle.loads(stream, buffers=buffers)  # noqa: S301
     memories = list(map(SharedMemory, handles))
     if place is not None:
         job = memories[0].read(place, copy=False)
