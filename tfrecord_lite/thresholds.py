@@ -165,11 +165,15 @@ class Thresholds:
 class Limits:
     """The limits, by the module that goes by each."""
 
-    # --- Reading (records/window.py, records/blocks.py) ---
+    # --- Reading (records/window.py, records/blocks.py, files/fronts.py) ---
 
     # About how much is read at once, until the size of records is known: small enough for the
     # processor's caches, large enough that the cost of a block is spread thin.
     read_block_bytes: int = 1 << 20
+
+    # How much of a pipe is kept where features are inferred from its first records, to be read
+    # again: no more records are looked at than begin in it.
+    kept_front_bytes: int = 1 << 26
 
     # --- After damage (records/recovery.py, records/resume.py) ---
 

@@ -99,6 +99,20 @@ def test_standard_input(sources: list[str], tmp_path: Path, monkeypatch) -> None
     assert contents(tmp_path / "a") == RECORDS[:60]
 
 
+@pytest.mark.parametrize("options", [{}, {"where": "a > 50"}])
+def test_sample_of_standard_input(tmp_path: Path, monkeypatch, options) -> None:
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    tfr.write_examples(tmp_path / "x", {"a": range(100)})
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Pipe((tmp_path / "x").read_bytes())))
+    shard.run(["-"], str(tmp_path / "a"), compression=None, sample=7, **options)
+    shard.run([str(tmp_path / "x")], str(tmp_path / "b"), compression=None, sample=7, **options)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert len(contents(tmp_path / "a")) == 7
+
+
 def test_damage_publishes_nothing(sources: list[str], tmp_path: Path) -> None:
     data = bytearray(Path(sources[0]).read_bytes())
     data[100] ^= 1

@@ -184,7 +184,7 @@ class Selection(NamedTuple):
         """Yield a batch of each block, those of a `Split` for example; the blocks are kept."""
         plan = self.plan()
         decoder = BlockDecoder(self.schema._replace(features=plan.features), plan.column)
-        late = LateFeatures()
+        late = LateFeatures(self.schema)
         for block in blocks:
             if not self.schema.features:
                 reason = "no feature in any of the first records; pass features="

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from typing import Any
 
 import typer
 
-from tfrecord_lite.cli.inputs import expand_files
+from tfrecord_lite.cli.inputs import expand_files, rereadable
 from tfrecord_lite.cli.jobs import codec_asked, json_of_set, print_set
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.errors import TFRecordError
@@ -58,24 +59,25 @@ def run(
     Without ``compression`` it is what the name says, or that of the first file; "none" is none.
     ``options`` are those of `tfrecord_lite.jobs.shard`; without ``manifest`` none is named.
     """
-    files = expand_files(sources)
     with_manifest = options.get("manifest", True)
-    shuffled = options.get("shuffle") is not None
-    sampled = None not in (options.get("sample"), options.get("where"))
-    try:
-        with progress_bar(files, passes=1 + shuffled + sampled) as progress:
-            found = shard(
-                files,
-                name,
-                write_compression=codec_asked(compression, "auto"),
-                progress=progress,
-                **options,
-            )
-    except TFRecordError:
-        # These are ValueErrors, too.
-        raise
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    shuffled, sampled = (options.get(name) is not None for name in ("shuffle", "sample"))
+    passes = 1 + shuffled + (sampled and options.get("where") is not None)
+    with ExitStack() as stack:
+        files = expand_files(stack.enter_context(rereadable(sources)) if sampled else sources)
+        try:
+            with progress_bar(files, passes=passes) as progress:
+                found = shard(
+                    files,
+                    name,
+                    write_compression=codec_asked(compression, "auto"),
+                    progress=progress,
+                    **options,
+                )
+        except TFRecordError:
+            # These are ValueErrors, too.
+            raise
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
     if as_json:
         sets = [
             {"name": path_text(one.name), **json_of_set(one.manifest, is_there=with_manifest)}

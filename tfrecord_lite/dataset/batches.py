@@ -58,8 +58,10 @@ def read_batches(
     and of the records in them; a batch may hold the end of one file and the start of the next. The
     last one is smaller, or is left out with ``drop_remainder``. ``features`` and ``strict`` are
     those of `parse_example`. Without ``features`` they are those of the manifest, or else are
-    inferred from the first 1,000 records, which are then read twice; a feature that only later
-    records have is warned of, once. ``paths`` and all other parameters are those of `RecordSet`.
+    inferred from the first 1,000 records, which are then read twice; of a pipe from as many of
+    these as begin in its first 64 MiB, which are in memory until they are read again. A feature
+    that only later records have is warned of, once. ``paths`` and all other parameters are those of
+    `RecordSet`.
 
     The arrays of one batch may share memory with those of its neighbours' (never elements).
 

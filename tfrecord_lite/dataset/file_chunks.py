@@ -74,7 +74,7 @@ class FileChunks:
     ) -> None:
         self._records = records
         self._schema = schema
-        self._late = LateFeatures()
+        self._late = LateFeatures(schema)
         self._cursor = cursor
         self._batch_size = batch_size
         self._column = column

@@ -164,7 +164,7 @@ class Dataset(Closing):
             self._records.build_indexes(needed=by_number)
         self._schema = Schema.find(features, records, strict=strict)
         check_features(self._records, self._schema)
-        self._late = LateFeatures()
+        self._late = LateFeatures(self._schema)
         self.features = self._schema.features
         """The features, as given or as found."""
         self._plan = Plan(

@@ -102,7 +102,7 @@ class ExampleRows:
 
 def rows_of_blocks(blocks: Iterable[RecordBlock], schema: Schema) -> Iterator[dict[str, Any]]:
     """Yield for each record what `parse_single_example` gives; raises after what is good."""
-    decoder, late_features = BlockDecoder(schema), LateFeatures()
+    decoder, late_features = BlockDecoder(schema), LateFeatures(schema)
     for block in blocks:
         if not schema.features:
             raise error_at(block, 0, "no feature in any of the first records; pass features=")

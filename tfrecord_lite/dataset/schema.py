@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,9 +14,10 @@ from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures, examples_only
+from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from tfrecord_lite._types import FeaturesLike, OnDamage
     from tfrecord_lite.example.features import FeatureSpec
@@ -33,14 +35,15 @@ class Schema(NamedTuple):
     """The features to read, where they are from, and whether records are read strictly.
 
     ``hint`` is what an error about a record that does not have them should add. ``inferred`` tells
-    that they are all that the first records have: if later ones have more, nobody has decided to
-    leave that out.
+    that they are all that the first ``sampled`` records have: if later ones have more, nobody has
+    decided to leave that out.
     """
 
     features: Mapping[str, FeatureSpec] | SequenceFeatures
     hint: str = ""
     inferred: bool = False
     strict: bool = True
+    sampled: int = INFER_RECORDS
 
     @classmethod
     def find(cls, features: FeaturesLike | None, records: RecordSet, *, strict: bool) -> Schema:
@@ -49,18 +52,19 @@ class Schema(NamedTuple):
         Of those a list of names chooses. Raises what `normalize_features`, `infer_features` and
         `RecordReader` raise.
         """
-        hint, inferred = "", False
+        hint, inferred, sampled = "", False, INFER_RECORDS
 
         def found() -> Any:
-            nonlocal hint, inferred
+            nonlocal hint, inferred, sampled
             described = features_of(records.manifest)
             if described is not None:
                 assert records.manifest is not None
                 hint = f" (features of {records.manifest.path})"
                 return described
-            hint = f" (features inferred from the first {INFER_RECORDS:,} records: pass features=)"
             inferred = features is None
-            return infer(records, strict=strict)
+            named, sampled = _infer(records, strict=strict)
+            hint = f" (features inferred from the first {sampled:,} records: pass features=)"
+            return named
 
         if features is None:
             named = found()
@@ -68,7 +72,7 @@ class Schema(NamedTuple):
             named = features
         else:
             named = normalize_features(features, lambda: examples_only(found()))
-        return cls(named, hint, inferred, strict)
+        return cls(named, hint, inferred, strict, sampled)
 
     def explain(self, error: ExampleError) -> None:
         """Add to an error about a record where the features are from that it does not have."""
@@ -103,7 +107,8 @@ def written_features(
 class LateFeatures:
     """Warns, once each, of features that records have and that were not inferred."""
 
-    def __init__(self) -> None:
+    def __init__(self, schema: Schema) -> None:
+        self._sampled = schema.sampled
         self._reported: set[str] = set()
 
     def warn(self, late: Mapping[str, tuple[str | None, int]]) -> None:
@@ -113,7 +118,7 @@ class LateFeatures:
                 self._reported.add(name)
                 warnings.warn(
                     f"{path}: record {record}: feature {quote(name)} is in none of the first "
-                    f"{INFER_RECORDS:,} records, from which features were inferred, and so in no "
+                    f"{self._sampled:,} records, from which features were inferred, and so in no "
                     "batch; pass features= with it, or without it if that is meant",
                     stacklevel=_callers(),
                 )
@@ -130,21 +135,38 @@ def _callers() -> int:
 
 def infer(records: RecordSet, *, strict: bool = True) -> dict[str, FeatureSpec] | SequenceFeatures:
     """Infer features from the first `INFER_RECORDS` records of all files."""
+    return _infer(records, strict=strict)[0]
+
+
+def _infer(
+    records: RecordSet, *, strict: bool
+) -> tuple[dict[str, FeatureSpec] | SequenceFeatures, int]:
+    """Infer features from the first `INFER_RECORDS` records of all files.
+
+    Return these, and from how many records they are; there are no more where these are fewer than
+    that, or they are all of a pipe that are kept.
+    """
     on_damage: OnDamage = ignore_damage if records.tolerant else "raise"
     # The blocks themselves would be kept with all their bytes.
     places: list[tuple[str | None, int, int]] = []
+    sampled = INFER_RECORDS
 
-    def sample() -> Iterator[bytes]:
+    def sample() -> Generator[bytes, None, None]:
+        nonlocal sampled
         for number in range(len(records.files)):
-            with records.reader(number, on_damage=on_damage) as reader:
+            with records.peek(number, on_damage=on_damage) as reader:
                 for block in reader.blocks():
                     for index, record in enumerate(block):
                         path = block.path_of(index)
                         places.append((path, block.number(index), block.offset(index)))
                         yield record
+                    if records.kept_bytes >= limits.kept_front_bytes:
+                        sampled = len(places)
+                        return
 
     try:
-        return infer_features(islice(sample(), INFER_RECORDS), strict=strict)
+        with closing(sample()) as first:
+            return infer_features(islice(first, INFER_RECORDS), strict=strict), sampled
     except ExampleError as error:
         path, record, offset = places[error.record or 0]
         raise ExampleError(error.reason, path=path, record=record, offset=offset) from None

@@ -118,7 +118,7 @@ class BlockDecoder:
 
     def decode(self, block: RecordBlock) -> Decoded:
         """Decode the records up to the first that does not fit."""
-        features, _, _, strict = self._schema
+        features, strict = self._schema.features, self._schema.strict
         table = error = None
         good = len(block)
         while good and table is None:

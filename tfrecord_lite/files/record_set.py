@@ -17,6 +17,7 @@ from tfrecord_lite.files.by_number import ByNumber, as_numbers, no_record
 from tfrecord_lite.files.checked_block import read_few_of_each
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.from_front import FromFront
+from tfrecord_lite.files.fronts import Fronts
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.kept_indexes import KeptIndexes, max_bytes_of_each
 from tfrecord_lite.files.manifest import find_manifest
@@ -25,15 +26,12 @@ from tfrecord_lite.files.picked_block import PickedBlock
 from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.files.resolve import resolve
 from tfrecord_lite.files.splits import make_splits
-from tfrecord_lite.records.byte_source import position_of
 from tfrecord_lite.records.compression import codec_named
-from tfrecord_lite.records.file_system import can_be_reread
 from tfrecord_lite.records.iterating import flatten
 from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import (
     DEFAULT_MAX_RECORD_BYTES,
-    RecordReader,
     check_on_damage,
     check_verify,
 )
@@ -57,6 +55,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.files.manifest import Manifest
     from tfrecord_lite.files.splits import Split
     from tfrecord_lite.records.framing import RecordBlock
+    from tfrecord_lite.records.reader import RecordReader
 
 __all__ = ["RecordSet", "locate"]
 
@@ -113,11 +112,7 @@ class RecordSet(ByNumber):
             self._open = OpenFiles()
             return
         self.files, self._named = resolve(paths)
-        # Where open files stood; a pipe, which stands nowhere, is read once.
-        self._origins = {
-            id(file): position_of(file) for file in self.files if not isinstance(file, str)
-        }
-        self._read_once: set[int] = set()
+        self._fronts = Fronts(self.files)
         self._indexes = KeptIndexes()
         self._open = OpenFiles()
 
@@ -178,27 +173,23 @@ class RecordSet(ByNumber):
 
     def reader(self, number: int, **options: Any) -> RecordReader:
         """Return a reader of one of the files; ``options`` replace those of the set."""
-        file = self.front(number)
-        key = number if isinstance(file, str) else id(file)
-        if key in self._read_once:
-            raise io.UnsupportedOperation(
-                f"{name_of(file)}: what is not a regular file can be read once, and it was read "
-                "before; begin with a new one"
-            )
-        reader = RecordReader(file, **{**self.options, **options})
-        seeks = can_be_reread(file) if isinstance(file, str) else self._origins[key] is not None
-        if not seeks:
-            self._read_once.add(key)
-        return reader
+        return self._fronts.open(number, {**self.options, **options})
+
+    def peek(self, number: int, **options: Any) -> RecordReader:
+        """Return a reader of one of the files that takes nothing from who reads it after that.
+
+        What it reads of a pipe is kept in memory, `kept_bytes` in all.
+        """
+        return self._fronts.open(number, {**self.options, **options}, peek=True)
+
+    @property
+    def kept_bytes(self) -> int:
+        """How many bytes of pipes are kept, to be read again."""
+        return self._fronts.kept_bytes
 
     def front(self, number: int) -> NameOrFile:
         """Return one of the files; an open one stands where it stood at first, if it seeks."""
-        file = self.files[number]
-        if not isinstance(file, str):
-            origin = self._origins[id(file)]
-            if origin is not None:
-                file.seek(origin)
-        return file
+        return self._fronts.file(number)
 
     def __iter__(self) -> Iterator[bytes]:
         source = FromFront(self)
@@ -295,7 +286,11 @@ class RecordSet(ByNumber):
         return np.array([*accumulate(counts, initial=0)], np.int64)
 
     def __len__(self) -> int:
-        return int(self.bases[-1])
+        try:
+            return int(self.bases[-1])
+        except io.UnsupportedOperation as error:
+            # `list` asks for this before it reads, and goes on after a TypeError alone.
+            raise TypeError(str(error)) from None
 
     @property
     def _label(self) -> RecordSet:
@@ -381,8 +376,6 @@ class RecordSet(ByNumber):
         return f"<RecordSet of {files}{records}: {shown(name_of(self.files[0]))}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        if self._origins:
-            raise TypeError("a RecordSet of open files cannot be pickled; give it paths")
         return {name: value for name, value in self.__dict__.items() if name != "_open"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

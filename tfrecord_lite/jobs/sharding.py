@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import operator
 import os
@@ -21,9 +22,10 @@ from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.jobs.choosing import Chooser, NamedValue, is_safe
 from tfrecord_lite.jobs.copying import each_block, picked
 from tfrecord_lite.jobs.shuffling import shuffled
+from tfrecord_lite.records.byte_source import position_of
 from tfrecord_lite.records.compression import codec_by_name
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
-from tfrecord_lite.records.file_system import is_url, remove_file, size_of
+from tfrecord_lite.records.file_system import can_be_reread, exists, is_url, remove_file, size_of
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ def shard(
     SQL, what is missing is neither larger nor smaller nor equal; a feature that has a default, in
     ``features`` or in the source's manifest, has that instead. Of a record no other features are
     decoded. ``sample`` chooses so many of these at random, each with the same chance; all of them
-    where there are no more.
+    where there are no more; it reads ``src`` twice, which no pipe can be.
 
     ``split={"train": 0.9, "val": 0.1}`` deals the records at random among the sets ``NAME-train``
     and ``NAME-val``: of each 100 records in turn each has its share, so that a set of all has the
@@ -166,12 +168,14 @@ def shard(
         on_damage=on_damage,
         max_record_bytes=max_record_bytes,
     )
+    if sample is not None:
+        _check_read_twice(records)
     written = written_features(features, records)
     if write_compression == "auto":
         write_compression = codec_by_name(names.shard(0, 1, None)) or "auto"
     if write_compression == "auto":
-        with records.reader(0) if _is_seen_twice(records) else ExitStack() as reader:
-            write_compression = getattr(reader, "compression", None)
+        with records.peek(0) as reader:
+            write_compression = reader.compression
     options = {
         "overwrite": overwrite,
         "features": written,
@@ -326,10 +330,15 @@ def _shares(split: Any, path: str) -> list[float]:
     return shares
 
 
-def _is_seen_twice(records: RecordSet) -> bool:
-    """Tell whether the first file can be looked at, and then read from its front."""
-    file = records.files[0]
-    return not hasattr(file, "seekable") or file.seekable()
+def _check_read_twice(records: RecordSet) -> None:
+    """Raise TypeError for a pipe, and `io.UnsupportedOperation` for the path of one."""
+    for file, name in zip(records.files, records.names, strict=True):
+        what = "sample reads its source twice, and what is not a regular file can be read once"
+        if not isinstance(file, str):
+            if position_of(file) is None:
+                raise TypeError(f"{name}: {what}; pass the path of a file")
+        elif exists(file) and not can_be_reread(file):
+            raise io.UnsupportedOperation(f"{name}: {what}; copy it to a file first")
 
 
 def _raw_bytes(records: RecordSet) -> int:

@@ -65,7 +65,7 @@ class ByteSource:
     def __init__(self, file: PathOrFile) -> None:
         self.path = name_of(file)
         self.offset = 0
-        self._pushed_back = b""
+        self._pushed_back: bytes | memoryview = b""
         self._owned = is_path(file)
         self._file: Any
         if self._owned:
@@ -101,7 +101,7 @@ class ByteSource:
             count += more
         self._pushed_back = bytes(head[:count]) + self._pushed_back
         self.offset -= count
-        return self._pushed_back[:size]
+        return bytes(self._pushed_back[:size])
 
     def readinto(self, view: memoryview) -> int:
         """Fill the front of ``view`` with the next bytes and return how many; 0 at the end."""
@@ -111,7 +111,9 @@ class ByteSource:
         if self._pushed_back:
             count = min(len(view), len(self._pushed_back))
             view[:count] = self._pushed_back[:count]
-            self.offset, self._pushed_back = self.offset + count, self._pushed_back[count:]
+            # An empty view would keep all of its memory.
+            rest = self._pushed_back[count:] or b""
+            self.offset, self._pushed_back = self.offset + count, rest
             return count
         if self._at_own_offset:
             count = os.preadv(self._file.fileno(), [view], self.offset)

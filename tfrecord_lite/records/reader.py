@@ -104,6 +104,7 @@ class RecordReader(Closing):
         follow: bool = False,
         timeout: float | None = None,
         _max_buffered: int | None = None,
+        _source: ByteSource | None = None,
     ) -> None:
         if compression != "auto":
             codec_named(compression)
@@ -120,6 +121,7 @@ class RecordReader(Closing):
             "timeout": timeout,
         }
         self._max_buffered = _max_buffered
+        self._source = _source
         self.path = name_of(path)
         self._follower: FollowedStream | None = None
         if follow:
@@ -141,7 +143,7 @@ class RecordReader(Closing):
 
     def _open(self) -> OpenedFile:
         options = self._options
-        source = ByteSource(self._given)
+        source = self._source or ByteSource(self._given)
         try:
             tolerant = options["on_damage"] != "raise"
             codec = codec_to_read(source, options["compression"], tolerant=tolerant)
