@@ -284,3 +284,31 @@ def test_without_tensorflow(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"pip install 'tfrecord-lite-np\[tensorflow\]'"):
         importlib.import_module("tfrecord_lite.tensorflow")
+
+
+@pytest.mark.parametrize("wrong", ["lengths", "data"])
+@pytest.mark.parametrize("kind", ["plain", "blocked", "stream"])
+@pytest.mark.parametrize("given", ["files", "set"])
+def test_what_is_not_verified_is_not_checked_before_training(tmp_path, kind, wrong, given):
+    """The check believes what the reading believes: here what `Dataset` reads, too."""
+    first = 8 if wrong == "lengths" else len(frames.frames(RECORDS[:1])) - 4
+    data = bytearray(DATA)
+    data[first : first + 4] = bytes(4)
+    content = {
+        "plain": bytes(data),
+        "blocked": frames.member(bytes(data), records=len(RECORDS)),
+        "stream": gzip.compress(data),
+    }[kind]
+    put(tmp_path / "a", content)
+    verify = "none" if wrong == "lengths" else False
+    paths, options = tmp_path / "a", {"verify": verify}
+    if given == "set":
+        paths, options = tfr.RecordSet(tmp_path / "a", verify=verify), {}
+    read = make_dataset(paths, ID, batch_size=4, engine="numpy", **options)
+    plain = tfr.Dataset(paths, ID, batch_size=4, **options)
+    for _ in range(2):
+        # The second epoch looks at the files again.
+        assert flat(ids(read)) == [*range(8)]
+    assert flat(batch["id"].tolist() for batch in plain) == [*range(8)]
+    with pytest.raises(tfr.CorruptRecordError):
+        ids(make_dataset(tmp_path / "a", ID, batch_size=4, engine="numpy"))

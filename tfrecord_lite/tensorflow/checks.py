@@ -80,7 +80,8 @@ def check_files(
             if entry is not None and codec is not None:
                 _compare_content(file, entry)
             first = start - base if start > base else (start - base) % batch_size
-            found[file] = _look_through(file, codec, first, batch_size, top=top)
+            index = _index(records, file, codec, top=top)
+            found[file] = None if index is None else _look_through(index, first, batch_size)
         look = found[file]
         if look is None:
             continue
@@ -114,7 +115,7 @@ def look_again(
         entry = _entries(records).get(os.path.basename(file))
         if entry is not None and codec is not None:
             _compare_content(file, entry)
-        index = _index(file, codec, top=top)
+        index = _index(records, file, codec, top=top)
         if index is None:
             return True
         marks = landmarks[number]
@@ -166,28 +167,31 @@ def _compare_content(file: str, entry: ManifestEntry) -> None:
         )
 
 
-def _look_through(
-    file: str, codec: Codec, first: int, batch_size: int, *, top: TopLevel | None
-) -> tuple[RecordIndex, Landmarks] | None:
-    """Index a file and find its landmarks; None for a stream, which has no boundaries."""
-    index = _index(file, codec, top=top)
-    if index is None:
-        return None
+def _look_through(index: RecordIndex, first: int, batch_size: int) -> tuple[RecordIndex, Landmarks]:
+    """Find the landmarks of a file."""
     if index.members is None:
         return index, landmarks_of(index.bounds, first, batch_size)
     return index, front(int(index.members.raw_offsets[-1]))
 
 
-def _index(file: str, codec: Codec, *, top: TopLevel | None) -> RecordIndex | None:
-    """Index a file, and look at the records of blocked gzip; None for a stream."""
+def _index(
+    records: EpochRecords, file: str, codec: Codec, *, top: TopLevel | None
+) -> RecordIndex | None:
+    """Index a file, and look at the records of blocked gzip; None for a stream.
+
+    What whoever reads it after this does not verify is not verified here.
+    """
+    verify, most = (records.set.options[name] for name in ("verify", "max_record_bytes"))
     try:
         # A sidecar is not believed: the file itself must be as it should.
-        index = RecordIndex.build(file, compression=codec)
+        index = RecordIndex.build(
+            file, compression=codec, verify=verify if verify == "none" else False
+        )
     except CompressionError:
         return None
     if index.members is not None:
         # TensorFlow compares nothing with what the members state, by which records are counted.
-        with RecordReader(file, compression=codec) as reader:
+        with RecordReader(file, compression=codec, verify=verify, max_record_bytes=most) as reader:
             for block in reader.blocks():
                 if top is not None:
                     require_in(block, top)
