@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     )
     from tfrecord_lite.files import (
         Manifest,
+        ManifestEntry,
         RecordFile,
         RecordIndex,
         RecordSet,
@@ -77,7 +78,7 @@ if TYPE_CHECKING:
         publish_shards,
         read_records,
     )
-    from tfrecord_lite.integrity import Report, salvage, verify
+    from tfrecord_lite.integrity import Fault, FileReport, Report, salvage, verify
     from tfrecord_lite.records import (
         RecordBlock,
         RecordReader,
@@ -97,17 +98,20 @@ __all__ = [
     "Description",
     "Example",
     "ExampleError",
+    "Fault",
     "Feature",
     "FeatureDescription",
     "FeatureList",
     "FeatureLists",
     "Features",
     "FileDescription",
+    "FileReport",
     "FixedLenFeature",
     "FixedLenSequenceFeature",
     "FloatList",
     "Int64List",
     "Manifest",
+    "ManifestEntry",
     "Ragged",
     "RaggedFeature",
     "RawFeature",

@@ -13,20 +13,13 @@ from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import terminal_width
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.integrity.inventory import Inventory
-from tfrecord_lite.integrity.report_text import (
-    file_as_json,
-    places_text,
-    records_text,
-    regions_text,
-)
+from tfrecord_lite.integrity.report_text import file_as_json, report_text
 from tfrecord_lite.integrity.salvage import salvage
 from tfrecord_lite.records.storage import is_partial
-from tfrecord_lite.text import json_text, plural, printable
+from tfrecord_lite.text import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from tfrecord_lite.integrity.report import Report
 
 __all__ = ["run"]
 
@@ -62,7 +55,7 @@ def run(
         said = {"ok": report.ok, "expected": report.expected, "lost": report.lost, "files": files}
         print(json_text(said, indent=2))
     else:
-        _print_lines(report, target)
+        print(report_text(report, terminal_width()))
     if not report.ok:
         raise typer.Exit(DAMAGED)
 
@@ -77,23 +70,3 @@ def _files(source: Any) -> Sequence[Any]:
 
 def _codec(name: str | None) -> Any:
     return "auto" if name is None else None if name == "none" else name
-
-
-def _print_lines(report: Report, target: str) -> None:
-    for found in report.files:
-        if found.fault_count:
-            print(f"{'MISSING':8}{printable(found.path)}")
-            continue
-        state = "DAMAGED" if found.regions else "ok"
-        counts = f"{records_text(found)} rescued; {regions_text(found)} left"
-        print(f"{state:8}{printable(found.path)}: {counts}")
-        for text in places_text(found, terminal_width()):
-            print(text)
-    records = sum(found.records for found in report.files)
-    print(f"{'written':8}{printable(target)}: {plural(records, 'record')}{_lost(report)}")
-
-
-def _lost(report: Report) -> str:
-    if not report.lost:
-        return ""
-    return f"; {report.lost:,} of {plural(report.expected or 0, 'record')} lost"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from tfrecord_lite.dataset.table import Table
 from tfrecord_lite.records.iterating import OneThread
+from tfrecord_lite.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -79,7 +80,7 @@ class Tables:
         """Whether there will be no more tables."""
         self._chunks = chunks
         self._end = end
-        self._size = size
+        self.size = size
         self._drop_remainder = drop_remainder
         self._on_damage = on_damage
         self._together = together
@@ -108,7 +109,7 @@ class Tables:
         waiting: list[Table] = []
         rows = 0
         empty = step == 0
-        size = self._size
+        size = self.size
         with closing(self._chunks(epoch, step, self._end(epoch))) as chunks:
             for chunk in chunks:
                 if chunk.epoch != epoch:
@@ -173,6 +174,9 @@ class Batches(Generic[T]):
 
     def __iter__(self) -> Self:
         return self
+
+    def __repr__(self) -> str:
+        return f"<iterator over batches of {plural(self._tables.size, 'record')}>"
 
     def __next__(self) -> T:
         if os.getpid() != self._process:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.text import html_table
+from tfrecord_lite.text import html_table, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,11 @@ class Sparse(NamedTuple):
     indices: Int64Array
     values: npt.NDArray[Any]
     dense_shape: Int64Array
+
+    def __repr__(self) -> str:
+        shape = ", ".join(map(str, np.asarray(self.dense_shape).tolist()))
+        count = plural(len(self.values), "value")
+        return f"<Sparse, shape [{shape}], {np.asarray(self.values).dtype}, {count}>"
 
     def rows(self, begin: int, end: int) -> Sparse:
         """Return these rows alone, the first of which becomes 0.

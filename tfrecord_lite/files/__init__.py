@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tfrecord_lite.files.fingerprint import StaleIndexError
     from tfrecord_lite.files.index import RecordIndex
-    from tfrecord_lite.files.manifest import Manifest, find_manifest
+    from tfrecord_lite.files.manifest import Manifest, ManifestEntry, find_manifest
     from tfrecord_lite.files.publishing import publish_shards
     from tfrecord_lite.files.reading import read_records
     from tfrecord_lite.files.record_file import RecordFile
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Manifest",
+    "ManifestEntry",
     "RecordFile",
     "RecordIndex",
     "RecordSet",
@@ -32,6 +33,7 @@ __all__ = [
 # Which module each name is in: who only reads records loads nothing of publishing.
 _MODULES = {
     "Manifest": "manifest",
+    "ManifestEntry": "manifest",
     "RecordFile": "record_file",
     "RecordIndex": "index",
     "RecordSet": "record_set",

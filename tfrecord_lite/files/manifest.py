@@ -69,6 +69,13 @@ class ManifestEntry:
 
     ``raw_bytes`` are its frames before compression, ``size`` and ``crc32c`` (not masked) those of
     the file as it lies.
+
+    >>> import tempfile, tfrecord_lite as tfr
+    >>> with tfr.ShardWriter(tempfile.mkdtemp() + "/train", num_shards=1) as writer:
+    ...     writer.write_many([b"one", b"two"])
+    >>> (entry,) = writer.manifest.entries
+    >>> entry.name, entry.records, entry.size
+    ('train-00000-of-00001.tfrecord', 2, 38)
     """
 
     name: str

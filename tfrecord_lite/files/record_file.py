@@ -120,7 +120,7 @@ class RecordFile(ByNumber):
         return self._count
 
     def __iter__(self) -> Iterator[bytes]:
-        return flatten(_Rest(self._ascending, len(self), self.path).take_pending)
+        return flatten(_Rest(self._ascending, len(self), self.path).take_pending, self)
 
     def read_block(self, indices: Numbers) -> PickedBlock:
         """Return records in one buffer, in the order asked, int64 ``[records]`` or a list of ints.

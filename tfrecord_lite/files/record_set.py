@@ -193,7 +193,7 @@ class RecordSet(ByNumber):
 
     def __iter__(self) -> Iterator[bytes]:
         source = FromFront(self)
-        records = flatten(source.take_pending)
+        records = flatten(source.take_pending, self)
         records.close = source.close
         return records
 

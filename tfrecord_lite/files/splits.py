@@ -74,7 +74,7 @@ class Split:
             block = reading.next_block()
             return None if block is None else iter(block.to_list())
 
-        return flatten(refill)
+        return flatten(refill, self)
 
 
 def make_splits(

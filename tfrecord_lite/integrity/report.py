@@ -22,13 +22,20 @@ __all__ = ["Fault", "FileReport", "Report"]
 
 
 class Fault(NamedTuple):
-    """Something that is wrong though no byte is damaged.
+    """Something that is wrong though no byte is damaged: what `verify` lists as ``faults``.
 
     ``kind`` is, about a whole file, ``"missing"``, ``"extra"``, ``"size"``, ``"checksum"`` or
     ``"records"``, where it is not what its manifest says, or ``"manifest"`` where it is a manifest
     that is none; about a record, ``"example"`` where that is no Example, ``"features"`` where it
     does not have the features it should, and ``"tensorflow"`` where TensorFlow reads it
     differently.
+
+    >>> import tempfile, tfrecord_lite as tfr
+    >>> path = tempfile.mkdtemp() + "/a.tfrecord"
+    >>> _ = tfr.write_records(path, [b"foo"])
+    >>> (fault,) = tfr.verify(path, examples=True).files[0].faults
+    >>> fault.kind, fault.record, fault.offset
+    ('example', 0, 0)
     """
 
     path: str
@@ -53,6 +60,13 @@ class FileReport:
     ``late_features`` is no fault: it has the features, by name, that are in none of the records
     from which the expected features were inferred, and the number of the first record with each; up
     to 100.
+
+    >>> import tempfile, tfrecord_lite as tfr
+    >>> path = tempfile.mkdtemp() + "/a.tfrecord"
+    >>> _ = tfr.write_records(path, [b"foo"])
+    >>> (file,) = tfr.verify(path).files
+    >>> file.ok, file.records, file.raw_bytes
+    (True, 1, 19)
     """
 
     path: str
@@ -103,7 +117,8 @@ class FileReport:
 class Report:
     """What was found in all files, in the order in which they were named; true if all is well.
 
-    ``print`` shows what the command ``tfrecord-lite verify`` prints, a notebook tables.
+    ``print`` shows what the command prints, ``tfrecord-lite verify`` or ``salvage``, a notebook
+    tables. ``written`` is the name of what `tfrecord_lite.salvage` wrote, None of other reports.
 
     ``leftovers`` are the temporary files and folders beside them of writers that were killed, or
     are still at work; they are no fault. `tfrecord_lite.salvage` takes what is in them.
@@ -118,6 +133,7 @@ class Report:
 
     files: list[FileReport]
     leftovers: list[str] = field(default_factory=list)
+    written: str | None = None
 
     @property
     def expected(self) -> int | None:

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "file_as_json",
     "file_text",
-    "places_text",
-    "records_text",
-    "regions_text",
     "report_as_json",
     "report_html",
     "report_text",
@@ -41,6 +38,8 @@ def report_text(report: Report, width: int | None = None) -> str:
 
     ``width`` is what tables may take of a terminal.
     """
+    if report.written is not None:
+        return _salvage_text(report, report.written, width)
     lines = [file_text(file, width) for file in report.files]
     lines += [
         f"{'LEFT':8}{printable(path)}: of a writer that was killed, or is still at work; "
@@ -48,6 +47,23 @@ def report_text(report: Report, width: int | None = None) -> str:
         for path in report.leftovers
     ]
     return "\n".join([*lines, _summary(report)])
+
+
+def _salvage_text(report: Report, written: str, width: int | None) -> str:
+    """Return what was rescued of each file, and what was written."""
+    lines = []
+    for file in report.files:
+        if file.fault_count:
+            lines.append(f"{'MISSING':8}{printable(file.path)}")
+            continue
+        counts = f"{records_text(file)} rescued; {regions_text(file)} left"
+        lines.append(f"{_state(file):8}{printable(file.path)}: {counts}")
+        lines += places_text(file, width)
+    records = sum(file.records for file in report.files)
+    line = f"{'written':8}{printable(written)}: {plural(records, 'record')}"
+    if report.lost:
+        line += f"; {report.lost:,} of {plural(report.expected or 0, 'record')} lost"
+    return "\n".join([*lines, line])
 
 
 def _summary(report: Report) -> str:

@@ -81,7 +81,7 @@ def salvage(
         codec_named(write_compression)
     src, options = with_own_options(src, compression)
     sources = _Sources.of(src)
-    report = Report([])
+    report = Report([], written=name_of(dst))
     with ExitStack() as stack:
         writer: FrameWriter | None = None
         for source in sources.files:

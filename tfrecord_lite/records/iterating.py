@@ -17,10 +17,16 @@ class Flattened(chain[bytes]):
     """What `flatten` returns; ``close`` is for its maker to set."""
 
     close: Callable[[], None]
+    source: object
+
+    def __repr__(self) -> str:
+        return f"<iterator over the records of {self.source!r}>"
 
 
-def flatten(refill: Callable[[], Iterator[bytes] | None]) -> Flattened:
+def flatten(refill: Callable[[], Iterator[bytes] | None], source: object) -> Flattened:
     """Iterate over the items of the iterators that ``refill`` returns, until it returns None.
+
+    They are records of ``source``, which its repr says.
 
     What ``refill`` raises goes through, and a later ``next`` calls it again; it returns the same
     iterator until that has no more items. Where a generator would end at an exception, and a class
@@ -30,7 +36,7 @@ def flatten(refill: Callable[[], Iterator[bytes] | None]) -> Flattened:
     the queue's in turn, from what never raises.
 
     >>> parts = [iter([1, 2]), iter([]), iter([3])]
-    >>> list(flatten(lambda: parts.pop(0) if parts else None))
+    >>> list(flatten(lambda: parts.pop(0) if parts else None, "parts"))
     [1, 2, 3]
     """
     queue: deque[Any] = deque([iter(())])
@@ -42,6 +48,7 @@ def flatten(refill: Callable[[], Iterator[bytes] | None]) -> Flattened:
 
     turns: Any = zip(iter(queue.popleft, None), repeat(map(step, repeat(None))))
     flattened: Any = Flattened.from_iterable(chain.from_iterable(turns))
+    flattened.source = source
     return flattened  # type: ignore[no-any-return]
 
 

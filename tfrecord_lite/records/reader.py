@@ -194,7 +194,7 @@ class RecordReader(Closing):
 
     def __iter__(self) -> Iterator[bytes]:
         # The position is shared: what one loop leaves, the next one finds.
-        return flatten(self.take_pending)
+        return flatten(self.take_pending, self)
 
     def __next__(self) -> bytes:
         while True:
