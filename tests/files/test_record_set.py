@@ -478,3 +478,23 @@ def test_some_files_of_a_set_are_not_the_set(tmp_path):
         with RecordSet(paths) as records:
             assert records[:] == [RECORDS[number] for number in numbers]
             assert (records.manifest is None) == (len(set(records.files)) < 10)
+
+
+def test_a_text_file_is_refused_in_the_same_words_everywhere(tmp_path):
+    write_records(tmp_path / "a", RECORDS)
+    calls = {
+        "RecordSet": RecordSet,
+        "in a list": lambda file: RecordSet([tmp_path / "a", file]),
+        "RecordFile": RecordFile,
+        "RecordIndex": RecordIndex.build,
+        "RecordReader": tfr.RecordReader,
+        "Dataset": lambda file: tfr.Dataset(file, batch_size=2),
+        "splits": lambda file: RecordSet(file).splits(),
+    }
+    for name, call in calls.items():
+        with open(tmp_path / "a", encoding="utf-8") as file:
+            for text, kind in ((file, "TextIOWrapper"), (io.StringIO("a"), "StringIO")):
+                message = f"a binary file object, not {kind}; open text files with mode 'rb'"
+                with pytest.raises(TypeError, match=message):
+                    call(text)
+                    pytest.fail(name)

@@ -8,7 +8,7 @@ from tfrecord_lite.records.byte_source import position_of
 from tfrecord_lite.records.file_system import can_be_reread
 from tfrecord_lite.records.kept_source import KeptSource, read_before
 from tfrecord_lite.records.reader import RecordReader
-from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.records.storage import check_binary, name_of
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ class Fronts:
     """The fronts of files, of which some may be open and some pipes."""
 
     def __init__(self, files: Sequence[NameOrFile]) -> None:
+        for file in files:
+            if not isinstance(file, str):
+                check_binary(file)
         self._files = files
         # Where open files stood; a pipe, which stands nowhere, is read once.
         self._origins = {id(file): position_of(file) for file in files if not isinstance(file, str)}

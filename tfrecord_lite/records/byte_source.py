@@ -9,7 +9,7 @@ from io import FileIO
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.records.file_system import open_file
-from tfrecord_lite.records.storage import is_path, name_of
+from tfrecord_lite.records.storage import check_binary, is_path, name_of
 from tfrecord_lite.stores.object_file import ObjectFile
 
 if TYPE_CHECKING:
@@ -70,12 +70,8 @@ class ByteSource:
         self._file: Any
         if self._owned:
             self._file = open_file(self.path)
-        elif not hasattr(file, "read") or isinstance(file, io.TextIOBase):
-            raise TypeError(
-                f"expected a path or a binary file object, not {type(file).__name__}; "
-                "open text files with mode 'rb', use sys.stdin.buffer for standard input"
-            )
         else:
+            check_binary(file)
             self._file = file
         self._origin = position_of(self._file)
         self._ready = self._owned and self.remaining() is not None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.records.byte_source import read_at
 from tfrecord_lite.records.closing import Closing
-from tfrecord_lite.records.storage import is_path, name_of
+from tfrecord_lite.records.storage import check_binary, is_path, name_of
 from tfrecord_lite.stores.object_file import ObjectFile
 from tfrecord_lite.urls import is_url
 
@@ -59,6 +59,7 @@ class PositionedFile(Closing):
             self.raw = io.FileIO(self._handle, closefd=False)
             self.raw.name = self.path
         else:
+            check_binary(file)
             self.raw = file
             if not (hasattr(file, "seekable") and file.seekable()):
                 raise TypeError(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PARTIAL_SUFFIX",
     "Output",
+    "check_binary",
     "fsync_folder",
     "is_partial",
     "is_path",
@@ -47,6 +48,15 @@ def is_partial(path: str) -> bool:
 def is_path(file: object) -> TypeIs[Path]:
     """Tell a path from a file object."""
     return isinstance(file, (str, bytes, os.PathLike))
+
+
+def check_binary(file: object) -> None:
+    """Raise TypeError for what is no binary file object that can be read, as a text file."""
+    if not hasattr(file, "read") or isinstance(file, io.TextIOBase):
+        raise TypeError(
+            f"expected a path or a binary file object, not {type(file).__name__}; "
+            "open text files with mode 'rb', use sys.stdin.buffer for standard input"
+        )
 
 
 def name_of(file: PathOrFile) -> str:
