@@ -214,6 +214,19 @@ def test_finds_what_covers_exactly_these_files(name: str, tmp_path: Path) -> Non
     assert find_manifest([other]) is None
 
 
+def test_finds_it_by_paths_of_every_type(name: str) -> None:
+    manifest = Manifest.load(name + ".manifest.json")
+    for form in (os.fsencode, Path, str):
+        assert find_manifest(list(map(form, manifest.files))) == manifest
+        assert find_manifest(iter(map(form, manifest.files))) == manifest
+        assert find_manifest(form(manifest.files[0])) is None
+    with ShardWriter(name + "-one", num_shards=1) as writer:
+        writer.write(b"x")
+    assert writer.manifest is not None
+    for form in (os.fsencode, Path, str):
+        assert find_manifest(form(writer.manifest.files[0])) == writer.manifest
+
+
 def test_finds_it_in_the_working_directory(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(os.path.dirname(name))
     manifest = Manifest.load("train.manifest.json")

@@ -210,3 +210,10 @@ def test_many_bytes_before_a_record_are_not_counted_for_it(described, monkeypatc
     # Going through all of it meets the file.
     with pytest.raises(tfr.TFRecordError, match=r"00001-of-00003: 3 records, .* says 2"):
         list(train)
+
+
+@needs_pillow
+def test_a_directory_is_a_path_of_any_type():
+    for directory in (str(TINY), bytes(TINY)):
+        found = load(directory, split="train")
+        assert [*map(plain, found)] == [*map(plain, load(TINY, split="train"))]

@@ -20,11 +20,12 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_file, list_directory, open_file, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
+from tfrecord_lite.records.storage import is_path
 from tfrecord_lite.text import html_table, plural
 from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from typing import NoReturn
 
     from tfrecord_lite._types import Path
@@ -281,7 +282,7 @@ def _is_encodable(name: str) -> bool:
     return True
 
 
-def find_manifest(files: Sequence[str]) -> Manifest | None:
+def find_manifest(files: Path | Iterable[Path]) -> Manifest | None:
     """Return the manifest that covers exactly these files, in any order; None where none does.
 
     Its folder is searched. What is returned has been checked against the sizes of the files: raises
@@ -297,10 +298,11 @@ def find_manifest(files: Sequence[str]) -> Manifest | None:
     """
     if hasattr(files, "blocks"):
         raise TypeError(f"a {type(files).__name__} is no list of files; a RecordSet has `manifest`")
-    names = {os.path.basename(file) for file in files}
-    folders = {os.path.dirname(file) for file in files}
-    if len(folders) == 1 and len(names) == len(files):
-        for manifest in manifests_naming(files):
+    paths = [os.fsdecode(file) for file in ([files] if is_path(files) else files)]
+    names = {os.path.basename(path) for path in paths}
+    folders = {os.path.dirname(path) for path in paths}
+    if len(folders) == 1 and len(names) == len(paths):
+        for manifest in manifests_naming(paths):
             if names == {entry.name for entry in manifest.entries}:
                 manifest.check()
                 return manifest

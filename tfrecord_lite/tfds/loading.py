@@ -25,7 +25,7 @@ from tfrecord_lite.tfds.values import Reading
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tfrecord_lite._types import Verify
+    from tfrecord_lite._types import Path, Verify
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.tfds.described import Node
 
@@ -38,7 +38,7 @@ _TEMPLATE: Final = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
 
 
 def load(
-    directory: str | os.PathLike[str],
+    directory: Path,
     *,
     split: str,
     decode_images: bool = True,
@@ -79,7 +79,7 @@ def load(
     >>> [int(item["x"]) for item in load(folder, split="train")]
     [3, 4]
     """
-    folder = os.fspath(directory)
+    folder = os.fsdecode(directory)
     info = _json(os.path.join(folder, "dataset_info.json"))
     path = os.path.join(folder, "features.json")
     try:
