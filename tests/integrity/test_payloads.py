@@ -368,3 +368,17 @@ def test_features_that_come_late_are_named_with_their_first_record(path):
     write(path, [*GOOD * 4, *late, *GOOD, *late])
     (file,) = verify(path, examples=True).files
     assert file.late_features == {"late": 1200}
+
+
+def test_names_over_sequence_examples_say_how_these_are_named(tmp_path):
+    """As everything else that takes a list of names says it."""
+    record = tfr.encode_sequence_example({"id": 1}, {"steps": [[1], [2]]})
+    tfr.write_records(tmp_path / "a", [record] * 3)
+    data = (tmp_path / "a").read_bytes()
+    for source in (tmp_path / "a", io.BytesIO(data)):
+        with pytest.raises(
+            ValueError, match="these are SequenceExamples, whose features are named"
+        ):
+            verify(source, examples=True, features=["id"], workers=0)
+    with pytest.raises(ValueError, match="these are SequenceExamples, whose features are named"):
+        next(tfr.read_batches(tmp_path / "a", ["id"]))

@@ -189,8 +189,12 @@ def _inferred(records: Iterable[bytes], names: Sequence[str] | None) -> _Expecte
     """Infer features from records of which some may be no Examples, or disagree with others."""
     some = [*islice(records, INFER_RECORDS)]
     with_lists = sum(map(is_sequence_example, some))
-    if names is None and are_mostly_sequences(with_lists, len(some)):
-        return _Expected(infer_sequences(_agreeing(some, _sequence_kinds)), _INFERRED)
+    if are_mostly_sequences(with_lists, len(some)):
+        sequences = infer_sequences(_agreeing(some, _sequence_kinds))
+        if names is not None:
+            # Which says how they are named.
+            examples_only(sequences)
+        return _Expected(sequences, _INFERRED)
     features = examples_only(infer_features(_agreeing(some, _example_kinds)))
     if names is not None:
         features = select_features(features, names)
