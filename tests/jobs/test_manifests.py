@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 
 import numpy as np
@@ -169,3 +170,24 @@ def test_damage_that_is_mended_while_it_is_read(tmp_path):
         make_manifest(tmp_path / "set", shard, progress=lambda *_: shard.write_bytes(intact))
     assert tree(tmp_path) == ["a.gz"]
     assert make_manifest(tmp_path / "set", shard).records == N
+
+
+def test_files_that_are_given_as_a_set(tmp_path):
+    for name in "ab":
+        tfr.write_records(tmp_path / name, [name.encode()] * 3, compression="ZLIB")
+    records = tfr.RecordSet([tmp_path / "b", tmp_path / "a"], compression="ZLIB")
+    made = make_manifest(tmp_path / "m", records)
+    again = [tmp_path / "b", tmp_path / "a"]
+    assert made == make_manifest(tmp_path / "m", again, overwrite=True)
+    assert [*map(os.path.basename, made.files)] == ["b", "a"]
+    with pytest.raises(ValueError, match="compression: a RecordSet is read with its own"):
+        make_manifest(tmp_path / "m", records, overwrite=True, compression="ZLIB")
+
+
+def test_open_files_are_no_shards(tmp_path):
+    tfr.write_records(tmp_path / "a", [b"a"])
+    with open(tmp_path / "a", "rb") as file:
+        for given in (file, [file], tfr.RecordSet(file)):
+            with pytest.raises(TypeError, match="an open file has no name in a folder"):
+                make_manifest(tmp_path / "m", given)
+    assert not (tmp_path / "m.manifest.json").exists()

@@ -22,13 +22,13 @@ from tfrecord_lite.integrity.verify import verify
 from tfrecord_lite.records.compression import codec_of
 from tfrecord_lite.records.file_system import exists, size_of
 from tfrecord_lite.records.reader import RecordReader
-from tfrecord_lite.records.storage import Output, name_of
+from tfrecord_lite.records.storage import Output, is_path, name_of
 from tfrecord_lite.urls import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path, PathOrFile
     from tfrecord_lite.integrity.report import FileReport
     from tfrecord_lite.jobs.copying import Progress
     from tfrecord_lite.records.compression import Codec
@@ -38,7 +38,7 @@ __all__ = ["files_of_set", "make_manifest"]
 
 def make_manifest(
     name: Path,
-    files: Path | Iterable[Path] | None = None,
+    files: Path | Iterable[Path] | RecordSet | None = None,
     *,
     features: FeaturesLike | None = None,
     overwrite: bool = False,
@@ -51,8 +51,9 @@ def make_manifest(
     ``name`` is the set's, as `ShardWriter` takes it: NAME, whose shards are
     ``NAME-00000-of-00010`` and so on, all of them, with any of our suffixes; or a pattern with
     ``{index}``. Shards of other names are given as ``files``, paths, directories, globs, in the
-    order that they are to have (no manifest is looked at); they lie in the folder of the set. Each
-    file is read, and both checksums of every record are checked; all have one compression.
+    order that they are to have (no manifest is looked at), or as a `RecordSet` with its
+    compression; they lie in the folder of the set. Each file is read, and both checksums of every
+    record are checked; all have one compression.
 
     ``features`` go into the manifest; of a list of names they are those of the manifest that is
     replaced, or else of the first records. Left out, they are those of the manifest that is
@@ -74,6 +75,10 @@ def make_manifest(
     >>> len(tfr.RecordSet(name))
     3
     """
+    if isinstance(files, RecordSet):
+        if compression != "auto":
+            raise ValueError("compression: a RecordSet is read with its own; give it to that")
+        compression, files = files.options["compression"], _paths_of(files)
     names = _names(name)
     old = _old(names.manifest)
     if exists(names.manifest) and not overwrite:
@@ -106,6 +111,20 @@ def files_of_set(name: Path, files: Path | Iterable[Path] | None = None) -> list
     """Return the shards that `make_manifest` would find; raises as that does."""
     names = _names(name)
     return _shards(names, os.fsdecode(name)) if files is None else _given(names, files)
+
+
+def _paths_of(records: RecordSet) -> list[str]:
+    for file in records.files:
+        if not isinstance(file, str):
+            raise _open_file(file)
+    return records.names
+
+
+def _open_file(file: PathOrFile) -> TypeError:
+    return TypeError(
+        f"{name_of(file)}: a manifest names its shards, and an open file has no name in a folder; "
+        "pass its path"
+    )
 
 
 def _names(name: Path) -> ShardNames:
@@ -150,6 +169,8 @@ def _given(names: ShardNames, files: Path | Iterable[Path]) -> list[str]:
     folders = Folders()
     found: list[str] = []
     for path in each_path(files):
+        if not is_path(path):
+            raise _open_file(path)
         # No manifest is looked at: it may be the one that is wrong.
         found += files_of(name_of(path), folders)
     own = os.path.realpath(names.folder)
