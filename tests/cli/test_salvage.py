@@ -114,3 +114,22 @@ def test_a_set_and_how_many_records_are_lost(command, tmp_path):
     outcome = command("salvage", "--json", tmp_path / "train", tmp_path / "other")
     report = json.loads(outcome.out)
     assert (report["lost"], report["expected"], report["ok"]) == (2, 3, False)
+
+
+def test_what_is_verified_and_how_large_records_may_be(command, tmp_path):
+    data = bytearray(frames(RECORDS))
+    data[8:12] = bytes(4)
+    data[15:19] = bytes(4)
+    (tmp_path / "a").write_bytes(data)
+    new = tmp_path / "new"
+    assert command("salvage", tmp_path / "a", new).code == 1
+    outcome = command("salvage", tmp_path / "a", new, "--overwrite", "--verify", "none")
+    assert (outcome.code, list(tfr.read_records(new))) == (0, RECORDS)
+    limit = ("--verify", "none", "--max-record-bytes", "100")
+    outcome = command("salvage", tmp_path / "a", new, "--overwrite", *limit)
+    assert (outcome.code, list(tfr.read_records(new))) == (1, RECORDS[:2])
+    for wrong in (("--verify", "some"), ("--max-record-bytes", "much")):
+        outcome = command("salvage", tmp_path / "a", tmp_path / "none", *wrong)
+        assert outcome.code == 2
+        assert wrong[1] in outcome.err
+    assert not (tmp_path / "none").exists()

@@ -386,3 +386,40 @@ def test_nothing_is_left_of_a_set(tmp_path):
     (tmp_path / "a-00000-of-00001.tfrecord").unlink()
     with pytest.raises(FileNotFoundError, match="missing"):
         salvage(tmp_path / "a", tmp_path / "b")
+
+
+UNCHECKED = b"".join(frame(one)[:8] + bytes(4) + one + bytes(4) for one in RECORDS[1:])
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_file_without_checksums_is_written_again_with_true_ones(tmp_path, compress):
+    """As the error about such a file advises."""
+    (tmp_path / "a").write_bytes(compress(UNCHECKED))
+    with pytest.raises(tfr.CorruptRecordError, match="verify='none'.*write them again"):
+        list(tfr.read_records(tmp_path / "a"))
+    assert tfr.salvage(tmp_path / "a", tmp_path / "b").files[0].records == 0
+    report = tfr.salvage(tmp_path / "a", tmp_path / "b", verify="none", overwrite=True)
+    assert (report.ok, report.files[0].records) == (True, len(RECORDS) - 1)
+    assert list(tfr.read_records(tmp_path / "b")) == RECORDS[1:]
+    assert tfr.verify(tmp_path / "b")
+
+
+def test_lengths_alone_are_verified_where_that_is_asked(tmp_path):
+    data = bytearray(frames(RECORDS))
+    data[len(frame(RECORDS[0])) - 1] ^= 1
+    (tmp_path / "a").write_bytes(data)
+    for checked, count in ((True, len(RECORDS) - 1), (False, len(RECORDS))):
+        report = tfr.salvage(tmp_path / "a", tmp_path / "b", verify=checked, overwrite=True)
+        assert report.files[0].records == count
+    with pytest.raises(ValueError, match="verify='some'; pass True, False, or 'none'"):
+        tfr.salvage(tmp_path / "a", tmp_path / "c", verify="some")
+    assert not (tmp_path / "c").exists()
+
+
+def test_larger_records_are_left_where_that_is_asked(tmp_path):
+    records = [b"a" * 10, b"b" * 1000, b"c" * 999]
+    tfr.write_records(tmp_path / "a", records)
+    report = tfr.salvage(tmp_path / "a", tmp_path / "b", max_record_bytes=999)
+    (damage,) = report.files[0].damage
+    assert (damage.begin, damage.end, damage.kind) == (26, 1042, "too_large")
+    assert list(tfr.read_records(tmp_path / "b")) == [records[0], records[2]]

@@ -174,6 +174,15 @@ def salvage(
         str | None,
         typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: that of the source."),
     ] = None,
+    verify: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT", help="all checksums, those of lengths, or none: they get true ones."
+        ),
+    ] = "all",
+    max_record_bytes: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Larger records are left; 1G.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
 ) -> None:
     """Copy every intact record of a damaged file or set to a new one, and list what was left.
@@ -187,6 +196,8 @@ def salvage(
             as_json=json,
             compression=compression,
             write_compression=write_compression,
+            verify=verify,
+            max_record_bytes=max_record_bytes,
             overwrite=overwrite,
         )
 

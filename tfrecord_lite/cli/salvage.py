@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED
 from tfrecord_lite.cli.progress import progress_bar
+from tfrecord_lite.cli.shard import bytes_of
 from tfrecord_lite.cli.table import terminal_width
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.integrity.inventory import Inventory
@@ -21,7 +22,12 @@ from tfrecord_lite.text import json_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["run"]
+    from tfrecord_lite._types import Verify
+
+__all__ = ["VERIFIED", "run"]
+
+# What is checked of a record, in the command's words and in the library's.
+VERIFIED: Final[dict[str, Verify]] = {"all": True, "lengths": False, "none": "none"}
 
 
 def run(
@@ -31,12 +37,18 @@ def run(
     as_json: bool,
     compression: str | None = None,
     write_compression: str | None = None,
+    verify: str = "all",
+    max_record_bytes: str | None = None,
     overwrite: bool = False,
 ) -> None:
     """Copy what is intact, and print what is not.
 
-    Compressions are "GZIP", "ZLIB" or "none"; None is for what is found in the source.
+    Compressions are "GZIP", "ZLIB" or "none"; None is for what is found in the source. ``verify``
+    is a key of `VERIFIED`.
     """
+    if verify not in VERIFIED:
+        raise typer.BadParameter(f"--verify {verify}: choose {', '.join(VERIFIED)}")
+    limit = {} if max_record_bytes is None else {"max_record_bytes": bytes_of(max_record_bytes)}
     file: Any = sys.stdin.buffer if source == "-" else source
     with progress_bar(_files(file)) as progress:
         try:
@@ -45,6 +57,8 @@ def run(
                 target,
                 compression=_codec(compression),
                 write_compression=_codec(write_compression),
+                verify=VERIFIED[verify],
+                **limit,
                 overwrite=overwrite,
                 progress=progress,
             )

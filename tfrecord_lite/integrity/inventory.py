@@ -21,7 +21,7 @@ from tfrecord_lite.records.file_system import is_directory, list_directory, size
 from tfrecord_lite.records.storage import is_partial, is_path
 
 if TYPE_CHECKING:
-    from tfrecord_lite._types import CompressionOrAuto, Path, PathOrFile, Paths
+    from tfrecord_lite._types import Path, PathOrFile, Paths
     from tfrecord_lite.files.manifest import ManifestEntry
     from tfrecord_lite.files.resolve import NamedSet
 
@@ -30,21 +30,18 @@ __all__ = ["Inventory", "leftover_files", "with_own_options"]
 _NUMBERS = re.compile(r"(\d+)")
 
 
-def with_own_options(
-    paths: Paths | RecordSet, compression: CompressionOrAuto
-) -> tuple[Paths, dict[str, Any]]:
-    """Return the files of a RecordSet and how they are read; else ``paths`` as they are given.
+def with_own_options(paths: Paths | RecordSet, **options: Any) -> tuple[Paths, dict[str, Any]]:
+    """Return the files of a `RecordSet`, and of these options its own; else all as it is given.
 
-    Options that concern damage are not among them. Open files stand where they stood at first.
+    ValueError where options are given beside a set. Open files stand where they stood at first.
     """
-    if compression != "auto":
-        codec_named(compression)
     if not isinstance(paths, RecordSet):
-        return paths, {"compression": compression}
-    if compression != "auto":
-        raise ValueError("compression: a RecordSet is read with its own; give it to that")
+        if options["compression"] != "auto":
+            codec_named(options["compression"])
+        return paths, options
+    RecordSet.of(paths, **options)
     files = [paths.front(number) for number in range(len(paths.files))]
-    return files, {name: paths.options[name] for name in ("compression", "max_record_bytes")}
+    return files, {name: paths.options[name] for name in options}
 
 
 def leftover_files(path: str) -> list[str]:

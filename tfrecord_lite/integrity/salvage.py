@@ -16,14 +16,15 @@ from tfrecord_lite.integrity.report import FileReport, Report
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import exists, is_directory, is_same_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
-from tfrecord_lite.records.reader import RecordReader
+from tfrecord_lite.records.numbers import at_least
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader, check_verify
 from tfrecord_lite.records.storage import is_partial, is_path, name_of
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tfrecord_lite._types import Compression, CompressionOrAuto, PathOrFile, Paths
+    from tfrecord_lite._types import Compression, CompressionOrAuto, PathOrFile, Paths, Verify
     from tfrecord_lite.files.manifest import Manifest
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.records.frame_writer import FrameWriter
@@ -40,6 +41,8 @@ def salvage(
     *,
     compression: CompressionOrAuto = "auto",
     write_compression: CompressionOrAuto = "auto",
+    verify: Verify = True,
+    max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     overwrite: bool = False,
     progress: Callable[[str, int], object] | None = None,
 ) -> Report:
@@ -53,13 +56,15 @@ def salvage(
     Where ``src`` is one file, or the folder that a writer of shards left behind when it was killed,
     whose files are copied one after another, ``dst`` is a file. Where it is a set (whatever is
     missing of it), a directory, a glob, a list of paths or a `RecordSet`, which has its own
-    compression and ``max_record_bytes``, ``dst`` is the name of a set, as `ShardWriter` takes it,
-    with a shard for each source in which there is a record, and with the features that the source's
-    manifest says. The report has each file; where a manifest or an index
-    tells how many records it had, `FileReport.expected` and `Report.lost` say how many are lost.
+    options, ``dst`` is the name of a set, as `ShardWriter` takes it, with a shard for each source
+    in which there is a record, and with the features that the source's manifest says. The report
+    has each file; where a manifest or an index tells how many records it had, `FileReport.expected`
+    and `Report.lost` say how many are lost.
 
     ``compression`` is that of the source, ``write_compression`` that of what is written; left out,
-    they are the same.
+    they are the same. ``verify`` and ``max_record_bytes`` are those of `RecordReader`: a larger
+    record is left. With ``verify="none"`` a file whose writer left out the checksums, or took
+    others, is written again with true ones; what is damaged in it nobody can tell.
 
     What is new takes its name when it is complete. A file or a set of that name raises
     ``FileExistsError`` unless ``overwrite`` is given; the source itself is never replaced, that is
@@ -79,7 +84,12 @@ def salvage(
     """
     if write_compression != "auto":
         codec_named(write_compression)
-    src, options = with_own_options(src, compression)
+    src, options = with_own_options(
+        src,
+        compression=compression,
+        verify=check_verify(verify),
+        max_record_bytes=at_least(0, max_record_bytes=max_record_bytes),
+    )
     sources = _Sources.of(src)
     report = Report([], written=name_of(dst))
     with ExitStack() as stack:

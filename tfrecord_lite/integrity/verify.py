@@ -62,7 +62,7 @@ def verify(
     >>> report.ok, report.files[0].records, report.files[0].raw_bytes
     (True, 2, 41)
     """
-    paths, options = with_own_options(paths, compression)
+    paths, options = with_own_options(paths, compression=compression)
     compression = options["compression"]
     if workers is not None and workers < 0:
         raise ValueError(f"workers={workers} must be at least 0, or None")
