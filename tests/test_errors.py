@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import pickle
 
 import pytest
@@ -29,3 +31,14 @@ def test_an_error_that_was_pickled_is_the_same():
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is tfr.CorruptRecordError
     assert (str(again), vars(again)) == (str(error), vars(error))
+
+
+def test_what_ends_too_early_is_truncated_in_every_message(tmp_path):
+    with pytest.raises(tfr.ExampleError, match="truncated by the end of its message"):
+        tfr.decode_example(b"\xba")
+    with pytest.raises(tfr.TruncatedRecordError, match="it was truncated, or never closed"):
+        list(tfr.read_records(io.BytesIO(gzip.compress(b"")[:-8])))
+    (tmp_path / "a.index").write_text("0 19\n19")
+    tfr.write_records(tmp_path / "a", [b"foo"])
+    with pytest.raises(tfr.StaleIndexError, match="ends within a line: it was truncated"):
+        tfr.RecordIndex.load(tmp_path / "a")

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 _NAME_CHARACTERS = 40
-# To that many columns of a terminal a column of a table is cut, where there is no room.
+# To that many columns of a terminal a column of a table is cut, where there is no space.
 _LEAST_WIDTH = 12
 
 
@@ -194,8 +194,8 @@ def facts_text(rows: Sequence[tuple[str, str] | list[str]], width: int | None = 
     begin = max((_width(name) for name, _ in rows), default=0) + 2
     lines = []
     for name, text in rows:
-        room = None if width is None else max(width - begin, 1)
-        parts = [text] if room is None else textwrap.wrap(text, room, break_long_words=False)
+        space = None if width is None else max(width - begin, 1)
+        parts = [text] if space is None else textwrap.wrap(text, space, break_long_words=False)
         for at, part in enumerate(parts or [""]):
             label = "" if at else name
             lines.append((label + " " * (begin - _width(label)) + part).rstrip())

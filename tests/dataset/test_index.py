@@ -40,10 +40,10 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=["scanned", "hopped"])
+@pytest.fixture(params=["scanned", "skipped"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Find the frames of small files in blocks, and by hopping as in a file of large records."""
-    if request.param == "hopped":
+    """Find the frames of small files in blocks, and by skipping as in a file of large records."""
+    if request.param == "skipped":
         monkeypatch.setattr(thresholds, "skipped_record_bytes", 1)
         monkeypatch.setattr(thresholds, "skipped_records", 2)
 
@@ -163,7 +163,7 @@ class Reads:
         monkeypatch.setattr(PositionedFile, "read_at", read_at)
 
 
-def test_large_records_are_hopped_over(tmp_path, monkeypatch):
+def test_large_records_are_skipped(tmp_path, monkeypatch):
     path = tmp_path / "a"
     records = [bytes(100_000)] * 50
     write_records(path, records)

@@ -89,7 +89,7 @@ EXAMPLES: dict[str, tuple[bytes, Any]] = {
     "a varint of eleven bytes": (a(of_ints(field(1, 2, b"\xff" * 10 + b"\x01"))), INTS),
     "packed floats in 5 bytes": (a(of_floats(field(1, 2, b"\0\0\x80\x3f\0"))), FLOATS),
     "another kind than the expected": (a(of_floats(floats(1))), INTS),
-    "cut off": (example(A1)[:-1], INTS),
+    "truncated": (example(A1)[:-1], INTS),
     "field number 0": (example(A1) + field(0, 0, b"\x01"), INTS),
     "an over-long tag at top level": (varint(7 << 3, padding=5) + b"\x01", INTS),
     "a length of 2^31": (b"\x0a" + varint(2**31) + A1, INTS),

@@ -48,7 +48,10 @@ def run(files: list[str], *, records: int, follow: bool, as_json: bool) -> None:
                 break
         else:
             options: dict[str, Any] = {"follow": True, "timeout": 0} if follow else {}
-            with RecordReader(expanded[0], on_damage=damages, **options) as reader, _told():
+            with (
+                RecordReader(expanded[0], on_damage=damages, **options) as reader,
+                _warnings_printed(),
+            ):
                 _put_before(last, _read(reader, last=records))
                 if follow:
                     _print_on(last, reader, print_record)
@@ -74,7 +77,7 @@ class _Damages:
 
 
 def _put_before(last: deque[Record], records: Iterator[Record]) -> None:
-    """Put the last of these before those of the files behind, as many as there is room for."""
+    """Put the last of these before those of the files behind, as many as there is space for."""
     assert last.maxlen is not None
     last.extendleft(reversed(deque(records, last.maxlen - len(last))))
 
@@ -103,8 +106,8 @@ def _read(reader: RecordReader, last: int | None = None) -> Iterator[Record]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Tell in a line when the file has been replaced."""
+def _warnings_printed() -> Iterator[None]:
+    """Print a line when the file has been replaced."""
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = lambda message, *_, **__: complain(message)

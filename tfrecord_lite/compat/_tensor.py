@@ -177,7 +177,7 @@ def _natural(kind: str, value: Any, leaves: np.ndarray[Any, Any]) -> np.dtype[An
 
 
 def _fits(leaves: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> bool:
-    """Tell whether the dtype has room for every Python value; rounding a fraction is no matter."""
+    """Tell whether the dtype holds every Python value; rounding a fraction is no matter."""
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         return all(limits.min <= leaf <= limits.max for leaf in leaves.flat)

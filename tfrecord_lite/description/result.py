@@ -282,6 +282,6 @@ class Description:
             rows.append(
                 [f"{file.records:,}", size, file.compression or "", damage, printable(file.path)]
             )
-        # What no file has needs no room.
+        # What no file has needs no space.
         told = [at for at in range(len(rows[0])) if any(row[at] for row in rows[1:])]
         return [[row[at] for at in told] for row in rows]

@@ -2,7 +2,7 @@
 
 The payloads of a column lie one after another in a buffer of their own. Entries with payloads of
 one size have the same bytes before the payload, so for each size there is one gather and one
-scatter. Between the records room is left for their frames, which `RecordWriter` fills in place.
+scatter. Between the records space is left for their frames, which `RecordWriter` fills in place.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class StepLists:
 
 
 def lay_out(parts: Sequence[tuple[int, Sequence[_Placed]]], rows: int) -> RecordBlock:
-    """Put records into one buffer, with room for the frames between them.
+    """Put records into one buffer, with space for the frames between them.
 
     Each part is a message of the records: its tag, and what is in it.
     """

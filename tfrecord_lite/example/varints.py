@@ -44,7 +44,7 @@ def decode_varints(data: Uint8Array, at: int = 0) -> Int64Array:
     >>> decode_varints(np.array([1, 0x80, 2, 0xE5, 0x8E, 0x26], np.uint8))
     array([     1,    256, 624485])
 
-    Raises ExampleError for a varint of more than ten bytes, or a last one that is cut off.
+    Raises ExampleError for a varint of more than ten bytes, or a last one that is truncated.
     """
     return _decode(data, at, None)
 

@@ -101,7 +101,7 @@ def _read_word(data: bytes, pos: int, end: int, limit: int, what: str) -> tuple[
     word = 0
     for index in range(limit):
         if pos + index >= end:
-            raise ExampleError(f"byte {pos}: {what} that is cut off by the end of its message")
+            raise ExampleError(f"byte {pos}: {what} that is truncated by the end of its message")
         byte = data[pos + index]
         word |= (byte & 0x7F) << (7 * index)
         if byte < 0x80:

@@ -15,7 +15,7 @@ __all__ = ["KeptIndexes", "max_bytes_of_each"]
 
 
 class KeptIndexes:
-    """Indexes by the numbers of their files; of those loaded the oldest make room for others.
+    """Indexes by the numbers of their files; of those loaded the oldest make space for others.
 
     Threads may share it. The last one is kept, however large it is; and those that were built,
     which is costly, stay, in other processes too.
@@ -54,7 +54,7 @@ def max_bytes_of_each(files: int, records: int | None) -> int:
     """Return how much memory the index of one of so many files may take.
 
     Where not all fit, each has its share: one that is kept whole is of no use if it has to make
-    room before it is needed again.
+    space before it is needed again.
     """
     if records is not None and 8 * (records + files) <= limits.index_bytes:
         return limits.index_bytes

@@ -37,7 +37,7 @@ MANIFEST_SUFFIX: Final = ".manifest.json"
 
 _FORMAT = "tfrecord_lite shards"
 _VERSION = 1
-# Some hundred bytes a shard: room for as many as any file system holds well.
+# Some hundred bytes a shard: space for as many as any file system holds well.
 _MOST_BYTES = 1 << 26
 _ROWS_SHOWN = 100
 _COUNTS_BELOW = 1 << 63

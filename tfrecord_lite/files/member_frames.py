@@ -109,10 +109,10 @@ class MemberFrames:
                 return member
         member = self._inflate(index)
         survivors = [(index, member)]
-        room = thresholds.kept_member_bytes - len(member.frames)
+        space = thresholds.kept_member_bytes - len(member.frames)
         for entry in kept[: thresholds.kept_members - 1]:
-            room -= len(entry[1].frames)
-            if room >= 0:
+            space -= len(entry[1].frames)
+            if space >= 0:
                 survivors.append(entry)
         self._kept = tuple(survivors)
         return member

@@ -1,8 +1,8 @@
 """Where the records of a file lie: found in the file, or made of an index's columns.
 
 A plain file's places are the bounds of its frames. They are found by scanning blocks, without a
-look at the data; a large record is hopped over, so that it is not even read. The places of blocked
-gzip are the bounds of its members, found by hopping from header to header.
+look at the data; a large record is skipped, so that it is not even read. The places of blocked
+gzip are the bounds of its members, found by skipping from header to header.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.deflate import MEMBER_HEADER, MEMBER_START
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, header_of
-from tfrecord_lite.records.members import EMPTY_SIZE, hop_members, is_plausible
+from tfrecord_lite.records.members import EMPTY_SIZE, each_member, is_plausible
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader
 from tfrecord_lite.thresholds import thresholds
 
@@ -84,8 +84,8 @@ def _scan_bounds(
     # A file that grows meanwhile is not followed; whoever asked has to look at it again.
     while stream.offset <= size:
         # Of an object each header would be a request.
-        hops = verify is False and file.remote is None
-        while hops and (lengths := _hop(file, stream.offset, size)):
+        skips = verify is False and file.remote is None
+        while skips and (lengths := _skip(file, stream.offset, size)):
             columns.append(least_column(np.array(lengths)))
             end = stream.offset + sum(lengths) + FRAME_OVERHEAD * len(lengths)
             stream.move_to(end, stream.record + len(lengths))
@@ -99,7 +99,7 @@ def _scan_bounds(
     return _bounds_of(columns, FRAME_OVERHEAD)
 
 
-def _hop(file: PositionedFile, offset: int, size: int) -> list[int]:
+def _skip(file: PositionedFile, offset: int, size: int) -> list[int]:
     """Return the lengths of the large records from ``offset`` on, as long as all is well.
 
     What is not well, or is small, is left for the next block to look at.
@@ -116,11 +116,11 @@ def _hop(file: PositionedFile, offset: int, size: int) -> list[int]:
 
 
 def find_members(file: PositionedFile, report: Report) -> Members:
-    """Return the members of a blocked gzip file; raises as `hop_members` does."""
+    """Return the members of a blocked gzip file; raises as `each_member` does."""
 
     def numbers() -> Iterator[int]:
         at = 0
-        for member in hop_members(file):
+        for member in each_member(file):
             yield from member
             at += member.size
             report(at)

@@ -48,7 +48,7 @@ def read_text_index(path: Path) -> Int64Array:
     rows = 0
     for numbers in _pairs(path):
         if len(numbers) % 2:
-            raise StaleIndexError("the index ends within a line: it was cut off", path=name)
+            raise StaleIndexError("the index ends within a line: it was truncated", path=name)
         starts, sizes = numbers[::2], numbers[1::2]
         ends = starts + sizes
         fits = np.concatenate([parts[-1][-1:], ends[:-1]]) == starts

@@ -75,7 +75,7 @@ class Watched(RecordSet):
 def picked(block: RecordBlock, rows: Int64Array, *, gap: int = FRAME_OVERHEAD) -> RecordBlock:
     """Return these records of a block, in this order, in a new buffer.
 
-    Before each of them, and after the last, there is a gap: room for frames, where nothing else is
+    Before each of them, and after the last, there is a gap: space for frames, where nothing else is
     said.
     """
     starts, lengths = block.starts[rows], block.lengths[rows]

@@ -318,7 +318,7 @@ def _shares(split: Any, path: str) -> list[float]:
         if not is_safe(share):
             raise ValueError(
                 f"split={split!r}: {share!r} is not safe as a name; take up to 100 of A-Z, a-z, "
-                "0-9, and _.+- behind the first, without -of- and .manifest"
+                "0-9, and _.+- after the first, without -of- and .manifest"
             )
         ShardNames(f"{path}-{share}")
     if not shares or not all(0 < share <= 1 for share in shares):

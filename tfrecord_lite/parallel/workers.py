@@ -163,7 +163,7 @@ class Workers(Generic[Task, Result]):
                 "interpreter; use workers=0"
             )
         # Elsewhere than on Linux arrays go through the pipes too. Then nothing is sent to a process
-        # that may be sending, or both might wait for room in a pipe.
+        # that may be sending, or both might wait for space in a pipe.
         self._timeout = timeout
         self._pickler = _pickler(by_value=by_value)
         self._by_value = by_value

@@ -52,7 +52,7 @@ class BlockStream:
     tries again. With ``on_damage`` a damaged region is reported and left out instead, and reading
     goes on at the next true record (`Recovery` tells which that is).
 
-    ``growing`` says that the end is not the end: a record that is cut off there is no damage, but
+    ``growing`` says that the end is not the end: a record that is truncated there is no damage, but
     one that is still being written. Records of more than ``max_buffered`` bytes are checked piece
     by piece and never held: each is a block of its own, whose buffer is empty.
     """

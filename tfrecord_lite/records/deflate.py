@@ -14,7 +14,7 @@ another, each with its size before and after, and its record count, in the heade
     40      4     masked CRC32C of all of the above, uint32 little-endian
     44            deflate data, CRC-32 and size of the frames
 
-A reader can hop from member to member and begin at any; to every other tool it is one gzip file.
+A reader can skip from member to member and begin at any; to every other tool it is one gzip file.
 The header has a checksum since numbers are counted by it: one that is wrong would give all records
 after it other numbers. It is our own, since not every tool knows gzip's.
 """

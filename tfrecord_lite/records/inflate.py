@@ -321,7 +321,7 @@ class InflatedSource:
         if not self._input and not self._more_output and not self._more_input():
             raise TruncatedRecordError(
                 f"the file ends inside its {self.codec} stream, at compressed byte {self.offset}; "
-                "it was cut off, or never closed"
+                "it was truncated, or never closed"
             )
         decoder, data = self._decoder, self._input
         checkpoint = decoder.copy() if self._engine is zlib else None

@@ -1,4 +1,4 @@
-"""The members of a blocked gzip file: found by hopping, inflated one by one.
+"""The members of a blocked gzip file: found by skipping from header to header, inflated one by one.
 
 What stands in a member's header is told in `tfrecord_lite.records.deflate`. It is believed where
 its checksum holds and it agrees with the file and with the size in the member's trailer.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EMPTY_SIZE",
     "Member",
-    "hop_members",
+    "each_member",
     "inflate_member",
     "is_plausible",
     "read_header",
@@ -94,7 +94,7 @@ def unchecked_header(data: bytes) -> Member | None:
     return Member(*stated)
 
 
-def hop_members(file: PositionedFile) -> Iterator[Member]:
+def each_member(file: PositionedFile) -> Iterator[Member]:
     """Iterate over the members of a whole file, reading of each its header and trailer alone.
 
     Raises `CompressionError` for what is not blocked gzip, `TruncatedRecordError` where the file

@@ -74,8 +74,8 @@ class Recovery:
         found = find_headers(buffer, begin, end, end - begin)
         around = np.searchsorted(starts, found, "right") - 1
         # The data of 8 bytes and its CRC are a header too, but no frame fits in there.
-        room = (starts + lengths)[around] - found
-        self._holds_frames = bool((_lengths_at(buffer, found) + FRAME_OVERHEAD <= room).any())
+        space = (starts + lengths)[around] - found
+        self._holds_frames = bool((_lengths_at(buffer, found) + FRAME_OVERHEAD <= space).any())
 
     def spend(self, size: int) -> None:
         """Note that ``size`` bytes were checked in vain."""

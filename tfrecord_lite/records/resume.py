@@ -64,7 +64,7 @@ def resume(source: InflatedSource) -> Resumption | None:
     """Move a source that has failed to its next member; None where there is none."""
     if source.codec != "GZIP":
         return None
-    place = _hop(source)
+    place = _skip(source)
     if place is None:
         begin, reached = source.member_begin + 1, source.offset
         source.looked_at_again += reached - begin
@@ -77,7 +77,7 @@ def resume(source: InflatedSource) -> Resumption | None:
     return place
 
 
-def _hop(source: InflatedSource) -> Resumption | None:
+def _skip(source: InflatedSource) -> Resumption | None:
     """Go where the member's own header says that it ends, if that can be; or nowhere."""
     stated = read_member(source.member_head)
     if stated is None or stated.size > _LARGEST_MEMBER:

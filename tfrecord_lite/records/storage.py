@@ -162,8 +162,8 @@ class Output:
     def _open_partial(self) -> None:
         folder, name = os.path.split(self._target)
         suffix = f".{os.urandom(4).hex()}{PARTIAL_SUFFIX}"
-        room = _NAME_MAX - len(suffix) - 1
-        stem = os.fsdecode(os.fsencode(name)[:room])
+        space = _NAME_MAX - len(suffix) - 1
+        stem = os.fsdecode(os.fsencode(name)[:space])
         self._partial = os.path.join(folder, f".{stem}{suffix}")
         self._file = _open_for_writing(self._partial, "xb", self.path)
         # A replaced file keeps its permissions.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Split", "load"]
 
 _SLICE: Final = re.compile(r"(\w[\w.-]*)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?")
-# The first files, together so large at most, are counted whenever one behind them is read.
+# The first files, together so large at most, are counted whenever one after them is read.
 _COUNTED_BYTES: Final = 64 << 20
 _TEMPLATE: Final = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
 
@@ -60,7 +60,7 @@ def load(
     Which file has which records is what ``shardLengths`` say; `TFRecordError` says where a file has
     others. A file is compared with them when a record of it is first read, whether by number or in
     turn, and so are the files before it, as far as these are together no larger than 64 MiB and lie
-    on disks of this machine. Beyond, and behind the last file that is read, none is opened for
+    on disks of this machine. Beyond, and after the last file that is read, none is opened for
     that: going through the whole split compares them all.
 
     Raises ``FileNotFoundError`` where files are missing, ``ValueError`` for a split that is not
