@@ -41,4 +41,4 @@ def test_what_ends_too_early_is_truncated_in_every_message(tmp_path):
     (tmp_path / "a.index").write_text("0 19\n19")
     tfr.write_records(tmp_path / "a", [b"foo"])
     with pytest.raises(tfr.StaleIndexError, match="ends within a line: it was truncated"):
-        tfr.RecordIndex.load(tmp_path / "a")
+        tfr.RecordIndex.from_text(tmp_path / "a", tmp_path / "a.index")
