@@ -72,12 +72,11 @@ class TFRecordSource(DataSource):  # type: ignore[misc]
     `to_arrow` with the features of the manifest, or of the first records: bytes are BinaryType,
     shapes and lists ArrayType. With a schema (``.schema("label long, name string")``) its columns
     alone are decoded, as these types, and what a record does not have is null (an error in a
-    column that is NOT NULL). Options: ``select``
-    (names, with commas), ``features`` (JSON, of `features_to_json` or a list of names),
-    ``splits`` or ``bytes_per_split`` (64 MiB) for how many partitions there are, ``strict``,
-    ``compression``, ``verify``, ``on_damage`` ("raise", or "report" with ``report``, a path that
-    all machines see), ``max_record_bytes``. Spark tells a Python source no columns, so ``select``
-    or a schema is how to decode but a few.
+    column that is NOT NULL). Options: ``select`` (names, with commas), ``features`` (JSON, of
+    `features_to_json` or a list of names), ``splits`` or ``bytes_per_split`` (64 MiB) for how many
+    partitions there are, ``strict``, ``compression``, ``verify``, ``on_damage`` ("raise", or
+    "report" with ``report``, a path that all machines see), ``max_record_bytes``. Spark tells a
+    Python source no columns, so ``select`` or a schema is how to decode but a few.
 
     ``df.write.format("tfrecord_lite").mode("append").save(name)`` writes a new set, and is an error
     where one stands; ``mode("overwrite")`` replaces it. Either is one commit; tasks that are

@@ -182,6 +182,8 @@ def test_pickled(records):
     again.close()
     with pytest.raises(TypeError, match="open files cannot be pickled; give it paths"):
         pickle.dumps(RecordSet(io.BytesIO()))
+    with open(__file__, "rb") as file, pytest.raises(TypeError, match="of open files cannot be"):
+        pickle.dumps(RecordSet(file))
 
 
 def test_threads_share_one(sets, monkeypatch):

@@ -328,8 +328,8 @@ HARMLESS: dict[str, dict[str, str]] = {
             "an epoch more that is looked at, of which none has a batch"
         ),
     },
-    "tfrecord_lite/integrity/verify.py": {
-        "codec_named(compression)": ("refused where the files are read, too"),
+    "tfrecord_lite/integrity/inventory.py": {
+        'codec_named(options["compression"])': ("refused where the files are read, too"),
     },
     "tfrecord_lite/integrity/check.py": {
         "_BLOCK_BYTES = 1 << 22": ("how much is checked at once"),
@@ -352,12 +352,6 @@ HARMLESS: dict[str, dict[str, str]] = {
     },
     "tfrecord_lite/example/ragged.py": {
         "_ROWS_SHOWN = 10": ("how many rows a notebook shows"),
-    },
-    "tfrecord_lite/records/tail.py": {
-        "with RecordReader(path, compression=None, verify=False, "
-        "on_damage=damage.append) as reader:": (
-            "the search after damage asks for both checksums anyway"
-        ),
     },
     "tfrecord_lite/dataset/shard_writer.py": {
         "_GATHERED_BYTES = 1 << 18": ("how much is gathered, which no file tells"),
@@ -403,14 +397,14 @@ HARMLESS: dict[str, dict[str, str]] = {
         "and usable_cores() > 1": ("which blocks are read ahead, of which the same comes"),
     },
     "tfrecord_lite/dataset/epoch_records.py": {
-        "for block in self._blocks(number, [], 0):": (
+        "for block in self._blocks(number, damages, 0):": (
             "what is counted like this has no index to go by"
         ),
         "if begin <= end < stop and (begin == end) == (members.first_records[member] == count):": (
             "who inflates a member that states a wrong number says so first"
         ),
     },
-    "tfrecord_lite/files/splits.py": {
+    "tfrecord_lite/files/file_ranges.py": {
         "self._file.read_ahead_until(file_range.end)": (
             "how much of an object is asked for in advance"
         ),

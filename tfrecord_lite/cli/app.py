@@ -177,7 +177,8 @@ def salvage(
     verify: Annotated[
         str,
         typer.Option(
-            metavar="WHAT", help="all checksums, those of lengths, or none: they get true ones."
+            metavar="WHAT",
+            help="Which checksums to check: all, lengths or none; what is written has true ones.",
         ),
     ] = "all",
     max_record_bytes: Annotated[

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Verify
 
-__all__ = ["VERIFIED", "run"]
+__all__ = ["run"]
 
 # What is checked of a record, in the command's words and in the library's.
-VERIFIED: Final[dict[str, Verify]] = {"all": True, "lengths": False, "none": "none"}
+_VERIFIED: Final[dict[str, Verify]] = {"all": True, "lengths": False, "none": "none"}
 
 
 def run(
@@ -44,10 +44,10 @@ def run(
     """Copy what is intact, and print what is not.
 
     Compressions are "GZIP", "ZLIB" or "none"; None is for what is found in the source. ``verify``
-    is a key of `VERIFIED`.
+    is all, lengths or none.
     """
-    if verify not in VERIFIED:
-        raise typer.BadParameter(f"--verify {verify}: choose {', '.join(VERIFIED)}")
+    if verify not in _VERIFIED:
+        raise typer.BadParameter(f"--verify {verify}: choose {', '.join(_VERIFIED)}")
     limit = {} if max_record_bytes is None else {"max_record_bytes": bytes_of(max_record_bytes)}
     file: Any = sys.stdin.buffer if source == "-" else source
     with progress_bar(_files(file)) as progress:
@@ -57,7 +57,7 @@ def run(
                 target,
                 compression=_codec(compression),
                 write_compression=_codec(write_compression),
-                verify=VERIFIED[verify],
+                verify=_VERIFIED[verify],
                 **limit,
                 overwrite=overwrite,
                 progress=progress,

@@ -77,7 +77,7 @@ class _Damages:
 
 
 def _put_before(last: deque[Record], records: Iterator[Record]) -> None:
-    """Put the last of these before those of the files behind, as many as there is space for."""
+    """Put the last of these before those of the files after it, as many as there is space for."""
     assert last.maxlen is not None
     last.extendleft(reversed(deque(records, last.maxlen - len(last))))
 

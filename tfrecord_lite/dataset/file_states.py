@@ -40,11 +40,11 @@ def states_of(files: list[str]) -> list[State]:
     urls = [file for file in files if is_url(file)]
     sizes = dict(zip(urls, sizes_of(urls), strict=True))
     return [
-        state_of_object(file, sizes[file]) if file in sizes else state_of(file) for file in files
+        _state_of_object(file, sizes[file]) if file in sizes else state_of(file) for file in files
     ]
 
 
-def state_of_object(url: str, size: int | None) -> State:
+def _state_of_object(url: str, size: int | None) -> State:
     if size is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), shown(url))
     return State(size, 0, (0, 0))

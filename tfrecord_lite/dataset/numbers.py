@@ -1,4 +1,4 @@
-"""Whole numbers that callers give."""
+"""Numbers that callers give: ranks, and seconds to wait."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rank_of(rank: int, world_size: int) -> tuple[int, int]:
 def timeout_of(seconds: float | None) -> float | None:
     """Return how many seconds to wait; ``ValueError`` where that is none, or cannot be done.
 
-    A time that nobody lives to see, as infinity, is None.
+    Infinity, and more than poll(2) can wait, which is some 24 days, are None: no limit.
 
     >>> timeout_of(2.5)
     2.5

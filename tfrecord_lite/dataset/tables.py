@@ -33,6 +33,7 @@ __all__ = ["FoundFeatures", "Meaning", "TablePart", "write_any"]
 # So many rows of dicts become columns at once.
 _ROWS: Final = 1024
 _KINDS: Final = {*KIND_NAMES.values(), "bools"}
+_NUMBERS: Final = {"bools", "integers", "floats"}
 _TAKEN: Final = (
     "a mapping of names to columns, an Arrow table or stream, a DataFrame, or rows: dicts, in a "
     "list or an iterator"
@@ -136,18 +137,23 @@ def _other_kind(
     name: str, here: Meaning, there: Meaning, before: str, *, of_examples: bool = True
 ) -> ExampleError:
     kinds = {here.what, there.what}
+    times = kinds - _KINDS
+    families = {what.partition("[")[0].rstrip("0123456789") for what in times}
+    wanted: str | None = "string"
     if kinds == {"bools", "integers"}:
         wanted = "int64"
-    elif kinds <= {"bools", "integers", "floats"}:
+    elif kinds <= _NUMBERS:
         wanted = "float32"
-    elif kinds.isdisjoint(_KINDS):  # times: the one that holds the other, as far as names tell
-        units = ("timestamp", "[ns]", "[us]", "[ms]")
+    elif len(times) == 2 and (len(families) == 1 or families == {"date", "timestamp"}):
+        # What holds the other, as far as names tell.
+        units = ("[ns]", "[us]", "[ms]")
         finest = max(sorted(kinds), key=lambda what: [unit in what for unit in units])
-        wanted = finest.removesuffix(" with a time zone")
-    else:
-        wanted = "string"
+        unit = next((unit for unit in units if unit in finest), "[s]")
+        wanted = f"timestamp{unit}" if "timestamp" in families else finest
+    elif len(times) == 2 or (times and kinds & _NUMBERS):
+        wanted = None  # no type that both can be cast to
     advice = "convert one of them"
-    if of_examples:
+    if of_examples and wanted is not None:
         by_features = "say which by features=, or, for columns that have types, by"
         advice = by_features if kinds <= _KINDS else "say which by"
         advice += f" cast={{{quote(name)}: {wanted!r}}}"

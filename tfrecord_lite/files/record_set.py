@@ -376,7 +376,9 @@ class RecordSet(ByNumber):
         return f"<RecordSet of {files}{records}: {shown(name_of(self.files[0]))}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_open"}
+        state = {name: value for name, value in self.__dict__.items() if name != "_open"}
+        # First what says why open files cannot be pickled: a file itself would say less.
+        return {"_fronts": state.pop("_fronts"), **state}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

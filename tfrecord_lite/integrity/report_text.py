@@ -56,9 +56,9 @@ def _salvage_text(report: Report, written: str, width: int | None) -> str:
         if file.fault_count:
             lines.append(f"{'MISSING':8}{printable(file.path)}")
             continue
-        counts = f"{records_text(file)} rescued; {regions_text(file)} left"
+        counts = f"{_records_text(file)} rescued; {_regions_text(file)} left"
         lines.append(f"{_state(file):8}{printable(file.path)}: {counts}")
-        lines += places_text(file, width)
+        lines += _places_text(file, width)
     records = sum(file.records for file in report.files)
     line = f"{'written':8}{printable(written)}: {plural(records, 'record')}"
     if report.lost:
@@ -89,7 +89,7 @@ def _state(file: FileReport) -> str:
 
 def file_text(file: FileReport, width: int | None = None) -> str:
     """Return what was found in one file as text."""
-    return "\n".join([_line_of(file), *places_text(file, width)])
+    return "\n".join([_line_of(file), *_places_text(file, width)])
 
 
 def _line_of(file: FileReport) -> str:
@@ -99,21 +99,21 @@ def _line_of(file: FileReport) -> str:
     line = f"{state:8}{printable(file.path)}"
     if state == "MISSING":
         return line
-    line += f": {records_text(file)}"
-    return f"{line} intact; {regions_text(file)} damaged" if file.regions else line
+    line += f": {_records_text(file)}"
+    return f"{line} intact; {_regions_text(file)} damaged" if file.regions else line
 
 
-def records_text(file: FileReport) -> str:
+def _records_text(file: FileReport) -> str:
     """Return how much of a file is intact."""
     return f"{plural(file.records, 'record')}, {size_text(file.raw_bytes)}"
 
 
-def regions_text(file: FileReport) -> str:
+def _regions_text(file: FileReport) -> str:
     """Return how much of a file is damaged."""
     return f"{plural(file.regions, 'region')}, {size_text(file.damaged_bytes)}"
 
 
-def places_text(file: FileReport, width: int | None = None) -> list[str]:
+def _places_text(file: FileReport, width: int | None = None) -> list[str]:
     """Return tables of the damaged regions of a file and of what else is wrong with it."""
     regions = [
         [
@@ -212,7 +212,7 @@ def report_html(report: Report) -> str:
             file.path,
             f"{file.records:,}",
             size_text(file.raw_bytes),
-            str(file.error or "") or (regions_text(file) if file.regions else ""),
+            str(file.error or "") or (_regions_text(file) if file.regions else ""),
         ]
         for file in report.files[:_FILES_SHOWN]
     ]

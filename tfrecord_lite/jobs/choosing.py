@@ -193,7 +193,7 @@ def _features_of(
 ) -> dict[str, FixedLenFeature | RaggedFeature]:
     """Return what is decoded for these names: the values of one key each.
 
-    They are looked for in ``features``; where there are none in the manifest, or else in the first
+    They are looked for in ``features``; where none are given, in the manifest, or else in the first
     records. A key of a feature that reads several is found, too. Raises ValueError for a name that
     is not there, or has several keys.
     """

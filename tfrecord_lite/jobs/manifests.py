@@ -76,8 +76,7 @@ def make_manifest(
     3
     """
     if isinstance(files, RecordSet):
-        if compression != "auto":
-            raise ValueError("compression: a RecordSet is read with its own; give it to that")
+        RecordSet.of(files, compression=compression)
         compression, files = files.options["compression"], _paths_of(files)
     names = _names(name)
     old = _old(names.manifest)

@@ -191,7 +191,7 @@ def footer_of(data: bytes | memoryview) -> bytes:
 def fill_frames(block: RecordBlock) -> memoryview | None:
     """Make frames of a block that has space for them, in place; None for one that has not.
 
-    Room is 12 bytes before the first record, 16 between two, and 4 after the last: what blocks
+    That is 12 bytes before the first record, 16 between two, and 4 after the last: what blocks
     that were read from a file have, and those of `encode_examples`.
     """
     starts, ends = block.starts, block.starts + block.lengths
