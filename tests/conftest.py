@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -38,6 +39,15 @@ def pytest_configure() -> None:
         except OSError:
             # The lowest one that is free, and so this one.
             os.open(os.devnull, os.O_RDWR)
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector pass over what is there for good: the tests, and TensorFlow.
+
+    Each of its whole rounds goes through all that there is, and some hundred tests ask for one.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
