@@ -235,7 +235,7 @@ def read_ahead(request, monkeypatch, cores):
 
 
 @pytest.mark.usefixtures("left_open")
-@few_or_many("lines", 10, 100)
+@few_or_many("lines", 5, 100)
 @pytest.mark.parametrize("way", WAYS)
 def test_interrupted_reading_at_any_line(way, lines, tmp_path, monkeypatch):
     monkeypatch.setattr(thresholds, "planned_records", 60)
