@@ -126,7 +126,7 @@ class Thresholds:
 
     # The first range of an object that is read from its front, and the largest. Some 30 ms go by
     # before the first byte of each, in which 3 MiB come by a connection of 100 MB/s.
-    remote_first_bytes: int = 1 << 18
+    remote_first_bytes: int = 1 << 20
     remote_range_bytes: int = 1 << 22
     # Records no further apart than this come by one request, and about so much is asked at once.
     remote_gap_bytes: int = 1 << 16
