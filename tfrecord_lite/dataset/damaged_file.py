@@ -175,9 +175,8 @@ class DamagedFile:
         for row in rows.tolist():
             number = int(numbers[row])
             found.kept[row] = remains.kept.get(number)
-            told = [damage for with_number, damage in remains.damages if with_number == number]
-            if told:
-                found.damages[row] = told
+            if number in remains.damages:
+                found.damages[row] = remains.damages[number]
 
     def _frame(self, number: int, error: TFRecordError) -> Stretch | Damage:
         """Return the frame of a damaged record: as a stretch where something may be left in it."""

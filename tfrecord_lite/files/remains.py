@@ -58,11 +58,11 @@ class Kept(NamedTuple):
 class Remains(NamedTuple):
     """The records of a stretch that are intact, by number, and the regions that are not.
 
-    Each region comes with the number of a record of the stretch, with which it is to be told.
+    Each region is under the number of a record of the stretch, with which it is to be told.
     """
 
     kept: dict[int, Kept]
-    damages: list[tuple[int, Damage]]
+    damages: dict[int, list[Damage]]
 
 
 def remains_of(
@@ -101,10 +101,11 @@ def remains_of(
         for begin, stop, before in _unknown(stretch, told, list(kept.values()))
     ]
     told.sort(key=lambda damage: (damage.begin, damage.end))
-    return Remains(
-        kept,
-        [(min(max(damage.record, stretch.first), stretch.last - 1), damage) for damage in told],
-    )
+    regions: dict[int, list[Damage]] = {}
+    for damage in told:
+        number = min(max(damage.record, stretch.first), stretch.last - 1)
+        regions.setdefault(number, []).append(damage)
+    return Remains(kept, regions)
 
 
 def _stream(
