@@ -191,7 +191,7 @@ class Limits:
     # --- Objects by URL (stores/object_file.py) ---
 
     # How much of all objects together is in memory before it is used; no one of
-    # them has more than a third, since libraries hold a range twice while it arrives.
+    # them has more than half, since libraries and allocators hold more than what is ahead.
     remote_ahead_bytes: int = 1 << 26
     # Requests at once for one object.
     remote_connections: int = 8

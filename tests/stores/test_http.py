@@ -20,6 +20,7 @@ from tfrecord_lite.dataset.damage_report import DamageReport
 from tfrecord_lite.files.manifest import ManifestEntry
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.stores import store as stores
+from tfrecord_lite.stores.store import store_of
 from tfrecord_lite.thresholds import limits, thresholds
 
 RECORDS = [b"%d-" % number * (number % 1000) for number in range(3000)]
@@ -85,7 +86,8 @@ def test_ranges_are_read_ahead_and_none_twice(server, url, data, small_ranges):
     whole = [span for span in edges if span[0]]
     assert [begin for begin, _ in whole[1:]] == [end for _, end in whole[:-1]]
     assert whole[-1][1] == len(data)
-    assert max(end - begin for begin, end in whole) <= thresholds.remote_range_bytes
+    most = thresholds.remote_range_bytes * store_of(url).ranges_a_request
+    assert max(end - begin for begin, end in whole) <= most
 
 
 def test_what_is_ahead_is_bounded(server, url, data, small_ranges, monkeypatch):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tfrecord_lite as tfr
+from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.stores.fsspec_store import FsspecStore
 from tfrecord_lite.thresholds import limits, thresholds
 
@@ -31,8 +32,11 @@ def reads(monkeypatch):
 
     def watch(instead):
         def watched(self, url, begin, end, state):
+            def part(first, last):
+                return b"".join(read(self, url, first, last, state))
+
             asked.append((begin, end))
-            return instead(lambda first, last: read(self, url, first, last, state), begin, end)
+            yield instead(part, begin, end)
 
         monkeypatch.setattr(FsspecStore, "read", watched)
         return asked
@@ -109,3 +113,65 @@ def test_small_members_are_looked_at_many_at_once(folder, reads):
     members = len(tfr.RecordIndex.load(url).members.offsets)
     assert members > 50
     assert len(asked) < members / 4
+
+
+@pytest.fixture
+def pieces(monkeypatch):
+    """Have each read come in pieces of 700 bytes, and return a list of what came of each."""
+    came = []
+    read = FsspecStore.read
+
+    def in_pieces(self, url, begin, end, state):
+        whole = b"".join(read(self, url, begin, end, state))
+        number = len(came)
+        came.append(0)
+        for at in range(0, len(whole), 700):
+            yield whole[at : at + 700]
+            came[number] += len(whole[at : at + 700])
+        yield b""
+
+    monkeypatch.setattr(FsspecStore, "read", in_pieces)
+    monkeypatch.setattr(FsspecStore, "ranges_a_request", 5)
+    return came
+
+
+def test_pieces_of_ranges_are_used_as_they_come(url, pieces):
+    assert list(tfr.read_records(url)) == RECORDS
+    numbers = np.random.default_rng(0).integers(len(RECORDS), size=300).tolist()
+    with tfr.RecordSet(url) as records:
+        assert records[numbers] == [RECORDS[number] for number in numbers]
+
+
+def test_seeking_among_pieces(url, pieces):
+    with open_file(url) as file:
+        data = file.read()
+        rng = np.random.default_rng(1)
+        at = 0
+        for step in rng.integers(-3000, 6000, size=400).tolist():
+            # To and fro, within what is ahead and beyond it; a few bytes, or many.
+            at = min(max(at + step, 0), len(data))
+            size = int(rng.choice([1, 100, 1000, 20_000]))
+            file.seek(at)
+            assert file.read(size) == data[at : at + size]
+            at = file.tell()
+
+
+def test_a_reader_that_ends_early_leaves_nothing_on_its_way(url, reads):
+    def slowly(read, begin, end):
+        if begin >= thresholds.remote_first_bytes:
+            time.sleep(0.05)
+        return read(begin, min(begin + 64, end))
+
+    asked = reads(slowly)
+    with open_file(url) as file:
+        file.read(thresholds.remote_first_bytes + 1)
+    time.sleep(0.1)
+    before = len(asked)
+    time.sleep(0.2)
+    assert len(asked) == before
+
+
+def test_more_than_was_asked_for(url, reads):
+    reads(lambda read, begin, end: read(begin, end) + b"x")
+    with pytest.raises(OSError, match=rf"^{url}: at byte 0: .* it does not know ranges$"):
+        list(tfr.read_records(url))

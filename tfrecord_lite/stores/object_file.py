@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from tfrecord_lite.parallel.threads import Call, Threads
+from tfrecord_lite.stores.range_ahead import RangeAhead
 from tfrecord_lite.stores.store import replaced, store_of
 from tfrecord_lite.thresholds import limits, thresholds
 from tfrecord_lite.urls import shown
@@ -25,15 +26,6 @@ __all__ = ["ObjectFile"]
 
 # Those that have ranges in memory.
 _reading: WeakSet[ObjectFile] = WeakSet()
-
-
-class _Range:
-    """Bytes ``begin`` to ``end`` of an object: on their way, or here."""
-
-    def __init__(self, begin: int, end: int, call: Call[memoryview] | None = None) -> None:
-        self.begin, self.end = begin, end
-        self.call = call
-        self.data: memoryview | None = None
 
 
 class ObjectFile(io.RawIOBase):
@@ -52,7 +44,7 @@ class ObjectFile(io.RawIOBase):
         self._state = self._store.state(url)
         self._process = os.getpid()
         self._at = 0
-        self._ranges: deque[_Range] = deque()
+        self._ranges: deque[RangeAhead] = deque()
         self._max_ahead = 0
         self._ahead_end = self.size
         self._local = threading.local()
@@ -95,15 +87,13 @@ class ObjectFile(io.RawIOBase):
             self._check_state(at)
             return 0
         try:
-            found = self._range_at(at)
-            data = self._data_of(found)
+            data = self._range_at(at).from_byte(at)
         except BaseException:
             # Whoever reads on begins again.
             self._forget_ranges()
             raise
-        begin = at - found.begin
-        count = min(len(view), len(data) - begin)
-        view[:count] = data[begin : begin + count]
+        count = min(len(view), len(data))
+        view[:count] = data[:count]
         self._at = at + count
         return count
 
@@ -122,49 +112,46 @@ class ObjectFile(io.RawIOBase):
         """Ask for no more in advance than what comes before byte ``end``; None: the object's."""
         self._ahead_end = self.size if end is None else min(end, self.size)
 
-    def _range_at(self, at: int) -> _Range:
+    def _range_at(self, at: int) -> RangeAhead:
         """Return the range with this byte, and have more on their way."""
         if self._process != os.getpid():
             self._begin_in_child()
         ranges, used = self._ranges, 0
         while ranges and ranges[0].end <= at:
-            used = ranges.popleft().end
-        if not ranges or not ranges[0].begin <= at < ranges[0].end:
-            in_order = used == at and self._max_ahead > 0
-            if not in_order:
-                self._forget_ranges()
-                self._max_ahead = thresholds.remote_first_bytes
-            ranges.append(_Range(at, min(at + thresholds.remote_first_bytes, self.size)))
-            _reading.add(self)
-        if used:
-            self._max_ahead *= 2
+            used = ranges[0].end
+            ranges.popleft().cancel()
+        if used == at > 0:
+            self._max_ahead = 2 * max(self._max_ahead, thresholds.remote_first_bytes)
+        elif not ranges or not ranges[0].holds(at):
+            self._forget_ranges()
+        if self._max_ahead:
             self._read_ahead(at)
+        if not ranges:
+            end = min(at + thresholds.remote_first_bytes, self.size)
+            ranges.append(RangeAhead(at, end, self._pieces))
+            _reading.add(self)
         return ranges[0]
 
     def _read_ahead(self, at: int) -> None:
-        share = limits.remote_ahead_bytes // (3 * max(len(_reading), 1))
+        streams = self._store.ranges_a_request > 1
+        # What does not come in pieces is held twice while it arrives.
+        share = limits.remote_ahead_bytes // ((2 if streams else 3) * max(len(_reading), 1))
         ahead = self._max_ahead = min(self._max_ahead, share)
-        size = max(min(thresholds.remote_range_bytes, ahead // 4), 1)
-        end = self._ranges[-1].end
-        while end < self._ahead_end and end - at < ahead:
-            begin, end = end, min(end + size, self._ahead_end)
-            call = self._threads().submit(self._fetch, begin, end)
-            self._ranges.append(_Range(begin, end, call))
-
-    def _data_of(self, found: _Range) -> memoryview:
-        if found.data is None:
-            if found.call is not None:
-                found.data = found.call.result()
-                found.call = None
-            else:
-                found.data = self._fetch(found.begin, found.end)
-        return found.data
+        most = thresholds.remote_range_bytes * self._store.ranges_a_request
+        size = max(min(most, ahead // 2), 1)
+        begin = self._ranges[-1].end if self._ranges else at
+        while begin < self._ahead_end:
+            end = min(begin + size, self._ahead_end)
+            if end - at > ahead:
+                break
+            found = RangeAhead(begin, end, self._pieces)
+            found.begin_in(self._threads())
+            self._ranges.append(found)
+            begin = end
 
     def _forget_ranges(self) -> None:
         while self._ranges:
-            call = self._ranges.popleft().call
-            if call is not None:
-                call.cancel()
+            self._ranges.popleft().cancel()
         self._max_ahead = 0
         _reading.discard(self)
 
@@ -236,33 +223,40 @@ class ObjectFile(io.RawIOBase):
 
     def _fetch(self, begin: int, end: int) -> memoryview:
         """Return the bytes of a range, all of them."""
-        if begin >= end:
-            return memoryview(b"")
+        pieces = list(self._pieces(begin, end))
+        return pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces))
+
+    def _pieces(self, begin: int, end: int) -> Iterator[memoryview]:
+        """Yield the bytes of a range as they come, all of them."""
         if self._process != os.getpid():
             self._begin_in_child()
         store = self._store
-        parts: list[Any] = []
         at, lost = begin, 0
         while at < end:
+            first = at
             try:
-                data = store.read(self.name, at, end, self._state)
+                for piece in store.read(self.name, at, end, self._state):
+                    at += len(piece)
+                    if at > end:
+                        raise OSError(
+                            f"{shown(self.name)}: at byte {first}: asked for {end - first} bytes, "
+                            f"the server sent {at - first} and more: it does not know ranges"
+                        )
+                    yield memoryview(piece)
             except ConnectionError:
                 lost += 1
                 if lost > limits.lost_connections:
                     raise
                 continue
-            if not len(data):
+            if at == first:
                 raise OSError(
                     f"{shown(self.name)}: at byte {at}: the object ends here, it had {self.size} "
                     "bytes when it was opened"
                 )
-            parts.append(data)
-            at += len(data)
         if not store.checks_each_read:
             self._unchecked += 1
             if self._unchecked >= limits.unchecked_ranges:
                 self._check_state(begin)
-        return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
 
     def _check_state(self, at: int) -> None:
         """Raise `ReplacedError` where it is another object than at first, if nobody looked yet."""

@@ -69,12 +69,14 @@ class Store(Protocol):
 
     checks_each_read: bool
     """Whether `read` notices of itself that an object is no longer the one of a state."""
+    ranges_a_request: int
+    """How many of the largest ranges one `read` is for: more than one where it yields pieces."""
 
     def state(self, url: str) -> ObjectState:
         """Return the state of an object; ``FileNotFoundError`` where there is none."""
 
-    def read(self, url: str, begin: int, end: int, state: ObjectState) -> Any:
-        """Return bytes ``begin`` to ``end`` (or fewer from the front of these) as a buffer.
+    def read(self, url: str, begin: int, end: int, state: ObjectState) -> Iterator[Any]:
+        """Yield bytes ``begin`` to ``end`` (or fewer from the front of these) as buffers.
 
         `ReplacedError` where the object is no longer in this state, and that was noticed.
         """

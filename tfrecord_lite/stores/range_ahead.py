@@ -1,0 +1,81 @@
+"""A range of an object on its way: its bytes in pieces, each used as soon as it is there."""
+
+from __future__ import annotations
+
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tfrecord_lite.parallel.threads import Threads
+
+__all__ = ["RangeAhead"]
+
+
+class RangeAhead:
+    """Bytes ``begin`` to ``end`` of an object, in pieces.
+
+    ``fetch`` makes the pieces: with `begin_in` in another thread, which holds those in memory that
+    are not yet taken; without, in the one that takes them.
+    """
+
+    def __init__(
+        self, begin: int, end: int, fetch: Callable[[int, int], Iterator[memoryview]]
+    ) -> None:
+        self.begin, self.end = begin, end
+        self._fetch = fetch
+        self._came: SimpleQueue[memoryview | BaseException | None] | None = None
+        self._wanted = True
+        # The piece that is in use, and where it begins.
+        self._piece: memoryview = memoryview(b"")
+        self._at = begin
+
+    def begin_in(self, threads: Threads) -> None:
+        """Have the pieces come from now on."""
+        self._came = SimpleQueue()
+        threads.submit(self._run)
+
+    def _run(self) -> None:
+        came = self._came
+        assert came is not None
+        try:
+            if self._wanted:
+                for piece in self._fetch(self.begin, self.end):
+                    came.put(piece)
+                    if not self._wanted:
+                        return
+            came.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised where the piece is asked for
+            came.put(error)
+            del self, came  # an error's traceback has this frame
+
+    def holds(self, at: int) -> bool:
+        """Tell whether this byte is in this range, and its piece not yet gone."""
+        return self._at <= at < self.end
+
+    def from_byte(self, at: int) -> memoryview:
+        """Return what is there from this byte on: at least one.
+
+        Whatever is raised here, also by the handler of a signal: the range is of no use after it.
+        """
+        while at >= self._at + len(self._piece):
+            self._at += len(self._piece)
+            # One in memory is enough.
+            self._piece = memoryview(b"")
+            self._piece = self._next_piece()
+        return self._piece[at - self._at :]
+
+    def _next_piece(self) -> memoryview:
+        if self._came is None:
+            pieces = list(self._fetch(self._at, self.end))
+            return pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces))
+        piece = self._came.get()
+        if isinstance(piece, BaseException):
+            raise piece
+        assert piece is not None
+        return piece
+
+    def cancel(self) -> None:
+        """Have no more of it come."""
+        self._wanted = False
