@@ -114,6 +114,16 @@ def read_all(urls: list[str]) -> Callable[[], object]:
     return read
 
 
+def read_at_once(urls: list[str]) -> Callable[[], object]:
+    """Prepare reading all records of objects, each in a thread of its own."""
+
+    def read() -> None:
+        with ThreadPoolExecutor(len(urls)) as pool:
+            list(pool.map(lambda url: read_all([url])(), urls))
+
+    return read
+
+
 def get_plainly(urls: list[str]) -> Callable[[], object]:
     """Prepare getting objects, each by one request of the standard library."""
 
@@ -223,8 +233,8 @@ def by_number(path: str, options: Namespace) -> list[list[str]]:
     ]
 
 
-def from_s3(program: str, folder: str, total: int, options: Namespace) -> Comparison:
-    """Compare reading objects from a server of S3 with downloading them."""
+def from_s3(program: str, folder: str, total: int, options: Namespace) -> list[Comparison]:
+    """Compare reading objects from a server of S3 with downloading them: in turn, and at once."""
     from s3_server import BUCKET, serving_s3
 
     with serving_s3(program, Path(folder)) as environment:
@@ -238,9 +248,6 @@ def from_s3(program: str, folder: str, total: int, options: Namespace) -> Compar
             "RecordReader": partial(read_all, urls),
             "one GET each, urllib": partial(get_plainly, plain),
             "one GET each, obstore": partial(get_by_obstore, f"s3://{BUCKET}", keys, 1),
-            f"{OBJECTS} GETs at once, obstore": partial(
-                get_by_obstore, f"s3://{BUCKET}", keys, OBJECTS
-            ),
         }
         try:
             import s3fs  # noqa: F401 - whether it is there
@@ -248,15 +255,22 @@ def from_s3(program: str, folder: str, total: int, options: Namespace) -> Compar
             pass
         else:
             ways["cat_file each, s3fs"] = partial(get_by_s3fs, urls)
-        return compare_prepared(
-            f"{OBJECTS} objects of s3rver, {total / 1e9:.2g} GB",
-            ways,
-            unit="MB",
-            units=total // 1_000_000,
-            repeats=options.repeats,
-            targets=dict.fromkeys([*ways][1:], S3_RATE),
-            about={"bytes": total, "objects": OBJECTS},
-        )
+        at_once = {
+            "RecordReader, a thread each": partial(read_at_once, urls),
+            "one GET each, obstore": partial(get_by_obstore, f"s3://{BUCKET}", keys, OBJECTS),
+        }
+        return [
+            compare_prepared(
+                f"{OBJECTS} objects of s3rver, {total / 1e9:.2g} GB, {how}",
+                contenders,
+                unit="MB",
+                units=total // 1_000_000,
+                repeats=options.repeats,
+                targets=dict.fromkeys([*contenders][1:], S3_RATE),
+                about={"bytes": total, "objects": OBJECTS},
+            )
+            for how, contenders in (("in turn", ways), ("at once", at_once))
+        ]
 
 
 def main() -> None:
@@ -275,7 +289,7 @@ def main() -> None:
         program = find_s3rver()
         if program:
             total = 20_000_000 if options.quick else 400_000_000
-            comparisons.append(worker.run(from_s3, program, folder, total, options))
+            comparisons.extend(worker.run(from_s3, program, folder, total, options))
     where = conditions(["numpy", "crc32c", "obstore", "fsspec", "aiohttp", "s3fs"])
     rows = [row[:5] for comparison in comparisons for row in comparison.rows()]
     columns = ["task", "contender", "median", "times the first's (least to most)", "target"]

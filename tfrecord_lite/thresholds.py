@@ -124,10 +124,14 @@ class Thresholds:
 
     # --- Objects by URL (stores/object_file.py, files/plain_frames.py) ---
 
-    # The first range of an object that is read from its front, and the largest. Some 30 ms go by
-    # before the first byte of each, in which 3 MiB come by a connection of 100 MB/s.
+    # The first range of an object that is read from its front, and the largest, twice that where it
+    # comes in pieces. Some 30 ms go by before the first byte of each, in which 3 MiB come by a
+    # connection of 100 MB/s.
     remote_first_bytes: int = 1 << 20
     remote_range_bytes: int = 1 << 22
+    # The largest of an object that is one of many which are read at the same time: no faster than
+    # it is used, so that nothing of it is held here.
+    remote_stream_bytes: int = 1 << 25
     # Records no further apart than this come by one request, and about so much is asked at once.
     remote_gap_bytes: int = 1 << 16
     remote_piece_bytes: int = 1 << 25

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -131,7 +132,7 @@ def pieces(monkeypatch):
         yield b""
 
     monkeypatch.setattr(FsspecStore, "read", in_pieces)
-    monkeypatch.setattr(FsspecStore, "ranges_a_request", 5)
+    monkeypatch.setattr(FsspecStore, "streams", True)
     return came
 
 
@@ -175,3 +176,25 @@ def test_more_than_was_asked_for(url, reads):
     reads(lambda read, begin, end: read(begin, end) + b"x")
     with pytest.raises(OSError, match=rf"^{url}: at byte 0: .* it does not know ranges$"):
         list(tfr.read_records(url))
+
+
+def test_one_of_many_objects_is_used_as_it_comes(folder, pieces, monkeypatch):
+    """Each by one request, of which no more has come than was asked for."""
+    monkeypatch.setattr(thresholds, "remote_first_bytes", 1 << 10)
+    monkeypatch.setattr(thresholds, "remote_stream_bytes", 1 << 20)
+    urls = [f"{folder}/{number}.tfrecord" for number in range(5)]
+    for number, url in enumerate(urls):
+        tfr.write_records(url, [b"%d" % number + record for record in RECORDS])
+    with ExitStack() as stack:
+        files = [stack.enter_context(open_file(url)) for url in urls]
+        expected = [open_file(url).read() for url in urls]
+        for file in files:
+            file.read(1)
+        found = [file.read((1 << 10) - 1) for file in files]
+        before = len(pieces)
+        found = [data + file.read(3000) for data, file in zip(found, files, strict=True)]
+        assert len(pieces) == before + len(urls)
+        assert max(pieces[before:]) < 5000
+        found = [data + file.read() for data, file in zip(found, files, strict=True)]
+        assert len(pieces) == before + len(urls)
+        assert [data[:1] + rest for data, rest in zip(expected, found, strict=True)] == expected

@@ -35,7 +35,7 @@ class FsspecStore:
     """The file system of fsspec for a URL; see `Store`."""
 
     checks_each_read = False
-    ranges_a_request = 1
+    streams = False
 
     def __init__(self, url: str) -> None:
         try:

@@ -127,18 +127,30 @@ class ObjectFile(io.RawIOBase):
         if self._max_ahead:
             self._read_ahead(at)
         if not ranges:
-            end = min(at + thresholds.remote_first_bytes, self.size)
-            ranges.append(RangeAhead(at, end, self._pieces))
+            ranges.append(RangeAhead(at, self._end_alone(at), self._pieces))
             _reading.add(self)
         return ranges[0]
 
+    def _end_alone(self, at: int) -> int:
+        """Return the end of a range with which no other is on its way."""
+        size = thresholds.remote_first_bytes
+        if self._max_ahead and self._is_one_of_many():
+            size = max(size, min(thresholds.remote_stream_bytes, self._ahead_end - at))
+        return min(at + size, self.size)
+
+    def _is_one_of_many(self) -> bool:
+        """Tell whether so many others come meanwhile that one request at a time is enough."""
+        return self._store.streams and len(_reading) >= limits.remote_connections // 2
+
     def _read_ahead(self, at: int) -> None:
-        streams = self._store.ranges_a_request > 1
         # What does not come in pieces is held twice while it arrives.
+        streams = self._store.streams
         share = limits.remote_ahead_bytes // ((2 if streams else 3) * max(len(_reading), 1))
         ahead = self._max_ahead = min(self._max_ahead, share)
-        most = thresholds.remote_range_bytes * self._store.ranges_a_request
-        size = max(min(most, ahead // 2), 1)
+        if self._is_one_of_many():
+            return
+        size = thresholds.remote_range_bytes * (2 if streams else 1)
+        size = max(min(size, ahead // 2), 1)
         begin = self._ranges[-1].end if self._ranges else at
         while begin < self._ahead_end:
             end = min(begin + size, self._ahead_end)
@@ -231,6 +243,10 @@ class ObjectFile(io.RawIOBase):
         if self._process != os.getpid():
             self._begin_in_child()
         store = self._store
+        if not store.checks_each_read:
+            if self._unchecked >= limits.unchecked_ranges:
+                self._check_state(begin)
+            self._unchecked += 1
         at, lost = begin, 0
         while at < end:
             first = at
@@ -253,10 +269,6 @@ class ObjectFile(io.RawIOBase):
                     f"{shown(self.name)}: at byte {at}: the object ends here, it had {self.size} "
                     "bytes when it was opened"
                 )
-        if not store.checks_each_read:
-            self._unchecked += 1
-            if self._unchecked >= limits.unchecked_ranges:
-                self._check_state(begin)
 
     def _check_state(self, at: int) -> None:
         """Raise `ReplacedError` where it is another object than at first, if nobody looked yet."""

@@ -47,7 +47,7 @@ class ObstoreStore:
     """One bucket, container or server; see `Store`."""
 
     checks_each_read = True
-    ranges_a_request = 2
+    streams = True
 
     def __init__(self, url: str) -> None:
         scheme = scheme_of(url)

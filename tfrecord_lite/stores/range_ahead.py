@@ -1,4 +1,4 @@
-"""A range of an object on its way: its bytes in pieces, each used as soon as it is there."""
+"""A range of an object on its way: its bytes in pieces, each of use as soon as it is there."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["RangeAhead"]
 class RangeAhead:
     """Bytes ``begin`` to ``end`` of an object, in pieces.
 
-    ``fetch`` makes the pieces: with `begin_in` in another thread, which holds those in memory that
-    are not yet taken; without, in the one that takes them.
+    ``fetch`` makes the pieces: with `begin_in` in another thread, and those that are not yet taken
+    are in memory; without, in the thread that takes them, when it does.
     """
 
     def __init__(
@@ -26,6 +26,7 @@ class RangeAhead:
         self.begin, self.end = begin, end
         self._fetch = fetch
         self._came: SimpleQueue[memoryview | BaseException | None] | None = None
+        self._pieces: Iterator[memoryview] | None = None
         self._wanted = True
         # The piece that is in use, and where it begins.
         self._piece: memoryview = memoryview(b"")
@@ -68,8 +69,9 @@ class RangeAhead:
 
     def _next_piece(self) -> memoryview:
         if self._came is None:
-            pieces = list(self._fetch(self._at, self.end))
-            return pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces))
+            if self._pieces is None:
+                self._pieces = self._fetch(self.begin, self.end)
+            return next(self._pieces)
         piece = self._came.get()
         if isinstance(piece, BaseException):
             raise piece

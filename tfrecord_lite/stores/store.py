@@ -69,8 +69,8 @@ class Store(Protocol):
 
     checks_each_read: bool
     """Whether `read` notices of itself that an object is no longer the one of a state."""
-    ranges_a_request: int
-    """How many of the largest ranges one `read` is for: more than one where it yields pieces."""
+    streams: bool
+    """Whether `read` yields what comes as it comes, and not before it is asked for."""
 
     def state(self, url: str) -> ObjectState:
         """Return the state of an object; ``FileNotFoundError`` where there is none."""
