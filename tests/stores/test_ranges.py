@@ -198,3 +198,20 @@ def test_one_of_many_objects_is_used_as_it_comes(folder, pieces, monkeypatch):
         found = [data + file.read() for data, file in zip(found, files, strict=True)]
         assert len(pieces) == before + len(urls)
         assert [data[:1] + rest for data, rest in zip(expected, found, strict=True)] == expected
+
+
+def test_one_of_many_objects_is_not_read_through_to_what_is_far(folder, pieces, monkeypatch):
+    monkeypatch.setattr(thresholds, "remote_first_bytes", 1 << 10)
+    monkeypatch.setattr(thresholds, "remote_range_bytes", 1 << 12)
+    monkeypatch.setattr(thresholds, "remote_stream_bytes", 1 << 20)
+    url = folder + "/a.tfrecord"
+    tfr.write_records(url, [b"".join(RECORDS)] * 5)
+    with ExitStack() as stack:
+        files = [stack.enter_context(open_file(url)) for _ in range(5)]
+        for file in files:
+            file.read(2000)
+        expected = open_file(url).read()
+        before = len(pieces)
+        files[-1].seek(800_000)
+        assert files[-1].read(100) == expected[800_000:800_100]
+        assert len(pieces) == before + 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from tfrecord_lite.thresholds import thresholds
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -52,8 +54,9 @@ class RangeAhead:
             del self, came  # an error's traceback has this frame
 
     def holds(self, at: int) -> bool:
-        """Tell whether this byte is in this range, and its piece not yet gone."""
-        return self._at <= at < self.end
+        """Tell whether this byte is here or to come, and no sooner by another request."""
+        is_near = self._came is not None or at - self._at < thresholds.remote_range_bytes
+        return self._at <= at < self.end and is_near
 
     def from_byte(self, at: int) -> memoryview:
         """Return what is there from this byte on: at least one.
