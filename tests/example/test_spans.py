@@ -296,6 +296,25 @@ def test_an_integer_of_eleven_bytes_in_a_feature_that_nobody_asked_for() -> None
     assert column["b"].to_list() == [[5]] * 40
 
 
+@pytest.mark.parametrize("asked", ["a", "b", "c"])
+@pytest.mark.parametrize("mixed", [False, True], ids=["one order", "several orders"])
+def test_an_integer_of_eleven_bytes_in_a_value_that_another_replaces(
+    asked: str, mixed: bool
+) -> None:
+    """The last value of a key counts, and those before it are read too."""
+    a, b = entry(b"a", of_ints(packed(5))), entry(b"b", of_ints(packed(*[2**63] * 3)))
+    bad = entry(b"a", of_ints(field(1, 2, b"\xff" * 10 + b"\x01")))
+    features = {asked: RaggedFeature(np.int64)}
+    for size in (1, 40):
+        good = [example(b, a, a) if mixed and row % 3 else example(a, b, a) for row in range(size)]
+        assert len(parse_example(good, features)[asked]) == size
+        for odd in (example(bad, b, a), example(a, bad, a), example(b, bad, a)):
+            assert judge_example(odd) == REFUSED
+            with pytest.raises(ExampleError, match="feature 'a': .*10 bytes") as caught:
+                parse_example([*good, odd], features)
+            assert caught.value.record == size
+
+
 def test_many_strings_in_some_records() -> None:
     counts = [1, 0, 3, 40, 2] * 12
     records = [

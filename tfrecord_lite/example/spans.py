@@ -152,6 +152,7 @@ class _Walk:
         self._words: Words = as_words(buffer)
         self._keys = Keys(names)
         self._found = found
+        self._stored = np.zeros(len(names), np.bool_)  # the names that some record had so far
         self._unknown = unknown
         self.irregular: list[Int64Array] = [np.empty(0, np.int64)]
         self._unread: list[tuple[Int64Array, Int64Array, Int64Array]] = []
@@ -220,9 +221,7 @@ class _Walk:
             if self._unknown is not None:
                 new = other[good[other] & (kind[other] != MISSING)]
                 self._unknown.add_entries(self._words, entry[new], first[new], self.lane[new])
-            check = other[(kind[other] == INT64) & (end[other] - begin[other] > MAX_VARINT_BYTES)]
-            if len(check):
-                self._unread.append((self.lane[check], begin[check], end[check]))
+            self._check_later(self.lane[other], kind[other], begin[other], end[other])
         self.position = end
         self.leave(~good)
         self.keep(self.position < self.end)
@@ -249,20 +248,37 @@ class _Walk:
                 return np.arange(len(entry))
             # As many records as there are, are not yet all of them in their order.
             every = self._ascending and len(entry) == self._found.shape[2]
+            where = slice(None) if every else self.lane
+            if self._stored[number]:
+                self._check_later(self.lane, *self._found[number][:, where])
+            self._stored[number] = True
             for row, column in zip(self._found[number], spans, strict=True):
-                row[slice(None) if every else self.lane] = column
+                row[where] = column
             return np.empty(0, np.int64)
         rows = np.flatnonzero(number >= 0)
         _, columns, records = self._found.shape
         flat = self._found.reshape(-1)
         place = number[rows] * (columns * records) + self.lane[rows]
+        if self._stored[number[rows]].any():
+            self._check_later(
+                self.lane[rows], flat[place], flat[place + records], flat[place + 2 * records]
+            )
+        self._stored[number[rows]] = True
         for column in spans:
             flat[place] = column[rows]
             place += records
         return np.flatnonzero(number < 0)
 
+    def _check_later(
+        self, lane: Int64Array, kind: Int64Array, begin: Int64Array, end: Int64Array
+    ) -> None:
+        """Note values that nobody will read: nobody asked, or the key comes again."""
+        rows = np.flatnonzero((kind == INT64) & (end - begin > MAX_VARINT_BYTES))
+        if len(rows):
+            self._unread.append((lane[rows], begin[rows], end[rows]))
+
     def unreadable_runs(self) -> Int64Array:
-        """Return the records with an integer of over ten bytes in a feature nobody asked for."""
+        """Return the records with an integer of over ten bytes in values that nobody reads."""
         if not self._unread:
             return np.empty(0, np.int64)
         lanes, begins, ends = (np.concatenate(column) for column in zip(*self._unread, strict=True))
