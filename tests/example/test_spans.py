@@ -352,6 +352,20 @@ def test_many_names_and_keys_that_are_longer(longest: int, turns: int) -> None:
             assert found[key].to_list() == expected
 
 
+@pytest.mark.parametrize("size", [128, 300])
+def test_many_names_that_all_are_too_long_for_a_plain_key(size: int) -> None:
+    names = [f"{number:0{size}}" for number in range(20)]
+    records = [
+        example(entry(names[row % 20].encode(), of_ints(packed(row))), entry(b"a", of_ints(b"")))
+        for row in range(40)
+    ]
+    for some in (records, [example(entry(b"a", of_ints(packed(row)))) for row in range(40)]):
+        found = parse_example(some, dict.fromkeys(names, RaggedFeature(np.int64)))
+        for name in names:
+            rows = [decode_example(record).get(name, ()) for record in some]
+            assert found[name].to_list() == [list(values) for values in rows]
+
+
 def colliding_keys(random: Random) -> tuple[bytes, bytes]:
     """Make two keys of 14 bytes whose entries have one hash in the look-up of many names.
 

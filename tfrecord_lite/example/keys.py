@@ -107,7 +107,7 @@ class _Table:
     def __init__(self, numbers: Mapping[bytes, int]) -> None:
         names = [name for name in numbers if len(name) <= _LONGEST]
         patterns = [_pattern(name) + bytes(8) for name in names]
-        ends = np.cumsum([len(pattern) for pattern in patterns])
+        ends = np.cumsum(np.array([len(pattern) for pattern in patterns], np.int64))
         # A longer key is compared as far as it goes, with whatever name has a hash beside its own.
         padding = bytes(_LONGEST + 8)
         self._words = as_words(np.frombuffer(b"".join(patterns) + padding, np.uint8))
