@@ -84,6 +84,7 @@ def find_short_features(buffer: Uint8Array, begin: Int64Array, end: Int64Array) 
     following[last[some] - 1] = end[some]
     kind = buffer[at + 2]
     wrong = after != following
+    wrong |= kind < BYTES_LIST
     values = size - (_HEADER_BYTES - 2)
     wrong |= (kind == FLOAT_LIST) & (values & 3 != 0)
     wrong |= (kind == INT64_LIST) & (buffer[after - 1] >= 0x80)
@@ -118,7 +119,7 @@ def _forms(buffer: Uint8Array, low: int, high: int) -> Int64Array:
     )
     found = tag == _TAG
     found &= run == _TAG
-    # The tags of the three kinds differ in two bits.
+    # The tags of the three kinds differ in two bits; with neither it is the tag of none.
     found &= kind & 0xE7 == 2
     found &= size - kind_size == 2
     found &= kind_size - run_size == 2
