@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+from collections import deque
 from typing import Any
 
 import frames
@@ -471,6 +472,12 @@ def test_written_and_read_again(tmp_path):
         assert (batch[name] == COLUMNS[name]).all()
     assert [name.decode() for name in batch["names"]] == COLUMNS["names"]
     assert batch["ragged"].to_list() == COLUMNS["ragged"].to_list()
+
+
+def test_a_column_that_takes_no_slices_is_written(tmp_path):
+    path = tmp_path / "a.tfrecord"
+    assert write_examples(path, {"a": deque(range(100))}) == 100
+    assert list(read_records(path)) == [encode_example({"a": row}) for row in range(100)]
 
 
 def test_no_rows_are_written(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from random import Random
 from typing import Any
 
@@ -72,6 +73,7 @@ COLUMNS: dict[str, Any] = {
     "list of int": [1, True, -5, 2**63 - 1],
     "list of float": [0.5, 1e-44, 3.0, float("nan")],
     "tuple": (1, 2, 3, 4),
+    "deque": deque([1, None, 300, -1]),
     "list with None": [None, 1, None, 300],
     "bytes with None": [b"a", None, None, b"b"],
     "nothing but None": [None, None, None, None],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from random import Random
 from typing import Any
 
@@ -93,6 +94,7 @@ LISTS: dict[str, Any] = {
     "nothing but None": [None, None, None],
     "steps of nothing but None": [[None], [], [None] * 3],
     "tuples": ((b"a",), ("b", "c"), ()),
+    "deque": deque([[1, 2], None, [300]]),
     "arrays": [np.ones((2, 3)), np.zeros((0, 3)), np.ones((1, 3))],
     "arrays of other sizes": [np.ones((2, 3)), np.zeros((1, 4)), None],
     "arrays of other types": [np.array([1, 2], np.int8), np.array([2**40]), [3]],
