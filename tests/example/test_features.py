@@ -163,6 +163,7 @@ FEATURES = {
     "raw strings": RawFeature([2], "S5"),
     "raw text": RawFeature([2], "U3"),
     "raw void": RawFeature([2], "V3"),
+    "raw record of titles": RawFeature([], [(("long name", "x"), "<i2"), ("y", "u1")]),
     "raw record": RawFeature([2], [("x", "<i2"), ("y", "<f4", (2, 3)), ("z", [("w", "u1")])]),
     'odd "name"\n\x1b': VarLenFeature(np.int64),
 }

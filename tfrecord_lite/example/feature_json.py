@@ -200,4 +200,7 @@ def _tuples(descr: Any) -> Any:
     """Make the description of a structured dtype, in JSON all lists, a list of tuples again."""
     if not isinstance(descr, list):
         return descr
-    return [(name, _tuples(dtype), *map(tuple, shape)) for name, dtype, *shape in descr]
+    return [
+        (tuple(name) if isinstance(name, list) else name, _tuples(dtype), *map(tuple, shape))
+        for name, dtype, *shape in descr
+    ]
