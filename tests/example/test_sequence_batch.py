@@ -142,6 +142,9 @@ FEATURES: dict[str, tuple[Any, Any]] = {
     "integers as floats": (ragged([1, 2, 2**24 + 1], 1, 2), FixedLenFeature([], np.float32)),
     "padded": (np.ones((2, 3, 2), np.int32), FixedLenSequenceFeature([2], np.int64)),
     "raw": (rows_of(np.ones((2, 2, 2), np.uint8), 2, 0), RawFeature([2, 2], np.uint8)),
+    "raw strings": (np.array([[[b"a", b"bc"]] * 2] * 2), RawFeature([2], "S2")),
+    "raw text": (rows_of(np.array([["a", "bc"]] * 3), 1, 2), RawFeature([2], "U2")),
+    "lists of raw strings": ([np.array([[b"a", b"bc"]]), []], RawFeature([2], "S2")),
     "steps": (rows_of(ragged([0.5, 2.0], 0, 1, 1), 1, 2), RaggedFeature(np.float32)),
     "integers as steps of floats": (rows_of(ragged([1, 2], 0, 1, 1), 1, 2), RaggedFeature(float)),
     "steps of strings": (rows_of(ragged(objects("a", b""), 0, 1, 1), 1, 2), VarLenFeature(bytes)),
@@ -168,6 +171,17 @@ def test_with_features(name: str) -> None:
         assert caught.value.reason.startswith("row ")
     else:
         assert list(encode_sequence_examples(columns, features)) == expected
+
+
+def test_raw_strings_of_feature_lists_are_written_as_they_were_read() -> None:
+    frames = np.array([[b"a", b"bc"], [b"\0\1", b""]])
+    features = SequenceFeatures({}, {"a": RawFeature([2], "S2")})
+    columns = {"feature_lists": {"a": rows_of(frames, 0, 2)}}
+    records = list(encode_sequence_examples(columns, features))
+    strings = [step for data in records for step in decode_sequence_example(data)[1]["a"]]
+    assert strings == [[frame.tobytes()] for frame in frames]
+    row = encode_sequence_example({}, {"a": frames}, None, features.feature_lists)
+    assert records == [encode_sequence_example({}, {"a": []}), row]
 
 
 REFUSED: dict[str, tuple[Any, str]] = {

@@ -34,7 +34,7 @@ from tfrecord_lite.example.encode import (
     entry_start,
     sorted_names,
 )
-from tfrecord_lite.example.features import FixedLenFeature, FixedLenSequenceFeature
+from tfrecord_lite.example.features import FixedLenFeature, FixedLenSequenceFeature, RawFeature
 from tfrecord_lite.example.kinds import KIND_NAMES
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.values import check_size, encode_feature
@@ -104,7 +104,12 @@ def encode_steps(
             f"feature list {quote(name)}: {quote(steps)} is neither a list of steps nor an array "
             "of rows"
         )
-    if isinstance(steps, np.ndarray) and steps.dtype.kind in "SU" and (lost := lost_nuls(steps)):
+    if (
+        isinstance(steps, np.ndarray)
+        and steps.dtype.kind in "SU"
+        and not isinstance(feature, RawFeature)
+        and (lost := lost_nuls(steps))
+    ):
         step = lost[0] // math.prod(steps.shape[1:])
         raise ExampleError(f"feature list {quote(name)}, step {step}: {lost[1]}")
     if isinstance(feature, FixedLenSequenceFeature):

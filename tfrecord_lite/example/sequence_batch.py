@@ -104,7 +104,7 @@ class _Known:
         self._of_context = {} if features is None else features.context
         self._of_lists = {} if features is None else features.feature_lists
         self._context = known_columns(context, self._of_context)
-        self._lists = known_columns(lists, None)
+        self._lists = known_columns(lists, self._of_lists)
         self.rows = row_count(
             {
                 **{f"context: {name}": column for name, column in self._context.items()},
