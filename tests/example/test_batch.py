@@ -245,6 +245,15 @@ def test_programming_mistakes() -> None:
         encode_examples({"a": [1], "b": [1, 2]})
 
 
+@pytest.mark.parametrize("rows", [1, 3, 5])
+def test_a_sparse_tensor_is_no_column(rows: int) -> None:
+    """It is three arrays, which are no rows, however many the other columns have."""
+    sparse = ragged(np.arange(rows), *[1] * rows).to_sparse()
+    for columns in ({"a": sparse}, {"a": sparse, "b": np.arange(rows)}):
+        with pytest.raises(TypeError, match="feature 'a': a sparse tensor .* values, and its ind"):
+            encode_examples(columns)
+
+
 @pytest.mark.parametrize("column", [[], np.empty(0), np.empty((0, 3), np.int64), ragged([])])
 def test_no_rows(column: Any) -> None:
     block = encode_examples({"a": column})

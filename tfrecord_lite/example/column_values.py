@@ -19,7 +19,7 @@ from tfrecord_lite.example.buffers import ByteStrings, Present
 from tfrecord_lite.example.encode import sorted_names
 from tfrecord_lite.example.features import RawFeature
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.example.ragged import Ragged, checked
+from tfrecord_lite.example.ragged import Ragged, Sparse, checked
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -80,6 +80,11 @@ def known_column(column: Any, spec: FeatureSpec | None = None) -> Any:
         return _strings(column, lambda index: index // math.prod(column.shape[1:]))
     if hasattr(column, "iloc") and getattr(column, "ndim", 0) == 1:
         return known_column(series_values(column), spec)  # [i] of a Series goes by label
+    if getattr(column, "_fields", None) == Sparse._fields:
+        raise TypeError(
+            "a sparse tensor is no column of one feature: pass its values, and its indices, each "
+            "as a Ragged or as lists, by the names of their features"
+        )
     if isinstance(column, _NO_COLUMNS) or not _is_sequence(column):
         raise TypeError(
             f"a column is an array, a list with an element for each row, or a Ragged, and not "
