@@ -366,6 +366,20 @@ def test_many_names_that_all_are_too_long_for_a_plain_key(size: int) -> None:
             assert found[name].to_list() == [list(values) for values in rows]
 
 
+def test_a_name_whose_size_takes_two_bytes_is_no_other_key() -> None:
+    """The entry of a key of 128 bytes, read as if its size were one byte, is one of this name."""
+    name = "\1" + "k" * 127
+    again = b"A\x0a\x02qq"  # the key that counts, since it comes last
+    value = b"\x10\x0a" + field(1, 2, strings(b"wxyz"))
+    key = field(1, 2, name[1:].encode() + b"\x12")
+    forged = example(field(1, 2, key + field(2, 2, value) + field(1, 2, again)))
+    plain_one = example(entry(name.encode(), of_bytes(strings(b"x"))))
+    assert judge_example(forged) == {again.decode(): [b"wxyz"]}
+    for records in ([forged] * 40, [forged, plain_one] * 40):
+        found = parse_example(records, {name: RaggedFeature(bytes)})[name].to_list()
+        assert found == [decode_example(record).get(name, []) for record in records]
+
+
 def colliding_keys(random: Random) -> tuple[bytes, bytes]:
     """Make two keys of 14 bytes whose entries have one hash in the look-up of many names.
 

@@ -30,7 +30,15 @@ _IN_WORD = 5  # bytes of a key that is in a word together with both tags and its
 
 
 class _Key:
+    """What entries with one key begin with; none with a key of over 127 bytes, which no walk has.
+
+    Those are read record by record.
+    """
+
     def __init__(self, key: bytes) -> None:
+        if len(key) > _LONGEST:
+            self.mask, self.first, self.rest = LOW[0], LOW[1], []
+            return
         pattern = _pattern(key)
         self.mask = LOW[min(len(pattern), 8)]
         self.first = word_of(pattern[:8])
@@ -52,11 +60,8 @@ class _Key:
 
 
 def _pattern(key: bytes) -> bytes:
-    """Return an entry's bytes up to the tag of its value.
-
-    A key whose size takes two bytes is read record by record, and has no pattern that any has.
-    """
-    return bytes([0x0A, min(len(key), 0xFF)]) + key + b"\x12"
+    """Return an entry's bytes up to the tag of its value, where the key's size takes one byte."""
+    return bytes([0x0A, len(key)]) + key + b"\x12"
 
 
 class Keys:
