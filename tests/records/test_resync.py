@@ -634,6 +634,22 @@ def test_row_16_members_that_are_not_ours(tmp_path) -> None:
 
 
 @pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize(
+    "junk", [bytes(8), b"junk", b"\x1f\x8b\x08\xff" * 3], ids=["zeros", "junk", "magic"]
+)
+def test_row_17_junk_after_a_member_has_nobody_look_into_its_records(junk: bytes, tmp_path) -> None:
+    """A record that holds gzip is stored as it is; the records in that were returned as well."""
+    records = [THREE[0], gzip.compress(frame(b"inner"), mtime=0), THREE[1]]
+    stored = gzip.compress(frames(records), 0, mtime=0)
+    assert records[1] in stored
+    for behind in ([], [THREE[2]]):
+        for source in sources(stored + junk + blocked(behind), tmp_path):
+            got, damage = read(source, compression="GZIP")
+            assert got == records + behind
+            assert [region[3] for region in damage] == ["compression"]
+
+
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("compress", [gzip.compress, zlib.compress])
 def test_row_18_a_single_stream_is_read_up_to_its_damage(compress, tmp_path) -> None:
     rng = random.Random(18)

@@ -91,6 +91,11 @@ class InflatedSource:
         return self._source.offset - len(self._input)
 
     @property
+    def between_members(self) -> bool:
+        """Whether no member has begun since the last one ended."""
+        return self._decoder is None
+
+    @property
     def ready(self) -> bool:
         """Whether reading never waits."""
         return self._source.ready
@@ -214,11 +219,10 @@ class InflatedSource:
 
     def restart(self, raw_begin: int, first_record: int | None) -> None:
         """Take what stands here for a member, with such numbers."""
-        self._decoder, self._failure = None, None
+        self._decoder = self._failure = self._stated = None
         self._whole = memoryview(b"")
         self.raw_begin, self._member_size = raw_begin, 0
         self.first_record, self.member_head = first_record, b""
-        self._stated = None
         self.counts.clear()
 
     def _more_input(self) -> bool:
@@ -252,8 +256,7 @@ class InflatedSource:
         if self._members and self.codec == "ZLIB":
             raise CompressionError(
                 f"bytes after the end of the zlib stream, at compressed byte {self.offset}; "
-                "TensorFlow would pass "
-                "them over in silence: write one stream a file, or use GZIP"
+                "TensorFlow would pass them over in silence: write one stream a file, or use GZIP"
             )
         if self.codec == "GZIP":
             self._check_magic()

@@ -5,6 +5,8 @@ of the file, is there, that is the next; unless the bytes before it are not this
 but that of another, which has moved up. Otherwise it is searched for, by gzip's magic: a member is
 believed that begins with a record's intact header, which other bytes inflate to with a chance of
 2^-32. A file in which no member begins at a record, such as one single stream, ends at its damage.
+Where what is after an intact member is none, only that is searched: a record in the member may hold
+gzip, too.
 """
 
 from __future__ import annotations
@@ -64,12 +66,14 @@ def resume(source: InflatedSource) -> Resumption | None:
     """Move a source that has failed to its next member; None where there is none."""
     if source.codec != "GZIP":
         return None
-    place = _skip(source)
+    place = None if source.between_members else _skip(source)
     if place is None:
-        begin, reached = source.member_begin + 1, source.offset
-        source.looked_at_again += reached - begin
+        begin = reached = source.offset + 1
+        if not source.between_members:
+            begin = source.member_begin + 1
+            source.looked_at_again += reached - begin
         if source.looked_at_again > limits.searches_of_members * source.furthest:
-            begin = reached + 1
+            begin = reached
         if not _search(source, begin):
             return None
         place = Resumption(source.raw_offset, None)
