@@ -131,6 +131,26 @@ def test_what_cannot_be_asked_for_is_a_value_error(tf):
         tf.io.parse_sequence_example(SEQUENCES, sequence)
 
 
+def test_numbers_and_arrays_in_a_list_are_no_records(tf):
+    """A 0 was read as an empty record, arrays of objects as the places of these in memory."""
+    default = {"id": tf.io.FixedLenFeature([], tf.int64, default_value=3)}
+    for wrong in ([0, 0], [2, 2], [np.zeros(0)], [RECORDS[0], None], 0):
+        with pytest.raises(ValueError):
+            tf.io.parse_example(wrong, default)
+        with pytest.raises(ValueError):
+            tf.io.parse_sequence_example(wrong, default)
+    with pytest.raises(ValueError):
+        tf.io.parse_single_example(0, default)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="serialized|one dimension"):
+        tf.io.parse_example(np.array([RECORDS], object), default)
+
+
+@pytest.mark.parametrize("name", ["parse_example", "parse_single_example"])
+def test_a_record_in_an_array_of_no_dimensions(tf, name):
+    parsed = getattr(tf.io, name)(np.array(RECORDS[0], object), example_features(tf))
+    assert parsed["id"].numpy() == 1
+
+
 def test_only_here():
     with pytest.raises(ValueError, match="a list or a tensor of bytes"):
         lite.io.parse_sequence_example(SEQUENCES[0], *sequence_features(lite))

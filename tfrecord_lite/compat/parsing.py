@@ -123,6 +123,7 @@ def parse_example(
             raise ValueError(
                 f"FixedLenSequenceFeature {key!r} requires allow_missing to be True in an Example"
             )
+    serialized = _value(serialized)
     with _refused():
         if isinstance(serialized, (bytes, str)):
             return _tensors(
@@ -204,18 +205,30 @@ def _refused() -> Iterator[None]:
 
 
 def _bytes(value: Any) -> bytes:
+    # `bytes` would make NULs of a number, and places in memory of an array of objects.
+    if not isinstance(value, (bytes, str, bytearray, memoryview)):
+        raise ValueError(  # noqa: TRY004 - as TensorFlow
+            f"one serialized record is bytes, not {type(value).__name__}"
+        )
     return value.encode() if isinstance(value, str) else bytes(value)
 
 
+def _value(serialized: Any) -> Any:
+    """Return what is in an array of no dimensions, and all else as it is."""
+    if isinstance(serialized, np.ndarray) and not serialized.ndim:
+        return serialized.item()
+    return serialized
+
+
 def _single(serialized: Any) -> bytes:
-    if not isinstance(serialized, (bytes, str)):
-        raise ValueError(  # noqa: TRY004 - as TensorFlow
-            f"one serialized record is bytes, not {type(serialized).__name__}"
-        )
-    return _bytes(serialized)
+    return _bytes(_value(serialized))
 
 
 def _records(serialized: Any) -> list[bytes]:
+    if getattr(serialized, "ndim", 1) > 1:
+        raise InvalidArgumentError(
+            None, None, f"serialized records have one dimension, not {serialized.ndim}"
+        )
     if isinstance(serialized, (bytes, str)) or not isinstance(serialized, Iterable):
         raise ValueError(  # noqa: TRY004 - as TensorFlow
             "serialized records are a list or a tensor of bytes"
