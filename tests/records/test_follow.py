@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import warnings
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -159,6 +160,28 @@ def test_row_32_damage_in_a_growing_file(path: Path) -> None:
     assert [(place.begin, place.end, place.record, place.kind) for place in found] == [
         (78, 144, 3, "length")
     ]
+
+
+def compressed(pieces: list[bytes], codec: str) -> list[bytes]:
+    """One stream, in pieces of which each can be inflated as it comes; the last ends it."""
+    deflate = zlib.compressobj(wbits={"GZIP": 31, "ZLIB": 15}[codec])
+    parts = [deflate.compress(piece) + deflate.flush(zlib.Z_SYNC_FLUSH) for piece in pieces]
+    return [*parts, deflate.flush()]
+
+
+@pytest.mark.parametrize("codec", ["GZIP", "ZLIB"])
+def test_row_32_what_came_while_records_were_used_is_read_at_once(tmp_path: Path, codec) -> None:
+    """That the stream had ended inside was found before; nobody asked again until it grew again."""
+    path = tmp_path / "growing"
+    first, second, end = compressed([frames(THREE), frame(b"more")], codec)
+    path.write_bytes(first)
+    with (
+        RecordReader(path, follow=True, timeout=0) as followed,
+        RecordReader(path) as read,
+    ):
+        assert next(followed) == next(read) == THREE[0]
+        append(path, second + end)
+        assert all_there(followed) == all_there(read) == [*THREE[1:], b"more"]
 
 
 def test_row_32_damage_raises(path: Path) -> None:

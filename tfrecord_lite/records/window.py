@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.errors import TFRecordError, TruncatedRecordError
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.framing import SLACK_BYTES
 from tfrecord_lite.thresholds import limits, thresholds
@@ -116,6 +116,9 @@ class Window:
 
     def prepare(self) -> None:
         """Make ready for reading on."""
+        if isinstance(self._deferred, TruncatedRecordError):
+            # There may be more by now.
+            self._deferred = None
         if self._moved:
             self.source.seek(self.base)
             self._moved = False
