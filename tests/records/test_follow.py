@@ -13,6 +13,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from frames import THREE, frame, frames
 from tfrecord_lite import (
     CompressionError,
     CorruptRecordError,
+    Damage,
     RecordReader,
     RecordWriter,
     TruncatedRecordError,
@@ -182,6 +184,23 @@ def test_row_32_what_came_while_records_were_used_is_read_at_once(tmp_path: Path
         assert next(followed) == next(read) == THREE[0]
         append(path, second + end)
         assert all_there(followed) == all_there(read) == [*THREE[1:], b"more"]
+
+
+def test_row_32_a_region_is_told_once_however_often_the_file_grows(path: Path) -> None:
+    """What came after it was not complete; with each byte more the region was told again."""
+    bad = bytearray(frame(b"y" * 50))
+    bad[20] ^= 1
+    more = frame(b"more")
+    append(path, bytes(bad) + more[:1])
+    found: list[Damage] = []
+    with RecordReader(path, follow=True, timeout=0, on_damage=found.append) as reader:
+        for byte in more[1:]:
+            with suppress(TruncatedRecordError):
+                all_there(reader)
+            assert reader.offset == (144 if found else 78)
+            append(path, bytes([byte]))
+        assert all_there(reader) == [b"more"]
+    assert [damage[1:5] for damage in found] == [(78, 144, 3, "data")]
 
 
 def test_row_32_damage_raises(path: Path) -> None:

@@ -6,6 +6,7 @@ import operator
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tfrecord_lite.errors import TruncatedRecordError
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.closing import Closing
@@ -248,12 +249,15 @@ class RecordReader(Closing):
         self._settled = None
         try:
             block = self._stream.read_block()
-        except BaseException:
+        except BaseException as error:
             stream = self._engine
             if stream.refused_at is not None:
                 # What `on_damage` raised: the region before this has been reported.
                 after = _Position(stream, *stream.refused_at, None, iter(()))
                 self._position, self._settled = after, after
+            elif isinstance(error, TruncatedRecordError):
+                # Of a file that is followed: so have regions before the end.
+                self._position = _Position(stream, stream.offset, stream.record, None, iter(()))
             raise
         stream = self._engine
         if self._settled is not None:
