@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from dataset.interrupting import Interrupted, Return, read_on
-from frames import THREE, frame, frames
+from frames import THREE, frame, frames, member
 
 from tfrecord_lite import (
     CompressionError,
@@ -27,6 +27,7 @@ from tfrecord_lite import (
     RecordReader,
     RecordWriter,
     TruncatedRecordError,
+    read_records,
     write_records,
 )
 from tfrecord_lite.records import follow
@@ -186,6 +187,25 @@ def test_row_32_what_came_while_records_were_used_is_read_at_once(tmp_path: Path
         assert all_there(followed) == all_there(read) == [*THREE[1:], b"more"]
 
 
+@pytest.mark.parametrize("codec", ["GZIP", "ZLIB"])
+def test_row_32_damage_in_a_growing_compressed_file(tmp_path: Path, codec) -> None:
+    """The search ended where the file did for now, and so did reading, for good."""
+    path = tmp_path / "growing"
+    path.write_bytes(b"")
+    bad = bytearray(frame(b"y" * 50))
+    bad[3] ^= 1
+    more = frame(b"more")
+    found: list[Damage] = []
+    got = []
+    with RecordReader(path, follow=True, timeout=0, on_damage=found.append) as reader:
+        for piece in compressed([frames(THREE) + bad, more[:13], more[13:], frame(b"last")], codec):
+            append(path, piece)
+            with suppress(TruncatedRecordError):
+                got += iter(reader.next_block, None)
+    assert [record for block in got for record in block] == [*THREE, b"more", b"last"]
+    assert [damage[1:5] for damage in found] == [(78, 144, 3, "length")]
+
+
 def test_row_32_a_region_is_told_once_however_often_the_file_grows(path: Path) -> None:
     """What came after it was not complete; with each byte more the region was told again."""
     bad = bytearray(frame(b"y" * 50))
@@ -201,6 +221,35 @@ def test_row_32_a_region_is_told_once_however_often_the_file_grows(path: Path) -
             append(path, bytes([byte]))
         assert all_there(reader) == [b"more"]
     assert [damage[1:5] for damage in found] == [(78, 144, 3, "data")]
+
+
+@pytest.mark.parametrize("codec", ["blocked", "members"])
+def test_row_32_a_damaged_member_of_a_growing_file(tmp_path: Path, codec: str) -> None:
+    """Its records came again with each byte, or none after it; as from the whole file they come."""
+    path = tmp_path / "growing"
+    records = [b"%d" % number * 300 for number in range(6)]
+    members = [
+        member(frames(pair), records=2)
+        if codec == "blocked"
+        else gzip.compress(frames(pair), mtime=0)
+        for pair in zip(records[::2], records[1::2], strict=True)
+    ]
+    for damaged in (-5, -1, len(members[0]) - 20):
+        data = bytearray(members[0])
+        data[damaged] ^= 0x40
+        whole = bytes(data) + members[1] + members[2]
+        path.write_bytes(whole)
+        told: list[Damage] = []
+        expected = list(read_records(path, on_damage=told.append))
+        assert expected[-2:] == records[-2:]
+        path.write_bytes(whole[:44])
+        got, found = [], []
+        with RecordReader(path, follow=True, timeout=0, on_damage=found.append) as reader:
+            for begin in range(44, len(whole), 7):
+                append(path, whole[begin : begin + 7])
+                with suppress(TruncatedRecordError):
+                    got += iter(reader)
+        assert (got, found) == (expected, told)
 
 
 def test_row_32_damage_raises(path: Path) -> None:

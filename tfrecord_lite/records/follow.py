@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tfrecord_lite.errors import TruncatedRecordError
 from tfrecord_lite.records.checksum import crc32c
+from tfrecord_lite.records.inflate import InflatedSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,8 +167,9 @@ class FollowedStream:
 
     def _remember(self) -> None:
         """Remember up to where the content was dealt with, and what it is before that."""
-        plain = self.file.codec is None
-        self._position = self.offset if plain else self.source.offset
+        source = self.source
+        # Where inflating has failed, `offset` is before what it has used.
+        self._position = source.furthest if isinstance(source, InflatedSource) else self.offset
         self._mark = self._mark_of(self._handle)
 
     def _mark_of(self, handle: int) -> tuple[int, int]:
@@ -212,9 +214,10 @@ class FollowedStream:
         elif self._position == 0:
             # What was there may not have told its compression.
             self._take(*self._open())
-        elif self.file.codec is None:
-            # A truncated end may have been removed, and something else written there.
-            self.file.stream.move_to(self.offset, self.file.stream.record)
+        else:
+            # A truncated end may have been removed, and something else written there; and a search
+            # for a true record has passed over one that was not complete.
+            self.file.stream.rewind(self.offset, self.file.stream.record)
 
     def _change_over(self) -> None:
         """Go on in the other file that has the name now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfrecord_lite.errors import Damage, TFRecordError
+from tfrecord_lite.errors import Damage, TFRecordError, TruncatedRecordError
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE
 from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.resume import resume
@@ -45,8 +45,7 @@ class Gap:
         window = self._window
         try:
             if self._broken:
-                self._resume()
-                return True
+                return self._resume(growing=growing)
             if self.end is None and not self._searching:
                 self.end = self._believed_end()
             if self.end is not None:
@@ -56,9 +55,11 @@ class Gap:
                 if growing:
                     return False
                 self._finish()
-        except TFRecordError:
+        except TFRecordError as error:
+            if growing and isinstance(error, TruncatedRecordError):
+                return False
             self._broken = True
-            self._resume()
+            return self._resume(growing=growing)
         return True
 
     def _believed_end(self) -> int | None:
@@ -79,13 +80,15 @@ class Gap:
         self._searching = True
         return None
 
-    def _resume(self) -> None:
-        """Go on where a broken source does."""
+    def _resume(self, *, growing: bool) -> bool:
+        """Go on where a broken source does; False where its next member has not come yet."""
         assert isinstance(self._window.source, InflatedSource)
         # Until the region has been reported, an exception has to lead back before it.
         self._window.source.unsettle()
         place = resume(self._window.source)
         if place is None:
+            if growing and self._window.source.codec == "GZIP":
+                return False
             self._finish()
         else:
             # Both count the same bytes, whatever was lost before them.
@@ -93,6 +96,7 @@ class Gap:
             self._window.source.count_from(offset)
             self._window.restart(offset)
             self._next_record = place.record
+        return True
 
     def close(self) -> None:
         """Note that the region has been reported."""

@@ -81,7 +81,7 @@ class InflatedSource:
         self.failed_at = 0
         """The compressed byte at which inflating failed last."""
         self.furthest = 0
-        """The compressed byte up to which anything was read."""
+        """The compressed byte up to which anything was read: never beyond the file's end."""
         self.looked_at_again = 0
         """How many compressed bytes were gone back, in all."""
 
@@ -230,7 +230,7 @@ class InflatedSource:
         count = self._source.readinto(memoryview(self._chunk))
         self._reading_at = None
         self._input += memoryview(self._chunk)[:count]
-        self.furthest = max(self.furthest, self._source.offset)
+        self.furthest = max(self.furthest, self._source.offset if count else 0)
         return count > 0
 
     def _take_whole(self) -> bool:
