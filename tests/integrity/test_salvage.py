@@ -17,6 +17,7 @@ import pytest
 from frames import THREE, frame, frames
 
 import tfrecord_lite as tfr
+import tfrecord_lite.jobs
 from tfrecord_lite.integrity.salvage import salvage
 from tfrecord_lite.integrity.verify import verify
 from tfrecord_lite.records import byte_source, storage
@@ -202,6 +203,29 @@ def test_nothing_is_replaced_unasked(damaged, tmp_path):
                 salvage(damaged, target, overwrite=overwrite)
     assert damaged.read_bytes() == data
     assert sorted(os.listdir(tmp_path)) == ["damaged.tfrecord", "link", "new"]
+
+
+def test_an_open_file_and_a_file_url_are_the_source_too(damaged):
+    """The source was replaced, or written over while it was read."""
+    data, url = damaged.read_bytes(), damaged.as_uri()
+    with damaged.open("r+b") as file:
+        for source, target in (
+            (file, damaged),
+            (damaged, file),
+            (damaged, url),
+            (url, damaged),
+        ):
+            with pytest.raises(ValueError, match="never replaces its source"):
+                salvage(source, target, overwrite=target is not file)
+        with pytest.raises(ValueError, match="this is a source"):
+            tfr.jobs.merge(file, damaged, overwrite=True)
+    assert damaged.read_bytes() == data
+
+
+def test_one_file_by_its_url_is_copied_to_a_file(damaged, tmp_path):
+    """It was taken for a set, and the copy was one."""
+    salvage(damaged.as_uri(), tmp_path / "new.tfrecord")
+    assert list(tfr.read_records(tmp_path / "new.tfrecord")) == [RECORDS[n] for n in LEFT]
 
 
 def test_file_objects(damaged):

@@ -14,12 +14,13 @@ from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.integrity.inventory import Inventory, leftover_files, with_own_options
 from tfrecord_lite.integrity.report import FileReport, Report
 from tfrecord_lite.records.compression import codec_named
-from tfrecord_lite.records.file_system import exists, is_directory, is_same_file
+from tfrecord_lite.records.file_system import is_directory, is_same_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader, check_verify
 from tfrecord_lite.records.storage import is_partial, is_path, name_of
 from tfrecord_lite.records.writer import RecordWriter
+from tfrecord_lite.urls import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -139,7 +140,7 @@ class _Sources(NamedTuple):
                 missing.append(gone)
         if not inventory.files:
             raise FileNotFoundError(f"{inventory.faults[0].path}: {inventory.faults[0].reason}")
-        is_set = not is_path(src) or inventory.files != [os.fsdecode(src)]
+        is_set = not is_path(src) or inventory.files != [local_path(os.fsdecode(src))]
         return cls(inventory.files, is_set, [*manifests.values()], missing)
 
     def expected(self, file: PathOrFile) -> int | None:
@@ -172,19 +173,18 @@ def _counts(manifests: Iterable[Manifest]) -> dict[str, int]:
 def _open(
     dst: PathOrFile, sources: _Sources, codec: Compression, *, overwrite: bool
 ) -> FrameWriter:
-    if not is_path(dst):
-        return RecordWriter(dst, compression=codec)
-    written = [os.fsdecode(dst)]
-    if sources.is_set:
+    written: list[PathOrFile] = [local_path(os.fsdecode(dst)) if is_path(dst) else dst]
+    if sources.is_set and is_path(dst):
         names = ShardNames(dst)
         written = [os.path.join(names.folder, name) for name in names.present()]
-    named = [source for source in sources.files if isinstance(source, str)]
-    for old in filter(exists, written):
-        if any(is_same_file(source, old) for source in named):
+    for old in written:
+        if any(is_same_file(source, old) for source in sources.files):
             raise ValueError(
-                f"{old}: salvage never replaces its source; choose another name, and rename it "
-                "once you have looked at it"
+                f"{name_of(old)}: salvage never replaces its source; choose another name, and "
+                "rename it once you have looked at it"
             )
+    if not is_path(dst):
+        return RecordWriter(dst, compression=codec)
     if not sources.is_set:
         return RecordWriter(dst, compression=codec, mode="w" if overwrite else "x")
     return ShardWriter(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.records.file_system import is_same_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.thresholds import thresholds
-from tfrecord_lite.urls import is_url, local_path
+from tfrecord_lite.urls import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,11 +113,5 @@ def refuse_sources(records: RecordSet, path: str) -> None:
     """Raise ValueError where a file to be written is one of those that are read."""
     path = local_path(path)
     for file in records.files:
-        if isinstance(file, str) and _is_same(file, path):
+        if is_same_file(file, path):
             raise ValueError(f"{name_of(file)}: this is a source; write to another name")
-
-
-def _is_same(file: str, path: str) -> bool:
-    if is_url(file) or is_url(path):
-        return file == path
-    return os.path.exists(path) and os.path.exists(file) and os.path.samefile(file, path)

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.parallel.threads import Threads
+from tfrecord_lite.records.storage import is_path
 from tfrecord_lite.stores.object_file import ObjectFile
 from tfrecord_lite.stores.store import store_of
 from tfrecord_lite.thresholds import limits
@@ -16,6 +17,8 @@ from tfrecord_lite.urls import is_url, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tfrecord_lite._types import PathOrFile
 
 __all__ = [
     "can_be_reread",
@@ -77,11 +80,18 @@ def is_directory(path: str) -> bool:
     return store_of(path).is_directory(path) if is_url(path) else os.path.isdir(path)
 
 
-def is_same_file(one: str, other: str) -> bool:
-    """Tell whether two names of files that exist are of the same."""
-    if is_url(one) or is_url(other):
-        return one == other
-    return os.path.samefile(one, other)
+def is_same_file(one: PathOrFile, other: PathOrFile) -> bool:
+    """Tell whether two files, by their names or open, are the same, and are there."""
+    if any(isinstance(file, str) and is_url(file) for file in (one, other)):
+        return bool(one == other)
+    try:
+        return os.path.samestat(*(_status(file) for file in (one, other)))
+    except (AttributeError, OSError):
+        return False
+
+
+def _status(file: PathOrFile) -> os.stat_result:
+    return os.stat(file if is_path(file) else file.fileno())
 
 
 def size_of(path: str) -> int:
