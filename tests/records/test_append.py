@@ -37,6 +37,21 @@ def test_append(options: dict, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a"]
 
 
+def test_a_file_by_its_url_is_looked_at_before_it_is_appended_to(tmp_path: Path) -> None:
+    """Nobody did: plain records came after gzip, and after an end inside a record."""
+    path = tmp_path / "a b"
+    write_records(path, THREE, compression="GZIP")
+    write_records(path.as_uri(), [b"more"], mode="a")
+    assert list(read_records(path)) == [*THREE, b"more"]
+    with pytest.raises(ValueError, match="its compression is GZIP, not None"):
+        write_records(path.as_uri(), [b"more"], mode="a", compression=None)
+    path.write_bytes(frames(THREE)[:-1])
+    with pytest.raises(TruncatedRecordError):
+        write_records(path.as_uri(), [b"more"], mode="a")
+    write_records(path.as_uri(), [b"more"], mode="a", on_truncated="trim")
+    assert list(read_records(path)) == [*THREE[:-1], b"more"]
+
+
 def test_append_replaces_an_empty_gzip_file(tmp_path: Path) -> None:
     path = tmp_path / "a"
     write_records(path, [], compression="GZIP")

@@ -481,6 +481,10 @@ def test_what_can_be_followed(path: Path, tmp_path: Path) -> None:
         RecordReader(file, follow=True)
     with pytest.raises(ValueError, match="only a regular file"):
         RecordReader(tmp_path, follow=True)
+    with pytest.raises(ValueError, match="only a regular file"):
+        RecordReader("memory://none", follow=True)
+    with RecordReader(path.as_uri(), follow=True, timeout=0) as reader:
+        assert all_there(reader) == THREE
     with pytest.raises(ValueError, match="timeout=3 is for follow=True"):
         RecordReader(path, timeout=3)
     with pytest.raises(FileNotFoundError):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tfrecord_lite.errors import TruncatedRecordError
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.inflate import InflatedSource
+from tfrecord_lite.urls import is_url, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,8 +62,10 @@ class FollowedStream:
     def __init__(
         self, path: str, open_file: Callable[[], OpenedFile], timeout: float | None
     ) -> None:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ValueError(f"{path}: only a regular file can be followed; leave follow out")
+        if is_url(path) or not stat.S_ISREG(os.stat(path).st_mode):
+            raise ValueError(
+                f"{shown(path)}: only a regular file can be followed; leave follow out"
+            )
         self._path = path
         self._open_file = open_file
         self._timeout = timeout
