@@ -737,6 +737,26 @@ def test_index_of_text_can_be_saved(tmp_path, path):
     assert RecordIndex.load(path).bounds.tolist() == bounds_of(THREE)
 
 
+def test_an_index_by_a_file_url_is_that_of_the_path(tmp_path, path):
+    """Built by one and loaded by the other it was stale, and text by its URL was not found."""
+    url, text = path.as_uri(), tmp_path / "a.idx"
+    RecordIndex.build(url).save()
+    assert RecordIndex.load(path).bounds.tolist() == bounds_of(THREE)
+    RecordIndex.build(path).save()
+    assert RecordIndex.load(url).bounds.tolist() == bounds_of(THREE)
+    RecordIndex.load(url).to_text(text.as_uri())
+    assert RecordIndex.from_text(path, text.as_uri()).bounds.tolist() == bounds_of(THREE)
+
+
+def test_text_in_a_store(path):
+    """It was written there, and not read."""
+    pytest.importorskip("fsspec")
+    index = RecordIndex.build(path)
+    index.to_text("memory://text_in_a_store.idx")
+    read = RecordIndex.from_text(path, "memory://text_in_a_store.idx")
+    assert read.bounds.tolist() == index.bounds.tolist()
+
+
 @pytest.mark.parametrize("stated", VERSIONS)
 @pytest.mark.parametrize(
     "counts", [[9, 10, 10, 10, 11], [10, 11, 9, 10, 10], [11, 10, 10, 10, 9], [10] * 5]
