@@ -84,6 +84,19 @@ def test_round_trip_through_a_file_object(records: list[bytes], how: str) -> Non
     assert list(read_records(file)) == records
 
 
+@pytest.mark.parametrize("rows", [slice(None), slice(1, 4)])
+def test_a_block_of_an_array_of_somebody_else_leaves_that_as_it_is(rows: slice) -> None:
+    """Frames were filled in between its records, where other columns of the same rows stand."""
+    table = np.frombuffer(random.Random(1).randbytes(48 * 5 + 4), np.uint8).copy()
+    before = table.copy()
+    block = RecordBlock(table, np.arange(5) * 48 + 12, np.full(5, 32))[rows]
+    file = io.BytesIO()
+    with RecordWriter(file) as writer:
+        writer.write_many(block)
+    assert file.getvalue() == frames(list(block))
+    assert (table == before).all()
+
+
 def test_blocked_gzip_members_tell_their_size_and_count(tmp_path: Path) -> None:
     records = [random.Random(n).randbytes(n) for n in range(400)]
     path = tmp_path / "blocked.gz"

@@ -184,7 +184,9 @@ def lay_out(parts: Sequence[tuple[int, Sequence[_Placed]]], rows: int) -> Record
         position = _put_head(buffer, position, tag, body)
         for column in entries:
             column.put(buffer, position)
-    return RecordBlock(buffer, starts, lengths)
+    block = RecordBlock(buffer, starts, lengths)
+    block.has_space = True
+    return block
 
 
 def _put_head(buffer: Uint8Array, at: Int64Array, tag: int, sizes: Int64Array) -> Int64Array:

@@ -83,7 +83,9 @@ def picked(block: RecordBlock, rows: Int64Array, *, gap: int = FRAME_OVERHEAD) -
     begins = ends - lengths
     buffer = np.empty(int(ends[-1]) + gap if len(rows) else 0, np.uint8)
     _copy(block.buffer, starts, buffer, begins, lengths)
-    return RecordBlock(buffer, begins, lengths, path=block.path)
+    some = RecordBlock(buffer, begins, lengths, path=block.path)
+    some.has_space = True
+    return some
 
 
 def _copy(

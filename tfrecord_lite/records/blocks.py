@@ -225,6 +225,7 @@ class BlockStream:
             first_record=self.record,
             base=base + begin - at,
         )
+        block.has_space = True
         self.record += len(starts)
         self._short = int(lengths.max()) < 256
         return block

@@ -64,7 +64,7 @@ class RecordBlock(Sequence[bytes]):
     (b'barbaz', 2, [3, 6])
     """
 
-    __slots__ = ("base", "buffer", "first_record", "lengths", "path", "starts")
+    __slots__ = ("base", "buffer", "first_record", "has_space", "lengths", "path", "starts")
 
     def __init__(
         self,
@@ -82,6 +82,8 @@ class RecordBlock(Sequence[bytes]):
         self.path = path
         self.first_record = first_record
         self.base = base
+        # Whether the bytes around records were made for frames, which may be filled in there.
+        self.has_space = False
 
     @classmethod
     def from_records(cls, records: Sequence[bytes]) -> RecordBlock:
@@ -115,7 +117,7 @@ class RecordBlock(Sequence[bytes]):
             begin, _, step = index.indices(len(self))
             if step != 1:
                 raise ValueError(f"a RecordBlock is sliced in steps of 1, not {step}")
-            return RecordBlock(
+            block = RecordBlock(
                 self.buffer,
                 self.starts[index],
                 self.lengths[index],
@@ -123,6 +125,8 @@ class RecordBlock(Sequence[bytes]):
                 first_record=self.first_record + begin,
                 base=self.base,
             )
+            block.has_space = self.has_space
+            return block
         start = int(self.starts[index])
         return self.buffer[start : start + int(self.lengths[index])].tobytes()
 

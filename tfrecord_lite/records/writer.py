@@ -127,7 +127,8 @@ class RecordWriter(FrameWriter):
         return len(data)
 
     def _store_block(self, block: RecordBlock) -> bool:
-        frames = fill_frames(block)
+        # Of a block that somebody else has made, what is between records is not ours to change.
+        frames = fill_frames(block) if block.has_space else None
         if frames is None:
             return False
 
