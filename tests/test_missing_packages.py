@@ -51,6 +51,36 @@ print(json.dumps(said))
 """
 
 
+FILE_URLS = """
+import sys
+sys.modules.update(fsspec=None, obstore=None)
+import tfrecord_lite as tfr
+from tfrecord_lite.cli import main
+
+with tfr.ShardWriter(sys.argv[1] + "/set", num_shards=1) as writer:
+    writer.write(b"record")
+[file] = tfr.expand_shards(sys.argv[1] + "/set")
+assert len(tfr.RecordFile(file)) == len([*tfr.RecordReader(file)]) == 1
+tfr.RecordIndex.build(file).save()
+assert len(tfr.RecordIndex.load(file)) == 1
+manifest = tfr.Manifest.load(sys.argv[1] + "/set.manifest.json")
+assert tfr.find_manifest(manifest.files) == manifest
+assert tfr.verify(file, manifest=manifest.path).ok
+assert tfr.salvage(file, sys.argv[1] + "/saved").ok
+main(["merge", file, sys.argv[1] + "/merged"])
+"""
+
+
+def test_a_url_of_this_machine_needs_no_package(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FILE_URLS, f"file://{tmp_path}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def said(*missing):
     """Return what each module says where packages are missing; None where it is imported."""
     done = subprocess.check_output([sys.executable, "-c", PROGRAM, json.dumps(missing)], text=True)

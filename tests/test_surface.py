@@ -345,6 +345,29 @@ def test_a_directory_of_tfds(tmp_path):
         load(tmp_path, split="train")
 
 
+def test_doors_of_one_file(folder):
+    """What opens one file by its name takes it in every form, too."""
+    [plain, *_] = sorted(folder.glob("*.tfrecord"))
+    url = f"{in_memory(folder)}/{plain.name}"
+    forms = {plain: (str(plain), plain, os.fsencode(plain), f"file://{plain}")}
+    for path, given in {**forms, url: (url, url.encode())}.items():
+        for name in given:
+            index = tfr.RecordIndex.build(name)
+            with tfr.RecordFile(name) as file, tfr.RecordReader(name) as reader:
+                assert list(file) == list(reader)
+                assert len(file) == len(index) == 3
+                assert file.path == reader.path == index.path == str(path)
+    index.to_text(url + ".idx")
+    assert tfr.RecordIndex.from_text(url, url + ".idx").offsets.tolist() == index.offsets.tolist()
+
+
+def test_what_is_no_list_of_shards(folder):
+    with open(folder / "train.manifest.json", "rb") as file:
+        for given in (file, [file], None, 3, [None]):
+            with pytest.raises(TypeError, match="is no path of a shard"):
+                tfr.find_manifest(given)
+
+
 def test_links_in_a_circle(folder, tmp_path):
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")

@@ -197,7 +197,7 @@ def test_nothing_is_replaced_unasked(damaged, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(damaged)
     data = damaged.read_bytes()
-    for target in (damaged, link, os.path.relpath(damaged)):
+    for target in (damaged, link, os.path.relpath(damaged), f"file://{damaged}"):
         for overwrite in (False, True):
             with pytest.raises(ValueError, match="never replaces its source"):
                 salvage(damaged, target, overwrite=overwrite)
@@ -222,10 +222,12 @@ def test_an_open_file_and_a_file_url_are_the_source_too(damaged):
     assert damaged.read_bytes() == data
 
 
-def test_one_file_by_its_url_is_copied_to_a_file(damaged, tmp_path):
-    """It was taken for a set, and the copy was one."""
-    salvage(damaged.as_uri(), tmp_path / "new.tfrecord")
-    assert list(tfr.read_records(tmp_path / "new.tfrecord")) == [RECORDS[n] for n in LEFT]
+def test_a_url_of_this_machine_is_the_file(damaged, tmp_path):
+    report = salvage(f"file://{damaged}", f"file://{tmp_path}/new.tfrecord")
+    assert report.files[0].path == str(damaged)
+    assert list(tfr.read_records(tmp_path / "new.tfrecord")) == list(
+        tfr.read_records(damaged, on_damage=lambda _: None)
+    )
 
 
 def test_file_objects(damaged):

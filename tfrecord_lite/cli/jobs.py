@@ -14,6 +14,7 @@ from tfrecord_lite.jobs.converting import convert, source_files
 from tfrecord_lite.jobs.manifests import files_of_set, make_manifest
 from tfrecord_lite.jobs.merging import merge
 from tfrecord_lite.records.file_system import size_of
+from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.text import json_text, path_text, plural, printable, size_text
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def run_merge(
         raise
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    size = size_of(target)
+    size = size_of(name_of(target))
     if as_json:
         print(json_text({"path": path_text(target), "records": count, "bytes": size}, indent=2))
     else:

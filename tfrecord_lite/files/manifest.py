@@ -14,13 +14,13 @@ import re
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from reprlib import repr as brief
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_file, list_directory, open_file, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
-from tfrecord_lite.records.storage import is_path
+from tfrecord_lite.records.storage import is_path, name_of
 from tfrecord_lite.text import html_table, plural
 from tfrecord_lite.urls import shown
 
@@ -192,7 +192,7 @@ class Manifest:
         Raises ``OSError``, and `TFRecordError` for what is none, whatever it is: any bytes may
         stand in the file.
         """
-        path = os.fsdecode(path)
+        path = name_of(path)
         refuse = partial(_refuse, path)
         data = _read(path)
         if len(data) > _MOST_BYTES:
@@ -298,7 +298,12 @@ def find_manifest(files: Path | Iterable[Path]) -> Manifest | None:
     """
     if hasattr(files, "blocks"):
         raise TypeError(f"a {type(files).__name__} is no list of files; a RecordSet has `manifest`")
-    paths = [os.fsdecode(file) for file in ([files] if is_path(files) else files)]
+    single = is_path(files) or hasattr(files, "read") or not hasattr(files, "__iter__")
+    paths = []
+    for file in cast("Iterable[Path]", [files] if single else files):
+        if not is_path(file):
+            raise TypeError(f"a {type(file).__name__} is no path of a shard")
+        paths.append(name_of(file))
     names = {os.path.basename(path) for path in paths}
     folders = {os.path.dirname(path) for path in paths}
     if len(folders) == 1 and len(names) == len(paths):

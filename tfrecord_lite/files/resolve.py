@@ -16,7 +16,7 @@ from tfrecord_lite.files.paths import Folders, expand_path, name_and_count
 from tfrecord_lite.files.staging import names_in_flux
 from tfrecord_lite.records.file_system import exists, is_url, list_directory
 from tfrecord_lite.records.storage import is_path, name_of
-from tfrecord_lite.urls import local_path, shown, without_secrets
+from tfrecord_lite.urls import shown, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,7 +90,7 @@ def each_path(paths: Paths) -> list[PathOrFile]:
     for path in each:
         if not (is_path(path) or hasattr(path, "read")):
             _refuse(path)
-    return [local_path(name_of(path)) if is_path(path) else path for path in each]
+    return [name_of(path) if is_path(path) else path for path in each]
 
 
 def _refuse(given: object) -> NoReturn:

@@ -15,7 +15,6 @@ from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.storage import Output, name_of
 from tfrecord_lite.thresholds import limits
-from tfrecord_lite.urls import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +70,7 @@ def _pairs(path: Path) -> Iterator[Int64Array]:
     """Yield the numbers of a file, an even count at a time unless it ends within a line."""
     tokens: list[bytes] = []
     left = b""
-    with open_file(local_path(name_of(path))) as file:
+    with open_file(name_of(path)) as file:
         while chunk := file.read(limits.text_bytes):
             text = left + chunk
             # The last number may go on in the next chunk.

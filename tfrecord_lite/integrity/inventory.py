@@ -18,7 +18,7 @@ from tfrecord_lite.files.resolve import each_path, files_of, set_named, warn_of_
 from tfrecord_lite.integrity.report import Fault
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_directory, list_directory, sizes_of
-from tfrecord_lite.records.storage import is_partial, is_path
+from tfrecord_lite.records.storage import is_partial, is_path, name_of
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path, PathOrFile, Paths
@@ -85,7 +85,7 @@ class Inventory:
             given = manifest if isinstance(manifest, Manifest) else Manifest.load(manifest)
         for path in each_path(paths):
             if is_path(path):
-                survey.add(os.fsdecode(path), automatic=manifest == "auto")
+                survey.add(name_of(path), automatic=manifest == "auto")
             else:
                 inventory.files.append(path)
         if given is not None:

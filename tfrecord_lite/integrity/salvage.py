@@ -20,7 +20,6 @@ from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader, check_verify
 from tfrecord_lite.records.storage import is_partial, is_path, name_of
 from tfrecord_lite.records.writer import RecordWriter
-from tfrecord_lite.urls import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -123,7 +122,7 @@ class _Sources(NamedTuple):
         if not is_path(src) and hasattr(src, "read"):
             return cls([cast("PathOrFile", src)])
         if is_path(src):
-            path = os.fsdecode(src)
+            path = name_of(src)
             if is_directory(path) and is_partial(os.path.normpath(path)):
                 if files := leftover_files(path):
                     return cls(files)
@@ -140,14 +139,14 @@ class _Sources(NamedTuple):
                 missing.append(gone)
         if not inventory.files:
             raise FileNotFoundError(f"{inventory.faults[0].path}: {inventory.faults[0].reason}")
-        is_set = not is_path(src) or inventory.files != [local_path(os.fsdecode(src))]
+        is_set = not is_path(src) or inventory.files != [name_of(src)]
         return cls(inventory.files, is_set, [*manifests.values()], missing)
 
     def expected(self, file: PathOrFile) -> int | None:
         """Return how many records a file had, where that is known."""
         if not is_path(file):
             return None
-        path = os.fsdecode(file)
+        path = name_of(file)
         known = _counts(self.manifests).get(os.path.normpath(path))
         if known is None:
             with suppress(OSError, ValueError, TFRecordError):
@@ -173,7 +172,7 @@ def _counts(manifests: Iterable[Manifest]) -> dict[str, int]:
 def _open(
     dst: PathOrFile, sources: _Sources, codec: Compression, *, overwrite: bool
 ) -> FrameWriter:
-    written: list[PathOrFile] = [local_path(os.fsdecode(dst)) if is_path(dst) else dst]
+    written: list[PathOrFile] = [name_of(dst) if is_path(dst) else dst]
     if sources.is_set and is_path(dst):
         names = ShardNames(dst)
         written = [os.path.join(names.folder, name) for name in names.present()]

@@ -43,10 +43,10 @@ class PositionedFile(Closing):
         self.path = name_of(file)
         self.owned = is_path(file)
         self._origin = 0
-        if isinstance(file, str) and is_url(file):
-            self.raw = self.remote = ObjectFile(file)
+        if is_path(file) and is_url(self.path):
+            self.raw = self.remote = ObjectFile(self.path)
         elif is_path(file):
-            mode = os.stat(file).st_mode
+            mode = os.stat(self.path).st_mode
             if stat.S_ISDIR(mode):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
             # Opening a pipe would wait for its writer.

@@ -26,7 +26,7 @@ from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.resume import codec_to_read
 from tfrecord_lite.records.storage import is_path, name_of
 from tfrecord_lite.thresholds import thresholds
-from tfrecord_lite.urls import local_path, shown
+from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +112,7 @@ class RecordReader(Closing):
         check_on_damage(on_damage)
         if timeout is not None and not follow:
             raise ValueError(f"timeout={timeout} is for follow=True; nothing else waits")
-        self._given = path = local_path(name_of(path)) if is_path(path) else path
+        self._given = path = name_of(path) if is_path(path) else path
         self._options: dict[str, Any] = {
             "compression": compression,
             "verify": check_verify(verify),

@@ -60,9 +60,12 @@ def check_binary(file: object) -> None:
 
 
 def name_of(file: PathOrFile) -> str:
-    """Return what error messages call a path or a file object."""
+    """Return the name that a path means, and what error messages call a file object.
+
+    A file:// URL means a file of this machine, for which nothing has to be installed.
+    """
     if is_path(file):
-        return os.fsdecode(file)
+        return local_path(os.fsdecode(file))
     name = getattr(file, "name", None)
     if isinstance(name, (str, bytes)):
         return os.fsdecode(name)
@@ -88,7 +91,7 @@ class Output:
         atomic: bool | None,
         fsync: bool,
     ) -> None:
-        self.path = local_path(name_of(file)) if is_path(file) else name_of(file)
+        self.path = name_of(file)
         self._upload: Upload | None = None
         self._process = os.getpid()
         self._mode = mode

@@ -18,7 +18,6 @@ from tfrecord_lite.records.compression import (
 from tfrecord_lite.records.framing import FOOTER_SIZE, HEADER_SIZE
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import is_path, name_of
-from tfrecord_lite.urls import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +35,7 @@ def codec_to_write(file: PathOrFile, compression: Compression, *, appended: bool
         return codec_named(compression)
     if not is_path(file):
         return None
-    path = local_path(name_of(file))
+    path = name_of(file)
     if appended and len(head := _head(path)) >= HEADER_SIZE:
         return find_codec(head)
     return codec_by_name(path)
@@ -57,7 +56,7 @@ def prepare_append(
     appended to such a file. A gzip file of no records is emptied, since TensorFlow loses what
     follows an empty member.
     """
-    path = local_path(name_of(file))
+    path = name_of(file)
     if codec == "ZLIB":
         raise ValueError(
             f"{path}: ZLIB files end where their stream ends; append needs GZIP or no compression"
