@@ -396,6 +396,15 @@ def test_a_directory_of_files_that_nobody_counted(tmp_path):
     assert (report.lost, report.expected) == (0, 60)
 
 
+def test_a_suffix_that_the_shards_do_not_have(tmp_path):
+    with tfr.ShardWriter(tmp_path / "train", num_shards=2) as writer:
+        writer.write_many(RECORDS)
+    for read in (lambda name: salvage(name, tmp_path / "new"), tfr.expand_shards):
+        with pytest.raises(FileNotFoundError, match=r"do not end in '\.gz'"):
+            read(tmp_path / "train@2.gz")
+    salvage(tmp_path / "train@2.tfrecord", tmp_path / "new")
+
+
 def test_a_set_is_never_its_own_copy(damaged_set, tmp_path):
     before = sorted(os.listdir(tmp_path))
     with pytest.raises(ValueError, match="never replaces its source"):

@@ -596,6 +596,34 @@ def test_a_manifest_that_is_given(shards, tmp_path):
         verify(shards.parent, manifest=moved)
 
 
+@pytest.mark.parametrize("given", ["none", "its own", "a copy"])
+def test_a_set_is_named_in_every_way_beside_a_manifest(shards, tmp_path, given):
+    """Which files are meant does not depend on what they are compared with."""
+    manifest = None
+    if given != "none":
+        manifest = Path(f"{shards}.manifest.json")
+    if given == "a copy":
+        manifest = Manifest.load(manifest)
+    for paths in [*every_way(shards), [shards]]:
+        report = verify(paths, manifest=manifest)
+        assert report.ok, paths
+        assert [file.records for file in report.files] == [10, 10, 10], paths
+    with pytest.raises(FileNotFoundError, match="3 shards, not 4"):
+        verify(f"{shards}@4", manifest=manifest)
+    shard(shards, 1).unlink()
+    for paths in (shards, f"{shards}@3", f"{shards}.manifest.json"):
+        report = verify(paths, manifest=manifest)
+        assert faults(report) == [("train-00001-of-00003.tfrecord", "missing")], paths
+        assert [file.records for file in report.files] == [10, 10, 0]
+
+
+def test_a_suffix_that_the_shards_do_not_have(shards):
+    for manifest in ("auto", None):
+        with pytest.raises(FileNotFoundError, match=r"do not end in '\.gz'"):
+            verify(f"{shards}@3.gz", manifest=manifest)
+        assert verify(f"{shards}@3.tfrecord", manifest=manifest).ok
+
+
 def test_a_set_of_another_count(shards):
     with pytest.raises(FileNotFoundError, match="this set has 3 shards, not 4"):
         verify(f"{shards}@4")

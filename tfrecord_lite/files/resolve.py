@@ -153,7 +153,9 @@ class _Found(NamedTuple):
 def _expand(path: str, folders: Folders, found: _Found) -> list[str]:
     """Return the files that a path means."""
     if named := set_named(path):
-        manifest = _load_whole(*named)
+        manifest = Manifest.load(named.manifest)
+        named.check(manifest)
+        manifest.check()
         found.manifests.append(manifest)
         return manifest.files
     files = files_of(path, folders)
@@ -176,6 +178,14 @@ class NamedSet(NamedTuple):
     total: int | None = None
     suffix: str | None = None
 
+    def check(self, manifest: Manifest) -> None:
+        """Raise ``FileNotFoundError`` where the set is not what the path says of it."""
+        path, total, suffix = self
+        if suffix is not None and not all(file.endswith(suffix) for file in manifest.files):
+            raise FileNotFoundError(f"{path}: the shards of this set do not end in {suffix!r}")
+        if total not in (None, count := len(manifest.entries)):
+            raise FileNotFoundError(f"{path}: this set has {count} shards, not {total}")
+
 
 def set_named(path: str) -> NamedSet | None:
     """Return the set that a path names, by its manifest, ``NAME`` or ``NAME@N``; or None."""
@@ -184,16 +194,6 @@ def set_named(path: str) -> NamedSet | None:
     name, total, suffix = name_and_count(path) or (path, None, None)
     manifest = manifest_of(name)
     return NamedSet(manifest, total, suffix) if exists(manifest) else None
-
-
-def _load_whole(path: str, total: int | None, suffix: str | None) -> Manifest:
-    manifest = Manifest.load(path)
-    if suffix is not None and not all(file.endswith(suffix) for file in manifest.files):
-        raise FileNotFoundError(f"{path}: the shards of this set do not end in {suffix!r}")
-    if total not in (None, len(manifest.entries)):
-        raise FileNotFoundError(f"{path}: this set has {len(manifest.entries)} shards, not {total}")
-    manifest.check()
-    return manifest
 
 
 def _what_is_missing(path: str) -> str:

@@ -117,8 +117,8 @@ class _Survey:
     def add(self, path: str, *, automatic: bool) -> None:
         """Add the files that a path means."""
         files = self._inventory.files
-        if automatic and (found := set_named(path)):
-            self._add_set(found)
+        if found := set_named(path):
+            self._add_set(found, compared=automatic)
             return
         if is_directory(path) and is_partial(os.path.normpath(path)):
             files += leftover_files(path)
@@ -140,9 +140,12 @@ class _Survey:
         folder, name = os.path.split(path)
         self._folders.setdefault(folder, set()).add(name)
 
-    def _add_set(self, named: NamedSet) -> None:
-        """Add the shards of a set."""
-        path, total, _ = named
+    def _add_set(self, named: NamedSet, *, compared: bool) -> None:
+        """Add the shards of a set; where it is not ``compared``, its manifest says which they are.
+
+        They are named one by one then, and one that is missing is missing all the same.
+        """
+        path = named.manifest
         stem = path[: -len(MANIFEST_SUFFIX)]
         files = self._inventory.files
         try:
@@ -151,12 +154,14 @@ class _Survey:
             self._inventory.add_fault(Fault(path, "manifest", error.reason))
             files += files_of(glob.escape(stem) + "*", Folders())
         else:
-            if total not in (None, len(manifest.entries)):
-                raise FileNotFoundError(
-                    f"{path}: this set has {len(manifest.entries)} shards, not {total}"
-                )
-            files += _present(manifest.files)
-            self.sets.append(manifest)
+            named.check(manifest)
+            present = dict.fromkeys(_present(manifest.files))
+            files += present
+            if compared:
+                self.sets.append(manifest)
+            for shard in () if compared else manifest.files:
+                if shard not in present:
+                    self._inventory.add_fault(_missing(shard, manifest))
         self._add_leftovers_of(stem)
 
     def finish(self, *, automatic: bool) -> None:
@@ -220,8 +225,7 @@ class _Survey:
                 if (manifest, entry) not in known:
                     known.append((manifest, entry))
             if whole and shard not in present:
-                reason = f"missing, though {manifest.path} has it"
-                self._inventory.add_fault(Fault(shard, "missing", reason))
+                self._inventory.add_fault(_missing(shard, manifest))
         for file in self._extra_shards(manifest) if whole else ():
             reason = f"not in {manifest.path}, though its name says that it belongs to that set"
             self._inventory.add_fault(Fault(file, "extra", reason))
@@ -250,6 +254,10 @@ class _Survey:
             for file in found.files
         }
         return [file for file in files if os.path.normpath(file) not in other]
+
+
+def _missing(shard: str, manifest: Manifest) -> Fault:
+    return Fault(shard, "missing", f"missing, though {manifest.path} has it")
 
 
 def _present(files: list[str]) -> list[str]:
