@@ -115,6 +115,20 @@ def test_commands_take_forms_of_paths(command, source, data, name, form):
             assert sorted(tfr.read_records(target)) == sorted(RECORDS)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["shard", "--sample", "9", "-", "-", "out"], ["view", "-", "-"], [*BENCH[:-1], "-", "-"]],
+)
+def test_standard_input_named_twice_where_it_is_copied(command, tmp_path, monkeypatch, words):
+    """The copy could be read twice, and each record would be there twice."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Viewer, "serve", lambda _: None)
+    done = command(*words, stdin=b"")
+    assert done.code == 2
+    assert "standard input can be read once" in done.err
+    assert not os.listdir(tmp_path)
+
+
 def test_the_last_records_of_several_files(command, source):
     source("the name of a set")
     tfr.write_records("more", RECORDS[:3])

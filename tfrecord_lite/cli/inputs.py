@@ -62,9 +62,13 @@ def expand_files(files: list[str]) -> list[PathOrFile]:
 
 def named_or_standard_input(files: list[str]) -> list[Any]:
     """Return names as they are, and standard input for ``-``, which is there once."""
+    _check_once(files)
+    return [sys.stdin.buffer if file == "-" else file for file in files]
+
+
+def _check_once(files: list[str]) -> None:
     if files.count("-") > 1:
         raise ValueError("- is there several times, and standard input can be read once")
-    return [sys.stdin.buffer if file == "-" else file for file in files]
 
 
 @contextmanager
@@ -73,6 +77,7 @@ def rereadable(files: list[str]) -> Iterator[list[str]]:
 
     It is there for as long as the context is: for what is read more than once, or by number.
     """
+    _check_once(files)
     if "-" not in files:
         yield files
         return
