@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.urls import is_url, shown
 
 if TYPE_CHECKING:
@@ -37,8 +38,16 @@ class DamageReport:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
-        # Who reads may have another working directory.
-        self.path = None if path is None else os.path.abspath(path)
+        self.path: str | None = None
+        if path is not None:
+            name = name_of(path)
+            if is_url(name):
+                raise ValueError(
+                    f"report={shown(name)!r}: lines are appended to it, and an object is written "
+                    "whole; pass the path of a file"
+                )
+            # Who reads may have another working directory.
+            self.path = os.path.abspath(name)
         self._written: set[Damage] = set()
 
     def __call__(self, damage: Damage) -> None:
@@ -61,15 +70,23 @@ class DamageReport:
 def absolute_paths(paths: Any) -> Any:
     """Return paths that mean the same in processes with another working directory.
 
+    ``TypeError`` for an open file, which is open in this process alone.
+
     >>> import os
     >>> absolute_paths(["a", "s3://b/c"]) == [os.path.join(os.getcwd(), "a"), "s3://b/c"]
     True
     """
     if isinstance(paths, (list, tuple)):
         return [absolute_paths(path) for path in paths]
+    for file in paths.files if isinstance(paths, RecordSet) else [paths]:
+        if hasattr(file, "read"):
+            raise TypeError(
+                f"{name_of(file)}: an open file is open in this process alone, and others are to "
+                "read it; pass the path of a file"
+            )
     if not isinstance(paths, (str, bytes, os.PathLike)):
         return paths
-    path = os.fsdecode(paths)
+    path = name_of(paths)
     # Not normalized: what a symbolic link leads to has another parent.
     return path if is_url(path) else os.path.join(os.getcwd(), path)
 

@@ -97,6 +97,17 @@ def test_damage(tmp_path):
     assert json.loads(line)["path"] == paths[1]
     with pytest.raises(TypeError, match="on_damage='report'"):
         ReadFromTFRecord(paths, on_damage=print)
+    with pytest.raises(ValueError, match="s3://b/d.*path of a file"):
+        ReadFromTFRecord(paths, on_damage="report", report="s3://b/d")
+
+
+def test_open_files(tmp_path):
+    """They are open in this process, and workers are others."""
+    (path,) = write_ids(tmp_path / "in", [3])
+    with open(path, "rb") as file:
+        for given in (file, [path, file], tfr.RecordSet(file)):
+            with pytest.raises(TypeError, match="pass the path of a file"):
+                ReadFromTFRecord(given)
 
 
 def test_there_and_back_in_two_processes(tmp_path):

@@ -127,7 +127,9 @@ def test_damage_is_reported_to_the_driver(tmp_path):
     damage(paths[0], 9)
     damage(paths[1], 3)
     report = tmp_path / "damage.jsonl"
-    dataset = read_tfrecords(paths, on_damage="report", report=report, override_num_blocks=4)
+    dataset = read_tfrecords(
+        paths, on_damage="report", report=f"file://{report}", override_num_blocks=4
+    )
     for _ in range(2):
         assert ids(dataset) == [n for n in range(20) if n not in (9, 13)]
     lines = [json.loads(line) for line in report.read_text().splitlines()]
@@ -143,6 +145,7 @@ def test_damage_is_reported_to_the_driver(tmp_path):
         ({"on_damage": print}, TypeError, "on_damage='report'"),
         ({"on_damage": "report"}, ValueError, "report="),
         ({"report": "damage.jsonl"}, ValueError, "on_damage='report'"),
+        ({"on_damage": "report", "report": "s3://b/d"}, ValueError, "s3://b/d.*path of a file"),
         ({"select": ["nothing"]}, ValueError, "'nothing' is not among"),
         ({"features": "id"}, TypeError, "features"),
     ],
@@ -151,6 +154,15 @@ def test_wrong_options(tmp_path, options, error, message):
     paths = write_ids(tmp_path / "in", [3])
     with pytest.raises(error, match=message):
         read_tfrecords(paths, **options)
+
+
+def test_open_files(tmp_path):
+    """They are open in this process, and the tasks run in others."""
+    (path,) = write_ids(tmp_path / "in", [3])
+    with open(path, "rb") as file:
+        for given in (file, [path, file], tfr.RecordSet(file)):
+            with pytest.raises(TypeError, match="pass the path of a file"):
+                read_tfrecords(given)
 
 
 def test_files_that_are_missing(tmp_path):
