@@ -368,6 +368,32 @@ def test_what_is_no_list_of_shards(folder):
                 tfr.find_manifest(given)
 
 
+@pytest.mark.parametrize("given", [1.5, float("nan"), "2", [1], b"1"])
+def test_what_are_no_numbers(folder, tmp_path, given):
+    """They are refused in one way by all that counts, and nothing is made before."""
+    name, out = folder / "train", tmp_path / "out"
+    calls = {
+        "workers": [tfr.verify, tfr.describe],
+        "sample": [tfr.describe],
+        "block_bytes": [tfr.RecordWriter, tfr.ShardWriter],
+        "part": [tfr.ShardWriter],
+        "parts": [tfr.publish_shards],
+        "batch_size": [tfr.read_batches, tfr.Dataset],
+        "max_record_bytes": [tfr.RecordReader, RecordSet, tfr.describe],
+        "records_per_shard": [tfr.ShardWriter],
+    }
+    for option, functions in calls.items():
+        for function in functions:
+            path = out if function in (tfr.RecordWriter, tfr.ShardWriter) else name
+            with pytest.raises(TypeError, match=f"^{option}=.* must be an integer$"):
+                function(path, **{option: given})
+    with tfr.RecordReader(min(folder.glob("*.tfrecord"))) as reader:
+        with pytest.raises(TypeError, match="^block_bytes=.* must be an integer$"):
+            reader.block_bytes = given
+        assert len(list(reader)) == 3
+    assert not os.listdir(tmp_path)
+
+
 def test_links_in_a_circle(folder, tmp_path):
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")

@@ -23,6 +23,7 @@ from tfrecord_lite.records.compression import codec_by_name, codec_named
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.frame_writer import FrameWriter
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
+from tfrecord_lite.records.numbers import integer
 from tfrecord_lite.records.writer import RecordWriter
 from tfrecord_lite.urls import absolute
 
@@ -123,7 +124,7 @@ class ShardWriter(FrameWriter):
             bytes_per_shard=bytes_per_shard,
             num_shards=num_shards,
         )
-        if part is not None and not 0 <= operator.index(part) < MOST_PARTS:
+        if part is not None and not 0 <= integer(part=part) < MOST_PARTS:
             raise ValueError(f"part={part} must be from 0 to {MOST_PARTS - 1}")
         if part is not None and overwrite:
             raise ValueError("a part replaces nothing; pass overwrite to publish_shards")

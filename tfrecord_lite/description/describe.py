@@ -17,6 +17,7 @@ from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.workers import Workers
 from tfrecord_lite.records.compression import codec_of
 from tfrecord_lite.records.file_system import known_sizes
+from tfrecord_lite.records.numbers import integer
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.thresholds import limits
@@ -79,9 +80,9 @@ def describe(
     >>> found.records, label.kind, label.min, label.max, label.distinct, label.top[0]
     (3, 'int64', 3, 5, 2, (3, 2))
     """
-    if sample is not None and sample < 1:
+    if sample is not None and integer(sample=sample) < 1:
         raise ValueError(f"sample={sample} must be at least 1, or None for all records")
-    if workers is not None and workers < 0:
+    if workers is not None and integer(workers=workers) < 0:
         raise ValueError(f"workers={workers} must be at least 0, or None")
     options = {
         "compression": compression,

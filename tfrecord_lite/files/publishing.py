@@ -10,6 +10,7 @@ from tfrecord_lite.files.manifest import Manifest, manifests_naming
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.object_staging import ObjectJournal
 from tfrecord_lite.files.staging import Staging, complete_parts
+from tfrecord_lite.records.numbers import at_least
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path
@@ -138,8 +139,7 @@ def publish_shards(
     >>> list(read_records(manifest.files))
     [b'from 0', b'from 1']
     """
-    if parts < 1:
-        raise ValueError(f"parts={parts} must be at least 1")
+    parts = at_least(1, parts=parts)
     names = ShardNames(name)
     with names.journal() as journal:
         journal.remove_leftovers()

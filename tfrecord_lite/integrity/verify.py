@@ -11,6 +11,7 @@ from tfrecord_lite.integrity.payloads import Payloads
 from tfrecord_lite.integrity.report import Fault, FileReport, Report
 from tfrecord_lite.integrity.schedule import Schedule
 from tfrecord_lite.records.file_system import size_of
+from tfrecord_lite.records.numbers import integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +66,7 @@ def verify(
     """
     paths, options = with_own_options(paths, compression=compression)
     compression = options["compression"]
-    if workers is not None and workers < 0:
+    if workers is not None and integer(workers=workers) < 0:
         raise ValueError(f"workers={workers} must be at least 0, or None")
     inventory = Inventory.take(paths, manifest)
     payloads = None

@@ -186,9 +186,7 @@ class RecordReader(Closing):
 
     @block_bytes.setter
     def block_bytes(self, size: int) -> None:
-        if size < 1:
-            raise ValueError(f"block_bytes={size} must be at least 1")
-        self._stream.block_bytes = size
+        self._stream.block_bytes = at_least(1, block_bytes=size)
 
     def __repr__(self) -> str:
         return f"<RecordReader of {shown(self.path)}>"

@@ -11,6 +11,7 @@ import numpy as np
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES, make_encoder
 from tfrecord_lite.records.frame_writer import FrameWriter
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, fill_frames
+from tfrecord_lite.records.numbers import integer
 from tfrecord_lite.records.storage import Output
 from tfrecord_lite.records.tail import codec_to_write, prepare_append
 
@@ -83,7 +84,7 @@ class RecordWriter(FrameWriter):
             raise ValueError(f"unknown on_truncated {on_truncated!r}; choose 'raise' or 'trim'")
         if level is not None and (codec is None or not 0 <= level <= 9):
             raise ValueError(f"level={level} is for GZIP and ZLIB, from 0 (store) to 9 (smallest)")
-        if block_bytes is not None and block_bytes < 1:
+        if block_bytes is not None and integer(block_bytes=block_bytes) < 1:
             raise ValueError(
                 f"block_bytes={block_bytes} must be at least 1, or None for one stream"
             )
