@@ -494,6 +494,17 @@ def test_row_42_a_manifest_that_is_none_any_more(shards, harm, missing):
         assert ("train.manifest.json", "manifest") in faults(report), paths
 
 
+@pytest.mark.parametrize("manifest", ["auto", None])
+def test_a_manifest_that_is_none_and_has_no_shards(shards, manifest):
+    Path(f"{shards}.manifest.json").write_bytes(b"{")
+    for index in range(3):
+        shard(shards, index).unlink()
+    for paths in (shards, f"{shards}.manifest.json", f"{shards}@3"):
+        report = verify(paths, manifest=manifest)
+        assert not report.ok
+        assert faults(report) == [("train.manifest.json", "manifest")], paths
+
+
 def test_row_42_shards_that_only_names_tell_of(shards):
     (shards.parent / "train.manifest.json").write_text('{"of": "somebody else"}')
     assert verify(shards.parent).ok

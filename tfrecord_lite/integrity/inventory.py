@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from bisect import bisect_left
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Literal
@@ -152,7 +153,9 @@ class _Survey:
             manifest = Manifest.load(path)
         except TFRecordError as error:
             self._inventory.add_fault(Fault(path, "manifest", error.reason))
-            files += files_of(glob.escape(stem) + "*", Folders())
+            # The manifest is wrong, whether there is anything else of that name or not.
+            with suppress(FileNotFoundError):
+                files += files_of(glob.escape(stem) + "*", Folders())
         else:
             named.check(manifest)
             present = dict.fromkeys(_present(manifest.files))
