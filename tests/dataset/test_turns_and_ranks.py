@@ -178,6 +178,20 @@ def test_one_of_four_ranks_goes_on_on_two(sets):
     assert sorted(joined(rest)) == sorted(expected[70:])
 
 
+@pytest.mark.parametrize("epoch", [0, 1])
+@pytest.mark.parametrize("turns", [1, 2])
+def test_len_is_that_of_a_whole_epoch_on_other_ranks_too(sets, epoch, turns):
+    options = {"batch_size": 5, "shuffle": True}
+    before = Dataset(sets["plain"], ID, rank=0, world_size=2, **options)
+    before.set_epoch(epoch)
+    (*_,) = islice(before, 4)
+    dataset = Dataset(sets["plain"], ID, **options)
+    dataset.load_state_dict(before.state_dict())
+    assert len(dataset.in_turns(0, turns)) == 20 // turns
+    assert [len(ids(dataset)) for _ in range(3)] == [12, 20, 20]
+    assert len(dataset) == 20
+
+
 @pytest.mark.parametrize("shuffle", [False, 15])
 def test_consecutive_shares_change_hands_at_the_end_of_an_epoch(sets, shuffle):
     options = {"batch_size": 10, "shuffle": shuffle}

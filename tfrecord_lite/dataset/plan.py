@@ -133,9 +133,10 @@ class Plan:
         """Whether `part` costs nothing."""
         return self._records.counted
 
-    def batches(self, epoch: int = 0) -> int:
-        """Return how many batches an epoch has, if nothing is left out."""
-        batches = self._batches_of(len(self.part(epoch)))
+    def batches(self) -> int:
+        """Return how many batches a whole epoch has, if nothing is left out."""
+        # Also where the first one is gone on with, of which other ranks had some.
+        batches = self._batches_of(len(self.resumed(0, 0).part()))
         return len(range(self._turns.turn, batches, self._turns.turns))
 
     def _batches_of(self, steps: int) -> int:
