@@ -23,6 +23,7 @@ from tfrecord_lite.files.fingerprint import Fingerprint
 from tfrecord_lite.files.index import RecordIndex, StaleIndexError
 from tfrecord_lite.files.paths import is_data_file
 from tfrecord_lite.files.record_file import RecordFile
+from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.sidecar import write_sidecar
 from tfrecord_lite.records import RecordReader, RecordWriter, write_records
 from tfrecord_lite.records.byte_source import ByteSource
@@ -404,6 +405,33 @@ def test_open_loads_what_fits_and_builds_what_does_not(path, monkeypatch):
     path.unlink()
     with pytest.raises(FileNotFoundError):
         RecordIndex.open(path)
+
+
+def by_splits(path: Path, damages: list[Any], compression: Any) -> list[bytes]:
+    records = RecordSet(path, compression=compression, on_damage=damages.append)
+    blocks = (split.blocks() for split in records.splits(3))
+    return [record for some in blocks for block in some for record in block.to_list()]
+
+
+@pytest.mark.parametrize("written", [None, "GZIP"])
+@pytest.mark.parametrize("named", [None, "", "GZIP", "ZLIB", "auto"])
+def test_a_sidecar_does_not_change_what_compression_means(path, written, named):
+    write_records(path, [b"x" * 100] * 30, compression=written, block_bytes=500)
+
+    def outcomes() -> list[Any]:
+        damages: list[Any] = []
+        return [
+            outcome(lambda: len(RecordIndex.open(path, compression=named))),
+            outcome(lambda: RecordFile(path, compression=named)[3]),
+            outcome(lambda: RecordSet(path, compression=named)[3]),
+            outcome(lambda: len(RecordSet(path, compression=named))),
+            outcome(lambda: by_splits(path, damages, named)),
+            damages,
+        ]
+
+    expected = outcomes()
+    RecordIndex.build(path).save()
+    assert outcomes() == expected
 
 
 def test_save_replaces_indexes_alone(path):

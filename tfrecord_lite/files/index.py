@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int], object]
 
-__all__ = ["Members", "RecordIndex", "StaleIndexError"]
+__all__ = ["Members", "RecordIndex", "StaleIndexError", "load_fitting"]
 
 
 class RecordIndex:
@@ -175,13 +175,13 @@ class RecordIndex:
     ) -> RecordIndex:
         """Load the sidecar where it can be read and fits the file, otherwise build the index.
 
-        What was built is not saved.
+        One of another ``compression`` than is named does not fit. What was built is not saved.
         """
         with positioned(path) as file:
-            if file.owned:
-                with suppress(StaleIndexError, OSError):
-                    return cls.load(file)
-            return cls.build(file, compression=compression, verify=verify)
+            index = load_fitting(file, compression) if file.owned else None
+            if index is None:
+                index = cls.build(file, compression=compression, verify=verify)
+            return index
 
     @classmethod
     def from_text(cls, path: Path, text: Path) -> RecordIndex:
@@ -303,6 +303,24 @@ class RecordIndex:
 
     def __repr__(self) -> str:
         return f"<RecordIndex of {shown(self.path)}: {plural(len(self), 'record')}>"
+
+
+def load_fitting(
+    path: Path | PositionedFile,
+    compression: CompressionOrAuto,
+    *,
+    max_kept_bytes: int | None = None,
+) -> RecordIndex | None:
+    """Return the index in a file's sidecar; None where there is none of this file.
+
+    Nor is there where the sidecar is of another compression than is named: what that makes of the
+    file is for whoever reads it to say, in the same words as without a sidecar.
+    """
+    with suppress(StaleIndexError, OSError):
+        index = RecordIndex.load(path, max_kept_bytes=max_kept_bytes)
+        if compression == "auto" or codec_named(compression) == index.compression:
+            return index
+    return None
 
 
 def _no_progress(path: str, position: int) -> None:

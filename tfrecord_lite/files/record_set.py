@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import io
 import os
-from contextlib import suppress
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,9 @@ import numpy as np
 from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
 from tfrecord_lite.files.by_number import ByNumber, as_numbers, no_record
 from tfrecord_lite.files.checked_block import read_few_of_each
-from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.from_front import FromFront
 from tfrecord_lite.files.fronts import Fronts
-from tfrecord_lite.files.index import RecordIndex
+from tfrecord_lite.files.index import RecordIndex, load_fitting
 from tfrecord_lite.files.kept_indexes import KeptIndexes, max_bytes_of_each
 from tfrecord_lite.files.manifest import find_manifest
 from tfrecord_lite.files.open_files import OpenFiles
@@ -237,15 +235,14 @@ class RecordSet(ByNumber):
         return index
 
     def _find_index(self, number: int, file: PositionedFile) -> RecordIndex:
-        index = None
+        index, compression = None, self.options["compression"]
         if file.owned:
             known = None if self.manifest is None else self.manifest.records
             max_kept_bytes = max_bytes_of_each(len(self.files), known)
-            with suppress(StaleIndexError, OSError):
-                index = RecordIndex.load(file, max_kept_bytes=max_kept_bytes)
+            index = load_fitting(file, compression, max_kept_bytes=max_kept_bytes)
         built = index is None
         if index is None:
-            compression, verify = self.options["compression"], self.options["verify"]
+            verify = self.options["verify"]
             lengths = verify if verify == "none" else False
             index = RecordIndex.build(file, compression=compression, verify=lengths)
         if self.counts[number] not in (None, len(index)):

@@ -13,7 +13,7 @@ import numpy as np
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.file_ranges import FileRange, RangesReader
 from tfrecord_lite.files.fingerprint import StaleIndexError
-from tfrecord_lite.files.index import RecordIndex
+from tfrecord_lite.files.index import RecordIndex, load_fitting
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.file_system import can_be_reread, sizes_of
@@ -176,8 +176,7 @@ class _Cut:
         codec = self._codec_to_read()
         # Without checksums there is no telling a header.
         self._plain = codec is None and self._options["verify"] != "none"
-        with suppress(StaleIndexError, OSError):
-            self._index = RecordIndex.load(self._file)
+        self._index = load_fitting(self._file, self._options["compression"])
         if self._index is None and codec == "GZIP":
             # Damage, or no blocked file: to be read from its front.
             with suppress(TFRecordError):
