@@ -48,6 +48,26 @@ def test_a_state_from_before_the_first_batch_is_one_of_its_files(sets):
 
 
 @pytest.mark.parametrize("turns", [1, 2])
+def test_states_of_another_kind(sets, turns):
+    resumed = iterator(sets["plain"], 0, turns)
+    dataset = tfr.Dataset(sets["plain"], ID, batch_size=7)
+    next(resumed)
+    state = resumed.state_dict()
+    with pytest.raises(ValueError, match=r"no 'first'.*perhaps of a\s+Dataset or its loader"):
+        resumed.load_state_dict(dataset.state_dict())
+    with pytest.raises(ValueError, match="is of a Dataset with files=None"):
+        dataset.load_state_dict(state)
+    for name in state:
+        with pytest.raises(ValueError, match=name):
+            resumed.load_state_dict({key: state[key] for key in state if key != name})
+    for either in (resumed, dataset):
+        for none in (None, [state], "state"):
+            with pytest.raises(TypeError, match=r"state is the dict that state_dict\(\) returned"):
+                either.load_state_dict(none)
+    assert resumed.state_dict() == state
+
+
+@pytest.mark.parametrize("turns", [1, 2])
 def test_a_state_from_the_end_is_one_of_its_files_and_settings(sets, turns):
     """There was nothing in it to compare: it was taken by any files and settings."""
     ended = iterator(sets["plain"], 0, turns)

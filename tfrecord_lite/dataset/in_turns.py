@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.dataset.numbers import at_least
+from tfrecord_lite.dataset.resuming import check_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,7 @@ __all__ = ["BatchesInTurns"]
 _STATE_VERSION: Final = 2
 # Of this version a state from the end of an epoch has no state of the dataset to be compared.
 _OLD_STATE_VERSION: Final = 1
+_ENTRIES: Final = ("first", "epoch", "dataset")
 
 
 class BatchesInTurns:
@@ -126,12 +128,13 @@ class BatchesInTurns:
         another state of another turn, and for one of other files, or of settings with which other
         records would follow; then it stays where it is.
         """
-        if state.get("version") not in (_OLD_STATE_VERSION, _STATE_VERSION):
+        check_version(state, _OLD_STATE_VERSION, _STATE_VERSION)
+        if missing := [name for name in (*_ENTRIES, *self._settings) if name not in state]:
             raise ValueError(
-                f"a state of version {state.get('version')!r}; this version supports "
-                f"{_OLD_STATE_VERSION} and {_STATE_VERSION}"
+                f"the state has no {missing[0]!r}: it is not of such an iterator, but perhaps of a "
+                "Dataset or its loader, as make_loader returns it: go on with one of these"
             )
-        theirs = {name: state.get(name) for name in self._settings}
+        theirs = {name: state[name] for name in self._settings}
         within = state["dataset"]
         ended = within is None or within.get("epoch") != state["epoch"]
         at_front = not ended and within.get("position") == 0

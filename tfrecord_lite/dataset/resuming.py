@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.dataset.batcher import Position
 from tfrecord_lite.records.checksum import crc32c
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tfrecord_lite.dataset.epoch_records import EpochRecords
     from tfrecord_lite.dataset.plan import Plan
 
-__all__ = ["States"]
+__all__ = ["States", "check_version"]
 
 _STATE_VERSION = 2
 _NUMBERS = ("epoch", "position", "begin", "world_size")
@@ -69,11 +68,7 @@ class States:
 
     def position(self, plan: Plan, state: Mapping[str, Any]) -> tuple[Plan, Position]:
         """Return plan and position that a state is of; ``ValueError`` where there are none."""
-        version = state.get("version")
-        if version != _STATE_VERSION:
-            raise ValueError(
-                f"a state of version {version!r}; this version supports {_STATE_VERSION}"
-            )
+        check_version(state, _STATE_VERSION)
         for name, ours in self._settings.items():
             theirs = state.get(name)
             # True is no buffer of 1.
@@ -110,6 +105,20 @@ class States:
         raise ValueError(
             f"the state is of world_size={world_size}, {where}; go on with that to the end of the "
             f"epoch, where a state goes on with world_size={self._world_size}, too"
+        )
+
+
+def check_version(state: object, *supported: int) -> None:
+    """Raise ``TypeError`` for what is no state, and ``ValueError`` for one of another version."""
+    if not isinstance(state, Mapping):
+        raise TypeError(
+            f"a state is the dict that state_dict() returned, not {type(state).__name__}"
+        )
+    version = state.get("version")
+    if version not in supported:
+        raise ValueError(
+            f"a state of version {version!r}; this version supports "
+            f"{' and '.join(map(str, supported))}"
         )
 
 
