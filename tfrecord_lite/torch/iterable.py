@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal
 
 from torch.utils.data import IterableDataset as TorchIterableDataset
@@ -21,6 +22,8 @@ from tfrecord_lite.torch.tensors import check_ragged, to_tensors
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
+
+    from typing_extensions import Self
 
     from tfrecord_lite import RecordSet
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Paths, Verify
@@ -150,6 +153,12 @@ class IterableDataset(TorchIterableDataset):  # type: ignore[misc]
             epoch = self._epochs.begin(info.id, key)
         self._report.epoch = epoch
         return Turns(self._dataset, self._epochs, which, epoch, self._ragged)
+
+    def __copy__(self) -> Self:
+        # As of a dataset: what this one begins is no epoch of a copy.
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__, _epochs=deepcopy(self._epochs))
+        return copied
 
     def __repr__(self) -> str:
         return f"<IterableDataset of {self._dataset!r}>"

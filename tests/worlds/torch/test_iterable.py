@@ -128,12 +128,15 @@ def test_who_seeds_torch_before_each_epoch_gets_other_orders(paths):
     assert found == epochs(paths, 3, **OPTIONS)
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda data: pickle.loads(pickle.dumps(data))])
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda data: pickle.loads(pickle.dumps(data))]
+)
 def test_a_copy_counts_epochs_by_itself(paths, copied):
     data = IterableDataset(paths, **OPTIONS)
     wanted = epochs(paths, 3, **OPTIONS)
     assert ids(loader_of(data, 2)) == wanted[0]
     other = copied(data)
+    copied(data).set_epoch(7)
     assert [ids(loader_of(other, 2)) for _ in range(2)] == wanted[1:]
     assert ids(loader_of(data, 2)) == wanted[1]
 
