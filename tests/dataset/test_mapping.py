@@ -350,6 +350,7 @@ def test_without_cloudpickle_there_is_one_clear_error(sets, monkeypatch):
         ({"timeout": 0}, ValueError, "timeout=0 must be a number of seconds above 0, or None"),
         ({"timeout": -1.5}, ValueError, "timeout=-1.5 must be"),
         ({"timeout": float("nan")}, ValueError, "timeout=nan must be"),
+        ({"timeout": "5"}, TypeError, "timeout='5' must be a number of seconds, or None"),
         ({"interleave": 0}, ValueError, "interleave=0 must be at least 1"),
         ({"interleave": 1.5}, TypeError, "interleave=1.5 must be an integer"),
         ({"rank": 0.0}, TypeError, "rank=0.0 must be an integer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from numbers import Real
 
 from tfrecord_lite.records.numbers import at_least, integer
 
@@ -29,6 +30,8 @@ def rank_of(rank: int, world_size: int) -> tuple[int, int]:
 def timeout_of(seconds: float | None) -> float | None:
     """Return how many seconds to wait; ``ValueError`` where that is none, or cannot be done.
 
+    ``TypeError`` for what is no number.
+
     Infinity, and more than poll(2) can wait, which is some 24 days, are None: no limit.
 
     >>> timeout_of(2.5)
@@ -36,6 +39,8 @@ def timeout_of(seconds: float | None) -> float | None:
     """
     if seconds is None:
         return None
+    if not isinstance(seconds, Real):
+        raise TypeError(f"timeout={seconds!r} must be a number of seconds, or None")
     if not seconds > 0:
         raise ValueError(f"timeout={seconds!r} must be a number of seconds above 0, or None")
     if not hasattr(select, "poll"):
