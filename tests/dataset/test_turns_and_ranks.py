@@ -45,6 +45,20 @@ def test_batches_in_turns_are_those_of_one(sets, kind, shuffle, turns, mapped):
 
 
 @pytest.mark.parametrize("shuffle", [False, 15, True])
+@pytest.mark.parametrize("on_damage", ["raise", print])
+def test_turns_of_turns(sets, shuffle, on_damage):
+    """As of the workers of a machine, which itself is one of several."""
+    options = {"batch_size": 7, "shuffle": shuffle, "on_damage": on_damage}
+    machine = Dataset(sets["plain"], ID, **options).in_turns(1, 2)
+    workers = [machine.in_turns(turn, 3) for turn in range(3)]
+    for _ in range(2):
+        expected = ids(machine)
+        for turn, worker in enumerate(workers):
+            assert ids(worker) == expected[turn::3]
+            assert len(worker) == len(expected[turn::3])
+
+
+@pytest.mark.parametrize("shuffle", [False, 15, True])
 def test_one_in_turns_goes_on_with_its_own_batches(sets, shuffle):
     options = {"batch_size": 7, "shuffle": shuffle}
     for turn in range(3):

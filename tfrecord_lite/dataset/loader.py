@@ -322,7 +322,7 @@ class Dataset(Closing):
             self._cursor = Cursor(Position(epoch, 0))
 
     def in_turns(self, turn: int, turns: int) -> Dataset:
-        """Return a dataset of every ``turns``-th batch alone, the first with the number ``turn``.
+        """Return a dataset of every ``turns``-th of these batches, the first with number ``turn``.
 
         It is for one of several processes that give an epoch's batches in turns. Where records are
         left out as damaged, a batch is what is left of its records. Raises ``ValueError`` where

@@ -83,9 +83,9 @@ class Plan:
             records.total()
 
     def in_turns(self, turn: int, turns: int) -> Plan:
-        """Return this plan with every so many-th batch alone."""
+        """Return this plan with every so many-th of its batches alone."""
         plan = copy(self)
-        plan._turns = Turns(turn, turns, self._batch_size)  # noqa: SLF001 - a copy of our own
+        plan._turns = self._turns.within(turn, turns)  # noqa: SLF001 - a copy of our own
         # Where records are left out, nobody else can tell where batches begin.
         plan._by_batch |= turns > 1 and self._records.tolerant  # noqa: SLF001
         return plan

@@ -29,6 +29,10 @@ class Turns:
         self.turns = turns
         self._batch_size = batch_size
 
+    def within(self, turn: int, turns: int) -> Turns:
+        """Return every so many-th of these batches."""
+        return Turns(self.turn + turn * self.turns, self.turns * turns, self._batch_size)
+
     def of_steps(self, steps: Int64Array) -> Int64Array:
         """Return those of the steps that are in one of these batches."""
         if self.turns == 1:
