@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import numpy as np
@@ -13,6 +14,7 @@ from tfrecord_lite.dataset.chunk import Request
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.picker import Picker
 from tfrecord_lite.errors import CorruptRecordError, ignore_damage
+from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.files.record_set import RecordSet
 
 RANDOM = np.random.default_rng(0)
@@ -130,3 +132,39 @@ def test_of_several_faults_the_first_in_the_order_counts(sets, tolerant):
     assert chunk.steps.tolist() == kept
     assert chunk.numbers.tolist() == [numbers[row] for row in kept]
     assert list(chunk.block) == [RECORDS[numbers[row]] for row in kept]
+
+
+@pytest.mark.parametrize("kind", INDEXED)
+@pytest.mark.parametrize("on_damage", ["raise", ignore_damage])
+@pytest.mark.parametrize("readable", [0, 13])
+def test_where_nothing_can_be_read_few_reads_are_tried(
+    sets, monkeypatch, kind, on_damage, readable
+):
+    """Each record was tried by itself: of a store that is out of reach each is a request."""
+    records = EpochRecords(RecordSet(sets[kind], on_damage=on_damage))
+    records.build_indexes(needed=True)
+    numbers = RANDOM.permutation(100)
+    still, tries = {*numbers[:readable].tolist()}, []
+    for of, first in ((RecordSet, lambda _: 0), (RecordFile, first_of(records))):
+        monkeypatch.setattr(of, "read_block", failing(of.read_block, first, still, tries))
+    chunk = pick(records, numbers)
+    assert isinstance(chunk.error, OSError)
+    assert chunk.damages == []
+    assert chunk.numbers.tolist() == numbers[:readable].tolist()
+    assert len(tries) < (30 if readable == 0 else 100)
+
+
+def first_of(records):
+    return lambda file: int(records.bases[records.files.index(file.path)])
+
+
+def failing(read, first, still, tries):
+    """Return a reading of records that fails for all but some."""
+
+    def read_block(self, numbers):
+        tries.append(len(numbers))
+        if not {*(np.asarray(numbers) + first(self)).tolist()} <= still:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(self, numbers)
+
+    return read_block

@@ -45,7 +45,8 @@ class Found(NamedTuple):
     """What was found of records that were asked for: by row, as all that is here.
 
     A record that is not there is ``None`` among ``kept``. The ``damages`` are told with a row each.
-    ``faults`` are no damage: what is wrong is another thing, and the record may be intact.
+    ``faults`` are no damage: what is wrong is another thing, and the record may be intact. After
+    the first of them nothing is looked for.
     """
 
     kept: list[Kept | None]
@@ -125,7 +126,10 @@ class DamagedFile:
             yield order[begin:end]
 
     def _find(self, numbers: Int64Array, rows: Int64Array, found: Found) -> None:
-        """Look for the records of rows, in one read where it goes."""
+        """Look for the records of rows, in one read where it goes; of none after a fault."""
+        rows = rows[rows < min(found.faults, default=len(numbers))]
+        if not len(rows):
+            return
         try:
             block = self._records.read_block(numbers[rows])
         except (OSError, TFRecordError) as error:
@@ -134,8 +138,9 @@ class DamagedFile:
                 self._take(numbers, rows, member, error, found)
             elif len(rows) > 1:
                 half = len(rows) // 2
-                self._find(numbers, rows[:half], found)
-                self._find(numbers, rows[half:], found)
+                # Where nothing can be read, that is known after the first row.
+                for part in sorted((rows[:half], rows[half:]), key=np.min):
+                    self._find(numbers, part, found)
             elif isinstance(error, _DAMAGE):
                 frame = self._frame(int(numbers[rows[0]]), error)
                 if isinstance(frame, Stretch):

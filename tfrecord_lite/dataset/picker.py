@@ -65,18 +65,23 @@ class Picker:
     def _try(
         self, numbers: Int64Array, records: list[bytes | None], faults: dict[int, Exception]
     ) -> None:
-        """Fill in records by row, and what is wrong with each that cannot be read."""
-        parts = [np.argsort(numbers, kind="stable")]
+        """Fill in records by row, and what is wrong with the first that cannot be read."""
+        parts, first = [np.argsort(numbers, kind="stable")], len(numbers)
         while parts:
             rows = parts.pop()
+            rows = rows[rows < first]
+            if not len(rows):
+                continue
             try:
                 found = self._block(numbers[rows]).to_list()
             except (OSError, TFRecordError) as error:
                 half = len(rows) // 2
                 if half:
-                    parts += [rows[:half], rows[half:]]
+                    # Where nothing can be read, that is known after the first row.
+                    parts += sorted((rows[:half], rows[half:]), key=np.min, reverse=True)
                 else:
-                    faults[int(rows[0])] = error
+                    first = int(rows[0])
+                    faults[first] = error
             else:
                 for row, record in zip(rows.tolist(), found, strict=True):
                     records[row] = record
