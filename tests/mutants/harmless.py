@@ -405,7 +405,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         ),
     },
     "tfrecord_lite/files/file_ranges.py": {
-        "self._file.read_ahead_until(file_range.end)": (
+        "file.read_ahead_until(file_range.end)": (
             "how much of an object is asked for in advance"
         ),
     },

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -13,6 +11,7 @@ from tfrecord_lite.errors import CorruptRecordError, Damage, TFRecordError
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.framing import HEADER_SIZE
 from tfrecord_lite.records.iterating import OneThread
+from tfrecord_lite.records.positions import FilePart
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.stores.object_file import ObjectFile
@@ -85,12 +84,12 @@ class _RangeReader:
         self._damaged = False
         if self._on_damage != "raise":
             options = {**options, "on_damage": self._report}
-        self._slice: _Slice | None = None
+        # The file of which a part is read by itself.
+        self._whole: BinaryIO | None = None
         if file_range.codec is not None:
-            self._slice = _Slice(file_range)
-            self._reader = RecordReader(
-                cast("BinaryIO", self._slice), **{**options, "compression": file_range.codec}
-            )
+            self._whole = open_file(self._path)
+            options = {**options, "compression": file_range.codec}
+            self._reader = RecordReader(_part_of(self._whole, file_range), **options)
         else:
             if file_range.origin is not None:
                 cast("BinaryIO", file_range.file).seek(file_range.origin)
@@ -100,8 +99,8 @@ class _RangeReader:
                 self._reader.go_to(file_range.begin, file_range.record or 0)
 
     def next_block(self) -> RecordBlock | None:
-        if self._slice is not None:
-            return self._next_of_slice()
+        if self._whole is not None:
+            return self._next_of_part()
         end = self._range.end
         if end is None:
             return self._reader.next_block()
@@ -130,12 +129,12 @@ class _RangeReader:
     def _report(self, damage: Damage) -> None:
         self._damaged = True
         end = self._range.end
-        if self._slice is None and end is not None:
+        if self._whole is None and end is not None:
             # What is after that is reported by who reads the next range.
             if damage.begin >= end:
                 return
             damage = damage._replace(end=min(damage.end, end))
-        elif self._slice is not None:
+        elif self._whole is not None:
             damage = damage._replace(
                 path=self._path,
                 begin=damage.begin + self._range.raw_begin,
@@ -144,7 +143,7 @@ class _RangeReader:
             )
         self._on_damage(damage)
 
-    def _next_of_slice(self) -> RecordBlock | None:
+    def _next_of_part(self) -> RecordBlock | None:
         file_range = self._range
         try:
             block = self._reader.next_block()
@@ -161,39 +160,18 @@ class _RangeReader:
 
     def close(self) -> None:
         self._reader.close()
-        if self._slice is not None:
-            self._slice.close()
+        if self._whole is not None:
+            self._whole.close()
 
 
-class _Slice(io.RawIOBase):
-    """The bytes of a range, as a file of their own."""
+def _part_of(file: Any, file_range: FileRange) -> BinaryIO:
+    """Return the bytes of a range, as a file of their own."""
+    if isinstance(file, ObjectFile):
+        file.read_ahead_until(file_range.end)
 
-    def __init__(self, file_range: FileRange) -> None:
-        self.name = name_of(file_range.file)
-        self._file = open_file(self.name)
-        if isinstance(self._file, ObjectFile):
-            self._file.read_ahead_until(file_range.end)
-        self._begin, self._at = file_range.begin, 0
-        self._size = (file_range.end or 0) - file_range.begin
+    def read_into(view: memoryview, offset: int) -> int:
+        file.seek(offset)
+        return int(file.readinto(view))
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = base + offset
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer)[: max(self._size - self._at, 0)]
-        self._file.seek(self._begin + self._at)
-        count: int = self._file.readinto(view)
-        self._at += count
-        return count
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+    path, end = name_of(file_range.file), file_range.end or 0
+    return cast("BinaryIO", FilePart(path, read_into, file_range.begin, end))

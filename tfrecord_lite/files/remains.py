@@ -7,15 +7,14 @@ who ask for any of its records find the same.
 
 from __future__ import annotations
 
-import io
-import os
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from tfrecord_lite.errors import Damage
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.inflate import InflatedSource
+from tfrecord_lite.records.positions import FilePart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +115,8 @@ def _stream(
     max_record_bytes: int,
 ) -> BlockStream:
     """Return what reads the stretch from its front to its end."""
-    source = ByteSource(cast("BinaryIO", _UpTo(file, stretch.end)))
+    up_to = FilePart(file.path, file.read_into, 0, stretch.end)
+    source = ByteSource(cast("BinaryIO", up_to))
     inflated = InflatedSource(source, "GZIP") if stretch.compressed else None
     stream = BlockStream(
         inflated or source,
@@ -147,29 +147,3 @@ def _unknown(
         if begin > at:
             yield at, begin, before
         at, before = max(at, end), before + count
-
-
-class _UpTo(io.RawIOBase):
-    """A file's bytes up to ``end``, as an open file."""
-
-    def __init__(self, file: PositionedFile, end: int) -> None:
-        self.name = file.path
-        self._file = file
-        self._end = end
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._end}[whence]
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer)[: max(self._end - self._at, 0)]
-        count = self._file.read_into(view, self._at)
-        self._at += count
-        return count

@@ -17,11 +17,11 @@ from tfrecord_lite.stores.object_file import ObjectFile
 from tfrecord_lite.urls import is_url, local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tfrecord_lite._types import PathOrFile
 
-__all__ = ["PositionedFile", "positioned"]
+__all__ = ["FilePart", "PositionedFile", "positioned"]
 
 
 class PositionedFile(Closing):
@@ -163,3 +163,41 @@ def positioned(file: PathOrFile | PositionedFile) -> Iterator[PositionedFile]:
     else:
         with PositionedFile(file) as opened:
             yield opened
+
+
+class FilePart(io.RawIOBase):
+    """The bytes of a file from ``begin`` to ``end``, as a file of their own.
+
+    ``read_into`` fills a view with the bytes of the file from an offset on, and returns how many.
+    """
+
+    def __init__(
+        self, path: str, read_into: Callable[[memoryview, int], int], begin: int, end: int
+    ) -> None:
+        super().__init__()
+        self.name = path
+        self._read_into = read_into
+        self._begin = begin
+        self._size = end - begin
+        self._at = 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move; nothing is read."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the front of ``buffer`` with what comes next; 0 at the end."""
+        view = memoryview(buffer)[: max(self._size - self._at, 0)]
+        count = self._read_into(view, self._begin + self._at)
+        self._at += count
+        return count
