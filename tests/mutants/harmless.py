@@ -409,8 +409,8 @@ HARMLESS: dict[str, dict[str, str]] = {
             "how much of an object is asked for in advance"
         ),
     },
-    "tfrecord_lite/files/object_staging.py": {
-        "_MAX_JOURNAL_BYTES = 1 << 27": ("a limit far above the size of journals"),
+    "tfrecord_lite/files/writer_folders.py": {
+        "MAX_JOURNAL_BYTES: Final = 1 << 27": ("a limit far above the size of journals"),
     },
     "tfrecord_lite/records/gap.py": {
         'length = int.from_bytes(header[:8], "little")': (

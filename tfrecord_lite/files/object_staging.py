@@ -14,15 +14,20 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.manifest import Manifest, is_plain_name
+from tfrecord_lite.files.writer_folders import (
+    MANIFEST_NAME,
+    MAX_JOURNAL_BYTES,
+    PUBLISHING_SUFFIX,
+    WriterFolder,
+    writer_folders,
+)
 from tfrecord_lite.parallel.threads import Threads
 from tfrecord_lite.records.file_system import is_file, list_directory, open_file
-from tfrecord_lite.records.storage import PARTIAL_SUFFIX
 from tfrecord_lite.stores.store import store_of
 from tfrecord_lite.thresholds import limits
 
@@ -33,8 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ObjectJournal", "ObjectStaging", "read_journal", "remove_folder"]
 
-_MANIFEST = "manifest.json"
-_MAX_JOURNAL_BYTES = 1 << 27
 # The names of those of this process that are at work, which no journal of it removes.
 _living: set[str] = set()
 
@@ -49,13 +52,11 @@ def remove_folder(folder: str) -> None:
     store_of(folder).remove_unfinished(folder + "/")
 
 
-class ObjectStaging:
+class ObjectStaging(WriterFolder):
     """A folder of a writer's own, as `Staging`."""
 
     def __init__(self, folder: str, stem: str, part: int | None = None) -> None:
-        self._folder = folder
-        number = "" if part is None else f".part-{part:05d}"
-        self.name = f".{stem}.{os.urandom(4).hex()}{number}{PARTIAL_SUFFIX}"
+        super().__init__(folder, stem, part)
         self._process = os.getpid()
         _living.add(self.name)
 
@@ -63,19 +64,10 @@ class ObjectStaging:
         """Return the URL of an object in this folder."""
         return f"{self._folder}/{self.name}/{file}"
 
-    def shard(self, index: int) -> str:
-        """Return what a shard is called here."""
-        return f"{index:05d}{PARTIAL_SUFFIX}"
-
-    @property
-    def manifest(self) -> str:
-        """The URL of the manifest that makes a part complete."""
-        return self.path(_MANIFEST)
-
     def write_manifest(self, manifest: Manifest, *, fsync: bool) -> str:  # noqa: ARG002 - as others
         """Write it, all at once, and return its name."""
         store_of(self._folder).put(self.manifest, manifest.to_json().encode())
-        return f"{self.name}/{_MANIFEST}"
+        return f"{self.name}/{MANIFEST_NAME}"
 
     def release(self) -> None:
         """Leave the folder to whoever wants it."""
@@ -97,7 +89,7 @@ class ObjectJournal:
         self._folder = folder
         self._stem = stem
         self._manifest = manifest
-        self._url = f"{folder}/.{stem}.publishing{PARTIAL_SUFFIX}"
+        self._url = f"{folder}/.{stem}{PUBLISHING_SUFFIX}"
 
     def __enter__(self) -> Self:
         if is_file(self._url):
@@ -109,13 +101,8 @@ class ObjectJournal:
 
     def remove_leftovers(self, part: int | None = None) -> None:
         """Remove the folders of other writers: of this part, or of no part."""
-        named = re.compile(
-            rf"\.{re.escape(self._stem)}\.[0-9a-f]{{8}}(?:\.part-(\d{{5}}))?"
-            rf"{re.escape(PARTIAL_SUFFIX)}"
-        )
-        for name, is_folder in list_directory(self._folder):
-            match = named.fullmatch(name) if is_folder else None
-            if match and name not in _living and (int(match[1]) if match[1] else None) == part:
+        for found, name in writer_folders(self._folder, self._stem):
+            if found == part and name not in _living:
                 remove_folder(f"{self._folder}/{name}")
         # Of those that wrote no object yet there is no folder.
         store_of(self._folder).remove_unfinished(f"{self._folder}/.{self._stem}.")
@@ -183,7 +170,7 @@ def read_journal(url: str) -> tuple[list[str], list[str]]:
     """Return the names that a journal says are new, and old; of another's making it has none."""
     try:
         with open_file(url) as file:
-            listed = json.loads(file.read(_MAX_JOURNAL_BYTES))
+            listed = json.loads(file.read(MAX_JOURNAL_BYTES))
         new, old = listed["new"], listed["old"]
     except (ValueError, TypeError, KeyError, RecursionError, FileNotFoundError):
         return [], []

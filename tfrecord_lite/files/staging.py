@@ -28,15 +28,22 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 import shutil
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, is_plain_name
 from tfrecord_lite.files.object_staging import read_journal
+from tfrecord_lite.files.writer_folders import (
+    MANIFEST_NAME,
+    MAX_JOURNAL_BYTES,
+    PUBLISHING_SUFFIX,
+    WriterFolder,
+    writer_folders,
+)
 from tfrecord_lite.records.file_system import is_file, is_url, list_directory
-from tfrecord_lite.records.storage import PARTIAL_SUFFIX, Output, fsync_folder, is_partial
+from tfrecord_lite.records.storage import Output, fsync_folder, is_partial
 
 fcntl: Any
 try:
@@ -56,10 +63,6 @@ __all__ = ["MOST_PARTS", "Journal", "Staging", "complete_parts", "names_in_flux"
 MOST_PARTS: Final = 100_000
 
 _LOCK = "lock"
-_MANIFEST = "manifest.json"
-# As long as the manifest of as many shards, about twice.
-_MOST_JOURNAL_BYTES = 1 << 27
-_PUBLISHING = f".publishing{PARTIAL_SUFFIX}"
 
 
 def _lock(handle: int, *, wait: bool) -> bool:
@@ -81,16 +84,14 @@ def _is_at(handle: int, path: str) -> bool:
         return False
 
 
-class Staging:
+class Staging(WriterFolder):
     """A folder of a writer's own, beside the shards-to-be; to be made under a `Journal`.
 
     Names are relative to the folder of the shards, as those in the journal.
     """
 
     def __init__(self, folder: str, stem: str, part: int | None = None) -> None:
-        self._folder = folder
-        number = "" if part is None else f".part-{part:05d}"
-        self.name = f".{stem}.{os.urandom(4).hex()}{number}{PARTIAL_SUFFIX}"
+        super().__init__(folder, stem, part)
         os.mkdir(os.path.join(folder, self.name))
         try:
             self._handle = os.open(self.path(_LOCK), os.O_RDWR | os.O_CREAT, 0o666)
@@ -100,24 +101,11 @@ class Staging:
             raise
         _lock(self._handle, wait=True)
 
-    def path(self, file: str) -> str:
-        """Return the path of a file in this folder."""
-        return os.path.join(self._folder, self.name, file)
-
-    def shard(self, index: int) -> str:
-        """Return what a shard is called here."""
-        return f"{index:05d}{PARTIAL_SUFFIX}"
-
-    @property
-    def manifest(self) -> str:
-        """The path of the manifest that makes a part complete, or a set once it has its name."""
-        return self.path(_MANIFEST)
-
     def write_manifest(self, manifest: Manifest, *, fsync: bool) -> str:
         """Write it, all at once, and return its name."""
         with Output(self.manifest, mode="w", atomic=True, fsync=fsync) as output:
             output.write(manifest.to_json().encode())
-        return f"{self.name}/{_MANIFEST}"
+        return f"{self.name}/{MANIFEST_NAME}"
 
     def release(self) -> None:
         """Leave the folder to whoever wants it."""
@@ -135,23 +123,15 @@ class Staging:
 
 def _folders(folder: str, stem: str) -> list[tuple[int | None, str]]:
     """Find the folders of the writers of a set: for each its part, or None, and its path."""
-    named = re.compile(
-        rf"\.{re.escape(stem)}\.[0-9a-f]{{8}}(?:\.part-(\d{{5}}))?{re.escape(PARTIAL_SUFFIX)}"
-    )
-    names = [
-        name
-        for name, is_folder in list_directory(folder)
-        if is_folder and not os.path.islink(os.path.join(folder, name))
-    ]
-    matches = [(named.fullmatch(name), os.path.join(folder, name)) for name in names]
-    return [(int(match[1]) if match[1] else None, path) for match, path in matches if match]
+    found = [(part, os.path.join(folder, name)) for part, name in writer_folders(folder, stem)]
+    return [(part, path) for part, path in found if not os.path.islink(path)]
 
 
 def complete_parts(folder: str, stem: str) -> dict[int, list[str]]:
     """Find the manifests of all complete parts, by the numbers of the parts."""
     parts: dict[int, list[str]] = {}
     for part, path in _folders(folder, stem):
-        manifest = os.path.join(path, _MANIFEST)
+        manifest = os.path.join(path, MANIFEST_NAME)
         if part is not None and is_file(manifest):
             parts.setdefault(part, []).append(manifest)
     return parts
@@ -166,7 +146,7 @@ class Journal:
     def __init__(self, folder: str, stem: str) -> None:
         self._folder = folder
         self._stem = stem
-        self._path = os.path.join(folder, f".{stem}{_PUBLISHING}")
+        self._path = os.path.join(folder, f".{stem}{PUBLISHING_SUFFIX}")
         self.settled = True
         """Whether all renames were made, or none."""
 
@@ -293,7 +273,7 @@ def _renames(path: str) -> list[tuple[str, str]]:
     """Read a journal. One that is truncated, or of another's making, is of no renames at all."""
     try:
         with open(path, "rb") as file:
-            listed = json.loads(file.read(_MOST_JOURNAL_BYTES))
+            listed = json.loads(file.read(MAX_JOURNAL_BYTES))
         renames = [(source, target) for source, target in listed]
     except (ValueError, TypeError, RecursionError):
         return []
@@ -311,15 +291,17 @@ def names_in_flux(folder: str) -> set[str]:
     """Return the names of files beside which a journal stands, but no manifest yet."""
     names: set[str] = set()
     for found, _ in list_directory(folder):
-        stem = found[1 : -len(_PUBLISHING)]
+        stem = found[1 : -len(PUBLISHING_SUFFIX)]
+        if found != f".{stem}{PUBLISHING_SUFFIX}":
+            continue
+        journal = os.path.join(folder, found)
         manifest = os.path.join(folder, stem + MANIFEST_SUFFIX)
-        if found == f".{stem}{_PUBLISHING}" and is_url(folder):
-            named = {entry.name for entry in Manifest.load(manifest).entries} if is_file(
-                manifest) else set()  # fmt: skip
-            new, old = read_journal(os.path.join(folder, found))
-            names.update({*new, *old} - named)
-        elif found == f".{stem}{_PUBLISHING}" and not os.path.exists(manifest):
+        if is_url(folder):
+            shards = Manifest.load(manifest).entries if is_file(manifest) else ()
+            listed = chain.from_iterable(read_journal(journal))
+            names.update({*listed} - {shard.name for shard in shards})
+        elif not os.path.exists(manifest):
             with suppress(FileNotFoundError, IsADirectoryError):
-                renames = _renames(os.path.join(folder, found))
-                names.update(name for pair in renames for name in pair if "/" not in name)
+                renamed = chain.from_iterable(_renames(journal))
+                names.update(name for name in renamed if "/" not in name)
     return names
