@@ -23,13 +23,18 @@ from tfrecord_lite.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tfrecord_lite.errors import Damage
+
 __all__ = [
     "DAMAGED",
     "UNUSABLE",
+    "Damages",
     "clean_exit",
     "complain",
+    "complain_of",
     "exit_where_output_fails",
     "open_standard_streams",
+    "usage_errors",
 ]
 
 DAMAGED: Final = 1
@@ -54,6 +59,37 @@ def _option(found: re.Match[str]) -> str:
     name, value = found.groups()
     option = "--" + name.replace("_", "-")
     return option if value == "True" else f"{option} {value.strip(_QUOTES)}"
+
+
+def complain_of(damage: Damage) -> None:
+    """Print a line about what was left out."""
+    place = f"{damage.path}: record {damage.record}, bytes {damage.begin} to {damage.end}"
+    complain(f"{place} left out: {damage.reason}")
+
+
+class Damages:
+    """Tells of damage between records that are printed, and knows whether there was any."""
+
+    any = False
+
+    def __call__(self, damage: Damage) -> None:
+        """Print a line."""
+        self.any = True
+        # The records before the damage are seen before the complaint.
+        sys.stdout.flush()
+        complain_of(damage)
+
+
+@contextmanager
+def usage_errors(*others: type[Exception]) -> Iterator[None]:
+    """Turn a ``ValueError`` of the library, and ``others``, into an error about the arguments."""
+    try:
+        yield
+    except TFRecordError:
+        # Some are ValueErrors, too, and about data.
+        raise
+    except (ValueError, *others) as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def open_standard_streams() -> None:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tfrecord_lite.cli.exits import DAMAGED, complain
+from tfrecord_lite.cli.exits import DAMAGED, complain_of, usage_errors
 from tfrecord_lite.cli.inputs import expand_files, named_or_standard_input
 from tfrecord_lite.cli.progress import progress_bar
-from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.jobs.converting import convert, source_files
 from tfrecord_lite.jobs.manifests import files_of_set, make_manifest
 from tfrecord_lite.jobs.merging import merge
@@ -60,14 +59,10 @@ def json_of_set(manifest: Manifest, *, is_there: bool = True) -> dict[str, Any]:
 
 def run_manifest(name: str, files: list[str], *, overwrite: bool, as_json: bool) -> None:
     """Make the manifest of a set, of files where they are named."""
-    try:
+    with usage_errors():
         shards = files_of_set(name, files or None)
         with progress_bar([*shards]) as progress:
             manifest = make_manifest(name, shards, overwrite=overwrite, progress=progress)
-    except TFRecordError:
-        raise
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
     if as_json:
         print(json_text(json_of_set(manifest), indent=2))
     else:
@@ -79,19 +74,14 @@ def run_merge(
 ) -> None:
     """Write the records of all sources to one file."""
     files = expand_files(sources)
-    try:
-        with progress_bar(files) as progress:
-            count = merge(
-                files,
-                target,
-                overwrite=overwrite,
-                write_compression=codec_asked(compression, "infer"),
-                progress=progress,
-            )
-    except TFRecordError:
-        raise
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    with usage_errors(), progress_bar(files) as progress:
+        count = merge(
+            files,
+            target,
+            overwrite=overwrite,
+            write_compression=codec_asked(compression, "infer"),
+            progress=progress,
+        )
     size = size_of(name_of(target))
     if as_json:
         print(json_text({"path": path_text(target), "records": count, "bytes": size}, indent=2))
@@ -126,24 +116,17 @@ def run_convert(
     left_out: list[Damage] = []
     named = named_or_standard_input(sources)
     src: Any = named[0] if len(named) == 1 else named
-    try:
-        with progress_bar([*source_files(src)]) as progress:
-            count = convert(
-                src,
-                target,
-                write_compression=codec_asked(compression, "infer"),
-                on_damage=left_out.append if skip_damage else "raise",
-                progress=progress,
-                **options,
-            )
-    except TFRecordError:
-        # These are ValueErrors, too.
-        raise
-    except (ImportError, ValueError) as error:
-        raise typer.BadParameter(str(error)) from None
+    with usage_errors(ImportError), progress_bar([*source_files(src)]) as progress:
+        count = convert(
+            src,
+            target,
+            write_compression=codec_asked(compression, "infer"),
+            on_damage=left_out.append if skip_damage else "raise",
+            progress=progress,
+            **options,
+        )
     for damage in left_out:
-        place = f"{damage.path}: record {damage.record}, bytes {damage.begin} to {damage.end}"
-        complain(f"{place} left out: {damage.reason}")
+        complain_of(damage)
     if as_json:
         said = {"path": path_text(target), "records": count, "damage": len(left_out)}
         print(json_text(said, indent=2))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from tfrecord_lite.cli.exits import DAMAGED
+from tfrecord_lite.cli.exits import DAMAGED, usage_errors
+from tfrecord_lite.cli.jobs import codec_asked
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.shard import bytes_of
 from tfrecord_lite.cli.table import terminal_width
@@ -50,20 +51,17 @@ def run(
         raise typer.BadParameter(f"--verify {verify}: choose {', '.join(_VERIFIED)}")
     limit = {} if max_record_bytes is None else {"max_record_bytes": bytes_of(max_record_bytes)}
     file: Any = sys.stdin.buffer if source == "-" else source
-    with progress_bar(_files(file)) as progress:
-        try:
-            report = salvage(
-                file,
-                target,
-                compression=_codec(compression),
-                write_compression=_codec(write_compression),
-                verify=_VERIFIED[verify],
-                **limit,
-                overwrite=overwrite,
-                progress=progress,
-            )
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from None
+    with progress_bar(_files(file)) as progress, usage_errors():
+        report = salvage(
+            file,
+            target,
+            compression=codec_asked(compression, "auto"),
+            write_compression=codec_asked(write_compression, "auto"),
+            verify=_VERIFIED[verify],
+            **limit,
+            overwrite=overwrite,
+            progress=progress,
+        )
     if as_json:
         files = [file_as_json(found) for found in report.files]
         said = {"ok": report.ok, "expected": report.expected, "lost": report.lost, "files": files}
@@ -80,7 +78,3 @@ def _files(source: Any) -> Sequence[Any]:
         with suppress(OSError, TFRecordError):
             return Inventory.take(source, "auto").files
     return [source]
-
-
-def _codec(name: str | None) -> Any:
-    return "auto" if name is None else None if name == "none" else name

@@ -8,10 +8,10 @@ from typing import Any
 
 import typer
 
+from tfrecord_lite.cli.exits import usage_errors
 from tfrecord_lite.cli.inputs import expand_files, rereadable
 from tfrecord_lite.cli.jobs import codec_asked, json_of_set, print_set
 from tfrecord_lite.cli.progress import progress_bar
-from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.jobs.sharding import shard
 from tfrecord_lite.text import json_text, path_text, printable
 
@@ -64,20 +64,14 @@ def run(
     passes = 1 + shuffled + (sampled and options.get("where") is not None)
     with ExitStack() as stack:
         files = expand_files(stack.enter_context(rereadable(sources)) if sampled else sources)
-        try:
-            with progress_bar(files, passes=passes) as progress:
-                found = shard(
-                    files,
-                    name,
-                    write_compression=codec_asked(compression, "auto"),
-                    progress=progress,
-                    **options,
-                )
-        except TFRecordError:
-            # These are ValueErrors, too.
-            raise
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from None
+        with usage_errors(), progress_bar(files, passes=passes) as progress:
+            found = shard(
+                files,
+                name,
+                write_compression=codec_asked(compression, "auto"),
+                progress=progress,
+                **options,
+            )
     if as_json:
         sets = [
             {"name": path_text(one.name), **json_of_set(one.manifest, is_there=with_manifest)}
@@ -86,13 +80,9 @@ def run(
         print(json_text({"sets": sets}, indent=2))
         return
     for one in found:
-        value = one.value
-        value_text = (
-            f"{value.decode(errors='backslashreplace')}" if isinstance(value, bytes) else ""
-        )
-        note = (
-            f"  ({printable(value_text)})"
-            if value_text and one.name != f"{name}-{value_text}"
-            else ""
-        )
+        note = ""
+        # A value that is not in the set's name as it is.
+        if isinstance(one.value, bytes) and one.value:
+            value = one.value.decode(errors="backslashreplace")
+            note = "" if one.name == f"{name}-{value}" else f"  ({printable(value)})"
         print_set(one.manifest, note, name=None if with_manifest else one.name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tfrecord_lite.cli.exits import DAMAGED, complain
+from tfrecord_lite.cli.exits import DAMAGED, Damages
 from tfrecord_lite.cli.inputs import Record, records_of
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.example.record_json import kind_of, read_payload
@@ -18,7 +18,6 @@ from tfrecord_lite.text import json_text, name_text, plural, printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.decode import Value
 
 __all__ = ["print_json", "print_json_line", "print_pretty", "print_pretty_record"]
@@ -44,19 +43,10 @@ def _print_each(
     files: list[str], limit: int | None, print_record: Callable[[Record], None]
 ) -> None:
     """Print the intact records, tell of the damage between them, and exit accordingly."""
-    damaged = False
-
-    def on_damage(damage: Damage) -> None:
-        nonlocal damaged
-        damaged = True
-        # The records before the damage are seen before the complaint.
-        sys.stdout.flush()
-        place = f"{damage.path}: record {damage.record}, bytes {damage.begin} to {damage.end}"
-        complain(f"{place} left out: {damage.reason}")
-
-    for record in itertools.islice(records_of(files, on_damage), limit):
+    damages = Damages()
+    for record in itertools.islice(records_of(files, damages), limit):
         print_record(record)
-    if damaged:
+    if damages.any:
         raise typer.Exit(DAMAGED)
 
 

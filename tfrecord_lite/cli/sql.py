@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import typer
 
-from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, complain
+from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, complain, complain_of
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.example.record_json import bytes_json
 from tfrecord_lite.records.storage import Output
@@ -53,8 +53,7 @@ def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> Non
     def tell(damage: Damage) -> None:
         nonlocal damaged
         damaged = True
-        place = f"{damage.path}: record {damage.record}, bytes {damage.begin} to {damage.end}"
-        complain(f"{place} left out: {damage.reason}")
+        complain_of(damage)
 
     try:
         damage: OnDamage = tell if on_damage == "skip" else "raise"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from tfrecord_lite.cli.exits import DAMAGED, complain
+from tfrecord_lite.cli.exits import DAMAGED, Damages, complain
 from tfrecord_lite.cli.inputs import Record, expand_files
 from tfrecord_lite.cli.show import print_json_line, print_pretty_record
 from tfrecord_lite.errors import TruncatedRecordError
@@ -19,8 +19,6 @@ from tfrecord_lite.records.reader import RecordReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from tfrecord_lite.errors import Damage
 
 __all__ = ["run"]
 
@@ -37,7 +35,7 @@ def run(files: list[str], *, records: int, follow: bool, as_json: bool) -> None:
     if follow and len(expanded) > 1:
         raise typer.BadParameter(f"one file can be followed; these are {len(expanded):,}")
     print_record = print_json_line if as_json else print_pretty_record
-    damages = _Damages()
+    damages = Damages()
     last: deque[Record] = deque(maxlen=records)
     try:
         # From the last file to those before it, as far as they are needed.
@@ -61,19 +59,6 @@ def run(files: list[str], *, records: int, follow: bool, as_json: bool) -> None:
         raise typer.Exit(_INTERRUPTED) from None
     if damages.any:
         raise typer.Exit(DAMAGED)
-
-
-class _Damages:
-    """Tells of damage, and knows whether there was any."""
-
-    any = False
-
-    def __call__(self, damage: Damage) -> None:
-        self.any = True
-        # The records before the damage are seen before the complaint.
-        sys.stdout.flush()
-        place = f"{damage.path}: record {damage.record}, bytes {damage.begin} to {damage.end}"
-        complain(f"{place} left out: {damage.reason}")
 
 
 def _put_before(last: deque[Record], records: Iterator[Record]) -> None:
