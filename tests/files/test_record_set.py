@@ -316,6 +316,24 @@ def test_splits_cut_inside_files(tmp_path):
             records.splits(**wrong)
 
 
+class _Readable:
+    """All that reading asks of a file object."""
+
+    def __init__(self, data):
+        self._file = io.BytesIO(data)
+
+    def read(self, size=-1):
+        return self._file.read(size)
+
+
+@pytest.mark.parametrize("args", [(), (3,)])
+def test_an_open_file_that_can_be_read_and_nothing_else_is_one_split(args):
+    data = frames(RECORDS)
+    assert list(RecordSet(_Readable(data))) == RECORDS
+    (split,) = RecordSet(_Readable(data)).splits(*args)
+    assert list(split) == RECORDS
+
+
 @pytest.mark.parametrize("name", ["count", "bytes_per_split"])
 def test_what_is_no_number_of_splits(tmp_path, name):
     write_records(tmp_path / "a", [b"x"])

@@ -6,7 +6,7 @@ import errno
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from tfrecord_lite.files.file_ranges import FileRange, RangesReader
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex, load_fitting
 from tfrecord_lite.records.blocks import BlockStream
-from tfrecord_lite.records.byte_source import ByteSource
+from tfrecord_lite.records.byte_source import ByteSource, position_of
 from tfrecord_lite.records.file_system import can_be_reread, sizes_of
 from tfrecord_lite.records.iterating import flatten
 from tfrecord_lite.records.numbers import at_least
@@ -124,8 +124,7 @@ def make_splits(
 
 
 def _whole(file: NameOrFile) -> FileRange:
-    seeks = not isinstance(file, str) and file.seekable()
-    return FileRange(file, origin=cast("BinaryIO", file).tell() if seeks else None)
+    return FileRange(file, origin=None if isinstance(file, str) else position_of(file))
 
 
 def _complete(
@@ -149,9 +148,9 @@ def _sizes_of(files: Sequence[NameOrFile]) -> list[int]:
 
 
 def _size_of(file: BinaryIO) -> int:
-    if not file.seekable():
+    position = position_of(file)
+    if position is None:
         return 0
-    position = file.tell()
     size = file.seek(0, os.SEEK_END) - position
     file.seek(position)
     return size
