@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tfrecord_lite.records.file_system import size_of
+from tfrecord_lite.records.file_system import known_sizes
 from tfrecord_lite.text import printable
 from tfrecord_lite.urls import shown
 
@@ -53,7 +53,7 @@ def progress_bar(
         transient=True,
         redirect_stdout=False,
     ) as progress:
-        sizes = [_size_of(file) for file in files if isinstance(file, str)]
+        sizes = known_sizes([file for file in files if isinstance(file, str)])
         # The length of a pipe is not known beforehand.
         total = passes * sum(sizes) if len(sizes) == len(files) else None
         task = progress.add_task("", total=total, file="")
@@ -71,10 +71,3 @@ def progress_bar(
             done[path] = position
 
         yield show
-
-
-def _size_of(file: str) -> int:
-    try:
-        return size_of(file)
-    except OSError:
-        return 0

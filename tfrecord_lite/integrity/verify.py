@@ -10,7 +10,7 @@ from tfrecord_lite.integrity.inventory import Inventory, with_own_options
 from tfrecord_lite.integrity.payloads import Payloads
 from tfrecord_lite.integrity.report import Fault, FileReport, Report
 from tfrecord_lite.integrity.schedule import Schedule
-from tfrecord_lite.records.file_system import size_of
+from tfrecord_lite.records.file_system import known_size
 from tfrecord_lite.records.numbers import integer
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _outcomes(
         for task in schedule.tasks_of(file):
             done.append((task, next(outcomes)))
             if checker.progress is not None and isinstance(file, str):
-                at = task.end if isinstance(task, ByteRange) else _size_of(file)
+                at = task.end if isinstance(task, ByteRange) else known_size(file)
                 checker.progress(file, at)
         yield done
 
@@ -122,14 +122,7 @@ def _joined(outcomes: list[tuple[Any, Any]]) -> FileReport | None:
         if part.records:
             report.raw_bytes = part.end
             report.records += part.records
-    return report if report.raw_bytes == _size_of(report.path) else None
-
-
-def _size_of(file: str) -> int:
-    try:
-        return size_of(file)
-    except OSError:
-        return 0
+    return report if report.raw_bytes == known_size(report.path) else None
 
 
 def _compare_with_manifests(
@@ -161,7 +154,7 @@ def _compare_with_manifests(
 def _differences(report: FileReport, manifest: Manifest, entry: ManifestEntry) -> Iterator[Fault]:
     if report.error is not None:
         return
-    size = _size_of(report.path)
+    size = known_size(report.path)
     found = {
         "size": (size, entry.size, "bytes"),
         "records": (report.records, entry.records, "records"),

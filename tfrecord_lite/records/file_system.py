@@ -28,6 +28,7 @@ __all__ = [
     "is_file",
     "is_same_file",
     "is_url",
+    "known_size",
     "known_sizes",
     "list_directory",
     "open_file",
@@ -134,16 +135,17 @@ def known_sizes(paths: Sequence[str]) -> list[int]:
         found = sizes_of(files)
     except OSError:
         # One of them, or a folder that is not to be listed: the others have sizes all the same.
-        found = list(map(_known_size, files))
+        found = list(map(known_size, files))
     sizes = dict(zip(files, found, strict=True))
     return [sizes.get(path) or 0 for path in paths]
 
 
-def _known_size(path: str) -> int | None:
+def known_size(path: str) -> int:
+    """Return the bytes of a file, 0 for one that cannot be looked at."""
     try:
         return size_of(path)
     except OSError:
-        return None
+        return 0
 
 
 def _each_size(paths: list[str]) -> list[int | None]:
