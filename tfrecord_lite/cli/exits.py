@@ -83,12 +83,13 @@ class Damages:
 @contextmanager
 def usage_errors(*others: type[Exception]) -> Iterator[None]:
     """Turn a ``ValueError`` of the library, and ``others``, into an error about the arguments."""
+    refused: tuple[type[Exception], ...] = (ValueError, *others)
     try:
         yield
     except TFRecordError:
         # Some are ValueErrors, too, and about data.
         raise
-    except (ValueError, *others) as error:
+    except refused as error:
         raise typer.BadParameter(str(error)) from None
 
 

@@ -152,8 +152,8 @@ class Payloads:
         if expected.unknown is not None:
             for name, row in sorted(expected.unknown.take(len(block)).items()):
                 report.late_features.setdefault(name, block.number(row))
-        for index, reason in _misfits(block, expected):
-            found.setdefault(index, ("features", reason + expected.told))
+        for index, error in _misfits(block, expected):
+            found.setdefault(index, ("features", error.reason + expected.told))
         if expected.unknown is not None:
             # What was noted of halves of the block.
             expected.unknown.take(0)
@@ -249,37 +249,37 @@ def _sequence_faults(
     """Return row, kind and reason of the records that are no such SequenceExamples, in order."""
     features = expected.sequences
     assert features is not None
+    context, lists = features.context, features.feature_lists
     found = []
-    ranges = [(0, len(block))]
-    while ranges:
-        begin, end = ranges.pop()
-        part = block[begin:end]
-        try:
-            decode_sequences(part, features.context, features.feature_lists, strict=strict)
-        except ExampleError as error:
-            if end - begin > 1:
-                middle = (begin + end) // 2
-                ranges += [(middle, end), (begin, middle)]
-            elif error.misfit:
-                found.append((begin, "features", error.reason + expected.told))
-            else:
-                found.append((begin, "example", error.reason))
+    for row, error in _refused(
+        block, lambda part: decode_sequences(part, context, lists, strict=strict)
+    ):
+        kind, told = ("features", expected.told) if error.misfit else ("example", "")
+        found.append((row, kind, error.reason + told))
     return found
 
 
-def _misfits(block: RecordBlock, expected: _Expected) -> Iterator[tuple[int, str]]:
-    """Yield the records that do not have the features, halving the block to find them."""
+def _misfits(block: RecordBlock, expected: _Expected) -> Iterator[tuple[int, ExampleError]]:
+    """Return the records that do not have the features, and what is said of each."""
     if not expected.features:
-        return
+        return iter(())
+    # Whether it is an Example is for `_judge` to say.
+    features, layouts = expected.features, expected.layouts
+    return _refused(block, lambda part: decode_block(part, features, layouts, strict=False))
+
+
+def _refused(
+    block: RecordBlock, decode: Callable[[RecordBlock], object]
+) -> Iterator[tuple[int, ExampleError]]:
+    """Yield the records that cannot be decoded, in order, halving the block to find them."""
     ranges = [(0, len(block))]
     while ranges:
         begin, end = ranges.pop()
         try:
-            # Whether it is an Example is for `_judge` to say.
-            decode_block(block[begin:end], expected.features, expected.layouts, strict=False)
+            decode(block[begin:end])
         except ExampleError as error:
             if end - begin == 1:
-                yield begin, error.reason
+                yield begin, error
             else:
                 middle = (begin + end) // 2
                 ranges += [(middle, end), (begin, middle)]

@@ -36,6 +36,8 @@ HEAD_BYTES = 512
 GZIP_MAGIC = b"\x1f\x8b"
 # With deflate, the only method there is.
 GZIP_START = b"\x1f\x8b\x08"
+# What zlib streams mostly begin with.
+ZLIB_MAGIC = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 GZIP_WBITS = 31
 ZLIB_WBITS = 15
 
@@ -108,5 +110,5 @@ def _is_zlib(head: bytes) -> bool:
         start = zlib.decompressobj(ZLIB_WBITS).decompress(head, HEADER_SIZE)
     except zlib.error:
         # Damage close after the most common magic bytes still leaves a zlib file.
-        return head[:2] in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+        return head.startswith(ZLIB_MAGIC)
     return len(start) < HEADER_SIZE or length_is_intact(start)

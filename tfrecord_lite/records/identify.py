@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from tfrecord_lite.records.compression import GZIP_MAGIC, ZLIB_MAGIC
+
 __all__ = ["looks_like"]
 
 _MAGIC = (
     (b"version https://git-lfs", "a git-lfs pointer: run `git lfs pull` to fetch the file itself"),
-    (b"\x1f\x8b", "gzip: pass compression='GZIP' or 'auto'"),
+    (GZIP_MAGIC, "gzip: pass compression='GZIP' or 'auto'"),
     (b"\x28\xb5\x2f\xfd", "Zstandard: decompress it first"),
     (b"\xfd7zXZ\x00", "xz: decompress it first"),
     (b"BZh", "bzip2: decompress it first"),
@@ -27,7 +29,6 @@ _MAGIC = (
     (b"\x80\x05\x95", "a Python pickle"),
     (bytes.fromhex("83af70d10d884a3f"), "Riegeli, as ArrayRecord writes it: a different format"),
 )
-_ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
 def looks_like(head: bytes) -> str | None:
@@ -39,7 +40,7 @@ def looks_like(head: bytes) -> str | None:
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
-    if head[:2] in _ZLIB:
+    if head.startswith(ZLIB_MAGIC):
         return "zlib: pass compression='ZLIB' or 'auto'"
     if head[257:262] == b"ustar":
         return "a tar archive"

@@ -80,10 +80,8 @@ def read_member(data: bytes) -> Member | None:
 
 def read_header(data: bytes) -> Member | None:
     """Return what a header states whose checksum holds, be it possible or not."""
-    if len(data) < MEMBER_HEADER.size:
-        return None
-    _, *stated, _ = MEMBER_HEADER.unpack_from(data)
-    return Member(*stated) if data.startswith(member_header(*stated)) else None
+    stated = unchecked_header(data)
+    return stated if stated is not None and data.startswith(member_header(*stated)) else None
 
 
 def unchecked_header(data: bytes) -> Member | None:

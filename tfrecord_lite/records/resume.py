@@ -22,7 +22,7 @@ from tfrecord_lite.records.compression import (
     codec_named,
     find_codec,
 )
-from tfrecord_lite.records.deflate import MEMBER_HEADER, MEMBER_START
+from tfrecord_lite.records.deflate import MEMBER_HEADER, MEMBER_START, MEMBER_TRAILER
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.members import read_member
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Resumption", "codec_to_read", "resume"]
 
-_TRAILER_SIZE = 8
 # Damage may have left so many of the bytes that a blocked file begins with.
 _BYTES_THAT_TELL = 10
 # So much of a member is more than enough to inflate its first bytes.
@@ -87,17 +86,17 @@ def _skip(source: InflatedSource) -> Resumption | None:
     if stated is None or stated.size > _LARGEST_MEMBER:
         return None
     here, end = source.offset, source.member_begin + stated.size
-    ahead = end - _TRAILER_SIZE - here
+    ahead = end - MEMBER_TRAILER.size - here
     if source.seekable:
         source.go_to(here + ahead)
-        data = source.peek(_TRAILER_SIZE + _TRIAL_BYTES)
+        data = source.peek(MEMBER_TRAILER.size + _TRIAL_BYTES)
         source.go_to(here)
     elif 0 <= ahead <= _MOST_KEPT_BYTES:
-        data = source.peek(ahead + _TRAILER_SIZE + _TRIAL_BYTES)[ahead:]
+        data = source.peek(ahead + MEMBER_TRAILER.size + _TRIAL_BYTES)[ahead:]
     else:
         return None
-    trailer, behind = data[:_TRAILER_SIZE], data[_TRAILER_SIZE:]
-    if len(trailer) < _TRAILER_SIZE or (behind and not _begins_with_record(behind)):
+    trailer, behind = data[: MEMBER_TRAILER.size], data[MEMBER_TRAILER.size :]
+    if len(trailer) < MEMBER_TRAILER.size or (behind and not _begins_with_record(behind)):
         return None
     if int.from_bytes(trailer[4:], "little") != stated.raw_bytes & 0xFFFFFFFF:
         # A place to go on, but not a size to count on.
