@@ -76,7 +76,7 @@ class StoredBounds(Bounds):
     Threads may share it: what it holds is added or replaced by one operation.
     """
 
-    def __init__(self, blocks: SidecarBlocks, max_kept_bytes: int | None = None) -> None:
+    def __init__(self, blocks: SidecarBlocks, max_kept_bytes: int | None) -> None:
         self._blocks = blocks
         self._sums = blocks.sums[:, 0]
         self._rows = blocks.block_rows

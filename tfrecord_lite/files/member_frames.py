@@ -49,7 +49,7 @@ class MemberFrames:
     """The frames in ``members``, those of a `RecordIndex`."""
 
     def __init__(
-        self, file: PositionedFile, members: Members, max_record_bytes: int, verify: Verify = True
+        self, file: PositionedFile, members: Members, max_record_bytes: int, verify: Verify
     ) -> None:
         self._file = file
         self._members = members

@@ -174,7 +174,7 @@ def places_to(places: Bounds | Members) -> list[Column]:
 
 
 def places_in(
-    blocks: SidecarBlocks, size: int, max_kept_bytes: int | None = None
+    blocks: SidecarBlocks, size: int, max_kept_bytes: int | None
 ) -> Bounds | Members | None:
     """Return `places_from` a sidecar; the bounds of many frames are left there until needed.
 

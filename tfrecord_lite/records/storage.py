@@ -152,10 +152,6 @@ class Output:
     def _is_atomic(self, atomic: bool | None) -> bool:
         """Decide how to write; a device or a pipe can only be written in place."""
         if self._mode == "a":
-            if atomic:
-                raise ValueError(
-                    "mode='a' adds to the file in place; atomic=True would need to copy it"
-                )
             return False
         special = os.path.exists(self.path) and not os.path.isfile(self.path)
         if special and atomic:
