@@ -253,9 +253,8 @@ def _read_columns(path: str, file: BinaryIO, head: _Head, size: int) -> list[Col
     rest = head.rows * sum(head.widths) + _CRC.size
     if size != _HEADER.size + rest:
         raise _of_another_size(path, head.rows)
-    file.seek(0)
-    data = file.read(size)
-    if len(data) < size or _CRC.pack(crc32c(data[: -_CRC.size])) != data[-_CRC.size :]:
+    data = _read_checked(file, size)
+    if data is None:
         raise damaged(path, "its checksum fails")
     columns = []
     at = _HEADER.size
@@ -275,12 +274,19 @@ def _read_table(path: str, file: BinaryIO, head: _Head, size: int) -> SidecarBlo
     begin = _HEADER.size + _BLOCK_ROWS.size + (blocks + 1) * row.itemsize
     if size != begin + head.rows * sum(head.widths):
         raise _of_another_size(path, head.rows)
-    file.seek(0)
-    data = file.read(begin)
-    if len(data) < begin or _CRC.pack(crc32c(data[: -_CRC.size])) != data[-_CRC.size :]:
+    data = _read_checked(file, begin)
+    if data is None:
         raise damaged(path, "the checksum of its table fails")
     table = np.frombuffer(data, row, blocks + 1, _HEADER.size + _BLOCK_ROWS.size)
     return SidecarBlocks(path, head, block_rows, table, begin)
+
+
+def _read_checked(file: BinaryIO, size: int) -> bytes | None:
+    """Return the first bytes, which end with the checksum of those before; None where it fails."""
+    file.seek(0)
+    data = file.read(size)
+    whole = len(data) == size and _CRC.pack(crc32c(data[: -_CRC.size])) == data[-_CRC.size :]
+    return data if whole else None
 
 
 def damaged(path: str, reason: str) -> StaleIndexError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -103,7 +103,7 @@ def make_splits(
         cut = _Cut(file, size, options)
         rest: FileRange | None = _whole(file)
         while rest is not None and done + target < before + size:
-            at = cut.at_or_behind(done + target - before, rest)
+            at = cut.at_or_after(done + target - before, rest)
             if at is None:
                 break
             ranges.append(cut.part(rest, at))
@@ -182,14 +182,11 @@ class _Cut:
                 self._index = RecordIndex.build(self._file, compression="GZIP")
 
     def _codec_to_read(self) -> Codec:
-        source = ByteSource(self._file)
-        try:
-            tolerant = self._options["on_damage"] != "raise"
+        tolerant = self._options["on_damage"] != "raise"
+        with closing(ByteSource(self._file)) as source:
             return codec_to_read(source, self._options["compression"], tolerant=tolerant)
-        finally:
-            source.close()
 
-    def at_or_behind(self, offset: int, rest: FileRange) -> FileRange | None:
+    def at_or_after(self, offset: int, rest: FileRange) -> FileRange | None:
         """Return the rest of the file from the first cut at ``offset`` or after; None: no such."""
         if not self._looked:
             self._look()
@@ -203,12 +200,12 @@ class _Cut:
             return FileRange(self._file, begin, self._size, "GZIP", raw, record)
         if offset >= self._size or not self._plain:
             return None
-        begin, known = self._frame_at_or_behind(offset)
+        begin, known = self._frame_at_or_after(offset)
         return (
             FileRange(self._file, begin, None, None, begin, known) if begin < self._size else None
         )
 
-    def _frame_at_or_behind(self, offset: int) -> tuple[int, int | None]:
+    def _frame_at_or_after(self, offset: int) -> tuple[int, int | None]:
         """Return where a frame of a plain file begins, and its number if an index tells it."""
         if self._index is not None:
             try:
@@ -222,8 +219,7 @@ class _Cut:
 
     def _find(self, offset: int) -> int:
         """Return where the first true record of a plain file begins, at ``offset`` or after."""
-        source = ByteSource(self._file)
-        try:
+        with closing(ByteSource(self._file)) as source:
             stream = BlockStream(
                 source,
                 verify=True,
@@ -231,8 +227,6 @@ class _Cut:
                 max_record_bytes=self._options["max_record_bytes"],
             )
             return stream.find(offset, self._size)
-        finally:
-            source.close()
 
     def part(self, rest: FileRange, following: FileRange) -> FileRange:
         """Return what is before a cut."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -82,7 +83,7 @@ def prepare_append(
                 os.truncate(path, 0)
             return
     if codec is None:
-        _require_nothing_behind(path, offset)
+        _require_nothing_after(path, offset)
         os.truncate(path, offset)
         return
     with RecordReader(path, compression=codec, on_damage=_only_truncated) as reader:
@@ -93,14 +94,11 @@ def _head(path: str) -> bytes:
     """Return the first bytes of a file; none of one that does not exist."""
     if not os.path.exists(path) or os.path.getsize(path) == 0:
         return b""
-    source = ByteSource(path)
-    try:
+    with closing(ByteSource(path)) as source:
         return source.peek(HEAD_BYTES)
-    finally:
-        source.close()
 
 
-def _require_nothing_behind(path: str, offset: int) -> None:
+def _require_nothing_after(path: str, offset: int) -> None:
     """Make sure that no intact record ends after ``offset`` in a plain file, which is cut there.
 
     One that begins before is there where a record has lost bytes, and what was after it has moved
