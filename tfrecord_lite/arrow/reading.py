@@ -21,7 +21,6 @@ from tfrecord_lite.example.composites import keys_alone, without_sparse
 from tfrecord_lite.example.normalize import check_given, select_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures
-from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.thresholds import limits
@@ -186,11 +185,9 @@ class Selection(NamedTuple):
         decoder = BlockDecoder(self.schema._replace(features=plan.features), plan.column)
         late = LateFeatures(self.schema)
         for block in blocks:
-            if not self.schema.features:
-                reason = "no feature in any of the first records; pass features="
-                raise error_at(block, 0, reason)
+            self.schema.require_features(block)
             table, error, found = decoder.decode(block)
-            late.warn({name: (block.path, block.number(at)) for name, at in found.items()})
+            late.warn_of(block, found)
             if table is not None:
                 yield pa.RecordBatch.from_arrays(plan.arrays(table), schema=plan.schema)
             if error is not None:

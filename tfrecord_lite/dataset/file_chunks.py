@@ -13,7 +13,6 @@ from tfrecord_lite.dataset.memory import block_bytes
 from tfrecord_lite.dataset.schema import LateFeatures
 from tfrecord_lite.dataset.table import BlockDecoder
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
 from tfrecord_lite.thresholds import limits, thresholds
@@ -90,13 +89,9 @@ class FileChunks:
         with closing_idle(blocks), closing(ahead):
             try:
                 for block, reader, row, before in ahead:
-                    if not self._schema.features:
-                        reason = "no feature in any of the first records; pass features="
-                        raise error_at(block, 0, reason)
+                    self._schema.require_features(block)
                     table, error, late = decoder.decode(block)
-                    self._late.warn(
-                        {name: (block.path, block.number(at)) for name, at in late.items()}
-                    )
+                    self._late.warn_of(block, late)
                     rows = 0 if table is None else table.rows
                     yield DecodedChunk(epoch, table, np.arange(row, row + rows), before, error, {})
                     if not self._keep_blocks:

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfrecord_lite.dataset.table import decode_columns
-from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.spans import error_at
+from tfrecord_lite.dataset.table import decode_by
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
@@ -30,10 +28,5 @@ def check_features(records: EpochRecords, schema: Schema) -> None:
         block = records.first_block(number)
         if block is None:
             continue
-        if not schema.features:
-            raise error_at(block, 0, "no feature in any of the first records; pass features=")
-        try:
-            decode_columns(block[:1], schema.features, strict=schema.strict)
-        except ExampleError as error:
-            schema.explain(error)
-            raise
+        schema.require_features(block)
+        decode_by(schema, block[:1])

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfrecord_lite.dataset.schema import LateFeatures, Schema
-from tfrecord_lite.dataset.table import BlockDecoder, Table, decode_columns
-from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.dataset.table import BlockDecoder, Table, decode_by
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.example.padding import Values
 from tfrecord_lite.example.ragged import Sparse
 from tfrecord_lite.example.sequence_features import SequenceFeatures
-from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
@@ -86,12 +84,7 @@ class ExampleRows:
 
     def _table(self, numbers: Numbers) -> Table:
         block = self.records.read_block(numbers)
-        try:
-            columns = decode_columns(block, self._schema.features, strict=self._schema.strict)
-        except ExampleError as error:
-            self._schema.explain(error)
-            raise
-        return Table(columns, len(block))
+        return Table(decode_by(self._schema, block), len(block))
 
     def describe(self, kind: str) -> str:
         """Return the repr of what is made of these rows: the same for the same files."""
@@ -104,10 +97,9 @@ def rows_of_blocks(blocks: Iterable[RecordBlock], schema: Schema) -> Iterator[di
     """Yield for each record what `parse_single_example` gives; raises after what is good."""
     decoder, late_features = BlockDecoder(schema), LateFeatures(schema)
     for block in blocks:
-        if not schema.features:
-            raise error_at(block, 0, "no feature in any of the first records; pass features=")
+        schema.require_features(block)
         table, error, late = decoder.decode(block)
-        late_features.warn({name: (block.path, block.number(at)) for name, at in late.items()})
+        late_features.warn_of(block, late)
         if table is not None:
             yield from _rows(table, schema, iter)
         if error is not None:

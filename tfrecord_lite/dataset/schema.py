@@ -14,6 +14,7 @@ from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures, examples_only
+from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.files.manifest import Manifest
     from tfrecord_lite.files.record_set import RecordSet
+    from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["INFER_RECORDS", "LateFeatures", "Schema", "features_of", "infer", "written_features"]
 
@@ -74,6 +76,11 @@ class Schema(NamedTuple):
             named = normalize_features(features, lambda: examples_only(found()))
         return cls(named, hint, inferred, strict, sampled)
 
+    def require_features(self, block: RecordBlock) -> None:
+        """Raise `ExampleError`, at the front of a block, where there is no feature to read."""
+        if not self.features:
+            raise error_at(block, 0, "no feature in any of the first records; pass features=")
+
     def explain(self, error: ExampleError) -> None:
         """Add to an error about a record where the features are from that it does not have."""
         if error.misfit:
@@ -110,6 +117,10 @@ class LateFeatures:
     def __init__(self, schema: Schema) -> None:
         self._sampled = schema.sampled
         self._reported: set[str] = set()
+
+    def warn_of(self, block: RecordBlock, late: Mapping[str, int]) -> None:
+        """Warn of features by name, with the index in a block of the first record that has each."""
+        self.warn({name: (block.path, block.number(at)) for name, at in late.items()})
 
     def warn(self, late: Mapping[str, tuple[str | None, int]]) -> None:
         """Warn of features by name, with file and number of the first record that has each."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["BlockDecoder", "Decoded", "Table", "decode_columns"]
+__all__ = ["BlockDecoder", "Decoded", "Table", "decode_by", "decode_columns"]
 
 
 class Table:
@@ -89,6 +89,15 @@ def decode_columns(
         for part, columns in zip(parts._fields, parts, strict=True)
         for name, column in columns.items()
     }
+
+
+def decode_by(schema: Schema, block: RecordBlock) -> dict[Any, Any]:
+    """Return the columns of a `Table` of a block; errors say where the features are from."""
+    try:
+        return decode_columns(block, schema.features, strict=schema.strict)
+    except ExampleError as error:
+        schema.explain(error)
+        raise
 
 
 class Decoded(NamedTuple):
