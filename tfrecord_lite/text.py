@@ -17,6 +17,7 @@ __all__ = [
     "facts_text",
     "html_table",
     "json_text",
+    "listed",
     "name_text",
     "number_text",
     "path_text",
@@ -89,6 +90,16 @@ def plural(count: int, noun: str) -> str:
     ('1 record', '1,200 bytes')
     """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return the first of some names, and how many more there are.
+
+    >>> listed(["a", "b", "c"], 2), listed(["a", "b"], 2)
+    ('a, b and 1 more', 'a, b')
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def size_text(size: float) -> str:

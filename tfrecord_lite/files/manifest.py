@@ -21,7 +21,7 @@ from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_file, list_directory, open_file, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.storage import is_path, name_of
-from tfrecord_lite.text import html_table, plural
+from tfrecord_lite.text import html_table, listed, plural
 from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
@@ -164,10 +164,9 @@ class Manifest:
                     path=file,
                 )
         if missing:
-            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             raise FileNotFoundError(
                 f"{self.path}: {len(missing)} of {len(self.entries)} shards are missing: "
-                f"{', '.join(missing[:3])}{more}"
+                f"{listed(missing, 3)}"
             )
 
     def to_json(self) -> str:

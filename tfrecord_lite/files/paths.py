@@ -18,6 +18,7 @@ from tfrecord_lite.records.file_system import (
     list_directory,
 )
 from tfrecord_lite.records.storage import is_partial
+from tfrecord_lite.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -207,9 +208,7 @@ def _shards(named: NameAtCount, folders: Folders) -> list[str]:
         )
     ((_, files, missing),) = found
     if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise FileNotFoundError(
-            f"{name}@{count}: {len(missing)} of {count} shards are missing: "
-            f"{', '.join(missing[:3])}{more}"
+            f"{name}@{count}: {len(missing)} of {count} shards are missing: {listed(missing, 3)}"
         )
     return files

@@ -11,6 +11,7 @@ from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.object_staging import ObjectJournal
 from tfrecord_lite.files.staging import Staging, complete_parts
 from tfrecord_lite.records.numbers import at_least
+from tfrecord_lite.text import listed
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path
@@ -24,9 +25,8 @@ def existing(names: ShardNames, *, overwrite: bool) -> list[str]:
     """Return the files of a set of this name; FileExistsError where they may not be replaced."""
     present = names.present()
     if present and not overwrite:
-        more = f" and {len(present) - 1} more" if len(present) > 1 else ""
         raise FileExistsError(
-            f"{os.path.join(names.folder, present[0])}{more}: there is a set of this name; pass "
+            f"{os.path.join(names.folder, listed(present, 1))}: there is a set of this name; pass "
             "overwrite=True to replace it whole"
         )
     # A pattern may give shards the names that those of another set have.
@@ -156,10 +156,9 @@ def _complete(names: ShardNames, parts: int) -> list[Manifest]:
     found = complete_parts(names.folder, names.stem)
     what = os.path.join(names.folder, names.stem)
     if missing := [str(part) for part in range(parts) if part not in found]:
-        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
         raise FileNotFoundError(
-            f"{what}: of {parts} parts these are not complete: {', '.join(missing[:10])}{more}; "
-            "run their writers (part=i) again"
+            f"{what}: of {parts} parts these are not complete: {listed(missing, 10)}; run their "
+            "writers (part=i) again"
         )
     if (last := max(found)) >= parts:
         raise ValueError(
