@@ -300,7 +300,7 @@ class Dataset(Closing):
         ]
         return html_table(["", "name", "feature"], rows, repr(self).strip("<>"))
 
-    # Resuming.
+    # Which batches.
 
     def set_epoch(self, epoch: int) -> None:
         """Have the next ``iter()`` be that of an epoch, counted from 0: of its order, to its end.
