@@ -94,7 +94,7 @@ HARMLESS: dict[str, dict[str, str]] = {
             "more of the front than is looked at"
         ),
         "self._more_output = False": ("a call more, which gives nothing"),
-        "self._starts.add(MemberStart(*start, behind_damage=True))": (
+        "self._starts.add(MemberStart(*start, after_damage=True))": (
             "damage is read again, of which nobody hears twice"
         ),
         "while len(self._input) < len(GZIP_START) + 1 and self._more_input():": (
@@ -405,9 +405,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         ),
     },
     "tfrecord_lite/files/file_ranges.py": {
-        "file.read_ahead_until(file_range.end)": (
-            "how much of an object is asked for in advance"
-        ),
+        "file.read_ahead_until(file_range.end)": ("how much of an object is asked for in advance"),
     },
     "tfrecord_lite/files/writer_folders.py": {
         "MAX_JOURNAL_BYTES: Final = 1 << 27": ("a limit far above the size of journals"),

@@ -131,7 +131,7 @@ def find_sequence_spans(
             for offset, triple in enumerate(triples):
                 columns[:, at + offset] = triple
         result.append(ListSpans(Spans(*columns), counts, present))
-    return stored.behind(buffer), [Spans(*columns) for columns in found], result
+    return stored.after(buffer), [Spans(*columns) for columns in found], result
 
 
 def _message(

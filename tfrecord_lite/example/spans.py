@@ -318,7 +318,7 @@ def _read_one_by_one(
             unknown.add_record(values, set(names), index)
         for name, (kinds, begins, ends) in zip(names, spans, strict=True):
             kinds[index], begins[index], ends[index] = stored.add(values.get(name))
-    return stored.behind(buffer)
+    return stored.after(buffer)
 
 
 class StoredValues:
@@ -336,7 +336,7 @@ class StoredValues:
         self._at += len(payload)
         return kind, begin, self._at
 
-    def behind(self, buffer: Uint8Array) -> Uint8Array:
+    def after(self, buffer: Uint8Array) -> Uint8Array:
         """Return the buffer with all of them after it."""
         if not self._payloads:
             return buffer

@@ -52,8 +52,8 @@ def _stem(base: str) -> str:
         return base
     pieces = _pieces(base)
     before = pieces[0][0].rstrip(_SEPARATORS)
-    behind = _DATA_SUFFIX.sub("", pieces[-1][0])
-    return (before + behind if before else behind.lstrip(_SEPARATORS)) or "shards"
+    after = _DATA_SUFFIX.sub("", pieces[-1][0])
+    return (before + after if before else after.lstrip(_SEPARATORS)) or "shards"
 
 
 def _pieces(template: str) -> list[tuple[str, str | None, int]]:

@@ -1,4 +1,4 @@
-"""A source as `RecordBlock` after `RecordBlock`: every byte looked at, every damage told.
+"""A source as `RecordBlock` after `RecordBlock`: every byte looked at, every damage reported.
 
 The one place where frames are read. A block is filled, scanned into spans, checked at once, and
 handed over; only the record at the head of the buffer, where something is missing or wrong, is

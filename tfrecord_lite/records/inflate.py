@@ -155,7 +155,7 @@ class InflatedSource:
     def settle(self) -> None:
         """Note that a member begins here, and that the damage before it has been reported."""
         start = self.raw_offset, self.offset, self.first_record, self._members
-        self._starts.add(MemberStart(*start, behind_damage=True))
+        self._starts.add(MemberStart(*start, after_damage=True))
         self._settled = True
 
     def rewind(self, offset: int) -> int:
@@ -332,7 +332,7 @@ class InflatedSource:
             output: bytes = decoder.decompress(data, limit)
         except self._errors as error:
             if checkpoint is None:
-                return self._take_member_anew(limit)
+                return self._take_member_again(limit)
             return self._inflate_up_to_error(checkpoint, data, limit, error)
         self._more_output = len(output) == limit
         if decoder.eof:
@@ -345,7 +345,7 @@ class InflatedSource:
             self._leave_member(self._member_size)
         return output
 
-    def _take_member_anew(self, limit: int) -> bytes:
+    def _take_member_again(self, limit: int) -> bytes:
         """Go back to where the member begins and inflate it with zlib, beyond where we were."""
         self._engine = zlib
         self._source.seek(self.member_begin)

@@ -41,7 +41,7 @@ __all__ = ["Recovery"]
 _LEAST_STRIDE_BYTES = 1 << 12
 _PIECE_BYTES = 1 << 20
 # How many frames inside a record are followed to see that it holds frames.
-_MOST_HOPS = 64
+_FOLLOWED_FRAMES = 64
 # Headers that were made to nest and overlap could have the same bytes checked over and over. What
 # is checked in vain is at most so many times the file, and so many times what has been passed over;
 # beyond that, only small records are looked at. Files that were not made for it stay far below:
@@ -110,8 +110,8 @@ class Recovery:
             return False
         if self._holds_frames:
             return True
-        behind = window.look(stop, HEADER_SIZE)
-        if not behind or (len(behind) == HEADER_SIZE and self._is_header(behind)):
+        after = window.look(stop, HEADER_SIZE)
+        if not after or (len(after) == HEADER_SIZE and self._is_header(after)):
             return not checked or not self._is_reached_over(begin + 1, stop)
         if not checked and self.within_budget(begin, length) and self._is_true(begin, length):
             return True
@@ -147,13 +147,13 @@ class Recovery:
             if window.have < HEADER_SIZE:
                 continue
             end = min(window.end, window.begin + stride)
-            behind = window.base + end - HEADER_SIZE + 1
+            searched = window.base + end - HEADER_SIZE + 1
             for offset in self._headers(end):
                 # What comes before is searched; a stream keeps no more than this record.
                 window.begin = offset - window.base
                 if self._is_worth_it(offset):
                     return True
-            window.begin = behind - window.base
+            window.begin = searched - window.base
             stride = min(2 * stride, _PIECE_BYTES)
         return False
 
@@ -223,7 +223,7 @@ class Recovery:
         at, end = begin, begin + length
         if self._holds_frames:
             return True
-        for _ in range(_MOST_HOPS):
+        for _ in range(_FOLLOWED_FRAMES):
             header = self._window.look(at, HEADER_SIZE)
             if len(header) < HEADER_SIZE or not length_is_intact(header):
                 break

@@ -95,8 +95,8 @@ def _skip(source: InflatedSource) -> Resumption | None:
         data = source.peek(ahead + MEMBER_TRAILER.size + _TRIAL_BYTES)[ahead:]
     else:
         return None
-    trailer, behind = data[: MEMBER_TRAILER.size], data[MEMBER_TRAILER.size :]
-    if len(trailer) < MEMBER_TRAILER.size or (behind and not _begins_with_record(behind)):
+    trailer, after = data[: MEMBER_TRAILER.size], data[MEMBER_TRAILER.size :]
+    if len(trailer) < MEMBER_TRAILER.size or (after and not _begins_with_record(after)):
         return None
     if int.from_bytes(trailer[4:], "little") != stated.raw_bytes & 0xFFFFFFFF:
         # A place to go on, but not a size to count on.

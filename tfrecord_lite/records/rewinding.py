@@ -13,7 +13,7 @@ __all__ = ["MemberStart", "MemberStarts"]
 class MemberStart(NamedTuple):
     """Where a member begins: ``members`` came before it.
 
-    ``behind_damage`` says that all damage before it has been reported.
+    ``after_damage`` says that all damage before it has been reported.
     """
 
     offset: int
@@ -21,7 +21,7 @@ class MemberStart(NamedTuple):
     first_record: int | None
     members: int
     stated: StatedMember | None = None
-    behind_damage: bool = False
+    after_damage: bool = False
 
 
 class MemberStarts:
@@ -46,7 +46,7 @@ class MemberStarts:
             first = 0
             for number, start in enumerate(self._starts):
                 # One that begins just there may have damage before it.
-                if start.offset < offset or (start.behind_damage and start.offset == offset):
+                if start.offset < offset or (start.after_damage and start.offset == offset):
                     first = number
             self._starts = self._starts[first:]
 

@@ -33,7 +33,7 @@ _BUFFER_BYTES = 1 << 18
 _MOST_HELD_BYTES = 1 << 29
 _HELD_BY_EACH = 3
 # The offset that stands for the end of each file.
-_BEHIND = -1
+_AFTER = -1
 # More workers hardly anybody has.
 _ENOUGH = 32
 # For each record that is read in vain there are so many at least that are not.
@@ -118,14 +118,14 @@ class Ranges(NamedTuple):
         skips = bool(self.rows[:, 3].any())
 
         def batches(first: Any, end: Any, offset: Any, skip: Any, take: Any) -> Any:
-            behind = offset == _BEHIND
+            after = offset == _AFTER
             from_front = tf.pad([offset], [[0, end - first - 1]])
             variant = tf.raw_ops.TFRecordDatasetV2(
                 filenames=tf.constant(files)[first:end],
                 # After a compressed file nothing is read as it should be, if there is anything.
-                compression_type=tf.where(behind, "", codec or ""),
+                compression_type=tf.where(after, "", codec or ""),
                 buffer_size=_BUFFER_BYTES,
-                byte_offsets=tf.where(behind, tf.constant(sizes, tf.int64)[first:end], from_front),
+                byte_offsets=tf.where(after, tf.constant(sizes, tf.int64)[first:end], from_front),
             )
             data = tf.data.experimental.from_variant(variant, tf.TensorSpec((), tf.string))
             # What passes single records on costs as much as half of reading them.
@@ -136,7 +136,7 @@ class Ranges(NamedTuple):
             return data.take(take).batch(batch_size)
 
         # Each number by itself: of an unstacked row TensorFlow's optimizer dies.
-        rows = begin(tf.data.Dataset.from_tensor_slices(tuple(self._and_behind(codec).T)))
+        rows = begin(tf.data.Dataset.from_tensor_slices(tuple(self._and_after(codec).T)))
         times = 1
         if self.aligned:
             rows, times = rows.repeat(repeat), repeat or sys.maxsize
@@ -163,15 +163,15 @@ class Ranges(NamedTuple):
             data = data.rebatch(batch_size).repeat(repeat)
         return data if inside else data.map(parse, tf.data.AUTOTUNE, deterministic)
 
-    def _and_behind(self, codec: Codec) -> Int64Array:
+    def _and_after(self, codec: Codec) -> Int64Array:
         """Return the rows, and one for a record after any of the files.
 
         Where a range goes from a file to the next, such a record would take the place of another.
         """
         if not len(self.rows) or (codec is None and not self.aligned):
             return self.rows
-        behind = [self.rows[0, 0], self.rows[-1, 1], _BEHIND, 0, 1]
-        return np.concatenate((self.rows, [behind]))
+        after = [self.rows[0, 0], self.rows[-1, 1], _AFTER, 0, 1]
+        return np.concatenate((self.rows, [after]))
 
 
 def cut(
