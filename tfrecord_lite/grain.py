@@ -153,14 +153,11 @@ class IterDataset(grain.IterDataset):  # type: ignore[misc]
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     ) -> None:
         super().__init__()
-        if on_damage == "report" and report is None:
-            raise ValueError(
-                "on_damage='report' wants report=, the path of a file for what is left out"
-            )
         records = reported(
             paths,
             on_damage,
             DamageReport(report),
+            wants_path=True,
             compression=compression,
             verify=verify,
             max_record_bytes=max_record_bytes,

@@ -124,17 +124,14 @@ class TFRecordSource(DataSource):  # type: ignore[misc]
         paths = options.get("paths") or options.get("path")
         report = options.pop("report", None)
         on_damage = options.pop("on_damage", "raise")
-        if on_damage == "report" and report is None:
-            raise ValueError(
-                "on_damage='report' wants report=, the path of a file for what is left out"
-            )
         reading = {
             name: options.pop(name)
             for name in ("compression", "verify", "max_record_bytes")
             if name in options
         }
         paths = absolute_paths(paths)
-        return reported(paths, on_damage, DamageReport(report), **reading), options
+        kept = DamageReport(report)
+        return reported(paths, on_damage, kept, wants_path=True, **reading), options
 
 
 def _selection(records: RecordSet, options: dict[str, Any], features: Any) -> Selection:

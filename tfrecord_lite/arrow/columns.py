@@ -157,7 +157,9 @@ class _Column:
         else:
             column = decoder.column()
             assert isinstance(column, (Ragged, Values))
-            flat, splits = column[:2] if isinstance(column, Values) else _both(column)
+            flat, splits = (
+                (column.values, column.row_splits) if isinstance(column, Ragged) else column[:2]
+            )
             counts = np.diff(splits)
             leaf = _converted(flat, leaf_of(kind), _row_by(counts))
         counts = counts // max(math.prod(getattr(feature, "shape", ())), 1)
@@ -255,10 +257,6 @@ def _with_nulls(array: pa.Array, validity: Any) -> pa.Array:
     if validity is None:
         return array
     return pa.Array.from_buffers(array.type, len(array), [validity, *array.buffers()[1:]])
-
-
-def _both(ragged: Ragged) -> tuple[Any, Int64Array]:
-    return ragged.values, ragged.row_splits
 
 
 def _elements(flat: npt.NDArray[Any], leaf: pa.DataType) -> pa.Array:

@@ -95,13 +95,20 @@ def reported(
     paths: Paths | RecordSet,
     on_damage: str,
     report: DamageReport,
+    *,
+    wants_path: bool = False,
     **options: Any,
 ) -> RecordSet:
     """Return a set to be read in processes of others: "report" means that ``report`` is called.
 
     ``TypeError`` for an ``on_damage`` that is a function: it would be called in copies, each in its
-    process; ``ValueError`` for a report that nothing would be written to.
+    process; ``ValueError`` for a report that nothing would be written to, and, where it
+    ``wants_path``, for one without a path.
     """
+    if wants_path and on_damage == "report" and report.path is None:
+        raise ValueError(
+            "on_damage='report' wants report=, the path of a file for what is left out"
+        )
     given: Any = paths.options["on_damage"] if isinstance(paths, RecordSet) else on_damage
     if callable(given):
         raise TypeError(

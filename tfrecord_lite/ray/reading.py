@@ -84,14 +84,11 @@ def read_tfrecords(
     >>> read_tfrecords(path, select=["label"]).take_batch(5)
     {'label': array([0, 1, 2, 3, 4])}
     """
-    if on_damage == "report" and report is None:
-        raise ValueError(
-            "on_damage='report' wants report=, the path of a file for what is left out"
-        )
     records = reported(
         absolute_paths(paths),
         on_damage,
         _DriverReport(report),
+        wants_path=True,
         compression=compression,
         verify=verify,
         max_record_bytes=max_record_bytes,
