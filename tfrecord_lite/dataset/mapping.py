@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.chunk_reader import ChunkReader, DecodedChunk, Task
     from tfrecord_lite.dataset.epoch_records import EpochRecords
 
-__all__ = ["BatchMapper", "Mapped"]
+__all__ = ["BatchMapper"]
 
 # So many files are named where a function raises, and so many records of each.
 _FILES_NAMED, _RECORDS_NAMED = 3, 8

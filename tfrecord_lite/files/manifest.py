@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Path
     from tfrecord_lite.records.compression import Codec
 
-__all__ = ["MANIFEST_SUFFIX", "Manifest", "ManifestEntry", "find_manifest", "is_plain_name"]
+__all__ = [
+    "MANIFEST_SUFFIX",
+    "Manifest",
+    "ManifestEntry",
+    "find_manifest",
+    "is_plain_name",
+    "manifests_naming",
+]
 
 MANIFEST_SUFFIX: Final = ".manifest.json"
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
     from tfrecord_lite.records.frame_writer import Frame
 
-__all__ = ["OpenShard"]
+__all__ = ["OpenShard", "ShardFile"]
 
 
 class ShardFile(RecordWriter):

@@ -38,7 +38,6 @@ __all__ = [
     "check_members",
     "find_bounds",
     "find_members",
-    "least_column",
     "places_from",
     "places_in",
     "places_to",

@@ -25,6 +25,7 @@ __all__ = [
     "first_bad_record",
     "first_other_length",
     "mask_crc",
+    "mask_crcs",
     "masked_crc32c",
     "unmask_crc",
 ]

@@ -19,6 +19,7 @@ __all__ = [
     "data_damage",
     "length_damage",
     "not_checked",
+    "stated_length",
     "truncated",
 ]
 

@@ -36,6 +36,7 @@ __all__ = [
     "inflate_member",
     "is_plausible",
     "read_header",
+    "read_member",
     "unchecked_header",
 ]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
 R = TypeVar("R")
 
-__all__ = ["calls_end", "ends_with_python"]
+__all__ = ["ends_with_python"]
 
 # Nothing is being called once this many seconds pass without a call.
 _QUIET = 0.1

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Arrays = list[npt.NDArray[Any]]
 
-__all__ = ["ALIGNMENT", "aligned", "dtypes_of", "feed"]
+__all__ = ["aligned", "dtypes_of", "feed"]
 
 ALIGNMENT = 64
 """Where arrays must begin to become tensors without a copy: at multiples of so many bytes."""
