@@ -84,7 +84,7 @@ class Tables:
         self._drop_remainder = drop_remainder
         self._on_damage = on_damage
         self._together = together
-        self._told: set[tuple[int, Damage]] = set()
+        self._reported: set[tuple[int, Damage]] = set()
 
     def tables(self, position: Position) -> _Tables:
         """Yield tables from a position on, each with the position after it."""
@@ -119,7 +119,7 @@ class Tables:
                     if empty:
                         return
                     waiting, rows, empty = [], 0, True
-                    self._told = {told for told in self._told if told[0] >= epoch}
+                    self._reported = {one for one in self._reported if one[0] >= epoch}
                     epoch = chunk.epoch
                 for damage in chunk.damages:
                     self._tell(epoch, damage)
@@ -146,11 +146,11 @@ class Tables:
             yield Table.joined(waiting), Position(epoch, step, begun=True)
 
     def _tell(self, epoch: int, damage: Damage) -> None:
-        if (epoch, damage) not in self._told:
+        if (epoch, damage) not in self._reported:
             try:
                 self._on_damage(damage)
             finally:
-                self._told.add((epoch, damage))
+                self._reported.add((epoch, damage))
 
 
 class Batches(Generic[T]):

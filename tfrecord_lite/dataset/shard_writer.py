@@ -254,7 +254,7 @@ class ShardWriter(FrameWriter):
             self._staging.path(self._staging.shard(index)),
             self._options,
             at_once=self._at_once,
-            told=self._tell,
+            on_write=self._tell,
         )
         self._open.append(shard)
         return shard

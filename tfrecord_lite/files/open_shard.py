@@ -43,11 +43,11 @@ class OpenShard:
     """A shard being written: ``writer`` takes its records, `close` tells what it came to.
 
     ``options`` are the compression, level, block_bytes and fsync of `RecordWriter`; ``at_once`` is
-    how many shards are open together; ``told`` is called for all that goes to the disk.
+    how many shards are open together; ``on_write`` is called for all that goes to the disk.
     """
 
     def __init__(
-        self, path: str, options: dict[str, Any], *, at_once: int, told: Callable[[], None]
+        self, path: str, options: dict[str, Any], *, at_once: int, on_write: Callable[[], None]
     ) -> None:
         encoder = make_encoder(
             codec_named(options["compression"]), options["level"], options["block_bytes"]
@@ -56,7 +56,7 @@ class OpenShard:
         if is_url(path):
             # It is there when `close` returns, as safe as the store keeps it.
             options = {**options, "fsync": False}
-        self._file = _CountedFile(path, keep_open=at_once <= limits.open_shards, told=told)
+        self._file = _CountedFile(path, keep_open=at_once <= limits.open_shards, on_write=on_write)
         self.writer = ShardFile(self._file, _encoder=encoder, **options)  # type: ignore[arg-type]
 
     def close(self) -> ManifestEntry:
@@ -82,12 +82,12 @@ class OpenShard:
 class _CountedFile:
     """A binary file as `RecordWriter` wants one, that knows its size and its checksum."""
 
-    def __init__(self, path: str, *, keep_open: bool, told: Callable[[], None]) -> None:
+    def __init__(self, path: str, *, keep_open: bool, on_write: Callable[[], None]) -> None:
         self.name = path
         self.size = 0
         self.crc32c = 0
         self._keep_open = keep_open
-        self._told = told
+        self._on_write = on_write
         self._file: io.FileIO | None = None
         self._upload = store_of(path).upload(path) if is_url(path) else None
         self._process = os.getpid()
@@ -115,7 +115,7 @@ class _CountedFile:
             self._rest()
         self.crc32c = crc32c(data[:count], self.crc32c)
         self.size += count
-        self._told()
+        self._on_write()
         return count
 
     def fileno(self) -> int:

@@ -50,7 +50,7 @@ _INFERRED = f"; features inferred from the first {INFER_RECORDS:,} records"
 
 
 class _Expected:
-    """What is expected of the records of some files: features, and where these were told.
+    """What is expected of the records of some files: features, and where these are from, in words.
 
     Where they were ``inferred``, it is noted which others there are.
     """
@@ -58,13 +58,13 @@ class _Expected:
     def __init__(
         self,
         features: Mapping[str, FeatureSpec] | SequenceFeatures,
-        told: str = "",
+        source: str = "",
         *,
         inferred: bool = False,
     ) -> None:
         self.sequences = features if isinstance(features, SequenceFeatures) else None
         self.features = {} if isinstance(features, SequenceFeatures) else features
-        self.told = told
+        self.source = source
         self.unknown = UnknownFeatures() if inferred else None
         self.layouts = Layouts(feature_keys(self.features), self.unknown)
 
@@ -153,7 +153,7 @@ class Payloads:
             for name, row in sorted(expected.unknown.take(len(block)).items()):
                 report.late_features.setdefault(name, block.number(row))
         for index, error in _misfits(block, expected):
-            found.setdefault(index, ("features", error.reason + expected.told))
+            found.setdefault(index, ("features", error.reason + expected.source))
         if expected.unknown is not None:
             # What was noted of halves of the block.
             expected.unknown.take(0)
@@ -254,8 +254,8 @@ def _sequence_faults(
     for row, error in _refused(
         block, lambda part: decode_sequences(part, context, lists, strict=strict)
     ):
-        kind, told = ("features", expected.told) if error.misfit else ("example", "")
-        found.append((row, kind, error.reason + told))
+        kind, source = ("features", expected.source) if error.misfit else ("example", "")
+        found.append((row, kind, error.reason + source))
     return found
 
 

@@ -32,7 +32,7 @@ class SharedReport(DamageReport):
         self.epoch = 0
         """The epoch that this process reads."""
         self._counts = torch.zeros(2, dtype=torch.int64).share_memory_()
-        self._told = torch.zeros(_REMEMBERED, dtype=torch.int64).share_memory_()
+        self._reported = torch.zeros(_REMEMBERED, dtype=torch.int64).share_memory_()
         # Of this context it goes to workers however they are started.
         self._lock = get_context("spawn").Lock()
 
@@ -48,9 +48,9 @@ class SharedReport(DamageReport):
         file = crc32c(os.fsencode(damage.path or ""))
         which = hash((self.epoch, file, *damage[1:4]))
         with self._lock:
-            if bool((self._told == which).any()):
+            if bool((self._reported == which).any()):
                 return
-            self._told[int(self._counts[0]) % _REMEMBERED] = which
+            self._reported[int(self._counts[0]) % _REMEMBERED] = which
             self._counts += torch.tensor([1, damage.end - damage.begin])
             super().__call__(damage)
 

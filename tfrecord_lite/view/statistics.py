@@ -42,7 +42,7 @@ class Statistics(Looking):
         self._meant = np.empty(0, np.int64)
         self._scan = Scan()
         self._latest: dict[str, Any] | None = None
-        self._told = 0
+        self._edition = 0
         self._next_telling = time.monotonic() + _FIRST_SECONDS
 
     def _prepare(self) -> None:
@@ -97,8 +97,8 @@ class Statistics(Looking):
         found["features"] = found["features"][:_SHOWN_FEATURES]
         for feature in found["features"]:
             feature["name"] = feature["name"][:_NAME_CHARACTERS]
-        self._told += 1
-        self._latest = {"edition": self._told} | {
+        self._edition += 1
+        self._latest = {"edition": self._edition} | {
             name: found[name]
             for name in ("record_bytes", "payloads", "features", "more_features", "sample")
         }
