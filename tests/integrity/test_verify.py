@@ -657,13 +657,13 @@ def test_a_shard_that_cannot_be_read(shards, monkeypatch):
 
 
 def test_a_shard_that_goes_before_its_checksum(shards, monkeypatch):
-    original = check_module._checksum_of
+    original = check_module.checksum_of
 
     def gone(path):
         os.unlink(path)
         return original(path)
 
-    monkeypatch.setattr(check_module, "_checksum_of", gone)
+    monkeypatch.setattr(check_module, "checksum_of", gone)
     report = verify(shards)
     assert [type(file.error) for file in report.files] == [FileNotFoundError] * 3
 

@@ -11,8 +11,7 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.integrity.report import FileReport
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
-from tfrecord_lite.records.checksum import crc32c
-from tfrecord_lite.records.file_system import open_file
+from tfrecord_lite.records.file_system import checksum_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader
 from tfrecord_lite.records.storage import name_of
@@ -31,7 +30,6 @@ _BLOCK_BYTES = 1 << 22
 _MAX_BUFFERED_BYTES = 1 << 22
 # No file has more, so no length is too large to be believed.
 _MOST_BYTES = 1 << 62
-_PIECE_BYTES = 1 << 20
 
 
 class ByteRange(NamedTuple):
@@ -74,7 +72,10 @@ class Checker:
         if isinstance(task, ByteRange):
             return _check_range(task)
         if isinstance(task, Checksum):
-            return _checksum_of(task.path)
+            try:
+                return checksum_of(task.path)
+            except OSError as error:
+                return error
         return self._check_file(task)
 
     def _check_file(self, file: PathOrFile) -> FileReport:
@@ -135,14 +136,3 @@ def _check_range(part: ByteRange) -> RangeReport | None:
     finally:
         source.close()
     return RangeReport(begin, end, records)
-
-
-def _checksum_of(path: str) -> int | OSError:
-    crc, piece = 0, memoryview(bytearray(_PIECE_BYTES))
-    try:
-        with open_file(path) as file:
-            while count := file.readinto(piece):
-                crc = crc32c(piece[:count], crc)
-    except OSError as error:
-        return error
-    return crc

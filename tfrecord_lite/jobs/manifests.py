@@ -17,10 +17,9 @@ from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.paths import Folders, expand_path, is_data_file
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import each_path, files_of
-from tfrecord_lite.integrity.check import Checker, Checksum
 from tfrecord_lite.integrity.verify import verify
 from tfrecord_lite.records.compression import codec_of
-from tfrecord_lite.records.file_system import exists, size_of
+from tfrecord_lite.records.file_system import checksum_of, exists, size_of
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import Output, is_path, name_of
 from tfrecord_lite.urls import absolute
@@ -227,9 +226,10 @@ def _entry(report: FileReport, compression: CompressionOrAuto) -> ManifestEntry:
         first = report.damage[0]
         reason = f"{first.reason}; the file has changed since: make the manifest again"
         raise TFRecordError(reason, path=first.path, record=first.record, offset=first.begin)
-    crc = Checker()(Checksum(report.path))
-    if isinstance(crc, OSError):
-        raise crc
     return ManifestEntry(
-        os.path.basename(report.path), report.records, report.raw_bytes, size_of(report.path), crc
+        os.path.basename(report.path),
+        report.records,
+        report.raw_bytes,
+        size_of(report.path),
+        checksum_of(report.path),
     )

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.parallel.threads import Threads
+from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.storage import is_path
 from tfrecord_lite.stores.object_file import ObjectFile
 from tfrecord_lite.stores.store import store_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "can_be_reread",
+    "checksum_of",
     "exists",
     "glob_paths",
     "is_directory",
@@ -36,6 +38,9 @@ __all__ = [
     "size_of",
     "sizes_of",
 ]
+
+
+_PIECE_BYTES = 1 << 20
 
 
 def open_file(path: str) -> Any:
@@ -164,6 +169,15 @@ def _size_if_any(path: str) -> int | None:
         return size_of(path)
     except FileNotFoundError:
         return None
+
+
+def checksum_of(path: str) -> int:
+    """Return the CRC-32C of a file as it lies, not masked."""
+    crc, piece = 0, memoryview(bytearray(_PIECE_BYTES))
+    with open_file(path) as file:
+        while count := file.readinto(piece):
+            crc = crc32c(piece[:count], crc)
+    return crc
 
 
 def list_directory(path: str) -> list[tuple[str, bool]]:

@@ -13,9 +13,8 @@ import tensorflow as tf
 
 from tfrecord_lite.errors import CompressionError, TFRecordError
 from tfrecord_lite.files.index import RecordIndex
-from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.compression import codec_of
-from tfrecord_lite.records.file_system import open_file
+from tfrecord_lite.records.file_system import checksum_of
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.tensorflow.calls import ends_with_python
 from tfrecord_lite.tensorflow.ranges import front, landmarks_of
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.tensorflow.strictness import TopLevel
 
 __all__ = ["before_each_epoch", "check_files", "find_codecs", "find_fronts", "look_again"]
-
-_PIECE_BYTES = 1 << 20
 
 
 def find_codecs(records: EpochRecords) -> list[Codec]:
@@ -153,10 +150,7 @@ def _entries(records: EpochRecords) -> dict[str, ManifestEntry]:
 
 
 def _compare_content(file: str, entry: ManifestEntry) -> None:
-    crc = 0
-    with open_file(file) as content:
-        while piece := content.read(_PIECE_BYTES):
-            crc = crc32c(piece, crc)
+    crc = checksum_of(file)
     if crc != entry.crc32c:
         raise TFRecordError(
             f"the checksum of this file is 0x{crc:08x}, its manifest says 0x{entry.crc32c:08x}: it "
