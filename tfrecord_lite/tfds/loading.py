@@ -191,7 +191,7 @@ class Split(Sequence[dict[str, Any]]):
     def _compare_before(self, number: int) -> None:
         """Compare the files before that of a record with what is said of them, if they are small.
 
-        Where one has other records than that all behind it have other numbers.
+        Where one has other records than that, all after it have other numbers.
         """
         file, _ = locate(self.records.bases, number)
         for before in range(self._compared, min(file, self._small_files)):

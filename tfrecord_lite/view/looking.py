@@ -70,7 +70,7 @@ class Looking:
         """Whether its numbers are those of other records by now.
 
         Damage takes as many numbers as reading finds, and not as many as a manifest or an index
-        says: records behind it may get others. A file may have been replaced, too.
+        says: records after it may get others. A file may have been replaced, too.
         """
         base: int | None = 0
         for file, begin in zip(self._viewed.files, list(self.begins), strict=False):
@@ -163,7 +163,7 @@ class Looking:
 
 
 class _Front:
-    """A file that is read from its front; ``passed`` is how many numbers lie behind."""
+    """A file that is read from its front; ``passed`` is how many numbers it has passed."""
 
     def __init__(self, file: ViewedFile) -> None:
         self._file = file
