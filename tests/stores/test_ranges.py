@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack
 
@@ -215,3 +216,39 @@ def test_one_of_many_objects_is_not_read_through_to_what_is_far(folder, pieces, 
         files[-1].seek(800_000)
         assert files[-1].read(100) == expected[800_000:800_100]
         assert len(pieces) == before + 1
+
+
+@pytest.mark.parametrize("unchecked", [1, 2, 3, 30])
+def test_an_object_is_looked_at_before_its_ranges_are_used(url, unchecked, monkeypatch):
+    """What was found when a range that came ahead was all there already was heard by nobody."""
+    monkeypatch.setattr(limits, "unchecked_ranges", unchecked)
+    # Frames end where ranges do, so that all of either object have good checksums.
+    old, new = ([letter * 112] * 2000 for letter in (b"a", b"b"))
+    tfr.write_records(url, old)
+    found = []
+    with tfr.RecordReader(url) as reader:
+        found.append(next(reader))
+        tfr.write_records(url, new)
+        with pytest.raises(OSError, match=rf"{url}: .*replaced"):
+            found += reader
+    # The first range has a KiB, those after it no more than four.
+    assert found.count(new[0]) <= unchecked * (4 << 10) // 128
+
+
+def test_a_look_at_an_object_that_fails_is_made_again(url, monkeypatch):
+    monkeypatch.setattr(limits, "unchecked_ranges", 2)
+    state = FsspecStore.state
+
+    def lost(self, url):
+        monkeypatch.setattr(FsspecStore, "state", state)
+        raise ConnectionError("lost")
+
+    with open_file(url) as file:
+        file.read(1 << 10)
+        tfr.write_records(url, RECORDS)
+        monkeypatch.setattr(FsspecStore, "state", lost)
+        with pytest.raises(ConnectionError, match="lost"):
+            file.read(1 << 10)
+        file.seek(0, os.SEEK_END)
+        with pytest.raises(OSError, match="replaced"):
+            file.read(1)

@@ -243,11 +243,8 @@ class ObjectFile(io.RawIOBase):
         if self._process != os.getpid():
             self._begin_in_child()
         store = self._store
-        if not store.checks_each_read:
-            if self._unchecked >= limits.unchecked_ranges:
-                self._check_state(begin)
-            self._unchecked += 1
         at, lost = begin, 0
+        last: Any = b""
         while at < end:
             first = at
             try:
@@ -258,7 +255,10 @@ class ObjectFile(io.RawIOBase):
                             f"{shown(self.name)}: at byte {first}: asked for {end - first} bytes, "
                             f"the server sent {at - first} and more: it does not know ranges"
                         )
-                    yield memoryview(piece)
+                    if at < end:
+                        yield memoryview(piece)
+                    elif len(piece):
+                        last = piece
             except ConnectionError:
                 lost += 1
                 if lost > limits.lost_connections:
@@ -269,13 +269,27 @@ class ObjectFile(io.RawIOBase):
                     f"{shown(self.name)}: at byte {at}: the object ends here, it had {self.size} "
                     "bytes when it was opened"
                 )
+        # Whoever has the last piece asks for nothing more, and hears of no error after it.
+        if not store.checks_each_read:
+            self._unchecked += 1
+            if self._unchecked >= limits.unchecked_ranges:
+                self._check_state(begin)
+        yield memoryview(last)
 
     def _check_state(self, at: int) -> None:
         """Raise `ReplacedError` where it is another object than at first, if nobody looked yet."""
-        if self._unchecked:
-            self._unchecked = 0
-            if self._store.state(self.name) != self._state:
-                raise replaced(self.name, at)
+        unchecked, self._unchecked = self._unchecked, 0
+        if not unchecked:
+            return
+        state = None
+        try:
+            state = self._store.state(self.name)
+        finally:
+            # What is raised may be raised where nobody wants the range any more.
+            if state != self._state:
+                self._unchecked += unchecked
+        if state != self._state:
+            raise replaced(self.name, at)
 
     def _threads(self) -> Threads:
         """Return threads of this thread's own."""
