@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ import pytest
 import tfrecord_lite as tfr
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.stores.fsspec_store import FsspecStore
+from tfrecord_lite.stores.object_file import ObjectFile
 from tfrecord_lite.thresholds import limits, thresholds
 
 RECORDS = [b"%d" % number * (number % 50) for number in range(2000)]
@@ -252,3 +254,11 @@ def test_a_look_at_an_object_that_fails_is_made_again(url, monkeypatch):
         file.seek(0, os.SEEK_END)
         with pytest.raises(OSError, match="replaced"):
             file.read(1)
+
+
+def test_where_there_is_no_object_nothing_is_left_to_be_closed(folder):
+    file = io.RawIOBase.__new__(ObjectFile)
+    with pytest.raises(FileNotFoundError):
+        file.__init__(folder + "/none")
+    # As the garbage collector does, whose errors are printed.
+    file.close()

@@ -40,12 +40,13 @@ class ObjectFile(io.RawIOBase):
     def __init__(self, url: str) -> None:
         super().__init__()
         self.name = url
+        # First what `close` asks for: it is called also where there is no such object.
+        self._ranges: deque[RangeAhead] = deque()
+        self._max_ahead = 0
         self._store = store_of(url)
         self._state = self._store.state(url)
         self._process = os.getpid()
         self._at = 0
-        self._ranges: deque[RangeAhead] = deque()
-        self._max_ahead = 0
         self._ahead_end = self.size
         self._local = threading.local()
         # Reads of which nobody knows yet that they were all of one object.
