@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import time
 from contextlib import ExitStack
 
@@ -262,3 +263,42 @@ def test_where_there_is_no_object_nothing_is_left_to_be_closed(folder):
         file.__init__(folder + "/none")
     # As the garbage collector does, whose errors are printed.
     file.close()
+
+
+def test_a_file_that_another_thread_closes_lets_go_of_who_reads_it(url, pieces, monkeypatch):
+    first = 1 << 12
+    monkeypatch.setattr(thresholds, "remote_first_bytes", first)
+    waiting, closed = threading.Event(), threading.Event()
+    read = FsspecStore.read
+
+    def slowly(self, url, begin, end, state):
+        for piece in read(self, url, begin, end, state):
+            yield piece
+            if begin == first:
+                waiting.set()
+                assert closed.wait(30)
+
+    monkeypatch.setattr(FsspecStore, "read", slowly)
+    file = open_file(url)
+    file.read(first)
+    raised = []
+
+    def read_far():
+        # In a range that comes ahead, some pieces after the one that is there.
+        file.read(1)
+        file.seek(2500, os.SEEK_CUR)
+        try:
+            file.readinto(bytearray(1))
+        except ValueError as error:
+            raised.append(str(error))
+
+    reader = threading.Thread(target=read_far, daemon=True)
+    reader.start()
+    assert waiting.wait(30)
+    # Until it most probably waits, too.
+    time.sleep(0.05)
+    file.close()
+    closed.set()
+    reader.join(10)
+    assert not reader.is_alive()
+    assert raised in (["the file was closed while it was read"], [])

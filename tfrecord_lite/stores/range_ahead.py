@@ -42,16 +42,18 @@ class RangeAhead:
     def _run(self) -> None:
         came = self._came
         assert came is not None
+        end: BaseException | None = None
         try:
             if self._wanted:
                 for piece in self._fetch(self.begin, self.end):
                     came.put(piece)
                     if not self._wanted:
-                        return
-            came.put(None)
+                        break
         except BaseException as error:  # noqa: BLE001 - raised where the piece is asked for
-            came.put(error)
-            del self, came  # an error's traceback has this frame
+            end = error
+        # Also where nobody wants it: another thread may have closed the file of one that waits.
+        came.put(end)
+        del self, came, end  # an error's traceback has this frame
 
     def holds(self, at: int) -> bool:
         """Tell whether this byte is here or to come, and no sooner by another request."""
@@ -63,22 +65,24 @@ class RangeAhead:
 
         Whatever is raised here, also by the handler of a signal: the range is of no use after it.
         """
-        while at >= self._at + len(self._piece):
-            self._at += len(self._piece)
-            # One in memory is enough.
+        while at >= (begin := self._at + len(self._piece)):
+            # One in memory is enough; and none is held until there is another.
+            self._at = self.end
             self._piece = memoryview(b"")
-            self._piece = self._next_piece()
+            self._piece = self._next_piece(begin)
+            self._at = begin
         return self._piece[at - self._at :]
 
-    def _next_piece(self) -> memoryview:
+    def _next_piece(self, begin: int) -> memoryview:
         if self._came is None:
             if self._pieces is None:
                 self._pieces = self._fetch(self.begin, self.end)
             return next(self._pieces)
         piece = self._came.get()
+        if piece is None:
+            raise ValueError("the file was closed while it was read")
         if isinstance(piece, BaseException):
             raise piece
-        assert piece is not None
         return piece
 
     def cancel(self) -> None:
