@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import random
+import signal
 import subprocess
 import sys
 from datetime import timedelta
@@ -280,6 +281,28 @@ with tfr.RecordReader(sys.argv[1]) as reader, tfr.RecordFile(sys.argv[1]) as fil
 def test_a_forked_child_reads_on(server, url):
     pytest.importorskip("aiohttp")
     subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED, url], check=True, timeout=60)
+
+
+class Late(Exception):
+    """What the handler of an alarm raises."""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no alarms")
+def test_an_alarm_ends_what_waits_for_a_server(server, url):
+    def late(*_):
+        raise Late("too late")
+
+    assert len(server.objects["/a b.tfrecord"]) > 1 << 20
+    with open_file(url) as file:
+        before = signal.signal(signal.SIGALRM, late)
+        # The range takes half a second.
+        server.rate = 1 << 21
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        try:
+            with pytest.raises((Late, OSError), match="too late"):
+                file.read(1 << 20)
+        finally:
+            signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

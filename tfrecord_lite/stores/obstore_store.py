@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import obstore
-from obstore.exceptions import NotSupportedError
+from obstore.exceptions import BaseError, NotSupportedError
 from obstore.store import from_url
 
 from tfrecord_lite.stores.store import Entry, ObjectState, errors_of, replaced
@@ -160,8 +160,9 @@ def _next_piece(pieces: Iterator[Any], url: str, at: int) -> Any:
     with errors_of(url, at):
         try:
             return next(pieces, None)
-        except Exception as error:  # noqa: BLE001 - of any kind
-            # It went on at the byte where it was some times already, for some minutes.
+        except BaseError as error:
+            # It went on at the byte where it was some times already, for some minutes. Of any
+            # other kind is what the handler of a signal raises: nothing goes on then.
             raise ConnectionError(f"{type(error).__name__}: {error}") from None
 
 
