@@ -283,6 +283,24 @@ def test_a_forked_child_reads_on(server, url):
     subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED, url], check=True, timeout=60)
 
 
+ENDING = """
+import sys
+from tfrecord_lite.records.file_system import open_file
+from tfrecord_lite.thresholds import thresholds
+
+thresholds.remote_first_bytes = 1 << 17
+file = open_file(sys.argv[1])
+# More were asked for just now, and bytes of them are on their way.
+file.read(3 * (1 << 17) + 1)
+"""
+
+
+def test_the_interpreter_ends_while_ranges_are_on_their_way(server, url):
+    """fsspec closes its connections then: what comes by them was waited for for ever."""
+    server.rate = 1 << 20
+    subprocess.run([sys.executable, "-c", ENDING, url], check=True, timeout=20)
+
+
 class Late(Exception):
     """What the handler of an alarm raises."""
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import os
 import threading
+import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from tfrecord_lite.parallel.threads import Call, Threads
 from tfrecord_lite.stores.range_ahead import RangeAhead
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ObjectFile"]
 
 # Those that have ranges in memory.
-_reading: WeakSet[ObjectFile] = WeakSet()
+_reading: weakref.WeakSet[ObjectFile] = weakref.WeakSet()
 
 
 class ObjectFile(io.RawIOBase):
@@ -296,8 +296,11 @@ class ObjectFile(io.RawIOBase):
         """Return threads of this thread's own."""
         mine: tuple[int, Threads] | None = getattr(self._local, "threads", None)
         if mine is None or mine[0] != os.getpid():
-            mine = os.getpid(), Threads(limits.remote_connections, "tfrecord_lite-object")
-            self._local.threads = mine
+            threads = Threads(limits.remote_connections, "tfrecord_lite-object")
+            # File systems of fsspec close their connections so, too: what is on its way then is
+            # waited for for ever. What was made last is called first.
+            weakref.finalize(threads, _close_at_exit, weakref.ref(threads))
+            mine = self._local.threads = os.getpid(), threads
         return mine[1]
 
     def _begin_in_child(self) -> None:
@@ -315,3 +318,9 @@ class ObjectFile(io.RawIOBase):
         if not self.closed:
             self._forget_ranges()
         super().close()
+
+
+def _close_at_exit(reference: weakref.ref[Threads]) -> None:
+    # Where they end before the interpreter does there is nothing to be done.
+    if (threads := reference()) is not None:
+        threads.close()
