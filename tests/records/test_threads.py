@@ -56,6 +56,31 @@ def test_close_waits_for_what_has_begun_and_cancels_what_has_not() -> None:
     assert not named()
 
 
+def test_whoever_waits_for_a_call_that_close_cancels_waits_no_longer() -> None:
+    """A thread waited for a call of another pool, and the end of the interpreter for the thread."""
+    inner, outer = Threads(1, "test-threads"), Threads(1, "test-threads")
+    begun, go_on, told = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        assert go_on.wait(30)
+
+    inner.submit(work)
+    assert begun.wait(30)
+    call = inner.submit(int, if_cancelled=told.set)
+    waiting = outer.submit(call.result)
+    closing = threading.Thread(target=inner.close)
+    closing.start()
+    assert told.wait(30)
+    with pytest.raises(RuntimeError, match="was not made"):
+        waiting.result()
+    assert call.cancel()
+    go_on.set()
+    closing.join(30)
+    outer.close()
+    assert not named()
+
+
 def test_a_thread_that_closes_its_own_pool_does_not_wait_for_itself() -> None:
     pool = Threads(1, "test-threads")
     assert pool.submit(pool.close).result() is None

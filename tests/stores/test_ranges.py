@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 import tfrecord_lite as tfr
+from tfrecord_lite.parallel.threads import Threads
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.stores.fsspec_store import FsspecStore
 from tfrecord_lite.stores.object_file import ObjectFile
+from tfrecord_lite.stores.range_ahead import RangeAhead
 from tfrecord_lite.thresholds import limits, thresholds
 
 RECORDS = [b"%d" % number * (number % 50) for number in range(2000)]
@@ -302,3 +304,29 @@ def test_a_file_that_another_thread_closes_lets_go_of_who_reads_it(url, pieces, 
     reader.join(10)
     assert not reader.is_alive()
     assert raised in (["the file was closed while it was read"], [])
+
+
+def test_a_range_that_never_begins_is_not_waited_for():
+    """Threads that read were waited for at the end of the interpreter, after such were closed."""
+    threads, waiting, go_on = Threads(1, "test-threads"), threading.Event(), threading.Event()
+    threads.submit(go_on.wait, 30)
+    ahead = RangeAhead(0, 10, lambda begin, end: iter([memoryview(bytes(end - begin))]))
+    ahead.begin_in(threads)
+    raised = []
+
+    def read():
+        waiting.set()
+        try:
+            ahead.from_byte(0)
+        except RuntimeError as error:
+            raised.append(str(error))
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    assert waiting.wait(30)
+    closing = threading.Thread(target=threads.close)
+    closing.start()
+    reader.join(10)
+    go_on.set()
+    closing.join(30)
+    assert raised == ["no more of an object comes: its threads are to end"]

@@ -31,9 +31,15 @@ _ending = False
 class Call(Generic[T]):
     """A call that is made in another thread, or was."""
 
-    def __init__(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., T],
+        arguments: tuple[Any, ...],
+        if_cancelled: Callable[[], None] | None = None,
+    ) -> None:
         self._function: Callable[..., T] | None = function
         self._arguments = arguments
+        self._if_cancelled = if_cancelled
         # What becomes of it is decided once, whoever asks how often.
         self._fate: dict[None, str] = {}
         self._made = allocate_lock()
@@ -42,7 +48,7 @@ class Call(Generic[T]):
         self._value: T | None = None
         self._error: BaseException | None = None
         self.done = False
-        """Whether it was made."""
+        """Whether it was made, or cancelled."""
 
     def make(self) -> None:
         """Make the call, unless it was cancelled."""
@@ -54,14 +60,22 @@ class Call(Generic[T]):
             self._value = self._function(*self._arguments)
         except BaseException as error:  # noqa: BLE001 - raised by `result`
             self._error = error
-        self._function, self._arguments = None, ()
+        self._function, self._arguments, self._if_cancelled = None, (), None
         self.done = True
         self._made.release()
         del self  # an error's traceback has this frame
 
     def cancel(self) -> bool:
-        """Have it not be made; False where it has begun."""
-        return self._fate.setdefault(None, "cancelled") == "cancelled"
+        """Have it not be made; False where it has begun. Whoever waits for it waits no longer."""
+        if self._fate.setdefault(None, "cancelled") != "cancelled":
+            return False
+        self._error = RuntimeError("the call was not made: its threads are to end")
+        self.done = True
+        if self._made.locked():
+            self._made.release()
+        if self._if_cancelled is not None:
+            self._if_cancelled()
+        return True
 
     def wait(self) -> None:
         """Wait until it was made; a thread does not wait for itself."""
@@ -97,8 +111,16 @@ class Threads:
         self._pending: deque[Call[Any]] = deque()
         _open_pools.add(self)
 
-    def submit(self, function: Callable[..., T], *arguments: Any) -> Call[T]:
-        """Have a call be made; `RuntimeError` where no thread can be started any more."""
+    def submit(
+        self,
+        function: Callable[..., T],
+        *arguments: Any,
+        if_cancelled: Callable[[], None] | None = None,
+    ) -> Call[T]:
+        """Have a call be made; `RuntimeError` where no thread can be started any more.
+
+        ``if_cancelled`` is called, by `close` too, where it is not.
+        """
         if _ending or self._closed:
             raise RuntimeError("no more calls are made in these threads: they are to end")
         while self._pending and self._pending[0].done:
@@ -108,7 +130,7 @@ class Threads:
             start_new_thread(thread.make, ())
             # Only now: one too many is none too few.
             self._begun.append(thread)
-        call = Call(function, arguments)
+        call = Call(function, arguments, if_cancelled)
         # Whatever comes in between, `close` waits for what is made.
         self._pending.append(call)
         self._calls.put(call)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,9 @@ class RangeAhead:
 
     def begin_in(self, threads: Threads) -> None:
         """Have the pieces come from now on."""
-        self._came = SimpleQueue()
-        threads.submit(self._run)
+        came = self._came = SimpleQueue()
+        ending = RuntimeError("no more of an object comes: its threads are to end")
+        threads.submit(self._run, if_cancelled=partial(came.put, ending))
 
     def _run(self) -> None:
         came = self._came
