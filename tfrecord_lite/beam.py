@@ -29,6 +29,7 @@ from tfrecord_lite.example.quote import quote
 from tfrecord_lite.files.manifest import Manifest
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
+from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.urls import absolute
 
@@ -186,11 +187,11 @@ class WriteToTFRecord(beam.PTransform):  # type: ignore[misc]
     commit whose result was lost, or that was killed, is made again and comes to the same.
     The result is a PCollection of one path, that of the manifest.
 
-    ``name`` and the options are those of `ShardWriter`, its policies for each bundle; with
-    ``num_shards`` records are brought together first for as many shards in all. All workers see
-    the folder; what a pipeline that failed leaves there, hidden, goes with the next of that name,
-    and one at a time may write it. A set that stands fails the pipeline with ``FileExistsError``,
-    unless ``overwrite``. Without ``features`` the manifest has none.
+    ``name`` and the options are those of `ShardWriter`, its policies for each bundle, of which one
+    may be given; with ``num_shards`` records are brought together first for as many shards in all.
+    All workers see the folder; what a pipeline that failed leaves there, hidden, goes with the next
+    of that name, and one at a time may write it. A set that stands fails the pipeline with
+    ``FileExistsError``, unless ``overwrite``. Without ``features`` the manifest has none.
 
     >>> import tempfile, tfrecord_lite as tfr
     >>> name = tempfile.mkdtemp() + "/train"
@@ -215,7 +216,7 @@ class WriteToTFRecord(beam.PTransform):  # type: ignore[misc]
         fsync: bool = False,
     ) -> None:
         super().__init__()
-        self._num_shards = num_shards
+        self._num_shards = None if num_shards is None else at_least(1, num_shards=num_shards)
         self._features = features
         self._name = absolute(os.fsdecode(name))
         self._job = WriteJob(
@@ -226,6 +227,8 @@ class WriteToTFRecord(beam.PTransform):  # type: ignore[misc]
             fsync=fsync,
             records_per_shard=records_per_shard,
             bytes_per_shard=bytes_per_shard,
+            # Of what was brought together for one.
+            num_shards=None if num_shards is None else 1,
             level=level,
             block_bytes=block_bytes,
         )

@@ -19,6 +19,7 @@ from worlds.files import damage, write_ids
 import tfrecord_lite as tfr
 from tfrecord_lite import beam as tfbeam
 from tfrecord_lite.beam import ReadFromTFRecord, WriteToTFRecord
+from tfrecord_lite.dataset import shard_writer
 
 
 def pipeline(processes=1):
@@ -137,6 +138,33 @@ def test_as_many_shards_as_are_asked_for(tmp_path):
     assert manifest.records == 20
     assert tfr.features_from_json(manifest.features)["id"].dtype is not None
     assert only_the_set(tmp_path)
+
+
+def test_a_shard_of_those_that_are_asked_for_is_one_however_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(shard_writer, "DEFAULT_BYTES_PER_SHARD", 100)
+    with pipeline() as p:
+        records = p | beam.Create([b"%d" % number * 20 for number in range(20)])
+        _ = records | WriteToTFRecord(tmp_path / "train", num_shards=3)
+    assert len(tfr.Manifest.load(tmp_path / "train.manifest.json").entries) == 3
+
+
+@pytest.mark.parametrize("count", [0, -3, "3", 2.0])
+def test_no_count_of_shards(tmp_path, count):
+    with pytest.raises((ValueError, TypeError), match=r"num_shards|integer"):
+        WriteToTFRecord(tmp_path / "train", num_shards=count)
+
+
+def test_a_count_of_shards_and_their_size(tmp_path):
+    with (
+        pytest.raises(Exception, match="records_per_shard and num_shards exclude each other"),
+        pipeline() as p,
+    ):
+        _ = (
+            p
+            | beam.Create([b"a"])
+            | WriteToTFRecord(tmp_path / "train", num_shards=1, records_per_shard=1)
+        )
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_set_that_stands_is_replaced_or_stays(tmp_path):
