@@ -40,6 +40,15 @@ def test_a_row_whose_values_would_change_is_refused_with_its_line(tmp_path, line
     assert tree(tmp_path) == ["a.jsonl"]
 
 
+@pytest.mark.parametrize("dst", ["b", "b.tfrecord"])
+@pytest.mark.parametrize("rest", ["", '{"x": 1}\n', '{"features": {}}\n'])
+def test_a_null_in_the_first_line_is_refused_and_is_not_the_end_of_the_file(tmp_path, rest, dst):
+    (tmp_path / "a.jsonl").write_text(f"\nnull\n{rest}")
+    with pytest.raises(tfr.ExampleError, match=r"a.jsonl: line 2: NoneType where a row is to be"):
+        convert(tmp_path / "a.jsonl", tmp_path / dst)
+    assert tree(tmp_path) == ["a.jsonl"]
+
+
 @pytest.mark.parametrize(
     ("kind", "values", "told"),
     [

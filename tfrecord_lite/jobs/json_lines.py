@@ -48,8 +48,9 @@ def read_json_lines(
     not, with its number, from 1, and for a number that would become infinite or 0.
     """
     lines = _Lines(path, progress)
-    first = next(lines, None)
-    if first is None:
+    try:
+        first = next(lines)
+    except StopIteration:
         return
     if not is_record_json(first):
         rows = _Rows(path, first, lines)
