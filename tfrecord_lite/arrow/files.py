@@ -74,8 +74,9 @@ class TableFile:
 def _explained(path: str, kind: str) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        if isinstance(error, OSError):
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        # Where its own metadata cannot be read Arrow takes that for input and output.
+        if isinstance(error, OSError) and (error.errno is not None or kind != "arrow"):
             raise
         if "straddling" in str(error):
             reason = "a row has more than 1 MiB, which is not read of CSV; use .parquet or .jsonl"
@@ -135,13 +136,23 @@ def _arrow(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch
             file = pa.ipc.open_file(source)
             yield pa.RecordBatch.from_pylist([], file.schema), 0
             for number in range(file.num_record_batches):
-                yield file.get_batch(number), source.tell()
+                yield _validated(file.get_batch(number)), source.tell()
             return
         source.seek(0)
         stream = pa.ipc.open_stream(source)
         yield pa.RecordBatch.from_pylist([], stream.schema), 0
         for batch in stream:
-            yield batch, source.tell()
+            yield _validated(batch), source.tell()
+
+
+def _validated(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch whose offsets and sizes lie within its buffers; ArrowInvalid for others.
+
+    Of a file Arrow takes them as they are, and who uses them reads other memory, or ends the
+    process.
+    """
+    batch.validate(full=True)
+    return batch
 
 
 class _Sink:
