@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 
@@ -251,6 +252,53 @@ def test_integers_of_webdataset(tmp_path):
     members = [("d", (tarfile.DIRTYPE, "")), ("d/a.cls", b" +7\n"), ("d/b.cls", b"-12")]
     convert(tar(tmp_path / "a.tar", members), tmp_path / "new")
     assert [tfr.decode_example(r)["cls"][0] for r in of_set(tmp_path / "new")] == [7, -12]
+
+
+def zipped(data, level=9):
+    return gzip.compress(data, level)
+
+
+def changed(data):
+    # Stored as it is: nothing but the checksum tells.
+    return zipped(data, 0).replace(b"first", b"other")
+
+
+@pytest.mark.parametrize(
+    ("name", "pack", "told"),
+    [
+        ("a.tar", lambda one, two: one + two, "more after the blocks of zeros"),
+        ("a.tar", lambda one, _: one + bytes(1 << 21) + b"x", "more after the blocks of zeros"),
+        ("a.tgz", lambda one, two: zipped(one) + zipped(two), "more after the blocks of zeros"),
+        ("a.tgz", lambda one, two: zipped(one + two), "more after the blocks of zeros"),
+        ("a.tgz", lambda one, _: changed(one), "no whole tar file: .*CRC check failed"),
+        ("a.tgz", lambda one, _: zipped(one)[:-5], "no whole tar file: .*end-of-stream"),
+        ("a.tgz", lambda one, _: zipped(one) + b"x", "no whole tar file: .*Not a gzipped file"),
+    ],
+)
+@pytest.mark.parametrize("dst", DSTS)
+def test_what_follows_an_archive_and_the_checksum_of_gzip_are_looked_at(
+    tmp_path, name, pack, told, dst
+):
+    one = tar(tmp_path / "1.tar", [("a.txt", b"first")]).read_bytes()
+    two = tar(tmp_path / "2.tar", [("b.txt", b"second")]).read_bytes()
+    path = put(tmp_path, {name: pack(one, two)}) / name
+    before = tree(tmp_path)
+    with pytest.raises(tfr.TFRecordError, match=told) as raised:
+        convert(path, tmp_path / dst)
+    assert raised.value.path == str(path)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tgz"])
+def test_an_archive_may_end_in_any_number_of_zeros_and_gzip_have_several_members(tmp_path, name):
+    data = tar(tmp_path / "1.tar", [("a.txt", b"first"), ("b.txt", b"second")]).read_bytes()
+    data += bytes(3 << 20)
+    if name == "a.tgz":
+        data = b"".join(zipped(data[at : at + 700]) for at in range(0, len(data), 700))
+    put(tmp_path, {name: data})
+    convert(tmp_path / name, tmp_path / "new")
+    found = [tfr.decode_example(record)["txt"] for record in of_set(tmp_path / "new")]
+    assert found == [[b"first"], [b"second"]]
 
 
 # Options of which nothing would come.

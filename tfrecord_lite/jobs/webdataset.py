@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import lzma
 import re
@@ -27,7 +28,9 @@ __all__ = ["read_webdataset"]
 _INTEGERS: Final = ("cls", "cls2", "class", "count", "index", "inx", "id")
 # Python takes 1_0 for 10. No int64 has more digits than these.
 _INTEGER: Final = re.compile(rb"\s*[+-]?[0-9]{1,999}\s*")
-_BAD: Final = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+_BAD: Final = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
+_GZIP: Final = b"\x1f\x8b"
+_READ_BYTES: Final = 1 << 20
 
 
 class _Header(tarfile.TarInfo):
@@ -86,8 +89,10 @@ def read_webdataset(
 def _members(path: str, progress: Progress) -> Iterator[tuple[str, str, bytes]]:
     last = "the beginning"
     with io.BufferedReader(open_file(path)) as file:
+        # `tarfile` by itself does not look at gzip's checksum, nor at any member after the first.
+        source: Any = gzip.GzipFile(fileobj=file) if file.peek(2).startswith(_GZIP) else file
         try:
-            with tarfile.open(fileobj=file, mode="r|*", tarinfo=_Header) as archive:
+            with tarfile.open(fileobj=source, mode="r|*", tarinfo=_Header) as archive:
                 for member in archive:
                     folder, slash, name = member.name.removeprefix("./").rpartition("/")
                     if member.isdir() or name.startswith("."):
@@ -119,8 +124,21 @@ def _members(path: str, progress: Progress) -> Iterator[tuple[str, str, bytes]]:
                     yield folder + slash + base, suffix.lower(), data
                     if progress is not None:
                         progress(path, file.tell())
+                _check_end(path, archive.fileobj)
         except _BAD as error:
             raise TFRecordError(f"no whole tar file: after {last}: {error}", path=path) from None
+
+
+def _check_end(path: str, rest: Any) -> None:
+    """Read what follows the end of an archive; `TFRecordError` where that is more than zeros."""
+    while data := rest.read(_READ_BYTES):
+        if data.strip(b"\0"):
+            raise TFRecordError(
+                "there is more after the blocks of zeros that end the archive, such as another "
+                "one, of which nothing would be read; cut it off, or pass archives as files of "
+                "their own",
+                path=path,
+            )
 
 
 def _integer(path: str, key: str, suffix: str, data: bytes) -> int:
