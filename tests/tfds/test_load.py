@@ -9,6 +9,8 @@ import base64
 import json
 import pickle
 import shutil
+import struct
+import zlib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -153,6 +155,44 @@ def test_what_is_missing_or_broken(copied):
     (copied / "features.json").write_text("{")
     with pytest.raises(tfr.TFRecordError, match="features.json: not JSON"):
         load(copied, split="train")
+
+
+def chunk(name, content):
+    checked = name + content
+    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+HEADER = struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0)
+DATA_CHUNK = chunk(b"IDAT", zlib.compress(bytes(14)))
+BAD_PICTURES = {
+    "none": b"no picture",
+    "empty": b"",
+    "cut": PNG + chunk(b"IHDR", HEADER) + chunk(b"IDAT", zlib.compress(bytes(14))[:4]),
+    "short header": PNG + chunk(b"IHDR", HEADER[:5]),
+    "broken chunk": PNG + chunk(b"IHDR", HEADER) + b"\0\0\0\x05\xff\xff\xff\xff" + bytes(99),
+    "billions of pixels": PNG
+    + chunk(b"IHDR", struct.pack(">II", 1 << 20, 1 << 20) + HEADER[8:])
+    + DATA_CHUNK,
+    "no number": b"P6 2 x 255 ",
+}
+
+
+@needs_pillow
+@pytest.mark.parametrize("name", BAD_PICTURES)
+def test_a_damaged_picture_is_an_error_that_names_its_record(copied, name):
+    path = copied / "tiny-train.tfrecord-00000-of-00001"
+    records = list(tfr.read_records(path))
+    example = tfr.Example.FromString(records[1])
+    example.features.feature["image"].bytes_list.value[:] = [BAD_PICTURES[name]]
+    records[1] = example.SerializeToString()
+    tfr.write_records(path, records)
+    train = load(copied, split="train")
+    for read in (lambda: train[1], lambda: train[:2], lambda: [*train]):
+        with pytest.raises(tfr.ExampleError, match="feature 'image': is no image") as raised:
+            read()
+        assert (raised.value.path, raised.value.record) == (str(path), 1)
+    assert load(copied, split="train", decode_images=False)[1]["image"] == BAD_PICTURES[name]
 
 
 def test_a_file_with_other_records_than_are_told(copied):

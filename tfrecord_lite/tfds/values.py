@@ -150,7 +150,7 @@ def _step(columns: Any, index: int) -> Any:
 
 def _image(node: Node, content: bytes) -> Any:
     try:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
     except ImportError:
         raise ImportError(
             "images are decoded by Pillow: pip install 'tfrecord-lite-np[image]', or pass "
@@ -164,7 +164,7 @@ def _image(node: Node, content: bytes) -> Any:
                 array = np.asarray(image.convert(_MODES[channels]))
             else:
                 array = np.asarray(image)
-    except (UnidentifiedImageError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - Pillow raises any, also ValueError and SyntaxError
         raise misfit(node, f"is no image that Pillow reads: {error}") from None
     if node.dtype == np.float32:
         return np.ascontiguousarray(array).view(np.float32)
