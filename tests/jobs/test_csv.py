@@ -14,6 +14,8 @@ from tfrecord_lite.jobs import convert
 
 pa = pytest.importorskip("pyarrow")
 
+from tfrecord_lite.arrow import write_table  # noqa: E402
+
 BEYOND = 1 << 20  # of these bytes Arrow makes a block
 
 
@@ -99,6 +101,26 @@ def test_a_number_that_would_become_another_one_is_refused(tmp_path, text, told,
     assert str(raised.value).startswith(f"{tmp_path}/in.csv: column 'id': row {rows} has '")
     assert "cast={'id': 'string'} keeps its text" in str(raised.value)
     assert not (tmp_path / "out.tfrecord").exists()
+
+
+BITS = {"int64": "0xFFFFFFFFFFFFFFFF", "int32": "0X80000000", "int8": "0xff"}
+
+
+@pytest.mark.parametrize("kind", BITS)
+@pytest.mark.parametrize("before", ["", "-7\n0x10\n"])
+def test_hexadecimal_digits_are_no_negative_number(tmp_path, kind, before):
+    row = before.count("\n")
+    cast = {"x": kind}
+    message = f"'x': row {row} has '{BITS[kind]}', which is beyond {kind}: .*'string'"
+    for given in [{"cast": cast}] + [{}] * (kind == "int64"):
+        with pytest.raises(tfr.ExampleError, match=message):
+            converted(tmp_path, f"x\n{before} {BITS[kind]}\n1\n", **given)
+    assert converted(tmp_path, f"x\n{before}\n1\n", cast=cast)[-1] == {"x": 1}
+    assert converted(tmp_path, "x\n0x10\n-0\n-3\n") == [{"x": 16}, {"x": 0}, {"x": -3}]
+    # So it is in tables whose columns are text.
+    for values in ([None, BITS[kind]], [None, BITS[kind].encode()], [["-1"], ["1", BITS[kind]]]):
+        with pytest.raises(tfr.ExampleError, match=rf"'x': row 1 has .*{BITS[kind]}'?, .* -\d"):
+            write_table(pa.table({"x": values}), tmp_path / "set", cast=cast)
 
 
 def test_the_text_of_such_a_number_is_kept_by_a_cast(tmp_path):

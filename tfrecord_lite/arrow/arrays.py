@@ -8,7 +8,7 @@ the process where a child is not of its parent's type: so both ways go level by 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
 
 __all__ = [
+    "HEXADECIMAL",
     "LostNumberError",
     "cast_leaves",
     "has_half_dictionaries",
@@ -38,6 +39,10 @@ __all__ = [
     "validity_of",
     "wrapped_array",
 ]
+
+
+# How a number begins whose digits are bits to Arrow: no sign is among them.
+HEXADECIMAL: Final = "0[xX]"
 
 
 class LostNumberError(Exception):
@@ -219,14 +224,21 @@ def joined(arrays: Sequence[pa.Array]) -> pa.Array:
 def cast_leaves(array: pa.Array, leaf: pa.DataType) -> pa.Array:
     """Return values, none of them null, as others of Arrow's.
 
-    Raises `LostNumberError` for a finite one that would become 0 or infinite, and an integer that a
-    half does not hold: Arrow refuses what integers do not hold, and nothing else.
+    Raises `LostNumberError` for a finite one that would become 0 or infinite, an integer that a
+    half does not hold, and text of hexadecimal digits that would be negative: Arrow refuses what
+    else integers do not hold, and nothing else.
     """
     if array.type == leaf:
         return array
     found = array.cast(leaf)
     if pt.is_floating(leaf) and (lost := _lost(array, found.to_numpy(zero_copy_only=False))):
         raise LostNumberError(*lost)
+    if pt.is_signed_integer(leaf) and is_bytes(array.type):
+        suspect = np.flatnonzero(found.to_numpy() < 0)
+        bits = pc.match_substring_regex(array.take(pa.array(suspect)), HEXADECIMAL)
+        if len(at := suspect[bits.to_numpy(zero_copy_only=False)]):
+            index = int(at[0])
+            raise LostNumberError(index, f"{array[index]}, which would become {found[index]}")
     return found
 
 

@@ -1,8 +1,9 @@
 """CSV, read a batch at a time: what is missing is told from what is empty, and no number changes.
 
 Arrow rounds whatever is written as a number: an integer beyond int64 is a float to it, 1e400 is
-infinite and 1e-400 is 0. So columns of floats are read as text, and the text of each number that
-may be another one is looked at.
+infinite and 1e-400 is 0; and hexadecimal digits are bits to it, so that 0xFFFFFFFFFFFFFFFF is -1.
+So columns of floats and integers are read as text, and the text of each number that may be another
+one is looked at.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tfrecord_lite.arrow.arrays import HEXADECIMAL
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.floats import LARGEST_WHOLE
 from tfrecord_lite.example.normalize import normalize_features
@@ -45,8 +47,9 @@ def read_csv(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
     column that is an empty line.
 
     Raises `ExampleError`, with column, row and text, for a number that would become another one:
-    for a finite one that would be infinite or 0, and, unless ``types`` say float32, for a whole
-    number that would be rounded. What else is wrong Arrow raises.
+    for a finite one that would be infinite or 0, for one in hexadecimal digits that would be
+    negative, and, unless ``types`` say float32, for a whole number that would be rounded. What else
+    is wrong Arrow raises.
     """
     known = {name: _type_of(name, given) for name, given in types.items()}
     with io.BufferedReader(open_file(path)) as source:
@@ -54,16 +57,18 @@ def read_csv(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
         # Empty lines before the names are no values, even of one column.
         begin = len(head) - len(head.lstrip(b"\r\n"))
         schema = _opened(io.BytesIO(head[begin:]), known).schema
-        floats = {field.name: field.type for field in schema if pa.types.is_floating(field.type)}
+        numbers = {field.name: field.type for field in schema if _may_change(field.type)}
         source.seek(begin)
-        known.update(dict.fromkeys(floats, pa.string()))
+        known.update(dict.fromkeys(numbers, pa.string()))
         reader = _opened(source, known, one_column=len(schema) == 1)
         yield pa.RecordBatch.from_pylist([], schema), 0
         done = 0
         for batch in reader:
             columns = [
-                _Floats(path, name, texts, done).numbers(floats[name], as_float32=name not in types)
-                if name in floats
+                _Numbers(path, name, texts, done).parsed(
+                    numbers[name], as_float32=name not in types
+                )
+                if name in numbers
                 else texts
                 for name, texts in zip(batch.schema.names, batch.columns, strict=True)
             ]
@@ -103,8 +108,12 @@ def _type_of(name: str, given: Any) -> pa.DataType:
     return pa.string() if dtype is bytes else pa.from_numpy_dtype(dtype)
 
 
-class _Floats:
-    """The text of a column of floats in some rows, the first of which errors call ``first_row``."""
+def _may_change(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_signed_integer(kind))
+
+
+class _Numbers:
+    """The text of numbers of a column in some rows; errors call the first ``first_row``."""
 
     def __init__(self, path: str, name: str, texts: pa.Array, first_row: int) -> None:
         self._path = path
@@ -112,7 +121,7 @@ class _Floats:
         self._texts = texts
         self._first_row = first_row
 
-    def numbers(self, kind: pa.DataType, *, as_float32: bool) -> pa.Array:
+    def parsed(self, kind: pa.DataType, *, as_float32: bool) -> pa.Array:
         """Return the numbers; `ExampleError` for what is none, or would become another one.
 
         ``as_float32`` takes text of a whole float32 for that.
@@ -120,6 +129,9 @@ class _Floats:
         numbers = self._parsed(kind)
         # Those that are missing are NaN here.
         values = numbers.to_numpy(zero_copy_only=False)
+        if pa.types.is_integer(kind):
+            self._check(values < 0, HEXADECIMAL, f"is beyond {kind}: {self._as_text()}")
+            return numbers
         self._check(values == 0, _NOT_ZERO, f"is too small for {kind} and would become 0")
         self._check(np.isinf(values), _FINITE, f"is beyond {kind} and would become infinite")
         if kind != pa.float64():
