@@ -230,6 +230,17 @@ def test_a_url_of_this_machine_is_the_file(damaged, tmp_path):
     )
 
 
+def test_a_link_to_what_is_not_there_is_written_as_writers_do(damaged, tmp_path):
+    link, gone = tmp_path / "link", tmp_path / "gone"
+    link.symlink_to(gone)
+    with pytest.raises(FileExistsError, match="link"):
+        salvage(damaged, link)
+    assert not gone.exists()
+    report = salvage(damaged, link, overwrite=True)
+    assert link.is_symlink()
+    assert len(list(tfr.read_records(gone))) == report.files[0].records > 0
+
+
 def test_file_objects(damaged):
     target = io.BytesIO()
     with damaged.open("rb") as file:

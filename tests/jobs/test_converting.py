@@ -10,6 +10,7 @@ import os
 import shutil
 import tarfile
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -440,6 +441,26 @@ def test_damage_in_the_source(train, tmp_path, dst):
     found: list[tfr.Damage] = []
     assert convert(train, tmp_path / dst, on_damage=found.append, **select) == N - 1
     assert [damage.record for damage in found] == [0]
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "short.csv", "damaged"])
+def test_the_folders_of_a_set_that_was_not_written_go_with_it(train, tmp_path, name):
+    if name == "damaged":
+        file = tfr.RecordSet(train).files[1]
+        data = bytearray(Path(file).read_bytes())
+        data[20] ^= 1
+        (tmp_path / name).write_bytes(data)
+    else:
+        bad(tmp_path, name)
+    (tmp_path / "there").mkdir()
+    before = tree(tmp_path)
+    for dst in ("new/folder/a", "new/shard_{index}.tfrecord", "there/a"):
+        with pytest.raises(tfr.TFRecordError):
+            convert(tmp_path / name, tmp_path / dst)
+        assert tree(tmp_path) == before
+    (tmp_path / "good.jsonl").write_text('{"x": 1}\n')
+    convert(tmp_path / "good.jsonl", tmp_path / "new/folder/a")
+    assert "new/folder/a.manifest.json" in tree(tmp_path)
 
 
 @pytest.mark.parametrize("dst", ["a.parquet", "a.csv", "a.arrow", "a.jsonl", "a.tfrecord", "a"])

@@ -12,9 +12,10 @@ from tfrecord_lite.dataset.tables import FoundFeatures, write_any
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.normalize import is_sequences, normalize_features
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import each_path
-from tfrecord_lite.jobs.copying import Watched, each_block, refuse_sources
+from tfrecord_lite.jobs.copying import Watched, each_block, no_new_folders, refuse_sources
 from tfrecord_lite.jobs.images import read_images
 from tfrecord_lite.jobs.json_lines import read_json_lines, write_json_lines
 from tfrecord_lite.jobs.sources import RECORDS, TABLES, find_source, kind_by_name, source_files
@@ -172,7 +173,7 @@ def _opened(
     path: str, target: str, options: dict[str, Any], *, overwrite: bool
 ) -> Iterator[FrameWriter]:
     if target == "set":
-        with ShardWriter(path, **options) as shards:
+        with no_new_folders(ShardNames(path)), ShardWriter(path, **options) as shards:
             yield shards
         return
     with RecordWriter(path, mode="w" if overwrite else "x", **options) as writer:

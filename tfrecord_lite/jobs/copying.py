@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,18 +14,19 @@ from tfrecord_lite.records.file_system import is_same_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.thresholds import thresholds
-from tfrecord_lite.urls import local_path
+from tfrecord_lite.urls import is_url, local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite.files.names import ShardNames
     from tfrecord_lite.records.reader import RecordReader
 
     # Called with a file's name and how many of its bytes, as it lies on the disk, were read.
     Progress: TypeAlias = Callable[[str, int], object] | None
 
-__all__ = ["Watched", "each_block", "picked", "refuse_sources"]
+__all__ = ["Watched", "each_block", "no_new_folders", "picked", "refuse_sources"]
 
 
 def each_block(
@@ -117,3 +120,21 @@ def refuse_sources(records: RecordSet, path: str) -> None:
     for file in records.files:
         if is_same_file(file, path):
             raise ValueError(f"{name_of(file)}: this is a source; write to another name")
+
+
+@contextmanager
+def no_new_folders(names: ShardNames) -> Iterator[None]:
+    """Remove the folders of a set that were not there before, where something is raised."""
+    new = []
+    folder = "" if is_url(names.folder) else os.path.abspath(names.folder)
+    while folder != os.path.dirname(folder) and not os.path.lexists(folder):
+        new.append(folder)
+        folder = os.path.dirname(folder)
+    try:
+        yield
+    except BaseException:
+        # One that another has put something into, meanwhile, stays.
+        with suppress(OSError):
+            for folder in new:
+                os.rmdir(folder)
+        raise

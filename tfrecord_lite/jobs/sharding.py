@@ -8,7 +8,7 @@ import operator
 import os
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +20,7 @@ from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.jobs.choosing import Chooser, NamedValue, is_safe
-from tfrecord_lite.jobs.copying import each_block, picked
+from tfrecord_lite.jobs.copying import each_block, no_new_folders, picked
 from tfrecord_lite.jobs.shuffling import shuffled
 from tfrecord_lite.records.byte_source import position_of
 from tfrecord_lite.records.compression import codec_by_name
@@ -29,8 +29,6 @@ from tfrecord_lite.records.file_system import can_be_reread, exists, is_url, rem
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tfrecord_lite._types import (
         Compression,
         CompressionOrAuto,
@@ -188,7 +186,7 @@ def shard(
         "fsync": fsync,
     }
     with ExitStack() as stack:
-        stack.enter_context(_no_new_folders(names))
+        stack.enter_context(no_new_folders(names))
         sets = _Sets(stack, options)
         chooser = Chooser(records, written, where=where, by=by, shares=shares, seed=seed)
         if by is not None:
@@ -271,24 +269,6 @@ class _Sets:
                         remove_file(file)
             raise
         return found
-
-
-@contextmanager
-def _no_new_folders(names: ShardNames) -> Iterator[None]:
-    """Remove the folders of a set that were not there before, where something is raised."""
-    new = []
-    folder = "" if is_url(names.folder) else os.path.abspath(names.folder)
-    while folder != os.path.dirname(folder) and not os.path.lexists(folder):
-        new.append(folder)
-        folder = os.path.dirname(folder)
-    try:
-        yield
-    except BaseException:
-        # One that another has put something into, meanwhile, stays.
-        with suppress(OSError):
-            for folder in new:
-                os.rmdir(folder)
-        raise
 
 
 def _check_numbers(least: int, **options: object) -> None:

@@ -71,11 +71,11 @@ class RangeAhead:
             # One in memory is enough; and none is held until there is another.
             self._at = self.end
             self._piece = memoryview(b"")
-            self._piece = self._next_piece(begin)
+            self._piece = self._next_piece()
             self._at = begin
         return self._piece[at - self._at :]
 
-    def _next_piece(self, begin: int) -> memoryview:
+    def _next_piece(self) -> memoryview:
         if self._came is None:
             if self._pieces is None:
                 self._pieces = self._fetch(self.begin, self.end)
