@@ -145,3 +145,30 @@ def test_what_goes_for_examples_alone(tmp_path):
         tfr.ExampleError, match="'a' is of type int64, but a feature list is a list"
     ):
         write_table(pa.table({"feature_lists": [{"a": 1}]}), tmp_path / "b")
+
+
+@pytest.mark.parametrize("leaf", [pa.int64(), pa.string(), pa.timestamp("us")], ids=str)
+@pytest.mark.parametrize("part", ["context", "feature_lists"])
+def test_lists_of_a_fixed_size_in_lists_are_written_flat_and_refused_where_asked_for(
+    tmp_path, part, leaf
+):
+    values = pa.array([1, 2, 3, 4, 5, 6]).cast(leaf)
+    pairs = pa.FixedSizeListArray.from_arrays(values, 2)
+    of_row = pa.ListArray.from_arrays(pa.array([0, 2, 2, 3], pa.int32()), pairs)
+    flat = pa.ListArray.from_arrays(pa.array([0, 4, 4, 6], pa.int32()), values)
+    if part == "feature_lists":
+        of_row, flat = (
+            pa.ListArray.from_arrays(pa.array([0, 3, 3], pa.int32()), steps)
+            for steps in (of_row, flat)
+        )
+    table, expected = (
+        pa.table({part: pa.StructArray.from_arrays([column], ["x"])}) for column in (of_row, flat)
+    )
+    write_table(table, tmp_path / "a")
+    assert to_arrow(tmp_path / "a", expected.schema).read_all().equals(expected)
+    kind = (
+        rf"{part}: feature 'x': list<item: fixed_size_list<.*>\[2\]>, but .*; ask for list<item: "
+    )
+    with pytest.raises(TypeError, match=kind) as raised:
+        to_arrow(tmp_path / "a", table.schema)
+    assert f"ask for {pa.list_(leaf)}, of all" in str(raised.value)

@@ -29,7 +29,7 @@ from tfrecord_lite.arrow.types import (
 from tfrecord_lite.dataset.tables import Meaning, TablePart
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.buffers import ByteStrings, Present
-from tfrecord_lite.example.features import FixedLenFeature
+from tfrecord_lite.example.features import FixedLenFeature, RaggedFeature
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.sequence_features import SequenceFeatures
@@ -88,7 +88,7 @@ class Columns:
     def lists_of_bytes(self) -> dict[str, FeatureSpec]:
         """Return the features whose empty lists are of no kind by themselves."""
         return {
-            name: feature
+            name: RaggedFeature(bytes)
             for name, feature in self._features.items()
             if feature.dtype is bytes and not isinstance(feature, FixedLenFeature)
         }

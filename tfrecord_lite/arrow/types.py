@@ -259,11 +259,23 @@ def _asked_sequences(schema: pa.Schema) -> tuple[Any, dict[str, Any]]:
         for field in column.type:
             try:
                 kind = field.type if column.name == "context" else _step_type(field.type)
-                features[column.name][field.name] = _asked_feature(kind)
+                features[column.name][field.name] = _sequence_feature(kind)
             except TypeError as error:
                 raise TypeError(f"{column.name}: feature {quote(field.name)}: {error}") from None
             asked[column.name][field.name] = field.type
     return SequenceFeatures(**features), asked
+
+
+def _sequence_feature(kind: pa.DataType) -> FeatureSpec:
+    """Return the feature of a type, of a context or of each step of a feature list."""
+    feature = _asked_feature(kind)
+    if isinstance(feature, FixedLenSequenceFeature):  # in feature lists it is another one
+        flat = pa.list_(parts_of(kind).leaf)
+        raise TypeError(
+            f"{kind}, but a SequenceExample's feature has no lists of a fixed size in a list; ask "
+            f"for {flat}, of all their values"
+        )
+    return feature
 
 
 def _step_type(kind: pa.DataType) -> pa.DataType:
