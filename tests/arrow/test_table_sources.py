@@ -49,6 +49,17 @@ def test_categories_of_polars(write, name, kind):
     assert back.to_pylist() == frame.to_arrow().to_pylist()
 
 
+@pytest.mark.parametrize("of_column", [False, True])
+def test_python_objects_of_polars_are_not_stored_as_their_addresses(write, name, of_column):
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"a": [1, 2], "o": polars.Series([{1}, {2, 3}], dtype=polars.Object)})
+    data = {"a": pa.array([1, 2]), "o": frame["o"]} if of_column else frame
+    with pytest.raises(tfr.ExampleError, match="column 'o': Python objects, .* Object of polars"):
+        write(data, name)
+    write(frame.drop("o"), name)
+    assert plain(name) == [{"a": [1]}, {"a": [2]}]
+
+
 @pytest.mark.parametrize("nulls", [[{"a": 1}, None], [None]])
 def test_a_struct_that_is_null_is_no_row(write, name, nulls):
     with pytest.raises(TypeError, match="is no table .*a column alone goes in"):

@@ -141,7 +141,23 @@ def _batches(data: Any, said: AbstractSet[str]) -> Iterable[pa.RecordBatch]:
         return (batch for table in tables for batch in table.to_batches())
     if hasattr(data, "iter_batches"):
         return data.iter_batches(_READ_ROWS)  # type: ignore[no-any-return]
+    if _is_polars(data) and isinstance(getattr(data, "schema", None), Mapping):
+        for name, dtype in data.schema.items():
+            _refuse_addresses(name, dtype)
     return _of_stream(data)
+
+
+def _is_polars(data: Any) -> bool:
+    return type(data).__module__.partition(".")[0] == "polars"
+
+
+def _refuse_addresses(name: str, dtype: Any) -> None:
+    """Refuse what polars gives to Arrow as bytes: where Python objects lie in memory."""
+    if str(dtype) == "Object":
+        raise ExampleError(
+            f"column {quote(name)}: Python objects, of dtype Object of polars, are nothing that "
+            "Arrow has: make them numbers, text, or lists of these, or leave the column out"
+        )
 
 
 def _of_stream(data: Any) -> Iterator[pa.RecordBatch]:
@@ -179,6 +195,8 @@ def _chunked(name: str, column: Any, said: AbstractSet[str]) -> Any:
     if hasattr(column, "iloc"):  # a Series of pandas is a stream too, in which NaN is null
         return _array(name, _of_series(name, column, said))
     if hasattr(column, "__arrow_c_stream__"):
+        if _is_polars(column):
+            _refuse_addresses(name, column.dtype)
         return pa.chunked_array(column)
     if hasattr(column, "__arrow_c_array__"):
         return pa.array(column)
