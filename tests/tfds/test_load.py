@@ -10,6 +10,7 @@ import json
 import pickle
 import shutil
 import struct
+import tracemalloc
 import zlib
 from importlib.util import find_spec
 from pathlib import Path
@@ -195,6 +196,35 @@ def test_a_damaged_picture_is_an_error_that_names_its_record(copied, name):
     assert load(copied, split="train", decode_images=False)[1]["image"] == BAD_PICTURES[name]
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("features.json", []),
+        ("features.json", "x"),
+        ("features.json", {"pythonClassName": None}),
+        ("features.json", {"featuresDict": {"features": {"x": 3}}}),
+        ("features.json", {"featuresDict": {"features": [1]}}),
+        ("features.json", {"tensor": {"shape": None}}),
+        ("features.json", {"tensor": {"dtype": "int64", "shape": {"dimensions": ["x"]}}}),
+        ("features.json", {"tensor": {"dtype": "colour"}}),
+        ("dataset_info.json", [1]),
+        ("dataset_info.json", {"name": "n"}),
+        ("dataset_info.json", {"name": "n", "splits": {"train": {"num_examples": 3}}}),
+        ("dataset_info.json", {"name": 3, "splits": []}),
+        ("dataset_info.json", {"name": "n", "splits": [{"name": None}]}),
+        ("dataset_info.json", {"name": "n", "splits": [{"name": "train", "shardLengths": 3}]}),
+        ("dataset_info.json", {"name": "n", "splits": [{"name": "train", "shardLengths": ["x"]}]}),
+        ("dataset_info.json", {"name": "n", "splits": [{"name": "train", "shardLengths": [-1]}]}),
+        ("dataset_info.json", {"name": "n", "splits": [{"name": "t", "filepathTemplate": 3}]}),
+    ],
+)
+def test_json_that_describes_no_dataset_is_an_error_about_its_file(copied, file, content):
+    (copied / file).write_text(json.dumps(content))
+    with pytest.raises(tfr.TFRecordError, match="not the description of a dataset") as raised:
+        load(copied, split="train")
+    assert raised.value.path == str(copied / file)
+
+
 def test_a_file_with_other_records_than_are_told(copied):
     path = copied / "tiny-train.tfrecord-00000-of-00001"
     tfr.write_records(path, list(tfr.read_records(path))[:5])
@@ -238,6 +268,30 @@ def test_wrong_shard_lengths_are_no_records_under_wrong_numbers(described, said,
     for each in read:
         with pytest.raises(tfr.TFRecordError, match=r"records, but dataset_info.json says \d"):
             each()
+
+
+def test_records_of_which_none_was_asked_for_take_no_memory(described):
+    many = 3 * 10**6
+    folder = described([2, many], [2, 1])
+    tracemalloc.start()
+    split = load(folder, split=f"train[1:]+train[:1]+train[{many}:]")
+    assert len(split) == 1 + many + 1 + 2
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+    assert split[0]["x"] == 1
+    for beyond in (len(split), -len(split) - 1):
+        with pytest.raises(IndexError, match=f"there is no item {beyond}"):
+            split[beyond]
+
+
+def test_slices_over_several_parts_are_those_of_a_list(described):
+    folder = described([3, 4], [3, 4])
+    split = load(folder, split="train[2:5]+train[:0]+train[:2]+train[-1:]")
+    expected = [2, 3, 4, 0, 1, 6]
+    assert [item["x"] for item in split] == expected
+    for asked in (slice(None, None, -1), slice(-4, None, 2), slice(4, 1), slice(1, 99), slice(3)):
+        assert [item["x"] for item in split[asked]] == expected[asked]
+    assert [split[at]["x"] for at in range(-6, 6)] == expected * 2
 
 
 def test_many_bytes_before_a_record_are_not_counted_for_it(described, monkeypatch):

@@ -6,10 +6,12 @@ import json
 import operator
 import os
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import contextmanager
 from functools import cached_property
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, overload
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, overload
 
 import numpy as np
 
@@ -80,27 +82,24 @@ def load(
     [3, 4]
     """
     folder = os.fsdecode(directory)
-    info = _json(os.path.join(folder, "dataset_info.json"))
-    path = os.path.join(folder, "features.json")
-    try:
-        node = node_of(_json(path), "")
-        splits = {described["name"]: described for described in info["splits"]}
-        name = info["name"]
+    path = os.path.join(folder, "dataset_info.json")
+    with _described(path) as info:
+        name = _text(info["name"])
+        splits = {_text(said["name"]): _shards(said) for said in info["splits"]}
         form = info.get("fileFormat", "tfrecord")
-    except (KeyError, TypeError) as error:
-        raise TFRecordError(f"not the description of a dataset: {error!r}", path=path) from None
     if form != "tfrecord":
         raise TFRecordError(f"its files are {quote(form)}, not TFRecords", path=path)
+    with _described(os.path.join(folder, "features.json")) as features:
+        node = node_of(features, "")
     files: list[str] = []
     counts: list[int] = []
     numbers: list[range] = []
     for part in _parts_of(split, splits):
         chosen, begin, end = _part_of(part, splits)
-        lengths = [int(length) for length in splits[chosen].get("shardLengths", ())]
+        lengths, template = splits[chosen]
         first = sum(counts)
         numbers.append(range(first + begin, first + end))
         counts += lengths
-        template = splits[chosen].get("filepathTemplate") or _TEMPLATE
         files += [
             os.path.join(folder, _file_name(template, name, chosen, index, len(lengths)))
             for index in range(len(lengths))
@@ -140,7 +139,8 @@ class Split(Sequence[dict[str, Any]]):
         self.records = records
         """All records of the files, Examples."""
         self._node = node
-        self._numbers = np.array([*chain.from_iterable(numbers)], np.int64)
+        self._numbers = numbers
+        self._ends = [*accumulate(map(len, numbers))]
         self._folder = folder
         self._images = decode_images
         # So many of the first files have the records that are said of them.
@@ -161,7 +161,12 @@ class Split(Sequence[dict[str, Any]]):
         return content.decode().splitlines()
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return self._ends[-1]
+
+    def _number(self, index: int) -> int:
+        """Return the number among all records of an item; its own is not negative."""
+        part = bisect_right(self._ends, index)
+        return self._numbers[part][index - self._ends[part]]
 
     @overload
     def __getitem__(self, index: int) -> dict[str, Any]: ...
@@ -169,18 +174,21 @@ class Split(Sequence[dict[str, Any]]):
     def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
     def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
         if isinstance(index, slice):
-            numbers = self._numbers[index].tolist()
+            numbers = [*map(self._number, range(len(self))[index])]
             self._compare_before(max(numbers, default=0))
             return [
                 self._item(number, record)
                 for number, record in zip(numbers, self.records[numbers], strict=True)
             ]
         try:
-            number = int(self._numbers[operator.index(index)])
+            at = operator.index(index)
         except TypeError:
             raise TypeError(
                 f"{self!r}: items are asked for by an integer or a slice, not {quote(index)}"
             ) from None
+        if not -len(self) <= at < len(self):
+            raise IndexError(f"{self!r}: there is no item {at}")
+        number = self._number(at % len(self))
         self._compare_before(number)
         return self._item(number, self.records[number])
 
@@ -219,6 +227,37 @@ class Split(Sequence[dict[str, Any]]):
         return f"<Split of {len(self)} records: {self._folder}>"
 
 
+class _Shards(NamedTuple):
+    """How many records each shard of a split has, and how their files are called."""
+
+    lengths: list[int]
+    template: str
+
+
+def _shards(said: Mapping[str, Any]) -> _Shards:
+    lengths = [int(length) for length in said.get("shardLengths", ())]
+    if any(length < 0 for length in lengths):
+        raise ValueError(f"shardLengths: {lengths}")
+    return _Shards(lengths, _text(said.get("filepathTemplate") or _TEMPLATE))
+
+
+def _text(said: Any) -> str:
+    if not isinstance(said, str):
+        raise TypeError(f"{said!r} where a text is to be")
+    return said
+
+
+@contextmanager
+def _described(path: str) -> Iterator[Any]:
+    """Give what a file says in JSON; `TFRecordError` where that is not of the form it has to be."""
+    found = _json(path)
+    try:
+        yield found
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"not the description of a dataset: {quote(error)}"
+        raise TFRecordError(reason, path=path) from None
+
+
 def _parts_of(split: str, splits: Mapping[str, Any]) -> list[str]:
     """Return the parts between ``+``, for "all" each of the splits."""
     parts: list[str] = []
@@ -227,7 +266,7 @@ def _parts_of(split: str, splits: Mapping[str, Any]) -> list[str]:
     return parts
 
 
-def _part_of(part: str, splits: Mapping[str, Any]) -> tuple[str, int, int]:
+def _part_of(part: str, splits: Mapping[str, _Shards]) -> tuple[str, int, int]:
     """Return the name of a split, and from which to before which record of it."""
     matched = _SLICE.fullmatch(part)
     if matched is None:
@@ -238,7 +277,7 @@ def _part_of(part: str, splits: Mapping[str, Any]) -> tuple[str, int, int]:
     name = matched[1]
     if name not in splits:
         raise ValueError(f"split={name!r}: there is none, but {', '.join(splits)}")
-    total = sum(int(length) for length in splits[name].get("shardLengths", ()))
+    total = sum(splits[name].lengths)
     begin, end = (_boundary(text, total) for text in matched.groups()[1:])
     begin, end, _ = slice(begin, end).indices(total)
     return name, begin, max(begin, end)
