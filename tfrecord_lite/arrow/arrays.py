@@ -34,6 +34,7 @@ __all__ = [
     "joined",
     "leaf_of",
     "list_array",
+    "no_rows",
     "plain_array",
     "stripped",
     "validity_of",
@@ -52,6 +53,11 @@ class LostNumberError(Exception):
         super().__init__(reason)
         self.index = index
         self.reason = reason
+
+
+def no_rows(schema: pa.Schema) -> pa.RecordBatch:
+    """Return a batch of no rows; Arrow's own way knows no lists of extension types, for example."""
+    return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
 
 
 def leaf_of(kind: pa.DataType) -> pa.DataType:

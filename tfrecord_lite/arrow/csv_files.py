@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfrecord_lite.arrow.arrays import HEXADECIMAL
+from tfrecord_lite.arrow.arrays import HEXADECIMAL, no_rows
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.floats import LARGEST_WHOLE
 from tfrecord_lite.example.normalize import normalize_features
@@ -61,7 +61,7 @@ def read_csv(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
         source.seek(begin)
         known.update(dict.fromkeys(numbers, pa.string()))
         reader = _opened(source, known, one_column=len(schema) == 1)
-        yield pa.RecordBatch.from_pylist([], schema), 0
+        yield no_rows(schema), 0
         done = 0
         for batch in reader:
             columns = [

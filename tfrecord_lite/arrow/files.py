@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from tfrecord_lite.arrow.arrays import no_rows
 from tfrecord_lite.arrow.csv_files import read_csv
 from tfrecord_lite.arrow.types import repeated
 from tfrecord_lite.errors import ExampleError, TFRecordError
@@ -116,7 +117,7 @@ def _parquet(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
         mean = sum(group.total_byte_size for group in groups) // max(metadata.num_rows, 1)
         rows = min(max(_BATCH_BYTES // max(mean, 1), 1), _BATCH_ROWS)
         done = 0
-        yield pa.RecordBatch.from_pylist([], file.schema_arrow), 0
+        yield no_rows(file.schema_arrow), 0
         try:
             for batch in file.iter_batches(rows, use_threads=False):
                 done += batch.num_rows
@@ -134,13 +135,13 @@ def _arrow(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch
     with opened as source:
         if source.read(6) == b"ARROW1":
             file = pa.ipc.open_file(source)
-            yield pa.RecordBatch.from_pylist([], file.schema), 0
+            yield no_rows(file.schema), 0
             for number in range(file.num_record_batches):
                 yield _validated(file.get_batch(number)), source.tell()
             return
         source.seek(0)
         stream = pa.ipc.open_stream(source)
-        yield pa.RecordBatch.from_pylist([], stream.schema), 0
+        yield no_rows(stream.schema), 0
         for batch in stream:
             yield _validated(batch), source.tell()
 

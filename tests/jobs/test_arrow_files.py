@@ -1,4 +1,4 @@
-"""`jobs.convert` of damaged Arrow files: an error that names the file, whatever is in it."""
+"""`jobs.convert` of Arrow files: of all types of tables, and errors that name a damaged file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import tfrecord_lite as tfr
 from tfrecord_lite.jobs import convert
 
 pa = pytest.importorskip("pyarrow")
+
+from tfrecord_lite.arrow import write_table  # noqa: E402
 
 TABLES = {
     "strings": pa.table({"x": ["ab", None, "cde"] * 99}),
@@ -25,6 +27,30 @@ def written(path, table, form):
     with new(path, table.schema) as file:
         file.write_table(table)
     return bytearray(path.read_bytes())
+
+
+DAYS = pa.array([1, 1, 2]).cast(pa.timestamp("us"))
+ODD = {
+    "categories of times": DAYS.dictionary_encode(),
+    "lists of such": pa.ListArray.from_arrays(pa.array([0, 2, 3]), DAYS.dictionary_encode()),
+    "lists of an extension type": pa.ListArray.from_arrays(
+        pa.array([0, 1, 3]),
+        pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"u" * 16] * 3, pa.binary(16))),
+    ),
+}
+
+
+@pytest.mark.parametrize("form", ["file", "stream"])
+@pytest.mark.parametrize("rows", [0, 2])
+@pytest.mark.parametrize("name", ODD)
+def test_types_of_which_arrow_makes_no_empty_array(tmp_path, form, rows, name):
+    table = pa.table({"x": ODD[name]}).slice(0, rows)
+    written(tmp_path / "a.arrow", table, form)
+    assert convert(tmp_path / "a.arrow", tmp_path / "new") == rows
+    write_table(table, tmp_path / "same")
+    assert of_set(tmp_path / "new") == of_set(tmp_path / "same")
+    features = [tfr.RecordSet(tmp_path / one).manifest.features for one in ("new", "same")]
+    assert features[0] == features[1]
 
 
 @pytest.mark.parametrize("form", ["file", "stream"])
