@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tfrecord_lite
 from tfrecord_lite.example import wire
-from tfrecord_lite.files import manifest, staging
+from tfrecord_lite.files import manifest, writer_folders
 from tfrecord_lite.records import reader, recovery
 from tfrecord_lite.thresholds import limits
 
@@ -73,7 +73,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         "depth of groups in a message": f"{wire.MAX_DEPTH}",
         "bytes of a tag, of a value": f"{wire.MAX_TAG_BYTES}, {wire.MAX_VARINT_BYTES}",
         "bytes of a manifest": size(manifest._MOST_BYTES),
-        "bytes of a journal": size(staging._MOST_JOURNAL_BYTES),
+        "bytes of a journal": size(writer_folders.MAX_JOURNAL_BYTES),
         "bytes checked in vain after damage": (
             f"{recovery._TIMES_THE_FILE} times the file, "
             f"{recovery._TIMES_PASSED} times what was passed over"
