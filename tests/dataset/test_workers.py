@@ -374,6 +374,25 @@ def test_ctrl_c_is_the_parents_to_handle():
     assert done.stdout.splitlines()[1] == "999"
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs pthread_sigmask")
+def test_an_interrupt_while_they_start_is_the_parents_too(monkeypatch):
+    """One came before Python had begun there, and ended them."""
+
+    def start(*arguments, **options):
+        process = popen(*arguments, **options)
+        os.kill(process.pid, signal.SIGINT)
+        return process
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", start)
+    workers = Workers(abs, 2)
+    try:
+        assert list(workers.map([-1, -2, -3])) == [1, 2, 3]
+    finally:
+        workers.close()
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
 @needs_proc
 def test_a_fork_leaves_them_alone(make):
     workers = make(abs, 2)

@@ -26,6 +26,7 @@ from itertools import cycle
 from typing import IO, TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
 
 from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.parallel.programs import start_python
 from tfrecord_lite.parallel.shared_memory import ArrayPickler, SharedMemory, StoredValue
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ _SIGKILL = 9
 # So much of a task is named in an error.
 _TASK_CHARACTERS = 200
 _STORED = struct.Struct("<QQ")
-# NumPy's linear algebra would start a thread for each core, and is not used.
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # Ctrl-C goes to all processes of a terminal; the parent will tell. The folder where the parent runs
 # is no place to import from, unless it is so for the parent. What the parent sends is read from a
 # handle of our own, which no other program that is started here has.
@@ -56,6 +55,8 @@ import sys
 sys.path = list(filter(None, sys.path))
 import os, pickle, signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
+if hasattr(signal, "pthread_sigmask"):
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 incoming = os.fdopen(os.dup(0), "rb")
 try:
     sys.path = pickle.load(incoming)
@@ -193,15 +194,7 @@ class Workers(Generic[Task, Result]):
     def _start(self, job: Any, place: StoredValue | None) -> None:
         own = [self._new_memory() for _ in range(self._ahead)] if self._shared else []
         handles = [memory.handle for memory in (*self._memories[:1], *own)]
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", _PROGRAM],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0 if self._shared else -1,
-            stderr=None if _has_stderr() else subprocess.DEVNULL,
-            pass_fds=handles,
-            env={**os.environ, **_ENVIRONMENT},
-        )
+        process = start_python(_PROGRAM, handles, bufsize=0 if self._shared else -1)
         incoming, outgoing = process.stdout, process.stdin
         assert incoming is not None
         assert outgoing is not None
@@ -317,15 +310,6 @@ def _received(incoming: IO[bytes]) -> Any:
         return pickle.load(incoming)  # noqa: S301 - our own process wrote it
     except pickle.UnpicklingError as error:
         raise EOFError from error
-
-
-def _has_stderr() -> bool:
-    """Tell whether handle 2 is standard error; where that is closed, it may be any file by now."""
-    try:
-        # Standard streams are passed on to other processes; what Python opens is not.
-        return os.get_inheritable(2)
-    except OSError:
-        return False
 
 
 def _end(owner: int, workers: list[_Worker], memories: list[SharedMemory]) -> None:
