@@ -2,6 +2,7 @@
 
 All objects that are read from their fronts share a budget of memory. One that begins to be read has
 a small range of it, and twice as much with each range that was used up, until it has its share.
+Of many at once, from a store that streams, each comes by one request, no faster than it is used.
 """
 
 from __future__ import annotations
@@ -43,19 +44,17 @@ class ObjectFile(io.RawIOBase):
         # First what `close` asks for: it is called also where there is no such object.
         self._ranges: deque[RangeAhead] = deque()
         self._max_ahead = 0
-        self._store = store_of(url)
-        self._state = self._store.state(url)
+        # What ranges know of it: not this file, which goes when nobody has it any more.
+        self._object = _Object(url)
         self._process = os.getpid()
         self._at = 0
         self._ahead_end = self.size
         self._local = threading.local()
-        # Reads of which nobody knows yet that they were all of one object.
-        self._unchecked = 0
 
     @property
     def size(self) -> int:
         """How many bytes it had when it was opened."""
-        return self._state.size
+        return self._object.state.size
 
     def readable(self) -> bool:
         """Return True."""
@@ -85,7 +84,7 @@ class ObjectFile(io.RawIOBase):
         at = self._at
         if at >= self.size:
             self._forget_ranges()
-            self._check_state(at)
+            self._object.check(at)
             return 0
         try:
             data = self._range_at(at).from_byte(at)
@@ -116,7 +115,11 @@ class ObjectFile(io.RawIOBase):
     def _range_at(self, at: int) -> RangeAhead:
         """Return the range with this byte, and have more on their way."""
         if self._process != os.getpid():
-            self._begin_in_child()
+            # In a process that was forked no connection goes on, and no thread.
+            self._object.look_in_child()
+            self._ranges.clear()
+            self._max_ahead = 0
+            self._process = os.getpid()
         ranges, used = self._ranges, 0
         while ranges and ranges[0].end <= at:
             used = ranges[0].end
@@ -128,7 +131,7 @@ class ObjectFile(io.RawIOBase):
         if self._max_ahead:
             self._read_ahead(at)
         if not ranges:
-            ranges.append(RangeAhead(at, self._end_alone(at), self._pieces))
+            ranges.append(RangeAhead(at, self._end_alone(at), self._object.pieces))
             _reading.add(self)
         return ranges[0]
 
@@ -141,11 +144,11 @@ class ObjectFile(io.RawIOBase):
 
     def _is_one_of_many(self) -> bool:
         """Tell whether so many others come meanwhile that one request at a time is enough."""
-        return self._store.streams and len(_reading) >= limits.remote_connections // 2
+        return self._object.store.streams and len(_reading) >= limits.remote_connections // 2
 
     def _read_ahead(self, at: int) -> None:
         # What does not come in pieces is held twice while it arrives.
-        streams = self._store.streams
+        streams = self._object.store.streams
         share = limits.remote_ahead_bytes // ((2 if streams else 3) * max(len(_reading), 1))
         ahead = self._max_ahead = min(self._max_ahead, share)
         if self._is_one_of_many():
@@ -157,7 +160,7 @@ class ObjectFile(io.RawIOBase):
             end = min(begin + size, self._ahead_end)
             if end - at > ahead:
                 break
-            found = RangeAhead(begin, end, self._pieces)
+            found = RangeAhead(begin, end, self._object.pieces)
             found.begin_in(self._threads())
             self._ranges.append(found)
             begin = end
@@ -173,7 +176,7 @@ class ObjectFile(io.RawIOBase):
     def read_at(self, size: int, offset: int) -> bytes:
         """Return ``size`` bytes from ``offset`` on, fewer where the object ends."""
         end = min(offset + size, self.size)
-        return bytes(self._fetch(offset, end)) if offset < end else b""
+        return bytes(self._object.fetch(offset, end)) if offset < end else b""
 
     def read_into(self, view: memoryview, offset: int) -> int:
         """Fill ``view`` with the bytes from ``offset`` on; return how many, fewer at the end."""
@@ -214,7 +217,7 @@ class ObjectFile(io.RawIOBase):
     def _fetch_all(self, spans: Sequence[tuple[int, int]]) -> Iterator[memoryview]:
         """Yield the bytes of spans, in their order; up to a budget of them is on its way."""
         if len(spans) == 1:
-            yield self._fetch(*spans[0])
+            yield self._object.fetch(*spans[0])
             return
         calls: deque[tuple[Call[memoryview], int]] = deque()
         left, pending = deque(spans), 0
@@ -223,7 +226,9 @@ class ObjectFile(io.RawIOBase):
                 most = limits.remote_ahead_bytes // 2
                 while left and (not calls or pending + left[0][1] - left[0][0] <= most):
                     begin, end = left.popleft()
-                    calls.append((self._threads().submit(self._fetch, begin, end), end - begin))
+                    calls.append(
+                        (self._threads().submit(self._object.fetch, begin, end), end - begin)
+                    )
                     pending += end - begin
                 call, size = calls.popleft()
                 yield call.result()
@@ -231,66 +236,6 @@ class ObjectFile(io.RawIOBase):
         finally:
             for call, _ in calls:
                 call.cancel()
-
-    # One range.
-
-    def _fetch(self, begin: int, end: int) -> memoryview:
-        """Return the bytes of a range, all of them."""
-        pieces = list(self._pieces(begin, end))
-        return pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces))
-
-    def _pieces(self, begin: int, end: int) -> Iterator[memoryview]:
-        """Yield the bytes of a range as they come, all of them."""
-        if self._process != os.getpid():
-            self._begin_in_child()
-        store = self._store
-        at, lost = begin, 0
-        last: Any = b""
-        while at < end:
-            first = at
-            try:
-                for piece in store.read(self.name, at, end, self._state):
-                    at += len(piece)
-                    if at > end:
-                        raise OSError(
-                            f"{shown(self.name)}: at byte {first}: asked for {end - first} bytes, "
-                            f"the server sent {at - first} and more: it does not know ranges"
-                        )
-                    if at < end:
-                        yield memoryview(piece)
-                    elif len(piece):
-                        last = piece
-            except ConnectionError:
-                lost += 1
-                if lost > limits.lost_connections:
-                    raise
-                continue
-            if at == first:
-                raise OSError(
-                    f"{shown(self.name)}: at byte {at}: the object ends here, it had {self.size} "
-                    "bytes when it was opened"
-                )
-        # Whoever has the last piece asks for nothing more, and hears of no error after it.
-        if not store.checks_each_read:
-            self._unchecked += 1
-            if self._unchecked >= limits.unchecked_ranges:
-                self._check_state(begin)
-        yield memoryview(last)
-
-    def _check_state(self, at: int) -> None:
-        """Raise `ReplacedError` where it is another object than at first, if nobody looked yet."""
-        unchecked, self._unchecked = self._unchecked, 0
-        if not unchecked:
-            return
-        state = None
-        try:
-            state = self._store.state(self.name)
-        finally:
-            # What is raised may be raised where nobody wants the range any more.
-            if state != self._state:
-                self._unchecked += unchecked
-        if state != self._state:
-            raise replaced(self.name, at)
 
     def _threads(self) -> Threads:
         """Return threads of this thread's own."""
@@ -303,21 +248,92 @@ class ObjectFile(io.RawIOBase):
             mine = self._local.threads = os.getpid(), threads
         return mine[1]
 
-    def _begin_in_child(self) -> None:
-        """Begin again in a process that was forked: no connection goes on there, and no thread."""
-        self._ranges.clear()
-        self._max_ahead = 0
-        store = store_of(self.name)
-        state = store.state(self.name)
-        if state.size != self._state.size:
-            raise replaced(self.name, self._at)
-        self._store, self._state, self._process = store, state, os.getpid()
-
     def close(self) -> None:
         """Let go of what is in memory. Closing twice is harmless."""
         if not self.closed:
             self._forget_ranges()
         super().close()
+
+
+class _Object:
+    """An object in the state in which it was opened."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.store = store_of(url)
+        self.state = self.store.state(url)
+        self._process = os.getpid()
+        # Reads of which nobody knows yet that they were all of one object.
+        self._unchecked = 0
+
+    def fetch(self, begin: int, end: int) -> memoryview:
+        """Return the bytes of a range, all of them."""
+        pieces = list(self.pieces(begin, end))
+        return pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces))
+
+    def pieces(self, begin: int, end: int) -> Iterator[memoryview]:
+        """Yield the bytes of a range as they come, all of them."""
+        if self._process != os.getpid():
+            self.look_in_child()
+        store = self.store
+        at, lost = begin, 0
+        last: Any = b""
+        while at < end:
+            first = at
+            try:
+                for piece in store.read(self._url, at, end, self.state):
+                    at += len(piece)
+                    if at > end:
+                        raise OSError(
+                            f"{shown(self._url)}: at byte {first}: asked for {end - first} bytes, "
+                            f"the server sent {at - first} and more: it does not know ranges"
+                        )
+                    if at < end:
+                        yield memoryview(piece)
+                    elif len(piece):
+                        last = piece
+            except ConnectionError:
+                # One that gave something may have waited for whoever uses it: that is no failure.
+                lost = 1 if at > first else lost + 1
+                if lost > limits.lost_connections:
+                    raise
+                continue
+            if at == first:
+                raise OSError(
+                    f"{shown(self._url)}: at byte {at}: the object ends here, it had "
+                    f"{self.state.size} bytes when it was opened"
+                )
+        # Whoever has the last piece asks for nothing more, and hears of no error after it.
+        if not store.checks_each_read:
+            self._unchecked += 1
+            if self._unchecked >= limits.unchecked_ranges:
+                self.check(begin)
+        yield memoryview(last)
+
+    def check(self, at: int) -> None:
+        """Raise `ReplacedError` where it is another object than at first, if nobody looked yet."""
+        unchecked, self._unchecked = self._unchecked, 0
+        if not unchecked:
+            return
+        state = None
+        try:
+            state = self.store.state(self._url)
+        finally:
+            # What is raised may be raised where nobody wants the range any more.
+            if state != self.state:
+                self._unchecked += unchecked
+        if state != self.state:
+            raise replaced(self._url, at)
+
+    def look_in_child(self) -> None:
+        """Look again, by connections of its own, in a process that was forked since."""
+        if self._process == os.getpid():
+            return
+        store = store_of(self._url)
+        state = store.state(self._url)
+        if state.size != self.state.size:
+            raise replaced(self._url, 0)
+        self.store, self.state, self._process = store, state, os.getpid()
 
 
 def _close_at_exit(reference: weakref.ref[Threads]) -> None:
