@@ -130,7 +130,7 @@ class _Numbers:
         # Those that are missing are NaN here.
         values = numbers.to_numpy(zero_copy_only=False)
         if pa.types.is_integer(kind):
-            self._check(values < 0, HEXADECIMAL, f"is beyond {kind}: {self._as_text()}")
+            self._check(values < 0, HEXADECIMAL, f"is beyond {kind}")
             return numbers
         self._check(values == 0, _NOT_ZERO, f"is too small for {kind} and would become 0")
         self._check(np.isinf(values), _FINITE, f"is beyond {kind} and would become infinite")

@@ -14,6 +14,7 @@ from tfrecord_lite.errors import ExampleError, TFRecordError
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.records.file_system import is_url, open_file, size_of
 from tfrecord_lite.records.storage import Output
+from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -77,7 +78,7 @@ def _explained(path: str, kind: str) -> Iterator[None]:
         yield
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         # Where its own metadata cannot be read Arrow takes that for input and output.
-        if isinstance(error, OSError) and (error.errno is not None or kind != "arrow"):
+        if isinstance(error, OSError) and (kind != "arrow" or _is_of_store(error, path)):
             raise
         if "straddling" in str(error):
             reason = "a row has more than 1 MiB, which is not read of CSV; use .parquet or .jsonl"
@@ -87,6 +88,11 @@ def _explained(path: str, kind: str) -> Iterator[None]:
         if "conversion error" in str(error):
             advice = "; types are those of the first rows: cast= says what a column has"
         raise TFRecordError(f"this is no whole {what} file: {error}{advice}", path=path) from None
+
+
+def _is_of_store(error: OSError, path: str) -> bool:
+    """Tell whether the system or a store raised this, which names the URL, and not Arrow."""
+    return error.errno is not None or str(error).startswith(f"{shown(path)}:")
 
 
 def _is_plain_name(path: str) -> bool:
@@ -108,7 +114,7 @@ def _parquet(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
             file = pq.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER_BYTES)
         except OSError as error:
             # Also where the metadata cannot be read: Arrow takes that for input and output.
-            if error.errno is not None:
+            if _is_of_store(error, path):
                 raise
             raise TFRecordError(f"this is no whole Parquet file: {error}", path=path) from None
         stack.enter_context(file)
@@ -123,7 +129,7 @@ def _parquet(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
                 done += batch.num_rows
                 yield batch, size * done // metadata.num_rows
         except OSError as error:
-            if error.errno is not None:
+            if _is_of_store(error, path):
                 raise
             raise TFRecordError(
                 f"after row {done}: {error}; the file is cut or damaged", path=path
@@ -152,8 +158,35 @@ def _validated(batch: pa.RecordBatch) -> pa.RecordBatch:
     Of a file Arrow takes them as they are, and who uses them reads other memory, or ends the
     process.
     """
-    batch.validate(full=True)
+    for column in batch.columns:
+        column.view(_as_stored(column.type)).validate(full=True)
     return batch
+
+
+# What is another value, and no damage, where it is not what the type says it is.
+_STORED: Final = {
+    pa.string(): pa.binary(),
+    pa.large_string(): pa.large_binary(),
+    pa.string_view(): pa.binary_view(),
+    pa.date64(): pa.int64(),
+    **{pa.time32(unit): pa.int32() for unit in ("s", "ms")},
+    **{pa.time64(unit): pa.int64() for unit in ("us", "ns")},
+}
+
+
+def _as_stored(kind: pa.DataType) -> pa.DataType:
+    """Return the type of which values are what lies in the buffers; lists of them, as of others."""
+    if pa.types.is_list(kind):
+        return pa.list_(_as_stored(kind.value_type))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_as_stored(kind.value_type))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_as_stored(kind.value_type), kind.list_size)
+    if pa.types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, _as_stored(kind.value_type), kind.ordered)
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _as_stored(field.type)) for field in kind])
+    return _STORED.get(kind, kind)
 
 
 class _Sink:

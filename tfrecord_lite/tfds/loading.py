@@ -6,6 +6,7 @@ import json
 import operator
 import os
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -236,7 +237,7 @@ class _Shards(NamedTuple):
 
 def _shards(said: Mapping[str, Any]) -> _Shards:
     lengths = [int(length) for length in said.get("shardLengths", ())]
-    if any(length < 0 for length in lengths):
+    if any(length < 0 for length in lengths) or sum(lengths) > sys.maxsize:
         raise ValueError(f"shardLengths: {lengths}")
     return _Shards(lengths, _text(said.get("filepathTemplate") or _TEMPLATE))
 
@@ -253,7 +254,7 @@ def _described(path: str) -> Iterator[Any]:
     found = _json(path)
     try:
         yield found
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         reason = f"not the description of a dataset: {quote(error)}"
         raise TFRecordError(reason, path=path) from None
 
