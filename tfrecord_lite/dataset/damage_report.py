@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.records.storage import name_of, path_of
 from tfrecord_lite.urls import is_url, shown
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class DamageReport:
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         self.path: str | None = None
         if path is not None:
-            name = name_of(path)
+            name = path_of(path)
             if is_url(name):
                 raise ValueError(
                     f"report={shown(name)!r}: lines are appended to it, and an object is written "

@@ -20,7 +20,7 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_file, list_directory, open_file, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
-from tfrecord_lite.records.storage import is_path, name_of
+from tfrecord_lite.records.storage import is_path, name_of, path_of
 from tfrecord_lite.text import html_table, listed, plural
 from tfrecord_lite.urls import shown
 
@@ -198,7 +198,7 @@ class Manifest:
         Raises ``OSError``, and `TFRecordError` for what is none, whatever it is: any bytes may
         stand in the file.
         """
-        path = name_of(path)
+        path = path_of(path)
         refuse = partial(_refuse, path)
         data = _read(path)
         if len(data) > _MOST_BYTES:

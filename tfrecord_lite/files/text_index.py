@@ -13,7 +13,7 @@ import numpy as np
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
-from tfrecord_lite.records.storage import Output, name_of
+from tfrecord_lite.records.storage import Output, name_of, path_of
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _pairs(path: Path) -> Iterator[Int64Array]:
     """Yield the numbers of a file, an even count at a time unless it ends within a line."""
     tokens: list[bytes] = []
     left = b""
-    with open_file(name_of(path)) as file:
+    with open_file(path_of(path)) as file:
         while chunk := file.read(limits.text_bytes):
             text = left + chunk
             # The last number may go on in the next chunk.

@@ -8,7 +8,7 @@ from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.jobs.copying import each_block, refuse_sources
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
-from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.records.storage import path_of
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def merge(
         on_damage=on_damage,
         max_record_bytes=max_record_bytes,
     )
-    path = name_of(dst)
+    path = path_of(dst)
     refuse_sources(records, path)
     with RecordWriter(
         path,

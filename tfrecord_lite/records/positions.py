@@ -14,7 +14,7 @@ from tfrecord_lite.records.byte_source import read_at
 from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.storage import check_binary, is_path, name_of
 from tfrecord_lite.stores.object_file import ObjectFile
-from tfrecord_lite.urls import is_url, local_path
+from tfrecord_lite.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,6 @@ class PositionedFile(Closing):
     """The object, where it is one; some things cost a request there."""
 
     def __init__(self, file: PathOrFile) -> None:
-        file = local_path(file) if isinstance(file, str) else file
         self.path = name_of(file)
         self.owned = is_path(file)
         self._origin = 0

@@ -59,13 +59,18 @@ def check_binary(file: object) -> None:
         )
 
 
-def name_of(file: PathOrFile) -> str:
-    """Return the name that a path means, and what error messages call a file object.
+def path_of(path: Path) -> str:
+    """Return the name that a path means; ``TypeError`` for what is none, an open file too.
 
     A file:// URL means a file of this machine, for which nothing has to be installed.
     """
+    return local_path(os.fsdecode(path))
+
+
+def name_of(file: PathOrFile) -> str:
+    """Return the name that a path means, and what error messages call a file object."""
     if is_path(file):
-        return local_path(os.fsdecode(file))
+        return path_of(file)
     name = getattr(file, "name", None)
     if isinstance(name, (str, bytes)):
         return os.fsdecode(name)
