@@ -364,8 +364,24 @@ def test_doors_of_one_file(folder):
 def test_what_is_no_list_of_shards(folder):
     with open(folder / "train.manifest.json", "rb") as file:
         for given in (file, [file], None, 3, [None]):
-            with pytest.raises(TypeError, match="is no path of a shard"):
+            with pytest.raises(TypeError, match="is not the path of a shard"):
                 tfr.find_manifest(given)
+
+
+def test_what_is_no_path_of_one_file(folder, tmp_path, monkeypatch):
+    """The name by which messages call an open file was taken for one, and written to."""
+    monkeypatch.chdir(tmp_path)
+    source = next(folder.glob("*.tfrecord"))
+    with open(tmp_path / "open", "w+b") as file:
+        for given in (file, io.BytesIO(), 7, True):
+            for call in (
+                lambda given: tfr.jobs.merge(folder / "train", given, overwrite=True),
+                tfr.Manifest.load,
+                lambda given: tfr.RecordIndex.from_text(source, given),
+            ):
+                with pytest.raises(TypeError):
+                    call(given)
+    assert [path.name for path in tmp_path.iterdir() if path != folder] == ["open"]
 
 
 @pytest.mark.parametrize("given", [1.5, float("nan"), "2", [1], b"1"])

@@ -241,6 +241,11 @@ def test_a_link_to_what_is_not_there_is_written_as_writers_do(damaged, tmp_path)
     assert len(list(tfr.read_records(gone))) == report.files[0].records > 0
 
 
+def test_a_device_is_no_source_that_would_be_replaced():
+    with open(os.devnull, "rb") as source, open(os.devnull, "wb") as target:
+        assert salvage(source, target).files[0].records == 0
+
+
 def test_file_objects(damaged):
     target = io.BytesIO()
     with damaged.open("rb") as file:

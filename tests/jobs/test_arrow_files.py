@@ -57,7 +57,7 @@ def test_types_of_which_arrow_makes_no_empty_array(tmp_path, form, rows, name):
 @pytest.mark.parametrize(
     ("name", "right", "wrong"),
     [
-        # The last offset: that of a row before, and one far behind the end.
+        # The last offset: that of a row before, and one far after the end.
         ("strings", 99 * 5, 1),
         ("strings", 99 * 5, 1 << 30),
         ("lists", 99 * 3, 1 << 30),
@@ -97,3 +97,36 @@ def test_any_damage_is_an_error_about_the_file_or_other_values(tmp_path, form, n
         else:
             list(of_set(tmp_path / "b.tfrecord"))
     assert refused
+
+
+def test_what_arrow_files_may_hold_as_parquet_may(tmp_path):
+    """Text that is not UTF-8, and times that their types do not allow, are values all the same."""
+    columns = {
+        "text": pa.array([b"\xff\xfe", b"a"]).view(pa.string()),
+        "texts": pa.array([[b"\xff"], []], pa.list_(pa.binary())).cast(pa.list_(pa.binary())),
+        "days": pa.array([1, 2]).view(pa.date64()),
+        "seconds": pa.array([99_999, 2], pa.int32()).view(pa.time32("s")),
+    }
+    table = pa.table(columns)
+    written(tmp_path / "a.arrow", table, "file")
+    assert convert(tmp_path / "a.arrow", tmp_path / "new") == 2
+    write_table(table, tmp_path / "same")
+    assert of_set(tmp_path / "new") == of_set(tmp_path / "same")
+
+
+def test_a_connection_that_is_lost_says_nothing_about_the_file(tmp_path, monkeypatch):
+    fsspec = pytest.importorskip("fsspec")
+    from tfrecord_lite.stores.fsspec_store import FsspecStore
+
+    data = bytes(written(tmp_path / "a.arrow", TABLES["strings"], "file"))
+    url = "memory://arrow-files/a.arrow"
+    fsspec.filesystem("memory").pipe_file("/arrow-files/a.arrow", data)
+    assert convert(url, tmp_path / "new") == 297
+
+    def lost(*_):
+        raise ConnectionError(f"{url}: lost")
+        yield
+
+    monkeypatch.setattr(FsspecStore, "read", lost)
+    with pytest.raises(ConnectionError, match="lost"):
+        convert(url, tmp_path / "other")

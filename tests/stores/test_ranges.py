@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import threading
 import time
+import weakref
 from contextlib import ExitStack
 
 import numpy as np
@@ -330,3 +332,31 @@ def test_a_range_that_never_begins_is_not_waited_for():
     go_on.set()
     closing.join(30)
     assert raised == ["no more of an object comes: its threads are to end"]
+
+
+def test_a_connection_that_gave_something_counts_as_none_that_failed(url, monkeypatch):
+    """A response that is used slowly ends by its time limit, however often."""
+    read = FsspecStore.read
+
+    def in_part(self, url, begin, end, state):
+        yield from read(self, url, begin, min(begin + 700, end), state)
+        if begin + 700 < end:
+            raise ConnectionError("lost")
+
+    monkeypatch.setattr(FsspecStore, "read", in_part)
+    assert list(tfr.read_records(url)) == RECORDS
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_what_nobody_has_any_more_is_gone_with_its_ranges(url, pieces, streams, monkeypatch):
+    monkeypatch.setattr(FsspecStore, "streams", streams)
+    gc.disable()
+    try:
+        for size in (1, 1 << 10, 10_000):
+            file = open_file(url)
+            file.read(size)
+            gone = weakref.ref(file)
+            del file
+            assert gone() is None
+    finally:
+        gc.enable()

@@ -215,6 +215,14 @@ def test_a_damaged_picture_is_an_error_that_names_its_record(copied, name):
         ("dataset_info.json", {"name": "n", "splits": [{"name": "train", "shardLengths": 3}]}),
         ("dataset_info.json", {"name": "n", "splits": [{"name": "train", "shardLengths": ["x"]}]}),
         ("dataset_info.json", {"name": "n", "splits": [{"name": "train", "shardLengths": [-1]}]}),
+        (
+            "dataset_info.json",
+            {"name": "n", "splits": [{"name": "train", "shardLengths": [1e999]}]},
+        ),
+        (
+            "dataset_info.json",
+            {"name": "n", "splits": [{"name": "train", "shardLengths": ["9" * 20]}]},
+        ),
         ("dataset_info.json", {"name": "n", "splits": [{"name": "t", "filepathTemplate": 3}]}),
     ],
 )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.column_payloads import column_payloads
-from tfrecord_lite.example.column_values import known_columns, part_of, row_count
+from tfrecord_lite.example.column_values import known_columns, row_count
 from tfrecord_lite.example.encode import entry_key, sorted_names
 from tfrecord_lite.example.entries import Entries, lay_out
 from tfrecord_lite.example.normalize import normalize_features
@@ -77,7 +77,7 @@ def encode_blocks(
     kinds = {} if kinds is None else kinds
 
     def encode(begin: int, end: int) -> RecordBlock:
-        part = {name: part_of(column, begin, end) for name, column in known.items()}
+        part = {name: column[begin:end] for name, column in known.items()}
         return encode_rows(part, features, first_row=first_row + begin, kinds=kinds)
 
     return in_blocks(row_count(known), encode)

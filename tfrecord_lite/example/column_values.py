@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite.example.features import FeatureSpec
 
-__all__ = ["known_column", "known_columns", "part_of", "row_count", "series_values"]
+__all__ = ["known_column", "known_columns", "row_count", "series_values"]
 
 _NO_COLUMNS: Final = (str, bytes, bytearray, memoryview, Mapping, AbstractSet)
 
@@ -90,6 +90,11 @@ def known_column(column: Any, spec: FeatureSpec | None = None) -> Any:
             f"a column is an array, a list with an element for each row, or a Ragged, and not "
             f"{quote(column)}"
         )
+    try:
+        column[:0]
+    except TypeError:
+        # A deque takes no slices.
+        return list(column)
     return column
 
 
@@ -142,14 +147,6 @@ def _strings(array: npt.NDArray[Any], row_of: Callable[[int], int]) -> npt.NDArr
         raise ExampleError(f"row {row_of(lost[0])}: {lost[1]}")
     # Without elements, the dtype alone tells the kind.
     return array.astype(object) if array.size else array
-
-
-def part_of(column: Any, begin: int, end: int) -> Any:
-    """Return these rows of a column, one by one where it takes no slices, as a deque."""
-    try:
-        return column[begin:end]
-    except TypeError:
-        return [column[row] for row in range(begin, end)]
 
 
 def row_count(columns: Mapping[str, Any]) -> int:

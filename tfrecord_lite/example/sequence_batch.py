@@ -21,7 +21,7 @@ from tfrecord_lite.example.column_payloads import (
     column_payloads,
     of_one_kind,
 )
-from tfrecord_lite.example.column_values import known_column, known_columns, part_of, row_count
+from tfrecord_lite.example.column_values import known_column, known_columns, row_count
 from tfrecord_lite.example.encode import entry_key, sorted_names
 from tfrecord_lite.example.entries import Entries, StepLists, lay_out
 from tfrecord_lite.example.features import FixedLenFeature, FixedLenSequenceFeature
@@ -117,7 +117,7 @@ class _Known:
     def encode(self, begin: int, end: int) -> RecordBlock:
         """Encode the rows from ``begin`` to before ``end``."""
         context = entries_of(
-            {name: part_of(column, begin, end) for name, column in self._context.items()},
+            {name: column[begin:end] for name, column in self._context.items()},
             end - begin,
             self._of_context,
             begin,
@@ -125,7 +125,7 @@ class _Known:
         )
         lists = []
         for name in sorted_names(self._lists):
-            column, spec = part_of(self._lists[name], begin, end), self._of_lists.get(name)
+            column, spec = self._lists[name][begin:end], self._of_lists.get(name)
             first = self._list_kinds.get(name)
             entries, first = _encode_list(name, column, end - begin, spec, begin, first)
             self._list_kinds[name] = first

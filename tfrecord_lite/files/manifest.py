@@ -308,7 +308,7 @@ def find_manifest(files: Path | Iterable[Path]) -> Manifest | None:
     paths = []
     for file in cast("Iterable[Path]", [files] if single else files):
         if not is_path(file):
-            raise TypeError(f"a {type(file).__name__} is no path of a shard")
+            raise TypeError(f"{type(file).__name__} is not the path of a shard")
         paths.append(name_of(file))
     names = {os.path.basename(path) for path in paths}
     folders = {os.path.dirname(path) for path in paths}

@@ -15,7 +15,7 @@ from tfrecord_lite.files.object_staging import ObjectJournal, ObjectStaging, rem
 from tfrecord_lite.files.paths import SHARD_NAME, SHARD_SUFFIXES, is_data_file, name_and_count
 from tfrecord_lite.files.staging import Journal, Staging
 from tfrecord_lite.records.file_system import is_url, list_directory, sizes_of
-from tfrecord_lite.urls import local_path
+from tfrecord_lite.records.storage import path_of
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path
@@ -96,7 +96,7 @@ class ShardNames:
     """
 
     def __init__(self, name: Path) -> None:
-        path = local_path(os.fsdecode(name))
+        path = path_of(name)
         self.folder, base = os.path.split(path)
         self.manifest = manifest_of(path)
         self.stem = _stem(base)

@@ -6,6 +6,7 @@ import fnmatch
 import glob
 import os
 import re
+import stat
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.parallel.threads import Threads
@@ -91,9 +92,11 @@ def is_same_file(one: PathOrFile, other: PathOrFile) -> bool:
     if any(isinstance(file, str) and is_url(file) for file in (one, other)):
         return bool(one == other)
     try:
-        return os.path.samestat(*(_status(file) for file in (one, other)))
+        found, other_found = _status(one), _status(other)
     except (AttributeError, OSError):
         return False
+    # A device, as /dev/null or a terminal, may well be read and written.
+    return stat.S_ISREG(found.st_mode) and os.path.samestat(found, other_found)
 
 
 def _status(file: PathOrFile) -> os.stat_result:
