@@ -42,7 +42,7 @@ _ON_ITS_WAY = {f"return self._one_thread.leave() or {name}" for name in ("result
 _REPORTING = {
     "self._on_damage(damage)",
     "self._reported.add(damage)",
-    "self._told.add((epoch, damage))",
+    "self._reported.add((epoch, damage))",
 }
 _ERRORS = (Interrupted, MemoryError)
 # Whether each line that is run is tried, some of the times that it is: takes half an hour.
