@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import typer
 
-from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, complain, complain_of
+from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, Damages, complain
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.example.record_json import bytes_json
 from tfrecord_lite.records.storage import Output
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tfrecord_lite._types import OnDamage
-    from tfrecord_lite.errors import Damage
 
 __all__ = ["run"]
 
@@ -48,15 +47,9 @@ def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> Non
     except ImportError as error:
         complain(error)
         raise typer.Exit(UNUSABLE) from None
-    damaged = False
-
-    def tell(damage: Damage) -> None:
-        nonlocal damaged
-        damaged = True
-        complain_of(damage)
-
+    left_out = Damages()
     try:
-        damage: OnDamage = tell if on_damage == "skip" else "raise"
+        damage: OnDamage = left_out if on_damage == "skip" else "raise"
         reader = sql.query(query, {"-": sys.stdin.buffer}, on_damage=damage)
         if as_json or suffix == ".jsonl":
             check_names(reader.schema)
@@ -74,7 +67,7 @@ def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> Non
         # After an empty line it shows the query.
         complain(" ".join(str(error).partition("\n\n")[0].split()))
         raise typer.Exit(UNUSABLE) from None
-    if damaged:
+    if left_out.any:
         raise typer.Exit(DAMAGED)
 
 

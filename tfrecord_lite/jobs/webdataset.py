@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.records.compression import GZIP_MAGIC
 from tfrecord_lite.records.file_system import open_file
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ _INTEGERS: Final = ("cls", "cls2", "class", "count", "index", "inx", "id")
 # Python takes 1_0 for 10. No int64 has more digits than these.
 _INTEGER: Final = re.compile(rb"\s*[+-]?[0-9]{1,999}\s*")
 _BAD: Final = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
-_GZIP: Final = b"\x1f\x8b"
 _READ_BYTES: Final = 1 << 20
 
 
@@ -90,7 +90,7 @@ def _members(path: str, progress: Progress) -> Iterator[tuple[str, str, bytes]]:
     last = "the beginning"
     with io.BufferedReader(open_file(path)) as file:
         # `tarfile` by itself does not look at gzip's checksum, nor at any member after the first.
-        source: Any = gzip.GzipFile(fileobj=file) if file.peek(2).startswith(_GZIP) else file
+        source: Any = gzip.GzipFile(fileobj=file) if file.peek(2).startswith(GZIP_MAGIC) else file
         try:
             with tarfile.open(fileobj=source, mode="r|*", tarinfo=_Header) as archive:
                 for member in archive:
