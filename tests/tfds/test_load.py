@@ -197,6 +197,26 @@ def test_a_damaged_picture_is_an_error_that_names_its_record(copied, name):
 
 
 @pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (lambda content: zlib.compress(bytes(1 << 26)), r"it inflates to more than \d+ bytes, which"),
+        (lambda content: content[:-5], "its zlib stream is cut short after"),
+    ],
+    ids=["more than its shape has", "cut"],
+)
+def test_a_tensor_is_inflated_no_further_than_its_shape_goes(copied, changed, message):
+    path = copied / "tiny-train.tfrecord-00000-of-00001"
+    records = list(tfr.read_records(path))
+    example = tfr.Example.FromString(records[1])
+    tensor = example.features.feature["any2/value"].bytes_list.value
+    tensor[:] = [changed(tensor[0])]
+    records[1] = example.SerializeToString()
+    tfr.write_records(path, records)
+    with pytest.raises(tfr.ExampleError, match=f"feature 'any2': {message}"):
+        load(copied, split="train", decode_images=False)[1]
+
+
+@pytest.mark.parametrize(
     ("file", "content"),
     [
         ("features.json", []),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import zlib
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +12,7 @@ import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,10 +76,24 @@ class Reading:
         if node.kind == "image":
             return _image(node, string) if self._images else string
         try:
-            content = zlib.decompress(string) if node.kind == "zlib" else string
+            content = _inflated(string, shape, node) if node.kind == "zlib" else string
             return np.frombuffer(content, node.dtype).reshape(shape).copy()
         except (ValueError, zlib.error, TypeError) as error:
             raise misfit(node, str(error)) from None
+
+
+def _inflated(string: bytes, shape: Any, node: Node) -> bytes:
+    """Inflate a tensor, and no more of what some bytes may hold than it can have."""
+    sizes = [int(size) for size in shape]
+    wanted = math.prod(sizes) * np.dtype(node.dtype).itemsize
+    most = DEFAULT_MAX_RECORD_BYTES if min(sizes, default=0) < 0 else wanted
+    stream = zlib.decompressobj()
+    content = stream.decompress(string, most + 1)
+    if len(content) > most:
+        raise ValueError(f"it inflates to more than {most} bytes, which {tuple(sizes)} has")
+    if not stream.eof:
+        raise ValueError(f"its zlib stream is cut short after {len(content)} bytes")
+    return content
 
 
 def _numbers(values: Value) -> list[int]:
