@@ -403,6 +403,9 @@ def test_what_are_no_numbers(folder, tmp_path, given):
             path = out if function in (tfr.RecordWriter, tfr.ShardWriter) else name
             with pytest.raises(TypeError, match=f"^{option}=.* must be an integer$"):
                 function(path, **{option: given})
+    for function in (tfr.RecordWriter, tfr.ShardWriter):
+        with pytest.raises(TypeError, match="^level=.* must be an integer$"):
+            function(out, compression="GZIP", level=given)
     with tfr.RecordReader(min(folder.glob("*.tfrecord"))) as reader:
         with pytest.raises(TypeError, match="^block_bytes=.* must be an integer$"):
             reader.block_bytes = given

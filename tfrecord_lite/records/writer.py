@@ -82,7 +82,7 @@ class RecordWriter(FrameWriter):
             raise ValueError(f"unknown mode {mode!r}; choose 'w', 'x' or 'a'")
         if on_truncated not in ("raise", "trim"):
             raise ValueError(f"unknown on_truncated {on_truncated!r}; choose 'raise' or 'trim'")
-        if level is not None and (codec is None or not 0 <= level <= 9):
+        if level is not None and (codec is None or not 0 <= integer(level=level) <= 9):
             raise ValueError(f"level={level} is for GZIP and ZLIB, from 0 (store) to 9 (smallest)")
         if block_bytes is not None and integer(block_bytes=block_bytes) < 1:
             raise ValueError(
