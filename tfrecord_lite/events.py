@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
-from tfrecord_lite.errors import ExampleError, TruncatedRecordError
+from tfrecord_lite.errors import Damage, ExampleError, TruncatedRecordError
 from tfrecord_lite.example.messages import Event
 from tfrecord_lite.example.other_messages import description_of
 from tfrecord_lite.example.quote import quote
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tfrecord_lite._types import CompressionOrAuto, OnDamage, Paths, Verify
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["read_scalars"]

@@ -7,7 +7,7 @@ become views of the block first, 16 bytes each; those are the column, or Arrow g
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +23,11 @@ from tfrecord_lite.arrow.arrays import (
     wrapped_array,
 )
 from tfrecord_lite.arrow.strings import is_view, string_array
-from tfrecord_lite.arrow.types import plain_type
+from tfrecord_lite.arrow.types import Form, plain_type
 from tfrecord_lite.example.columns import Decoder, UnfitError, feature_column
 from tfrecord_lite.example.composites import is_composite, keys_of
 from tfrecord_lite.example.features import (
+    FeatureSpec,
     FixedLenFeature,
     FixedLenSequenceFeature,
     RawFeature,
@@ -38,13 +39,10 @@ from tfrecord_lite.example.spans import MISSING, Spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import TypeAlias
 
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array, Uint8Array
-    from tfrecord_lite.arrow.types import Form
-    from tfrecord_lite.example.features import FeatureSpec
 
     # Which of the records that have the feature an element is of, by the element's number.
     _RowOf: TypeAlias = Callable[[int], int]

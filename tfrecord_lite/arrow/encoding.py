@@ -29,7 +29,7 @@ from tfrecord_lite.arrow.types import (
 from tfrecord_lite.dataset.tables import Meaning, TablePart
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.buffers import ByteStrings, Present
-from tfrecord_lite.example.features import FixedLenFeature, RaggedFeature
+from tfrecord_lite.example.features import FeatureSpec, FixedLenFeature, RaggedFeature
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.sequence_features import SequenceFeatures
@@ -37,7 +37,6 @@ from tfrecord_lite.example.sequence_features import SequenceFeatures
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["Columns", "SequenceColumns", "columns_of"]
 

@@ -10,19 +10,20 @@ from tfrecord_lite.arrow.arrays import has_views, list_array, validity_of
 from tfrecord_lite.arrow.columns import ArrowColumns
 from tfrecord_lite.arrow.types import (
     SEQUENCE_PARTS,
+    Binary,
+    Form,
+    Layout,
     natural_form,
     step_feature,
     tfx_form,
 )
-from tfrecord_lite.example.sequence_columns import SequenceMakers
+from tfrecord_lite.example.sequence_columns import SequenceMakers, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tfrecord_lite.arrow.types import Binary, Form, Layout
     from tfrecord_lite.dataset.table import Table
     from tfrecord_lite.example.features import FeatureSpec
-    from tfrecord_lite.example.sequence_columns import Steps
     from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 __all__ = ["Plan", "plan_examples", "plan_sequences"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 import pyarrow as pa
 
 from tfrecord_lite.arrow.arrays import joined
-from tfrecord_lite.arrow.plans import plan_examples, plan_sequences
+from tfrecord_lite.arrow.plans import Plan, plan_examples, plan_sequences
 from tfrecord_lite.arrow.types import Binary, Layout, asked_types
 from tfrecord_lite.dataset.batcher import Cursor, Position
 from tfrecord_lite.dataset.file_chunks import FileChunks
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
-    from tfrecord_lite.arrow.plans import Plan
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["Selection", "to_arrow"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.types as pt
 
 from tfrecord_lite.example.composites import keys_of
 from tfrecord_lite.example.features import (
+    FeatureSpec,
     FixedLenFeature,
     FixedLenSequenceFeature,
     RaggedFeature,
@@ -21,11 +22,6 @@ from tfrecord_lite.example.features import (
 from tfrecord_lite.example.kinds import BYTES_LIST, KIND_NAMES, KINDS
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = [
     "SEQUENCE_PARTS",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -20,8 +20,6 @@ from tfrecord_lite.example.quote import quote
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from tfrecord_lite._types import Compression, Path
     from tfrecord_lite.dataset.tables import TablePart
     from tfrecord_lite.files.manifest import Manifest

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tfrecord_lite.errors import Damage
 
 __all__ = [
     "DAMAGED",

@@ -8,9 +8,9 @@ a partition of a `RaggedFeature` says wrongly, whatever ``validate`` is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,14 +18,9 @@ from tfrecord_lite import example
 from tfrecord_lite.compat._tensor import StringTensor, Tensor, tensor_of
 from tfrecord_lite.compat.errors import InvalidArgumentError
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example import FixedLenFeature, Ragged, SparseFeature, VarLenFeature
+from tfrecord_lite.example import FeatureSpec, FixedLenFeature, Ragged, SparseFeature, VarLenFeature
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.ragged import Sparse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tfrecord_lite.example import FeatureSpec
 
 __all__ = [
     "FixedLenFeature",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 import weakref
 from io import RawIOBase
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from tfrecord_lite.compat._deflate import StreamEncoder
 from tfrecord_lite.compat._missing import missing
@@ -24,8 +24,6 @@ from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
-    from typing import Literal, TypeAlias
-
     from typing_extensions import Self
 
     from tfrecord_lite._types import Path

@@ -15,9 +15,9 @@ from tfrecord_lite.dataset.damaged_file import DamagedFile
 from tfrecord_lite.dataset.file_states import regular, state_of, states_of
 from tfrecord_lite.dataset.interleave import FileRange
 from tfrecord_lite.dataset.memory import block_bytes
-from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
+from tfrecord_lite.errors import CompressionError, Damage, TFRecordError, ignore_damage
 from tfrecord_lite.files.fingerprint import StaleIndexError
-from tfrecord_lite.files.record_set import locate
+from tfrecord_lite.files.record_set import RecordSet, locate
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.thresholds import limits
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.files.index import RecordIndex
-    from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.records.reader import RecordReader
 
 __all__ = ["EpochRecords"]

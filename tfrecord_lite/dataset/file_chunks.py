@@ -10,9 +10,9 @@ import numpy as np
 
 from tfrecord_lite.dataset.chunk_reader import DecodedChunk
 from tfrecord_lite.dataset.memory import block_bytes
-from tfrecord_lite.dataset.schema import LateFeatures
+from tfrecord_lite.dataset.schema import LateFeatures, Schema
 from tfrecord_lite.dataset.table import BlockDecoder
-from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
 from tfrecord_lite.thresholds import limits, thresholds
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import OnDamage
     from tfrecord_lite.dataset.batcher import Cursor
-    from tfrecord_lite.dataset.schema import Schema
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.columns import ColumnMaker
     from tfrecord_lite.example.sequence_columns import SequenceMakers
     from tfrecord_lite.files.record_set import RecordSet

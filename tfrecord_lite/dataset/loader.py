@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfrecord_lite.dataset.batcher import Batches, Cursor, Position, Tables
 from tfrecord_lite.dataset.chunk import Chunk
-from tfrecord_lite.dataset.chunk_reader import ChunkReader, Task
+from tfrecord_lite.dataset.chunk_reader import ChunkReader, DecodedChunk, Task
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.fitting import check_features
 from tfrecord_lite.dataset.mapping import BatchMapper
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
-    from tfrecord_lite.dataset.chunk_reader import DecodedChunk
     from tfrecord_lite.dataset.order import Even
 
 __all__ = ["Dataset"]

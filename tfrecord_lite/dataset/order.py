@@ -10,15 +10,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from tfrecord_lite.thresholds import limits, thresholds
 
 if TYPE_CHECKING:
-    from typing import Literal, TypeAlias
-
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array

@@ -8,13 +8,12 @@ import numpy as np
 
 from tfrecord_lite.dataset.chunk import Chunk, Request
 from tfrecord_lite.dataset.damaged_file import DamagedFile
-from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
     from tfrecord_lite.dataset.epoch_records import EpochRecords
-    from tfrecord_lite.errors import Damage
 
 __all__ = ["Picker"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfrecord_lite.dataset.buffer import RecordBuffer
-from tfrecord_lite.dataset.chunk import Request
+from tfrecord_lite.dataset.chunk import Chunk, Request
 from tfrecord_lite.dataset.interleave import Interleave
 from tfrecord_lite.dataset.memory import block_bytes
 from tfrecord_lite.dataset.order import (
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.dataset.chunk import Chunk
     from tfrecord_lite.dataset.epoch_records import EpochRecords
     from tfrecord_lite.dataset.order import Even, Permutation
 

@@ -14,15 +14,15 @@ from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.tables import FoundFeatures, write_any
 from tfrecord_lite.dataset.tfds_layout import PreparedSplit
 from tfrecord_lite.example.feature_json import features_to_json
-from tfrecord_lite.files.manifest import Manifest
+from tfrecord_lite.files.manifest import Manifest, ManifestEntry
 from tfrecord_lite.files.names import ShardNames
-from tfrecord_lite.files.open_shard import OpenShard
+from tfrecord_lite.files.open_shard import OpenShard, ShardFile
 from tfrecord_lite.files.publishing import existing, publish
 from tfrecord_lite.files.staging import MOST_PARTS
 from tfrecord_lite.records.compression import codec_by_name, codec_named
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.frame_writer import FrameWriter
-from tfrecord_lite.records.framing import FRAME_OVERHEAD
+from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.numbers import integer
 from tfrecord_lite.records.writer import RecordWriter
 from tfrecord_lite.urls import absolute
@@ -31,10 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tfrecord_lite._types import Compression, Int64Array, Path
-    from tfrecord_lite.files.manifest import ManifestEntry
-    from tfrecord_lite.files.open_shard import ShardFile
     from tfrecord_lite.records.frame_writer import Frame
-    from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["DEFAULT_BYTES_PER_SHARD", "ShardWriter"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.columns import decode_block
+from tfrecord_lite.example.columns import Column, ColumnMaker, decode_block
 from tfrecord_lite.example.composites import feature_keys
 from tfrecord_lite.example.layouts import Layouts
 from tfrecord_lite.example.padding import Values
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tfrecord_lite.dataset.schema import Schema
-    from tfrecord_lite.example.columns import Column, ColumnMaker
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.framing import RecordBlock
 

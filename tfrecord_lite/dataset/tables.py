@@ -6,7 +6,7 @@ Series of pandas; rows that are dicts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -15,17 +15,14 @@ from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.batch import encode_blocks
 from tfrecord_lite.example.buffers import Present
 from tfrecord_lite.example.encode import encode_example
-from tfrecord_lite.example.features import FixedLenFeature, RaggedFeature
+from tfrecord_lite.example.features import FeatureSpec, FixedLenFeature, RaggedFeature
 from tfrecord_lite.example.kinds import KIND_NAMES
 from tfrecord_lite.example.normalize import is_sequences, normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_batch import are_sequences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tfrecord_lite.example.column_payloads import FirstRow
-    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.frame_writer import FrameWriter
 
 __all__ = ["FoundFeatures", "Meaning", "TablePart", "write_any"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tfrecord_lite.example.features import (
+    FeatureSpec,
     FixedLenFeature,
     FixedLenSequenceFeature,
     RaggedFeature,
@@ -20,7 +21,6 @@ from tfrecord_lite.example.quote import quote
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["ClassLabel", "Image", "Text", "described_features", "stored_features"]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.example.feature_json import features_from_json, features_to_json
-from tfrecord_lite.example.features import RaggedFeature
+from tfrecord_lite.example.features import FeatureSpec, RaggedFeature
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.publishing import existing, publish
-from tfrecord_lite.files.staging import MOST_PARTS
+from tfrecord_lite.files.staging import MOST_PARTS, Staging
 from tfrecord_lite.records.compression import codec_by_name
 from tfrecord_lite.records.file_system import is_file, remove_file
 from tfrecord_lite.records.storage import Output
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tfrecord_lite._types import Compression, Path
-    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.files.manifest import Manifest
     from tfrecord_lite.files.object_staging import ObjectStaging
-    from tfrecord_lite.files.staging import Staging
 
 __all__ = ["WriteJob"]
 

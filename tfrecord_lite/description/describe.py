@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfrecord_lite.description.result import Description, FileDescription
 from tfrecord_lite.description.scan import Scan
-from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import each_path
 from tfrecord_lite.parallel.cores import usable_cores
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tfrecord_lite._types import CompressionOrAuto, NameOrFile, Paths, Verify
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.files.splits import Split
     from tfrecord_lite.records.framing import RecordBlock
 

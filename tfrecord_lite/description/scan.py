@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tfrecord_lite.description.features import FeatureDescription, find_values
+from tfrecord_lite.description.features import FeatureDescription, Found, find_values
 from tfrecord_lite.description.sampling import some_rows
 from tfrecord_lite.description.spread import Spread
 from tfrecord_lite.errors import ExampleError
@@ -24,7 +24,6 @@ from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.description.features import Found
 
 __all__ = ["EXAMPLE", "SEQUENCE", "Scan"]
 

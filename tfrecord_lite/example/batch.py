@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.column_payloads import column_payloads
+from tfrecord_lite.example.column_payloads import FirstRow, column_payloads
 from tfrecord_lite.example.column_values import known_columns, row_count
 from tfrecord_lite.example.encode import entry_key, sorted_names
 from tfrecord_lite.example.entries import Entries, lay_out
@@ -24,7 +24,6 @@ from tfrecord_lite.thresholds import limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tfrecord_lite.example.column_payloads import FirstRow
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.framing import RecordBlock
 

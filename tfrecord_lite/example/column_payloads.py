@@ -17,7 +17,7 @@ from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.buffers import ByteStrings, Present
 from tfrecord_lite.example.composites import is_composite
 from tfrecord_lite.example.encode import encode_as
-from tfrecord_lite.example.features import RaggedFeature, RawFeature, VarLenFeature
+from tfrecord_lite.example.features import FeatureSpec, RaggedFeature, RawFeature, VarLenFeature
 from tfrecord_lite.example.floats import narrow
 from tfrecord_lite.example.kinds import (
     BYTES_LIST,
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array, Uint8Array
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["FirstRow", "Payloads", "column_payloads", "of_one_kind"]
 

@@ -17,14 +17,13 @@ from tfrecord_lite.byte_strings import lost_nuls
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.buffers import ByteStrings, Present
 from tfrecord_lite.example.encode import sorted_names
-from tfrecord_lite.example.features import RawFeature
+from tfrecord_lite.example.features import FeatureSpec, RawFeature
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged, Sparse, checked
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["known_column", "known_columns", "row_count", "series_values"]
 

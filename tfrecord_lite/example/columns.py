@@ -23,6 +23,7 @@ from tfrecord_lite.example.composites import (
     sparse,
 )
 from tfrecord_lite.example.features import (
+    FeatureSpec,
     FixedLenFeature,
     FixedLenSequenceFeature,
     RaggedFeature,
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import FeaturesLike, Int64Array, Uint8Array
-    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.example.layouts import Layouts
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfrecord_lite.example.features import RaggedFeature, SparseFeature
+from tfrecord_lite.example.features import FeatureSpec, RaggedFeature, SparseFeature
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged, Sparse
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = [
     "UnfitError",

@@ -14,13 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.composites import is_composite
 from tfrecord_lite.example.features import (
+    FeatureSpec,
     FixedLenFeature,
     FixedLenSequenceFeature,
     RawFeature,
@@ -39,9 +40,6 @@ from tfrecord_lite.example.values import (
     refuse_masked,
 )
 from tfrecord_lite.example.wire import varint
-
-if TYPE_CHECKING:
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = [
     "Parts",

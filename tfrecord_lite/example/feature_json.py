@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from tfrecord_lite.example.features import DTYPES, PARTITIONS, RaggedFeature
+from tfrecord_lite.example.features import DTYPES, PARTITIONS, FeatureSpec, RaggedFeature
 from tfrecord_lite.example.normalize import SPECS, normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures
@@ -20,7 +20,6 @@ from tfrecord_lite.example.sequence_features import SequenceFeatures
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["features_from_json", "features_to_json"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.decode import decode_example
-from tfrecord_lite.example.features import FixedLenFeature, RaggedFeature
+from tfrecord_lite.example.decode import Value, decode_example
+from tfrecord_lite.example.features import FeatureSpec, FixedLenFeature, RaggedFeature
 from tfrecord_lite.example.other_messages import is_sequence_example
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence import decode_sequence_example
@@ -17,8 +17,6 @@ from tfrecord_lite.example.sequence_features import SequenceFeatures
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tfrecord_lite.example.decode import Value
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["are_mostly_sequences", "infer_features", "infer_sequences"]
 

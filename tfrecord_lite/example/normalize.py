@@ -7,8 +7,8 @@ records.
 
 from __future__ import annotations
 
-from collections.abc import KeysView, Mapping
-from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args
+from collections.abc import Callable, Iterable, KeysView, Mapping
+from typing import Any, Final, NoReturn, get_args
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from tfrecord_lite.example.features import (
     VarLenFeature,
 )
 from tfrecord_lite.example.quote import quote
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 __all__ = [
     "SPECS",

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tfrecord_lite.example.decode import decode_example
+from tfrecord_lite.example.decode import Value, decode_example
 from tfrecord_lite.example.floats import SMALLEST, as_float32
 from tfrecord_lite.example.sequence import decode_sequence_example
 from tfrecord_lite.example.wire import varint
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from tfrecord_lite.example.decode import Value
 
 __all__ = ["Payload", "bytes_json", "is_record_json", "kind_of", "read_payload", "record_of"]
 

@@ -34,7 +34,12 @@ from tfrecord_lite.example.encode import (
     entry_start,
     sorted_names,
 )
-from tfrecord_lite.example.features import FixedLenFeature, FixedLenSequenceFeature, RawFeature
+from tfrecord_lite.example.features import (
+    FeatureSpec,
+    FixedLenFeature,
+    FixedLenSequenceFeature,
+    RawFeature,
+)
 from tfrecord_lite.example.kinds import KIND_NAMES
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.values import check_size, encode_feature
@@ -45,7 +50,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = [
     "decode_sequence_example",

@@ -6,7 +6,7 @@ column too, encoded as a whole, and `StepLists` puts each record's together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,17 +24,14 @@ from tfrecord_lite.example.column_payloads import (
 from tfrecord_lite.example.column_values import known_column, known_columns, row_count
 from tfrecord_lite.example.encode import entry_key, sorted_names
 from tfrecord_lite.example.entries import Entries, StepLists, lay_out
-from tfrecord_lite.example.features import FixedLenFeature, FixedLenSequenceFeature
+from tfrecord_lite.example.features import FeatureSpec, FixedLenFeature, FixedLenSequenceFeature
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.sequence import encode_steps
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["are_sequences", "encode_sequence_blocks", "encode_sequence_examples"]

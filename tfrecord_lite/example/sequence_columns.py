@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from tfrecord_lite.byte_strings import as_bytes
-from tfrecord_lite.example.columns import as_block, feature_column
+from tfrecord_lite.example.columns import Column, ColumnMaker, as_block, feature_column
 from tfrecord_lite.example.composites import UnfitError, feature_keys, keys_of
 from tfrecord_lite.example.features import (
+    FeatureSpec,
     FixedLenFeature,
     FixedLenSequenceFeature,
     RaggedFeature,
@@ -29,7 +30,7 @@ from tfrecord_lite.example.padding import PADDING
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged, Sparse
 from tfrecord_lite.example.sequence_features import checked_features
-from tfrecord_lite.example.sequence_spans import find_sequence_spans
+from tfrecord_lite.example.sequence_spans import ListSpans, find_sequence_spans
 from tfrecord_lite.example.spans import MISSING, Spans, error_at
 
 if TYPE_CHECKING:
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import FeaturesLike, Int64Array, Uint8Array
-    from tfrecord_lite.example.columns import Column, ColumnMaker
-    from tfrecord_lite.example.features import FeatureSpec
-    from tfrecord_lite.example.sequence_spans import ListSpans
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = [

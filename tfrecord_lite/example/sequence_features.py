@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.example.features import (
+    FeatureSpec,
     FixedLenFeature,
     FixedLenSequenceFeature,
     RaggedFeature,
@@ -18,7 +19,6 @@ from tfrecord_lite.example.normalize import normalize_features
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import FeaturesLike
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["SequenceFeatures", "checked_features", "examples_only"]
 

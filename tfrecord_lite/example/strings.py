@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfrecord_lite.byte_strings import strings_by_size
-from tfrecord_lite.example.spans import BYTES, STRING
+from tfrecord_lite.example.spans import BYTES, STRING, Spans
 from tfrecord_lite.example.steps import find_steps
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.thresholds import thresholds
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array, Uint8Array
-    from tfrecord_lite.example.spans import Spans
 
 __all__ = ["as_objects", "find_strings", "gathered"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfrecord_lite.files.sidecar import damaged
+from tfrecord_lite.files.sidecar import SidecarBlocks, damaged
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.thresholds import limits
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array
     from tfrecord_lite.files.fingerprint import StaleIndexError
-    from tfrecord_lite.files.sidecar import SidecarBlocks
 
 __all__ = ["Bounds", "StoredBounds"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfrecord_lite.errors import CorruptRecordError, Damage, TFRecordError
 from tfrecord_lite.records.file_system import open_file
-from tfrecord_lite.records.framing import HEADER_SIZE
+from tfrecord_lite.records.framing import HEADER_SIZE, RecordBlock
 from tfrecord_lite.records.iterating import OneThread
 from tfrecord_lite.records.positions import FilePart
 from tfrecord_lite.records.reader import RecordReader
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tfrecord_lite._types import NameOrFile
-    from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["FileRange", "RangesReader"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -32,7 +32,7 @@ from tfrecord_lite.files.text_index import read_text_index, write_text_index
 from tfrecord_lite.records.compression import HEAD_BYTES, codec_named, find_codec
 from tfrecord_lite.records.file_system import is_file, open_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
-from tfrecord_lite.records.positions import positioned
+from tfrecord_lite.records.positions import PositionedFile, positioned
 from tfrecord_lite.records.reader import check_verify
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.text import plural
@@ -40,10 +40,8 @@ from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Literal
 
     from tfrecord_lite._types import CompressionOrAuto, Int64Array, Path, PathOrFile, Verify
-    from tfrecord_lite.records.positions import PositionedFile
 
     Progress = Callable[[str, int], object]
 

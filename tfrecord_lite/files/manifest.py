@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from reprlib import repr as brief
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.compression import codec_named
@@ -26,7 +26,6 @@ from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import NoReturn
 
     from tfrecord_lite._types import Path
     from tfrecord_lite.records.compression import Codec

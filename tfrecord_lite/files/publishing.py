@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 from tfrecord_lite.files.manifest import Manifest, manifests_naming
 from tfrecord_lite.files.names import ShardNames
-from tfrecord_lite.files.object_staging import ObjectJournal
-from tfrecord_lite.files.staging import Staging, complete_parts
+from tfrecord_lite.files.object_staging import ObjectJournal, ObjectStaging
+from tfrecord_lite.files.staging import Journal, Staging, complete_parts
 from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.text import listed
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path
-    from tfrecord_lite.files.object_staging import ObjectStaging
-    from tfrecord_lite.files.staging import Journal
 
 __all__ = ["existing", "publish", "publish_shards"]
 

@@ -18,18 +18,19 @@ from tfrecord_lite.files.from_front import FromFront
 from tfrecord_lite.files.fronts import Fronts
 from tfrecord_lite.files.index import RecordIndex, load_fitting
 from tfrecord_lite.files.kept_indexes import KeptIndexes, max_bytes_of_each
-from tfrecord_lite.files.manifest import find_manifest
+from tfrecord_lite.files.manifest import Manifest, find_manifest
 from tfrecord_lite.files.open_files import OpenFiles
 from tfrecord_lite.files.picked_block import PickedBlock
 from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.files.resolve import resolve
-from tfrecord_lite.files.splits import make_splits
+from tfrecord_lite.files.splits import Split, make_splits
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.iterating import flatten
 from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import (
     DEFAULT_MAX_RECORD_BYTES,
+    RecordReader,
     check_on_damage,
     check_verify,
 )
@@ -50,10 +51,7 @@ if TYPE_CHECKING:
         Verify,
     )
     from tfrecord_lite.files.by_number import Numbers
-    from tfrecord_lite.files.manifest import Manifest
-    from tfrecord_lite.files.splits import Split
     from tfrecord_lite.records.framing import RecordBlock
-    from tfrecord_lite.records.reader import RecordReader
 
 __all__ = ["RecordSet", "locate"]
 

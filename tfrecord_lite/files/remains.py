@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
-from tfrecord_lite.errors import Damage
+from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.inflate import InflatedSource
-from tfrecord_lite.records.positions import FilePart
+from tfrecord_lite.records.positions import FilePart, PositionedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tfrecord_lite._types import Verify
-    from tfrecord_lite.errors import TFRecordError
-    from tfrecord_lite.records.positions import PositionedFile
 
 __all__ = ["Kept", "Remains", "Stretch", "remains_of"]
 

@@ -8,7 +8,7 @@ import re
 import warnings
 from contextlib import suppress
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
 from tfrecord_lite.files.names import ShardNames, manifest_of
@@ -20,7 +20,6 @@ from tfrecord_lite.urls import shown, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import NoReturn
 
     from tfrecord_lite._types import NameOrFile, Path, PathOrFile, Paths
 

@@ -12,10 +12,10 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
+from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, ManifestEntry, manifests_naming
 from tfrecord_lite.files.paths import Folders, is_data_file
 from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.files.resolve import each_path, files_of, set_named, warn_of_missing
+from tfrecord_lite.files.resolve import NamedSet, each_path, files_of, set_named, warn_of_missing
 from tfrecord_lite.integrity.report import Fault
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_directory, list_directory, sizes_of
@@ -23,8 +23,6 @@ from tfrecord_lite.records.storage import is_partial, is_path, name_of
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path, PathOrFile, Paths
-    from tfrecord_lite.files.manifest import ManifestEntry
-    from tfrecord_lite.files.resolve import NamedSet
 
 __all__ = ["Inventory", "leftover_files", "with_own_options"]
 

@@ -7,11 +7,11 @@ some without a word. Here it is imitated, to tell such records.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
-from tfrecord_lite.example.decode import ENTRY, decode_example, decode_feature
+from tfrecord_lite.example.decode import ENTRY, Span, Value, decode_example, decode_feature
 from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.wire import (
@@ -20,9 +20,6 @@ from tfrecord_lite.example.wire import (
     skip_field,
     varint,
 )
-
-if TYPE_CHECKING:
-    from tfrecord_lite.example.decode import Span, Value
 
 __all__ = ["tensorflow_difference"]
 

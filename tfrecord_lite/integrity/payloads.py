@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
@@ -26,21 +26,17 @@ from tfrecord_lite.example.sequence_features import SequenceFeatures, examples_o
 from tfrecord_lite.example.spans import walk
 from tfrecord_lite.example.unknown import UnknownFeatures
 from tfrecord_lite.integrity.oddities import tensorflow_difference
-from tfrecord_lite.integrity.report import Fault
+from tfrecord_lite.integrity.report import Fault, FileReport
 from tfrecord_lite.records.file_system import is_file
-from tfrecord_lite.records.framing import SLACK_BYTES
+from tfrecord_lite.records.framing import SLACK_BYTES, RecordBlock
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Int64Array
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.files.manifest import Manifest
     from tfrecord_lite.integrity.inventory import Inventory
-    from tfrecord_lite.integrity.report import FileReport
-    from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["Payloads"]
 

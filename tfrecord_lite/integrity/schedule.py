@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tfrecord_lite.integrity.check import ByteRange
+from tfrecord_lite.integrity.check import ByteRange, Checker
 from tfrecord_lite.parallel.cores import usable_cores
 from tfrecord_lite.parallel.threads import Threads
 from tfrecord_lite.parallel.workers import Workers
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tfrecord_lite._types import CompressionOrAuto, PathOrFile
-    from tfrecord_lite.integrity.check import Checker
 
 __all__ = ["Schedule"]
 

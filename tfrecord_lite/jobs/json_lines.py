@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.dataset.shard_writer import ShardWriter
-from tfrecord_lite.dataset.tables import write_any
+from tfrecord_lite.dataset.tables import FoundFeatures, write_any
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.record_json import is_record_json, read_payload, record_of
@@ -22,7 +22,6 @@ from tfrecord_lite.records.storage import Output
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tfrecord_lite.dataset.tables import FoundFeatures
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.jobs.copying import Progress
     from tfrecord_lite.records.frame_writer import FrameWriter

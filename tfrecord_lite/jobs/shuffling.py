@@ -21,7 +21,7 @@ import numpy as np
 from tfrecord_lite.errors import CorruptRecordError
 from tfrecord_lite.jobs.copying import picked
 from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
-from tfrecord_lite.parallel.threads import Threads
+from tfrecord_lite.parallel.threads import Call, Threads
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.records.storage import PARTIAL_SUFFIX
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array, Uint8Array
-    from tfrecord_lite.parallel.threads import Call
 
 __all__ = ["Tagged", "shuffled"]
 

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from threading import current_thread
 from typing import TYPE_CHECKING, TypeVar
 
-from tfrecord_lite.parallel.threads import Threads
+from tfrecord_lite.parallel.threads import Call, Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from tfrecord_lite.parallel.threads import Call
 
 __all__ = ["closing_idle", "read_ahead"]
 

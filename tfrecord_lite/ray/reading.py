@@ -15,7 +15,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tfrecord_lite.arrow.reading import Selection
 from tfrecord_lite.dataset.damage_report import DamageReport, absolute_paths, reported
-from tfrecord_lite.errors import TFRecordError, ignore_damage
+from tfrecord_lite.errors import Damage, TFRecordError, ignore_damage
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.ray.tensors import with_tensors
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.files.splits import Split
 

@@ -8,14 +8,12 @@ names, in capitals, and takes any other as "none" without a word; here another n
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
     from tfrecord_lite._types import CompressionOrAuto
 
     Codec: TypeAlias = Literal["GZIP", "ZLIB"] | None

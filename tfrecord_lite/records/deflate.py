@@ -23,13 +23,10 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Literal, Protocol
 
 from tfrecord_lite.records.checksum import masked_crc32c
 from tfrecord_lite.records.compression import GZIP_WBITS, ZLIB_WBITS, isal
-
-if TYPE_CHECKING:
-    from typing import Literal
 
 __all__ = [
     "EMPTY_MEMBER",

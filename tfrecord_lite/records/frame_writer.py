@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from tfrecord_lite.byte_strings import as_bytes, check_records
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock, footer_of, header_of
@@ -26,7 +26,6 @@ from tfrecord_lite.urls import shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
-    from typing import NoReturn, TypeAlias, TypeVar
 
     from typing_extensions import Buffer, ParamSpec, Self
 

@@ -11,7 +11,7 @@ import io
 import weakref
 import zlib
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tfrecord_lite.errors import CompressionError, TFRecordError, TruncatedRecordError
 from tfrecord_lite.records.ahead import MembersAhead
@@ -22,8 +22,6 @@ from tfrecord_lite.records.members import read_header, unchecked_header
 from tfrecord_lite.records.rewinding import MemberStart, MemberStarts
 
 if TYPE_CHECKING:
-    from typing import Literal
-
     from tfrecord_lite.records.byte_source import ByteSource
 
 __all__ = ["InflatedSource"]

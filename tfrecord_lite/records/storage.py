@@ -13,7 +13,7 @@ import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from tfrecord_lite.stores.store import store_of
+from tfrecord_lite.stores.store import Upload, store_of
 from tfrecord_lite.urls import is_url, local_path, shown
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self, TypeIs
 
     from tfrecord_lite._types import Path, PathOrFile
-    from tfrecord_lite.stores.store import Upload
 
 __all__ = [
     "PARTIAL_SUFFIX",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tfrecord_lite.errors import CorruptRecordError, TruncatedRecordError
+from tfrecord_lite.errors import CorruptRecordError, Damage, TruncatedRecordError
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.compression import (
     HEAD_BYTES,
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tfrecord_lite._types import Compression, PathOrFile
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.records.compression import Codec
 
 __all__ = ["codec_to_write", "prepare_append"]

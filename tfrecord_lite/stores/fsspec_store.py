@@ -6,13 +6,19 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tfrecord_lite.stores.store import Entry, ObjectState, ReplacedError, errors_of, replaced
+from tfrecord_lite.stores.store import (
+    Entry,
+    ObjectState,
+    ReplacedError,
+    Upload,
+    errors_of,
+    replaced,
+)
 from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tfrecord_lite.stores.store import Upload
 
 __all__ = ["FsspecStore"]
 

@@ -12,13 +12,12 @@ import obstore
 from obstore.exceptions import BaseError, NotSupportedError
 from obstore.store import from_url
 
-from tfrecord_lite.stores.store import Entry, ObjectState, errors_of, replaced
+from tfrecord_lite.stores.store import Entry, ObjectState, Store, Upload, errors_of, replaced
 from tfrecord_lite.urls import scheme_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tfrecord_lite.stores.store import Store, Upload
 
 __all__ = ["RETRY", "ObstoreStore", "usable"]
 

@@ -17,8 +17,8 @@ from tfrecord_lite.records.compression import codec_of
 from tfrecord_lite.records.file_system import checksum_of
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.tensorflow.calls import ends_with_python
-from tfrecord_lite.tensorflow.ranges import front, landmarks_of
-from tfrecord_lite.tensorflow.strictness import require, require_in
+from tfrecord_lite.tensorflow.ranges import Landmarks, front, landmarks_of
+from tfrecord_lite.tensorflow.strictness import TopLevel, require, require_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.epoch_records import EpochRecords
     from tfrecord_lite.files.manifest import ManifestEntry
     from tfrecord_lite.records.compression import Codec
-    from tfrecord_lite.tensorflow.ranges import Landmarks
-    from tfrecord_lite.tensorflow.strictness import TopLevel
 
 __all__ = ["before_each_epoch", "check_files", "find_codecs", "find_fronts", "look_again"]
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecord_lite.example.features import (
+    FeatureSpec,
     FixedLenFeature,
     FixedLenSequenceFeature,
     RaggedFeature,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["ColumnTensors"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,8 +26,6 @@ from tfrecord_lite.tensorflow.strictness import EXAMPLES, SEQUENCE_EXAMPLES
 from tfrecord_lite.tensorflow.tensor_source import TensorSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
     from tfrecord_lite.dataset.order import Even
 

@@ -17,7 +17,7 @@ from tfrecord_lite.example.sequence import decode_sequence_example
 from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.example.words import BYTE, as_words, varints_in
 from tfrecord_lite.files.record_file import RecordFile
-from tfrecord_lite.records.framing import HEADER_SIZE
+from tfrecord_lite.records.framing import HEADER_SIZE, RecordBlock
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.thresholds import thresholds
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array
     from tfrecord_lite.files.index import RecordIndex
-    from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["EXAMPLES", "SEQUENCE_EXAMPLES", "TopLevel", "require", "require_in"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tensorflow as tf
 
 from tfrecord_lite.dataset.order import around, batch_count, share
-from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.example.features import FixedLenFeature, RawFeature
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.tensorflow.checks import before_each_epoch
@@ -18,7 +18,7 @@ from tfrecord_lite.tensorflow.columns import ColumnTensors
 from tfrecord_lite.tensorflow.fed import feed
 from tfrecord_lite.tensorflow.native import RecordRange, read_chunks, within
 from tfrecord_lite.tensorflow.parsing import parse_tensors
-from tfrecord_lite.tensorflow.ranges import Ranges, cut
+from tfrecord_lite.tensorflow.ranges import Landmarks, Ranges, cut
 from tfrecord_lite.tensorflow.scattered import ScatteredRecords
 from tfrecord_lite.tensorflow.tables import TableDataset
 
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.epoch_records import EpochRecords
     from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.dataset.schema import Schema
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.records.compression import Codec
-    from tfrecord_lite.tensorflow.ranges import Landmarks
 
 __all__ = ["TensorSource"]
 

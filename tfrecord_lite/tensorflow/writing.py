@@ -14,6 +14,7 @@ from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.batch import encode_rows
 from tfrecord_lite.example.column_values import row_count
 from tfrecord_lite.example.features import (
+    FeatureSpec,
     FixedLenFeature,
     FixedLenSequenceFeature,
     RaggedFeature,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tfrecord_lite._types import Compression, Path
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["write_dataset"]
 

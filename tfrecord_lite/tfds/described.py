@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.example.features import FixedLenFeature, FixedLenSequenceFeature, RaggedFeature
+from tfrecord_lite.example.features import (
+    FeatureSpec,
+    FixedLenFeature,
+    FixedLenSequenceFeature,
+    RaggedFeature,
+)
 from tfrecord_lite.example.quote import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tfrecord_lite.example.features import FeatureSpec
 
 __all__ = ["Node", "features_of", "node_of"]
 

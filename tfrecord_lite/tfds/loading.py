@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import accumulate
@@ -22,15 +22,12 @@ from tfrecord_lite.example.quote import quote
 from tfrecord_lite.files.record_set import RecordSet, locate
 from tfrecord_lite.records.file_system import exists, is_url, known_sizes, open_file
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
-from tfrecord_lite.tfds.described import features_of, node_of
+from tfrecord_lite.tfds.described import Node, features_of, node_of
 from tfrecord_lite.tfds.values import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from tfrecord_lite._types import Path, Verify
     from tfrecord_lite.example.features import FeatureSpec
-    from tfrecord_lite.tfds.described import Node
 
 __all__ = ["Split", "load"]
 

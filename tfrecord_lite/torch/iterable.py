@@ -15,9 +15,9 @@ from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.torch.epochs import Epochs
 from tfrecord_lite.torch.packed import PackedBatch
-from tfrecord_lite.torch.ranks import find_ranks
+from tfrecord_lite.torch.ranks import Auto, find_ranks
 from tfrecord_lite.torch.report import SharedReport
-from tfrecord_lite.torch.tensors import check_ragged, to_tensors
+from tfrecord_lite.torch.tensors import RaggedForm, check_ragged, to_tensors
 
 if TYPE_CHECKING:
     import os
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.example.sequence_features import SequenceFeatures
-    from tfrecord_lite.torch.ranks import Auto
-    from tfrecord_lite.torch.tensors import RaggedForm
 
 __all__ = ["IterableDataset"]
 

@@ -10,8 +10,8 @@ import torch
 from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.dataset.wrapped import WrappedDataset
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
-from tfrecord_lite.torch.ranks import find_ranks
-from tfrecord_lite.torch.tensors import check_ragged, pinned, to_tensors
+from tfrecord_lite.torch.ranks import Auto, Ranks, find_ranks
+from tfrecord_lite.torch.tensors import RaggedForm, check_ragged, pinned, to_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
     from tfrecord_lite.dataset.batcher import Batches
     from tfrecord_lite.dataset.order import Even
-    from tfrecord_lite.torch.ranks import Auto, Ranks
-    from tfrecord_lite.torch.tensors import RaggedForm
 
 __all__ = ["Loader", "make_loader"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tfrecord_lite.description.content import media_type
-from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.example.record_json import read_payload
 from tfrecord_lite.text import json_text, path_text, unicode_text
 from tfrecord_lite.view.many_features import first_features
@@ -20,18 +20,16 @@ from tfrecord_lite.view.query import Query
 from tfrecord_lite.view.responses import RefusedError, Response, json_response
 from tfrecord_lite.view.shown import read_content, shown_card, shown_record, tensor_in
 from tfrecord_lite.view.statistics import Statistics
-from tfrecord_lite.view.viewed_set import ViewedSet
+from tfrecord_lite.view.viewed_set import Placed, ViewedSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
 
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.example.decode import Value
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.view.looking import Looking
-    from tfrecord_lite.view.viewed_set import Placed
 
 __all__ = ["Api"]
 

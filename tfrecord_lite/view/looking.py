@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.text import unicode_text
-from tfrecord_lite.view.viewed_file import MOST_RECORD_BYTES
+from tfrecord_lite.view.viewed_file import MOST_RECORD_BYTES, ViewedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tfrecord_lite._types import Int64Array
-    from tfrecord_lite.errors import Damage
-    from tfrecord_lite.view.viewed_file import ViewedFile
     from tfrecord_lite.view.viewed_set import ViewedSet
 
 __all__ = ["MOST_RECORDS", "Looking", "rows_of"]

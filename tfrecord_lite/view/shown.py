@@ -12,7 +12,7 @@ import numpy as np
 
 from tfrecord_lite.description.content import content_of, media_type
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.decode import decode_example
+from tfrecord_lite.example.decode import Value, decode_example
 from tfrecord_lite.example.other_messages import is_sequence_example, name_of_other
 from tfrecord_lite.example.sequence import decode_sequence_example
 from tfrecord_lite.example.tensor import parse_tensor
@@ -23,7 +23,6 @@ from tfrecord_lite.view.pictures import guess_shape
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tfrecord_lite.example.decode import Value
 
 __all__ = ["Content", "Cut", "read_content", "shown_card", "shown_record", "tensor_in"]
 

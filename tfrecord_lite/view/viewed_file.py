@@ -12,7 +12,7 @@ from bisect import bisect_right
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.files.index import RecordIndex, StaleIndexError
 from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.records.file_system import is_file, is_url, size_of
@@ -23,7 +23,6 @@ from tfrecord_lite.view.stamps import stamp_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tfrecord_lite.errors import Damage
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["MOST_RECORD_BYTES", "ViewedFile"]
