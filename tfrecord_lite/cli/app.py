@@ -37,6 +37,7 @@ app = typer.Typer(
 
 
 @app.command()
+@clean_exit()
 def info(
     files: Files,
     json: Json = False,
@@ -62,11 +63,11 @@ def info(
     The exit code is 0 when all is well, 1 when something is damaged, 2 when a file could not be
     read; the others are told of all the same.
     """
-    with clean_exit():
-        info_command.run(files, as_json=json, each=each, sample=sample, html=html, workers=workers)
+    info_command.run(files, as_json=json, each=each, sample=sample, html=html, workers=workers)
 
 
 @app.command()
+@clean_exit()
 def view(
     files: Files,
     port: Annotated[
@@ -78,11 +79,11 @@ def view(
 
     The page is served to this machine alone, at an address that cannot be guessed.
     """
-    with clean_exit():
-        view_command.run(files, port=port, browser=browser)
+    view_command.run(files, port=port, browser=browser)
 
 
 @app.command()
+@clean_exit()
 def head(
     files: Files,
     records: Annotated[
@@ -91,14 +92,11 @@ def head(
     json: Json = False,
 ) -> None:
     """Show the first records."""
-    with clean_exit():
-        if json:
-            show_command.print_json(files, limit=records)
-        else:
-            show_command.print_pretty(files, limit=records)
+    show_command.run(files, limit=records, as_json=json)
 
 
 @app.command()
+@clean_exit()
 def cat(
     files: Files,
     json: Annotated[bool, typer.Option("--json", help="As it does anyway.")] = False,  # noqa: ARG001
@@ -109,11 +107,11 @@ def cat(
     "feature_lists": ...}, anything else {"raw": BASE64}. Bytes that are no UTF-8 are {"base64":
     ...}.
     """
-    with clean_exit():
-        show_command.print_json(files, limit=None)
+    show_command.run(files, limit=None, as_json=True)
 
 
 @app.command()
+@clean_exit()
 def verify(
     files: Files,
     json: Json = False,
@@ -143,18 +141,18 @@ def verify(
 
     The exit code is 0 when all is well, 1 when anything is not, 2 when a file could not be read.
     """
-    with clean_exit():
-        verify_command.run(
-            files,
-            as_json=json,
-            examples=examples,
-            features=features,
-            manifest=None if manifest == "none" else manifest,
-            workers=workers,
-        )
+    verify_command.run(
+        files,
+        as_json=json,
+        examples=examples,
+        features=features,
+        manifest=None if manifest == "none" else manifest,
+        workers=workers,
+    )
 
 
 @app.command()
+@clean_exit()
 def salvage(
     source: Annotated[
         str,
@@ -190,20 +188,20 @@ def salvage(
 
     The exit code is 0 when nothing was damaged, 1 when something had to be left.
     """
-    with clean_exit():
-        salvage_command.run(
-            source,
-            target,
-            as_json=json,
-            compression=compression,
-            write_compression=write_compression,
-            verify=verify,
-            max_record_bytes=max_record_bytes,
-            overwrite=overwrite,
-        )
+    salvage_command.run(
+        source,
+        target,
+        as_json=json,
+        compression=compression,
+        write_compression=write_compression,
+        verify=verify,
+        max_record_bytes=max_record_bytes,
+        overwrite=overwrite,
+    )
 
 
 @app.command()
+@clean_exit()
 def tail(
     files: Files,
     records: Annotated[
@@ -216,11 +214,11 @@ def tail(
     json: Json = False,
 ) -> None:
     """Show the last records, and with --follow those of one file that are still to come."""
-    with clean_exit():
-        tail_command.run(files, records=records, follow=follow, as_json=json)
+    tail_command.run(files, records=records, follow=follow, as_json=json)
 
 
 @app.command()
+@clean_exit()
 def index(
     files: Files,
     text: Annotated[
@@ -232,11 +230,11 @@ def index(
     json: Json = False,
 ) -> None:
     """Write an index beside each file, by which records can be read in any order."""
-    with clean_exit():
-        index_command.run(files, text=text, verify=verify, as_json=json)
+    index_command.run(files, text=text, verify=verify, as_json=json)
 
 
 @app.command()
+@clean_exit()
 def sql(
     query: Annotated[
         str,
@@ -265,11 +263,11 @@ def sql(
 
     The exit code is 1 when something was damaged, 2 when the query or a file could not be used.
     """
-    with clean_exit():
-        sql_command.run(query, as_json=json, output=output, on_damage=on_damage)
+    sql_command.run(query, as_json=json, output=output, on_damage=on_damage)
 
 
 @app.command()
+@clean_exit()
 def bench(
     files: Files,
     batch_size: Annotated[int, typer.Option(min=1, metavar="N", help="Records in a batch.")] = 1024,
@@ -289,15 +287,14 @@ def bench(
     json: Json = False,
 ) -> None:
     """Measure how fast files are read into batches, by us and by TensorFlow."""
-    with clean_exit():
-        bench_command.run(
-            files,
-            batch_size=batch_size,
-            repeats=repeats,
-            seconds_each=seconds,
-            limit=shard_command.bytes_of(limit),
-            as_json=json,
-        )
+    bench_command.run(
+        files,
+        batch_size=batch_size,
+        repeats=repeats,
+        seconds_each=seconds,
+        limit=shard_command.bytes_of(limit),
+        as_json=json,
+    )
 
 
 for command in set_commands.COMMANDS:

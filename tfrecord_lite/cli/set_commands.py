@@ -14,6 +14,7 @@ from tfrecord_lite.cli.inputs import Files, Json  # noqa: TC001 - typer reads th
 __all__ = ["COMMANDS"]
 
 
+@clean_exit()
 def shard(
     sources: Files,
     name: Annotated[
@@ -72,26 +73,26 @@ def shard(
     """Write the records of all files to the shards of a set, or of several, with manifests."""
     if manifest not in ("auto", "none"):
         raise typer.BadParameter(f"--manifest is auto or none, not {manifest!r}")
-    with clean_exit():
-        shard_command.run(
-            sources,
-            name,
-            as_json=json,
-            compression=compression,
-            shuffle=shuffle,
-            where=where,
-            split=shard_command.split_of(split),
-            by=by,
-            sample=sample,
-            seed=seed,
-            manifest=manifest == "auto",
-            overwrite=overwrite,
-            records_per_shard=records_per_shard,
-            bytes_per_shard=bytes_per_shard and shard_command.bytes_of(bytes_per_shard),
-            num_shards=num_shards,
-        )
+    shard_command.run(
+        sources,
+        name,
+        as_json=json,
+        compression=compression,
+        shuffle=shuffle,
+        where=where,
+        split=shard_command.split_of(split),
+        by=by,
+        sample=sample,
+        seed=seed,
+        manifest=manifest == "auto",
+        overwrite=overwrite,
+        records_per_shard=records_per_shard,
+        bytes_per_shard=bytes_per_shard and shard_command.bytes_of(bytes_per_shard),
+        num_shards=num_shards,
+    )
 
 
+@clean_exit()
 def merge(
     sources: Files,
     target: Annotated[str, typer.Argument(help="The new file; GZIP where it ends in .gz.")],
@@ -103,12 +104,12 @@ def merge(
     json: Json = False,
 ) -> None:
     """Write the records of all files, shards of a set for instance, to one file."""
-    with clean_exit():
-        jobs_command.run_merge(
-            sources, target, compression=compression, overwrite=overwrite, as_json=json
-        )
+    jobs_command.run_merge(
+        sources, target, compression=compression, overwrite=overwrite, as_json=json
+    )
 
 
+@clean_exit()
 def convert(
     sources: Annotated[
         list[str],
@@ -159,22 +160,22 @@ def convert(
 
     Which it is, the names of source and target say. Event files of TensorBoard become a table.
     """
-    with clean_exit():
-        jobs_command.run_convert(
-            sources,
-            target,
-            as_json=json,
-            compression=compression,
-            select=None if select is None else select.split(","),
-            cast=jobs_command.types_of(cast),
-            skip_damage=skip_damage,
-            records_per_shard=records_per_shard,
-            bytes_per_shard=bytes_per_shard and shard_command.bytes_of(bytes_per_shard),
-            num_shards=num_shards,
-            overwrite=overwrite,
-        )
+    jobs_command.run_convert(
+        sources,
+        target,
+        as_json=json,
+        compression=compression,
+        select=None if select is None else select.split(","),
+        cast=jobs_command.types_of(cast),
+        skip_damage=skip_damage,
+        records_per_shard=records_per_shard,
+        bytes_per_shard=bytes_per_shard and shard_command.bytes_of(bytes_per_shard),
+        num_shards=num_shards,
+        overwrite=overwrite,
+    )
 
 
+@clean_exit()
 def manifest(
     name: Annotated[
         str, typer.Argument(help="Name of the set, or a pattern of its files with {index}.")
@@ -190,8 +191,7 @@ def manifest(
 
     Every record is checked.
     """
-    with clean_exit():
-        jobs_command.run_manifest(name, files or [], overwrite=overwrite, as_json=json)
+    jobs_command.run_manifest(name, files or [], overwrite=overwrite, as_json=json)
 
 
 COMMANDS = (shard, merge, convert, manifest)

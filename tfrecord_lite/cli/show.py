@@ -16,11 +16,9 @@ from tfrecord_lite.example.record_json import kind_of, read_payload
 from tfrecord_lite.text import json_text, name_text, plural, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tfrecord_lite.example.decode import Value
 
-__all__ = ["print_json", "print_json_line", "print_pretty", "print_pretty_record"]
+__all__ = ["print_json_line", "print_pretty_record", "run"]
 
 _TITLES = {"example": "Example", "sequence_example": "SequenceExample", "raw": "not an Example"}
 _VALUES_SHOWN = 8
@@ -29,20 +27,9 @@ _BYTES_SHOWN = 16
 _UTF8 = codecs.getincrementaldecoder("utf-8")
 
 
-def print_json(files: list[str], *, limit: int | None) -> None:
-    """Print records as lines of JSON (`tfrecord_lite.example.record_json` has the form)."""
-    _print_each(files, limit, print_json_line)
-
-
-def print_pretty(files: list[str], *, limit: int | None) -> None:
-    """Print records for people: every feature with its first values."""
-    _print_each(files, limit, print_pretty_record)
-
-
-def _print_each(
-    files: list[str], limit: int | None, print_record: Callable[[Record], None]
-) -> None:
+def run(files: list[str], *, limit: int | None, as_json: bool) -> None:
     """Print the intact records, tell of the damage between them, and exit accordingly."""
+    print_record = print_json_line if as_json else print_pretty_record
     damages = Damages()
     for record in itertools.islice(records_of(files, damages), limit):
         print_record(record)
@@ -51,12 +38,12 @@ def _print_each(
 
 
 def print_json_line(record: Record) -> None:
-    """Print a record as a line of JSON."""
+    """Print a record as a line of JSON (`tfrecord_lite.example.record_json` has the form)."""
     sys.stdout.write(json_text(read_payload(record.data).to_json()) + "\n")
 
 
 def print_pretty_record(record: Record) -> None:
-    """Print a record's kind, size and features, one a line."""
+    """Print a record's kind, size and features, one a line, with its first values."""
     payload = read_payload(record.data)
     size = plural(len(record.data), "byte")
     print(f"{printable(record.path)}: record {record.number}: {_TITLES[payload.kind]}, {size}")
