@@ -150,7 +150,7 @@ class Expression:
             self._refuse(node, _TOO_DEEP)
         inside: list[ast.AST] = []
         if _literal(node) is not None:
-            self._constant(node)
+            self._tried(node, constant, _literal(node))
         elif isinstance(node, ast.Name):
             name = self._quoted.get(node.id, node.id)
             if name not in self.names:
@@ -205,7 +205,7 @@ class Expression:
 
     def _value(self, node: ast.expr, rows: _Rows) -> Values:
         if _literal(node) is not None:
-            return self._constant(node)
+            return self._tried(node, constant, _literal(node))
         if isinstance(node, ast.Name):
             return rows.single(self._quoted.get(node.id, node.id))
         if isinstance(node, ast.BoolOp):
@@ -215,13 +215,14 @@ class Expression:
             return self._signed(node, rows)
         if isinstance(node, ast.BinOp):
             left, right = self._number(node.left, rows), self._number(node.right, rows)
-            return self._computed(node, _ARITHMETIC[type(node.op)], left, right)
+            return self._tried(node, computed, _ARITHMETIC[type(node.op)], left, right)
         assert isinstance(node, ast.Compare)
         return self._compared(node, rows)
 
-    def _constant(self, node: ast.AST) -> Values:
+    def _tried(self, node: ast.AST, function: Callable[..., Values], *operands: Any) -> Values:
+        """Return what the function makes of these, or refuse the node for the reason it gives."""
         try:
-            return constant(_literal(node))
+            return function(*operands)
         except ValueError as error:
             self._refuse(node, str(error))
 
@@ -231,15 +232,7 @@ class Expression:
         found = self._number(node.operand, rows)
         if isinstance(node.op, ast.UAdd):
             return found
-        return self._computed(node, operator.mul, found, constant(-1))
-
-    def _computed(
-        self, node: ast.expr, operation: Callable[[Any, Any], Any], left: Values, right: Values
-    ) -> Values:
-        try:
-            return computed(operation, left, right)
-        except ValueError as error:
-            self._refuse(node, str(error))
+        return self._tried(node, computed, operator.mul, found, constant(-1))
 
     def _compared(self, node: ast.Compare, rows: _Rows) -> Values:
         operation, right = node.ops[0], node.comparators[0]
@@ -259,26 +252,22 @@ class Expression:
         left = self._value(node.left, rows)
         for operation, part in zip(node.ops, node.comparators, strict=True):
             other = self._value(part, rows)
-            parts.append(self._pair(node, _COMPARISONS[type(operation)], left, other))
+            parts.append(self._tried(node, compared, _COMPARISONS[type(operation)], left, other))
             left = other
         return joined(parts, decides=False)
-
-    def _pair(self, node: ast.Compare, compare: Any, left: Values, right: Values) -> Values:
-        try:
-            return compared(compare, left, right)
-        except ValueError as error:
-            self._refuse(node, str(error))
 
     def _one_of(self, node: ast.Compare, elements: list[ast.expr], rows: _Rows) -> Values:
         """Tell whether a value is one of these, as an ``or`` of comparisons would."""
         left = self._value(node.left, rows)
         others = [self._value(element, rows) for element in elements]
-        return joined([self._pair(node, operator.eq, left, one) for one in others], decides=True)
+        equal = [self._tried(node, compared, operator.eq, left, one) for one in others]
+        return joined(equal, decides=True)
 
     def _contained(self, node: ast.Compare, feature: ast.Name, rows: _Rows) -> Values:
         """Tell for each record whether any value of a feature is the one on the left."""
         name = self._quoted.get(feature.id, feature.id)
-        hits = self._pair(node, operator.eq, self._constant(node.left), rows.all(name)).values
+        value = self._tried(node.left, constant, _literal(node.left))
+        hits = self._tried(node, compared, operator.eq, value, rows.all(name)).values
         found = np.zeros(rows.count, bool)
         found[np.repeat(np.arange(rows.count), rows.counts(name))[hits]] = True
         return Values(found, np.True_, "truth")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["class_folder", "read_images"]
 
+_FORMATS: Final = {
+    "jpeg": re.compile(rb"\xff\xd8\xff"),
+    "png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "gif": re.compile(rb"GIF8[79]a"),
+    "bmp": re.compile(rb"BM"),
+    "webp": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+}
 _SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
 
 
@@ -77,16 +85,9 @@ def _images(folder: str, others: list[str] | None = None) -> Iterator[str]:
 
 
 def _format(file: str, data: bytes) -> str:
-    if data.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    if data.startswith(b"BM"):
-        return "bmp"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "webp"
+    for name, magic in _FORMATS.items():
+        if magic.match(data):
+            return name
     raise TFRecordError(
         f"no JPEG, PNG, GIF, BMP or WebP image, but {len(data)} bytes that begin with "
         f"{data[:8]!r}; remove or mend it",
