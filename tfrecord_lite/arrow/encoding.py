@@ -29,6 +29,7 @@ from tfrecord_lite.arrow.types import (
 from tfrecord_lite.dataset.tables import Meaning, TablePart
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.buffers import ByteStrings, Present
+from tfrecord_lite.example.composites import UnfitError
 from tfrecord_lite.example.features import FeatureSpec, FixedLenFeature, RaggedFeature
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
@@ -99,9 +100,9 @@ class Columns:
             array = arrays[self.schema.get_field_index(name)]
             try:
                 columns[name] = _column(array, kind, self._given.get(name))
-            except _RowError as error:
+            except UnfitError as error:
                 raise ExampleError(
-                    f"column {quote(name)}: row {first_row + error.row} has {error.reason}"
+                    f"column {quote(name)}: row {first_row + error.record} has {error.reason}"
                 ) from None
             except pa.ArrowException as error:
                 raise ExampleError(f"column {quote(name)}, as {kind}: {error}") from None
@@ -261,15 +262,6 @@ def _refused(name: str, kind: pa.DataType, error: Exception) -> ExampleError:
     return ExampleError(f"column {quote(name)} is of type {error}: {advice}, or leave it out")
 
 
-class _RowError(Exception):
-    """A row that has what no record can have, in words."""
-
-    def __init__(self, row: int, reason: str) -> None:
-        super().__init__(reason)
-        self.row = row
-        self.reason = reason
-
-
 def _column(array: pa.Array, kind: pa.DataType, given: FeatureSpec | None) -> Any:
     """Return an array as a column that the encoder knows."""
     array = plain_array(array)
@@ -279,8 +271,8 @@ def _column(array: pa.Array, kind: pa.DataType, given: FeatureSpec | None) -> An
     rows = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))
     try:
         return Present(_values(array.drop_null(), kind, given), rows, len(array))
-    except _RowError as error:
-        error.row = int(rows[error.row])
+    except UnfitError as error:
+        error.record = int(rows[error.record])
         raise
 
 
@@ -315,7 +307,7 @@ def _flat(array: pa.Array, splits: Any) -> tuple[pa.Array, tuple[int, ...]]:
     while True:
         if array.null_count:
             index = int(np.argmin(array.is_valid().to_numpy(zero_copy_only=False)))
-            raise _RowError(
+            raise UnfitError(
                 _row_of(index, np.asarray(splits) * math.prod(shape)),
                 "a null in its list, but a feature is missing as a whole or not at all: fill it, "
                 "or filter it out",
@@ -331,7 +323,7 @@ def _leaves(flat: pa.Array, leaf: pa.DataType, splits: Any) -> pa.Array:
     try:
         return cast_leaves(flat, leaf)
     except LostNumberError as lost:
-        raise _RowError(
+        raise UnfitError(
             _row_of(lost.index, splits), f"{lost.reason} as {leaf}: scale it, or store it as text"
         ) from None
 

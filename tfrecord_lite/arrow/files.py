@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -189,10 +190,8 @@ def _as_stored(kind: pa.DataType) -> pa.DataType:
     return _STORED.get(kind, kind)
 
 
-class _Sink:
-    """An `Output` as pyarrow wants a file."""
-
-    closed = False
+class _Sink(io.RawIOBase):
+    """An `Output` as pyarrow wants a file; closing it leaves the `Output` open."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -201,20 +200,8 @@ class _Sink:
         self._output.write(data)
         return len(data)
 
-    def flush(self) -> None:
-        """Do nothing: all is written."""
-
-    def close(self) -> None:
-        """Leave that to the `Output`."""
-
-    def readable(self) -> bool:
-        return False
-
     def writable(self) -> bool:
         return True
-
-    def seekable(self) -> bool:
-        return False
 
 
 def write_batches(

@@ -14,17 +14,16 @@ from tfrecord_lite.arrow.types import (
     Form,
     Layout,
     natural_form,
-    step_feature,
     tfx_form,
 )
 from tfrecord_lite.example.sequence_columns import SequenceMakers, Steps
+from tfrecord_lite.example.sequence_features import SequenceFeatures, step_feature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tfrecord_lite.dataset.table import Table
     from tfrecord_lite.example.features import FeatureSpec
-    from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 __all__ = ["Plan", "plan_examples", "plan_sequences"]
 

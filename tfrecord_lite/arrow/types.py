@@ -40,7 +40,6 @@ __all__ = [
     "parts_of",
     "plain_type",
     "repeated",
-    "step_feature",
     "tfx_form",
     "with_leaf",
 ]
@@ -158,17 +157,17 @@ def dtype_of_leaf(leaf: pa.DataType) -> Any:
     """Return the dtype of the feature that holds such values; TypeError where none does."""
     if is_bytes(leaf):
         return bytes
-    if pt.is_integer(leaf) or pt.is_boolean(leaf) or (pt.is_temporal(leaf) and not _months(leaf)):
+    if (
+        pt.is_integer(leaf)
+        or pt.is_boolean(leaf)
+        or (pt.is_temporal(leaf) and not pt.is_interval(leaf))
+    ):
         return np.int64
     if pt.is_floating(leaf):
         return np.float32
     if is_any_list(leaf) or pt.is_fixed_size_list(leaf):
         raise TypeError(f"{leaf} inside a list, but a feature is one flat list of values")
     raise TypeError(f"{leaf}, but an Example holds bytes, text, integers and floats, and lists")
-
-
-def _months(leaf: pa.DataType) -> bool:
-    return bool(pt.is_interval(leaf))
 
 
 def feature_of(kind: pa.DataType) -> FeatureSpec:
@@ -239,13 +238,6 @@ def are_sequences(schema: pa.Schema) -> bool:
     """Tell whether columns are those of SequenceExamples: two structs, or one of them."""
     known = set(schema.names) <= set(SEQUENCE_PARTS) and len(schema.names) == len(set(schema.names))
     return known and len(schema) > 0 and all(map(pt.is_struct, schema.types))
-
-
-def step_feature(feature: FeatureSpec) -> FeatureSpec:
-    """Return the feature that each step of a feature list has."""
-    if isinstance(feature, FixedLenSequenceFeature):
-        return FixedLenFeature(feature.shape, feature.dtype)
-    return feature
 
 
 def _asked_sequences(schema: pa.Schema) -> tuple[Any, dict[str, Any]]:

@@ -24,14 +24,14 @@ from tfrecord_lite.example.column_payloads import (
 from tfrecord_lite.example.column_values import known_column, known_columns, row_count
 from tfrecord_lite.example.encode import entry_key, sorted_names
 from tfrecord_lite.example.entries import Entries, StepLists, lay_out
-from tfrecord_lite.example.features import FeatureSpec, FixedLenFeature, FixedLenSequenceFeature
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.sequence import encode_steps
-from tfrecord_lite.example.sequence_features import SequenceFeatures
+from tfrecord_lite.example.sequence_features import SequenceFeatures, step_feature
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["are_sequences", "encode_sequence_blocks", "encode_sequence_examples"]
@@ -153,9 +153,7 @@ def _encode_list(
     key = entry_key(name)
     steps = _steps_of(column, count)
     if steps is not None:
-        of_step = spec
-        if isinstance(spec, FixedLenSequenceFeature):
-            of_step = FixedLenFeature(spec.shape, spec.dtype)
+        of_step = step_feature(spec)
         try:
             flat = known_column(steps.column, of_step)
             payloads, found = column_payloads(flat, len(flat), of_step, first=first)

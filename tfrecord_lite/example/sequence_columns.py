@@ -29,7 +29,7 @@ from tfrecord_lite.example.features import (
 from tfrecord_lite.example.padding import PADDING
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged, Sparse
-from tfrecord_lite.example.sequence_features import checked_features
+from tfrecord_lite.example.sequence_features import checked_features, step_feature
 from tfrecord_lite.example.sequence_spans import ListSpans, find_sequence_spans
 from tfrecord_lite.example.spans import MISSING, Spans, error_at
 
@@ -257,9 +257,7 @@ def _list_column(
         )
     splits = np.zeros(len(found.counts) + 1, np.int64)
     np.cumsum(found.counts, out=splits[1:])
-    of_step = feature
-    if isinstance(feature, FixedLenSequenceFeature):
-        of_step = FixedLenFeature(feature.shape, feature.dtype)
+    of_step = step_feature(feature)
     try:
         if make is not None:
             return Steps(

@@ -20,7 +20,7 @@ from tfrecord_lite.example.normalize import normalize_features
 if TYPE_CHECKING:
     from tfrecord_lite._types import FeaturesLike
 
-__all__ = ["SequenceFeatures", "checked_features", "examples_only"]
+__all__ = ["SequenceFeatures", "checked_features", "examples_only", "step_feature"]
 
 _CONTEXT = (FixedLenFeature, VarLenFeature, RaggedFeature, SparseFeature, RawFeature)
 _LISTS = (FixedLenFeature, FixedLenSequenceFeature, VarLenFeature, RaggedFeature, RawFeature)
@@ -98,3 +98,10 @@ def examples_only(
             "feature_lists=...)"
         )
     return features
+
+
+def step_feature(feature: FeatureSpec) -> FeatureSpec:
+    """Return the feature that each step of a feature list has."""
+    if isinstance(feature, FixedLenSequenceFeature):
+        return FixedLenFeature(feature.shape, feature.dtype)
+    return feature
