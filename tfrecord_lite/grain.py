@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["DataSource", "IterDataset"]
 
 
-class DataSource:
+class DataSource(ExampleRows):
     """The Examples of files by number, for ``grain.MapDataset.source`` and ``grain.DataLoader``.
 
     ``source[i]`` is what `parse_single_example` gives for a record: a dict of arrays and scalars of
@@ -60,46 +60,15 @@ class DataSource:
     {'label': array([4, 2])}
     """
 
-    def __init__(
-        self,
-        paths: Paths | RecordSet,
-        features: FeaturesLike | None = None,
-        *,
-        strict: bool = True,
-        compression: CompressionOrAuto = "auto",
-        verify: Verify = True,
-        max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
-    ) -> None:
-        self._rows = ExampleRows(
-            paths,
-            features,
-            strict=strict,
-            compression=compression,
-            verify=verify,
-            max_record_bytes=max_record_bytes,
-        )
-
-    @property
-    def features(self) -> Mapping[str, FeatureSpec] | SequenceFeatures:
-        """The features, as given or as found."""
-        return self._rows.features
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def __getitem__(self, number: int) -> dict[str, Any]:
         return self._getitems([number])[0]
 
     def _getitems(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
-        return self._rows.rows(numbers)
+        return self._rows(numbers)
 
     def read(self, numbers: Sequence[int]) -> dict[str, Column]:
         """Return what `parse_example` gives for these records, in the order asked."""
-        return self._rows.columns(numbers)
-
-    def __repr__(self) -> str:
-        # Grain's checkpoints compare it.
-        return self._rows.describe("DataSource")
+        return self._columns(numbers)
 
 
 class IterDataset(grain.IterDataset):  # type: ignore[misc]

@@ -18,7 +18,7 @@ import numpy as np
 
 from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.dataset.numbers import at_least
-from tfrecord_lite.dataset.wrapped import WrappedDataset
+from tfrecord_lite.dataset.wrapped import WrappedDataset, each_item
 from tfrecord_lite.example.ragged import Ragged, Sparse
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
@@ -252,11 +252,9 @@ def _place(value: Any, sharding: jax.sharding.Sharding | None, name: str = "the 
         return Offsets(values, _place(value.row_splits - first, None, name))
     if isinstance(value, Sparse):
         return Sparse(*(_place(item, None, name) for item in value))
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(_place(item, sharding, name) for item in value))
-    if type(value) in (list, tuple):
-        return type(value)(_place(item, sharding, name) for item in value)
-    if not isinstance(value, np.ndarray) or value.dtype.kind in "OSUMm":
+    if not isinstance(value, np.ndarray):
+        return each_item(value, lambda item: _place(item, sharding, name))
+    if value.dtype.kind in "OSUMm":
         return value
     _check_range(value, name)
     if value.ndim == 0 or sharding is None:

@@ -38,7 +38,7 @@ class ExampleRows:
     >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
     >>> _ = tfr.write_examples(path, {"label": range(5)})
     >>> rows = ExampleRows(path)
-    >>> len(rows), rows.columns([3, 0])
+    >>> len(rows), rows._columns([3, 0])
     (5, {'label': array([3, 0])})
     """
 
@@ -53,12 +53,12 @@ class ExampleRows:
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     ) -> None:
         check_given(features)
-        self.records = RecordSet.of(
+        self._records = RecordSet.of(
             paths, compression=compression, verify=verify, max_record_bytes=max_record_bytes
         )
-        self._schema = Schema.find(features, self.records, strict=strict)
+        self._schema = Schema.find(features, self._records, strict=strict)
         # Counted here and now: copies in other processes know it.
-        self._count = len(self.records)
+        self._count = len(self._records)
 
     @property
     def features(self) -> Mapping[str, FeatureSpec] | SequenceFeatures:
@@ -68,11 +68,11 @@ class ExampleRows:
     def __len__(self) -> int:
         return self._count
 
-    def columns(self, numbers: Numbers) -> dict[str, Any]:
+    def _columns(self, numbers: Numbers) -> dict[str, Any]:
         """Return what `Dataset` gives for these records, in the order asked."""
         return self._table(numbers).batch()
 
-    def rows(
+    def _rows(
         self, numbers: Numbers, convert: Callable[[Iterable[Any]], Iterable[Any]] = iter
     ) -> list[dict[str, Any]]:
         """Return for each of these records what `parse_single_example` gives.
@@ -80,16 +80,17 @@ class ExampleRows:
         ``convert`` is called with the values that a feature has in them, and returns as many. Of a
         SequenceExample there are the dicts "context" and "feature_lists".
         """
-        return _rows(self._table(numbers), self._schema, convert)
+        return _rows_of(self._table(numbers), self._schema, convert)
 
     def _table(self, numbers: Numbers) -> Table:
-        block = self.records.read_block(numbers)
+        block = self._records.read_block(numbers)
         return Table(decode_by(self._schema, block), len(block))
 
-    def describe(self, kind: str) -> str:
-        """Return the repr of what is made of these rows: the same for the same files."""
-        files = self.records.names
+    def __repr__(self) -> str:
+        # The same for the same files: grain's checkpoints compare it.
+        files = self._records.names
         named = repr(files[0]) if len(files) == 1 else f"{len(files)} files from {files[0]!r} on"
+        kind = type(self).__name__
         return f"{kind}({named}, {self._count} records, features {_names(self.features)})"
 
 
@@ -101,12 +102,12 @@ def rows_of_blocks(blocks: Iterable[RecordBlock], schema: Schema) -> Iterator[di
         table, error, late = decoder.decode(block)
         late_features.warn_of(block, late)
         if table is not None:
-            yield from _rows(table, schema, iter)
+            yield from _rows_of(table, schema, iter)
         if error is not None:
             raise error
 
 
-def _rows(
+def _rows_of(
     table: Table, schema: Schema, convert: Callable[[Iterable[Any]], Iterable[Any]]
 ) -> list[dict[str, Any]]:
     if isinstance(schema.features, SequenceFeatures):

@@ -1,4 +1,4 @@
-"""What the loaders of other worlds have of the `Dataset` that they go through."""
+"""What the loaders of other worlds have of the `Dataset` that they go through, and its batches."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from tfrecord_lite.records.closing import Closing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tfrecord_lite.dataset.loader import Dataset
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.example.sequence_features import SequenceFeatures
 
-__all__ = ["WrappedDataset"]
+__all__ = ["WrappedDataset", "each_item"]
 
 
 class WrappedDataset(Closing):
@@ -53,3 +53,18 @@ class WrappedDataset(Closing):
 
     def __repr__(self) -> str:
         return f"<Loader of {self._dataset!r}>"
+
+
+def each_item(value: Any, convert: Callable[[Any], Any]) -> Any:
+    """Return a dict, list or tuple, which may have names, of converted items; all else as it is.
+
+    >>> each_item({"a": 1, "b": 2}, str)
+    {'a': '1', 'b': '2'}
+    """
+    if isinstance(value, dict):
+        return {name: convert(item) for name, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(convert, value))
+    if type(value) in (list, tuple):
+        return type(value)(map(convert, value))
+    return value

@@ -12,17 +12,15 @@ from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.torch.tensors import to_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tfrecord_lite import RecordSet
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Paths, Verify
-    from tfrecord_lite.example.features import FeatureSpec
-    from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 __all__ = ["MapDataset"]
 
 
-class MapDataset(Dataset):  # type: ignore[misc]
+class MapDataset(ExampleRows, Dataset):  # type: ignore[misc]
     """Examples by number: a map-style dataset for ``torch.utils.data.DataLoader``.
 
     ``data[i]`` is a dict, by feature, of what `parse_single_example` gives: tensors, and byte
@@ -61,7 +59,7 @@ class MapDataset(Dataset):  # type: ignore[misc]
         verify: Verify = True,
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     ) -> None:
-        self._rows = ExampleRows(
+        super().__init__(
             paths,
             features,
             strict=strict,
@@ -71,24 +69,13 @@ class MapDataset(Dataset):  # type: ignore[misc]
         )
         self._transform = transform
 
-    @property
-    def features(self) -> Mapping[str, FeatureSpec] | SequenceFeatures:
-        """The features, as given or as found."""
-        return self._rows.features
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def __getitem__(self, number: int) -> Any:
         return self.__getitems__([number])[0]
 
     def __getitems__(self, numbers: Sequence[int]) -> list[Any]:
         """Return records of these numbers, in their order: one read for all."""
-        rows = self._rows.rows(numbers, _tensors)
+        rows = self._rows(numbers, _tensors)
         return rows if self._transform is None else list(map(self._transform, rows))
-
-    def __repr__(self) -> str:
-        return self._rows.describe("MapDataset")
 
 
 def _tensors(values: Iterable[Any]) -> Iterable[Any]:

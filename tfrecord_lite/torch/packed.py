@@ -6,9 +6,14 @@ more than it takes to read and decode a batch of small records.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import torch
+
+from tfrecord_lite.dataset.wrapped import each_item
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["PackedBatch"]
 
@@ -53,13 +58,7 @@ class _Packer:
         """Return a value with places for its small tensors, whose bytes are taken."""
         if isinstance(value, torch.Tensor):
             return self._take(value)
-        if type(value) is dict:
-            return {name: self.without_tensors(item) for name, item in value.items()}
-        if isinstance(value, tuple) and hasattr(value, "_fields"):
-            return type(value)(*map(self.without_tensors, value))
-        if type(value) is tuple or (type(value) is list and value and type(value[0]) is not bytes):
-            return type(value)(map(self.without_tensors, value))
-        return value
+        return _each_item(value, self.without_tensors)
 
     def _take(self, tensor: torch.Tensor) -> Any:
         plain = type(tensor) is torch.Tensor and tensor.layout is torch.strided
@@ -91,10 +90,11 @@ def _unpacked(rest: dict[str, Any], data: bytes) -> dict[str, Any]:
 def _with_tensors(value: Any, buffer: torch.Tensor) -> Any:
     if type(value) is _Place:
         return buffer[value.begin : value.end].view(value.dtype).reshape(value.shape)
-    if type(value) is dict:
-        return {name: _with_tensors(item, buffer) for name, item in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(_with_tensors(item, buffer) for item in value))
-    if type(value) is tuple or (type(value) is list and value and type(value[0]) is not bytes):
-        return type(value)(_with_tensors(item, buffer) for item in value)
-    return value
+    return _each_item(value, lambda item: _with_tensors(item, buffer))
+
+
+def _each_item(value: Any, convert: Callable[[Any], Any]) -> Any:
+    # Lists of byte strings are long, and a dict of a class of its own may not be made like this.
+    of_bytes = type(value) is list and value and type(value[0]) is bytes
+    of_own_class = isinstance(value, dict) and type(value) is not dict
+    return value if of_bytes or of_own_class else each_item(value, convert)

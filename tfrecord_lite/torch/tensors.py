@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 import numpy as np
 import torch
 
+from tfrecord_lite.dataset.wrapped import each_item
 from tfrecord_lite.example.ragged import Ragged
 
 __all__ = ["Offsets", "RaggedForm", "check_ragged", "pinned", "to_tensor", "to_tensors"]
@@ -56,13 +57,7 @@ def to_tensors(value: Any, ragged: RaggedForm = "offsets") -> Any:
         return to_tensor(value)
     if isinstance(value, Ragged):
         return _rows(value, ragged)
-    if isinstance(value, dict):
-        return {name: to_tensors(item, ragged) for name, item in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(to_tensors(item, ragged) for item in value))
-    if type(value) in (list, tuple):
-        return type(value)(to_tensors(item, ragged) for item in value)
-    return value
+    return each_item(value, lambda item: to_tensors(item, ragged))
 
 
 def to_tensor(array: Any) -> Any:
@@ -104,13 +99,7 @@ def pinned(value: Any) -> Any:
     """Return the same with its tensors in memory from which a GPU copies on its own."""
     if isinstance(value, torch.Tensor):
         return value.pin_memory()
-    if isinstance(value, dict):
-        return {name: pinned(item) for name, item in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*map(pinned, value))
-    if type(value) in (list, tuple):
-        return type(value)(map(pinned, value))
-    return value
+    return each_item(value, pinned)
 
 
 def _rows(ragged: Ragged, form: RaggedForm) -> Any:
