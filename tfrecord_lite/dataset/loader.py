@@ -271,10 +271,10 @@ class Dataset(Closing):
                 return
             epoch, step = epoch + 1, 0
 
-    def _carry(self) -> Callable[[Exception], Any]:
-        """Return what takes an exception of ``map`` from a worker to here."""
+    def _carry(self) -> Callable[[Exception], Any] | None:
+        """Return what takes an exception of ``map`` from a worker to here, if there are any."""
         if not self._workers:
-            return _as_it_is
+            return None
         from tfrecord_lite.parallel.cloud import CarriedError
 
         return CarriedError
@@ -375,7 +375,3 @@ class Dataset(Closing):
         """End the worker processes that wait for another epoch. A new epoch starts new ones."""
         if self._idle is not None:
             self._idle.close()
-
-
-def _as_it_is(error: Exception) -> Exception:
-    return error

@@ -41,7 +41,7 @@ class BatchMapper:
 
     Where the function has a parameter ``rng`` it is given a `numpy.random.Generator` that follows
     from ``seed``, the epoch and the batch. What it raises is the error of the result, with a note
-    that names the batch, and goes through ``carry``.
+    that names the batch, and goes through ``carry``, if there is one.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class BatchMapper:
         function: Callable[..., Any],
         *,
         seed: int,
-        carry: Callable[[Exception], Any],
+        carry: Callable[[Exception], Any] | None,
     ) -> None:
         self._reader = reader
         self._records = records
@@ -87,7 +87,8 @@ class BatchMapper:
             _add_note(
                 error, f"raised by map, of a batch of epoch {task.epoch}: {self._names(chunk)}"
             )
-            return decoded._replace(table=None, error=self._carry(error))
+            error = self._carry(error) if self._carry else error
+            return decoded._replace(table=None, error=error)
         return decoded._replace(table=Mapped(table.rows, result))
 
     def _names(self, chunk: Chunk) -> str:

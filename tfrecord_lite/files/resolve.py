@@ -48,16 +48,12 @@ class Meaning(NamedTuple):
     manifest: Manifest | None = None
 
 
+@without_secrets()
 def resolve(paths: Paths) -> Meaning:
     """Return what is meant by a path or an open binary file, or by a list of these.
 
     Raises as `expand_shards` does, but takes open files too.
     """
-    with without_secrets():
-        return _resolve(paths)
-
-
-def _resolve(paths: Paths) -> Meaning:
     folders, found = Folders(), _Found({}, [])
     files: list[NameOrFile] = []
     for path in each_path(paths):
@@ -69,7 +65,9 @@ def _resolve(paths: Paths) -> Meaning:
         raise FileNotFoundError("an empty list of paths")
     if found.files:
         _check_published(found.files)
-        beside = _check_manifests(found.files)
+        beside = list(manifests_naming(found.files))
+        for manifest in beside:
+            manifest.check()
         covered = {os.path.normpath(file) for manifest in beside for file in manifest.files}
         warn_of_missing([file for file in found.files if os.path.normpath(file) not in covered])
         found.manifests.extend(beside)
@@ -225,14 +223,6 @@ def _check_published(files: Iterable[str]) -> None:
             )
 
 
-def _check_manifests(files: Iterable[str]) -> list[Manifest]:
-    """Return the manifests beside files that name any of them, compared with their shards."""
-    manifests = list(manifests_naming(files))
-    for manifest in manifests:
-        manifest.check()
-    return manifests
-
-
 def warn_of_missing(files: list[str]) -> None:
     """Warn of shards that are not there, as the names of others beside them tell."""
     for folder, names in _by_folder(files).items():
@@ -248,7 +238,7 @@ def warn_of_missing(files: list[str]) -> None:
                 warnings.warn(
                     f"{shown(os.path.join(folder, prefix))}: {missing} of {int(total)} shards are "
                     f"missing, as the names of the others tell: {', '.join(examples)}{more}",
-                    stacklevel=3,
+                    stacklevel=2,
                 )
 
 

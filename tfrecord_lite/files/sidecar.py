@@ -253,9 +253,7 @@ def _read_columns(path: str, file: BinaryIO, head: _Head, size: int) -> list[Col
     rest = head.rows * sum(head.widths) + _CRC.size
     if size != _HEADER.size + rest:
         raise _of_another_size(path, head.rows)
-    data = _read_checked(file, size)
-    if data is None:
-        raise damaged(path, "its checksum fails")
+    data = _read_checked(path, file, size, "its checksum")
     columns = []
     at = _HEADER.size
     for width in head.widths:
@@ -274,19 +272,18 @@ def _read_table(path: str, file: BinaryIO, head: _Head, size: int) -> SidecarBlo
     begin = _HEADER.size + _BLOCK_ROWS.size + (blocks + 1) * row.itemsize
     if size != begin + head.rows * sum(head.widths):
         raise _of_another_size(path, head.rows)
-    data = _read_checked(file, begin)
-    if data is None:
-        raise damaged(path, "the checksum of its table fails")
+    data = _read_checked(path, file, begin, "the checksum of its table")
     table = np.frombuffer(data, row, blocks + 1, _HEADER.size + _BLOCK_ROWS.size)
     return SidecarBlocks(path, head, block_rows, table, begin)
 
 
-def _read_checked(file: BinaryIO, size: int) -> bytes | None:
-    """Return the first bytes, which end with the checksum of those before; None where it fails."""
+def _read_checked(path: str, file: BinaryIO, size: int, checksum: str) -> bytes:
+    """Return the first bytes, which end with the checksum of those before."""
     file.seek(0)
     data = file.read(size)
-    whole = len(data) == size and _CRC.pack(crc32c(data[: -_CRC.size])) == data[-_CRC.size :]
-    return data if whole else None
+    if len(data) < size or _CRC.pack(crc32c(data[: -_CRC.size])) != data[-_CRC.size :]:
+        raise damaged(path, f"{checksum} fails")
+    return data
 
 
 def damaged(path: str, reason: str) -> StaleIndexError:

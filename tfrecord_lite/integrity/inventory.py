@@ -94,10 +94,6 @@ class Inventory:
             raise FileNotFoundError("an empty list of paths")
         return inventory
 
-    def add_fault(self, fault: Fault) -> None:
-        """Note what is wrong."""
-        self.faults.append(fault)
-
 
 class _Survey:
     """Takes an inventory: first all paths, then once each folder and each manifest in it."""
@@ -150,7 +146,7 @@ class _Survey:
         try:
             manifest = Manifest.load(path)
         except TFRecordError as error:
-            self._inventory.add_fault(Fault(path, "manifest", error.reason))
+            self._inventory.faults.append(Fault(path, "manifest", error.reason))
             # The manifest is wrong, whether there is anything else of that name or not.
             with suppress(FileNotFoundError):
                 files += files_of(glob.escape(stem) + "*", Folders())
@@ -162,7 +158,7 @@ class _Survey:
                 self.sets.append(manifest)
             for shard in () if compared else manifest.files:
                 if shard not in present:
-                    self._inventory.add_fault(_missing(shard, manifest))
+                    self._inventory.faults.append(_missing(shard, manifest))
         self._add_leftovers_of(stem)
 
     def finish(self, *, automatic: bool) -> None:
@@ -182,7 +178,7 @@ class _Survey:
                     )
                     self._compare(manifest, by_path, whole=whole)
             except TFRecordError as error:
-                self._inventory.add_fault(Fault(str(error.path), "manifest", error.reason))
+                self._inventory.faults.append(Fault(str(error.path), "manifest", error.reason))
         # Where no manifest tells, names do.
         known = {*self._inventory.entries, *(fault.path for fault in self._inventory.faults)}
         warn_of_missing(
@@ -226,10 +222,10 @@ class _Survey:
                 if (manifest, entry) not in known:
                     known.append((manifest, entry))
             if whole and shard not in present:
-                self._inventory.add_fault(_missing(shard, manifest))
+                self._inventory.faults.append(_missing(shard, manifest))
         for file in self._extra_shards(manifest) if whole else ():
             reason = f"not in {manifest.path}, though its name says that it belongs to that set"
-            self._inventory.add_fault(Fault(file, "extra", reason))
+            self._inventory.faults.append(Fault(file, "extra", reason))
 
     def _extra_shards(self, manifest: Manifest) -> list[str]:
         """Return the files beside a manifest that are called like its shards, but are not."""

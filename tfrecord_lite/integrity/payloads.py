@@ -177,7 +177,7 @@ def _features_of(
     try:
         return features_from_json(manifest.features)
     except ValueError as error:
-        inventory.add_fault(Fault(manifest.path, "manifest", f"its features: {error}"))
+        inventory.faults.append(Fault(manifest.path, "manifest", f"its features: {error}"))
         return None
 
 
