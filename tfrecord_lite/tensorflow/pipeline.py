@@ -20,7 +20,6 @@ from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.file_system import is_url
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.tensorflow.checks import check_files, find_codecs, find_fronts, look_again
-from tfrecord_lite.tensorflow.devices import ahead
 from tfrecord_lite.tensorflow.features import require_parsable
 from tfrecord_lite.tensorflow.strictness import EXAMPLES, SEQUENCE_EXAMPLES
 from tfrecord_lite.tensorflow.tensor_source import TensorSource
@@ -203,7 +202,7 @@ def make_dataset(
     options.deterministic = deterministic
     by_files = engine == "tf.data" and source.divisible
     options.experimental_distribute.auto_shard_policy = _sharding(world_size, by_files=by_files)
-    return ahead(data.with_options(options))
+    return _ahead(data.with_options(options))
 
 
 def _sharding(world_size: int, *, by_files: bool) -> Any:
@@ -213,3 +212,21 @@ def _sharding(world_size: int, *, by_files: bool) -> Any:
     # TensorFlow sees no files in what we read, and does not go on where there is but one; then it
     # can only pick each worker's batches.
     return policies.AUTO if by_files else policies.DATA
+
+
+def _ahead(data: Any) -> Any:
+    """Let a dataset run ahead of who iterates over it; the last step of a pipeline.
+
+    Where TensorFlow has one GPU, batches are copied there ahead of time. Not batches with strings,
+    which no GPU holds, and not inside the scope of a ``tf.distribute`` strategy, or where there are
+    several GPUs: that is the strategy's to do.
+    """
+    gpus = tf.config.list_logical_devices("GPU")
+    if len(gpus) == 1 and not tf.distribute.has_strategy() and not _has_strings(data):
+        return data.apply(tf.data.experimental.prefetch_to_device(gpus[0].name))
+    return data.prefetch(tf.data.AUTOTUNE)
+
+
+def _has_strings(data: Any) -> bool:
+    specs = tf.nest.flatten(data.element_spec)
+    return any(getattr(spec, "dtype", None) == tf.string for spec in specs)

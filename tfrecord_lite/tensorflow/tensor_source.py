@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
 
+from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.dataset.order import around, batch_count, share
 from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.example.features import FixedLenFeature, RawFeature
@@ -20,7 +21,6 @@ from tfrecord_lite.tensorflow.native import RecordRange, read_chunks, within
 from tfrecord_lite.tensorflow.parsing import parse_tensors
 from tfrecord_lite.tensorflow.ranges import Landmarks, Ranges, cut
 from tfrecord_lite.tensorflow.scattered import ScatteredRecords
-from tfrecord_lite.tensorflow.tables import TableDataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import FeaturesLike
+    from tfrecord_lite.dataset.batcher import Batches
     from tfrecord_lite.dataset.epoch_records import EpochRecords
     from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.dataset.schema import Schema
+    from tfrecord_lite.dataset.table import Table
     from tfrecord_lite.records.compression import Codec
 
 __all__ = ["TensorSource"]
@@ -179,7 +181,7 @@ class TensorSource:
             columns = ColumnTensors(self.schema.features)
             return data.map(partial(scattered.parse, columns=columns))
         repeat = self.repeat if self.cache is None else 1
-        loader = TableDataset(
+        loader = _TableDataset(
             self.records.set.replace(on_damage=self.on_damage),
             self.features_given,
             batch_size=self.batch_size,
@@ -222,5 +224,10 @@ class TensorSource:
             data = data.flat_map(self._batched)
         return data if self.cache is None else data.cache(self.cache).repeat(self.repeat)
 
-    def _batched(self, rows: Any) -> Any:
-        return tf.data.Dataset.from_tensors(rows).rebatch(self.batch_size)
+
+class _TableDataset(Dataset):
+    """A `Dataset` from which tables are taken: of one batch, or of several, as each call costs."""
+
+    def tables(self, *, together: bool) -> Batches[Table]:
+        """Go through the next epoch: batch by batch, or ``together`` all that were read at once."""
+        return self._iterate(lambda table: table, together=together)

@@ -7,6 +7,7 @@ the way it is noted where blocks begin, and from there records are read later.
 
 from __future__ import annotations
 
+import os
 import threading
 from bisect import bisect_right
 from contextlib import suppress
@@ -18,7 +19,6 @@ from tfrecord_lite.files.record_file import RecordFile
 from tfrecord_lite.records.file_system import is_file, is_url, size_of
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.view.slots import FrontReader, Slot
-from tfrecord_lite.view.stamps import stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +110,7 @@ class ViewedFile:
             if self.looked:
                 return
             try:
-                self._stamp = stamp_of(self.path)
+                self._stamp = _stamp_of(self.path)
                 self.size = size_of(self.path) if is_file(self.path) else None
                 with suppress(StaleIndexError, FileNotFoundError):
                     self._take(RecordIndex.load(self.path))
@@ -133,7 +133,7 @@ class ViewedFile:
         if not self.looked:
             return False
         try:
-            stamp: object = stamp_of(self.path)
+            stamp: object = _stamp_of(self.path)
         except (OSError, ValueError, TFRecordError) as error:
             stamp = str(error)
         with self._lock:
@@ -333,6 +333,17 @@ class ViewedFile:
                 kept.reader.close()
             self._readers = []
             self._opened = None
+
+
+def _stamp_of(path: str) -> tuple[int, int, int] | None:
+    """Return what is another for a file that was written to, or replaced; None of a URL.
+
+    Raises ``OSError`` where there is no such file.
+    """
+    if is_url(path):
+        return None
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def _is_longer(stamp: object, before: object) -> bool:
