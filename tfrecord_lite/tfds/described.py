@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,8 @@ __all__ = ["Node", "features_of", "node_of"]
 class Node(NamedTuple):
     """A feature: of dicts the children, of sequences and datasets the one child; a leaf else.
 
-    ``shape`` has None for sizes that differ; of a sequence it is the length.
+    ``shape`` has None for sizes that differ; of a sequence it is the length. ``default`` is what
+    each value is where a feature that is optional is missing.
     """
 
     kind: str
@@ -33,6 +35,7 @@ class Node(NamedTuple):
     children: dict[str, Node]
     dtype: Any = None
     shape: tuple[int | None, ...] = ()
+    default: Any = None
 
 
 def node_of(described: Mapping[str, Any], name: str) -> Node:
@@ -69,7 +72,17 @@ def _leaf(key: str, described: Mapping[str, Any], name: str) -> Node:
     dtype: Any = bytes if said in ("string", "object") else np.dtype(said)
     encoding = str(described.get("encoding", "none")).lower()
     kind = "image" if key == "image" else {"zlib": "zlib", "bytes": "bytes"}.get(encoding, "tensor")
-    return Node(kind, name, {}, dtype, shape)
+    optional = described.get("optional") and kind == "tensor" and None not in shape
+    return Node(kind, name, {}, dtype, shape, _default(dtype) if optional else None)
+
+
+def _default(dtype: Any) -> Any:
+    """Return what tensorflow_datasets gives for a value that is None."""
+    if dtype is bytes:
+        return b""
+    if dtype.kind == "f":  # as it passes through float32
+        return float(np.finfo(dtype).min) if dtype.itemsize <= 4 else -np.inf
+    return int(np.iinfo(dtype).min) if dtype.kind in "iu" else 0
 
 
 def features_of(
@@ -100,4 +113,6 @@ def features_of(
         else:
             yield name, RaggedFeature(dtype)
     else:
-        yield name, FixedLenFeature(tuple(size for size in shape if size is not None), dtype)
+        sizes = tuple(size for size in shape if size is not None)
+        default = None if outer or node.default is None else [node.default] * math.prod(sizes)
+        yield name, FixedLenFeature(sizes, dtype, default)

@@ -49,13 +49,15 @@ def load(
 
     ``directory`` (or a URL) is that of one version: it holds ``dataset_info.json`` and
     ``features.json``. ``split`` is the name of a split, a part of it (``"train[:10%]"``,
-    ``"train[5:-5]"``), or several of these with ``+`` between them; ``"all"`` are all splits.
+    ``"train[5:-5]"``; no more than there is), or several of these with ``+`` between them;
+    ``"all"`` are all splits.
 
     An item is what ``tfds.load`` gives as NumPy: scalars of their dtype and arrays; bytes for text;
     of a Sequence of dicts a dict of arrays; of ragged sequences lists of arrays; of a Dataset, such
     as the ``steps`` of an RLDS episode, a list of dicts. Images are arrays ``[height, width,
-    channels]`` of uint8 or uint16, decoded by Pillow; with ``decode_images=False`` bytes, as
-    they are stored.
+    channels]`` of uint8 or uint16, decoded by Pillow (which does not read all 16 bits of coloured
+    PNGs: an `ExampleError` where they are uint16); with ``decode_images=False`` bytes, as they are
+    stored. An optional feature that is None is the value that stands for it there.
 
     Which file has which records is what ``shardLengths`` say; `TFRecordError` says where a file has
     others. A file is compared with them when a record of it is first read, whether by number or in
@@ -63,10 +65,10 @@ def load(
     on disks of this machine. Beyond, and after the last file that is read, none is opened for
     that: going through the whole split compares them all.
 
-    Raises ``FileNotFoundError`` where files are missing, ``ValueError`` for a split that is not
-    there, `TFRecordError` for descriptions that cannot be read, or kinds of features that this
-    version does not know (Video among them); items raise `ExampleError` where a record has not
-    these features, and what a `RecordSet` raises.
+    Raises ``FileNotFoundError`` where files are missing, ``ValueError`` for a split, or a part of
+    it, that is not there, `TFRecordError` for descriptions that cannot be read, or kinds of
+    features that this version does not know (Video among them); items raise `ExampleError` where a
+    record has not these features, and what a `RecordSet` raises.
 
     >>> import pathlib, tempfile, tfrecord_lite as tfr
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -272,11 +274,18 @@ def _part_of(part: str, splits: Mapping[str, _Shards]) -> tuple[str, int, int]:
             f"split={part!r}: write train, train[:100], train[10%:], train+test or all; numbers "
             "and percents are whole"
         )
-    name = matched[1]
+    name, *texts = matched.groups()
     if name not in splits:
         raise ValueError(f"split={name!r}: there is none, but {', '.join(splits)}")
+    given = [text for text in texts if text is not None]
+    if len({text.endswith("%") for text in given}) > 1:
+        raise ValueError(f"split={part!r}: numbers or percents, not one of each")
     total = sum(splits[name].lengths)
-    begin, end = (_boundary(text, total) for text in matched.groups()[1:])
+    for text in given:
+        most = 100 if text.endswith("%") else total
+        if abs(int(text.rstrip("%"))) > most:
+            raise ValueError(f"split={part!r}: {text} is more than the {total:,} records of {name}")
+    begin, end = (_boundary(text, total) for text in texts)
     begin, end, _ = slice(begin, end).indices(total)
     return name, begin, max(begin, end)
 
@@ -289,13 +298,15 @@ def _boundary(text: str | None, total: int) -> int | None:
 
 
 def _file_name(template: str, dataset: str, split: str, index: int, count: int) -> str:
+    digits = max(5, len(str(count)))
+    number, numbers = f"{index:0{digits}d}", f"{count:0{digits}d}"
     values = {
         "DATASET": dataset,
         "SPLIT": split,
         "FILEFORMAT": "tfrecord",
-        "SHARD_INDEX": f"{index:05d}",
-        "NUM_SHARDS": f"{count:05d}",
-        "SHARD_X_OF_Y": f"{index:05d}-of-{count:05d}",
+        "SHARD_INDEX": number,
+        "NUM_SHARDS": numbers,
+        "SHARD_X_OF_Y": f"{number}-of-{numbers}",
     }
     for key, value in values.items():
         template = template.replace(f"{{{key}}}", value)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Reading"]
 
 _MODES: Final = {1: "L", 3: "RGB", 4: "RGBA"}
+# Where a PNG says how many bits a value has: behind its signature, and the size of the picture.
+_PNG_DEPTH: Final = 24
 
 
 class Reading:
@@ -32,16 +34,28 @@ class Reading:
         self._example = example
         self._images = images
 
-    def value(self, node: Node, outer: tuple[int | None, ...] = ()) -> Any:
-        """Return what a feature is, of each of the elements of the sequences it is in."""
+    def value(
+        self, node: Node, outer: tuple[int | None, ...] = (), *, of_steps: bool = False
+    ) -> Any:
+        """Return what a feature is, of each of the elements of the sequences it is in.
+
+        ``of_steps``: one of these is a dataset, which is cut into its steps when all is read.
+        """
         if node.kind == "dict":
-            return {key: self.value(child, outer) for key, child in node.children.items()}
-        if node.kind == "sequence":
-            return self.value(node.children[""], (*outer, *node.shape))
-        if node.kind == "dataset":
-            columns = self.value(node.children[""], (*outer, *node.shape))
-            return [_step(columns, index) for index in range(_count(columns))]
+            return {
+                key: self.value(child, outer, of_steps=of_steps)
+                for key, child in node.children.items()
+            }
+        if node.kind in ("sequence", "dataset"):
+            inside = of_steps or node.kind == "dataset"
+            columns = self.value(node.children[""], (*outer, *node.shape), of_steps=inside)
+            return columns if of_steps or node.kind == "sequence" else _steps(node, columns)
         if node.kind == "tensor":
+            if node.default is not None and not outer and node.name not in self._example:
+                sizes = [size or 0 for size in node.shape]
+                filled: Any = np.empty(sizes, object if node.dtype is bytes else node.dtype)
+                filled[...] = node.default
+                return filled[()]
             values, lengths = self._values(node, node.name)
             return _shaped(values, lengths, outer, node.shape, node)
         if node.kind in ("zlib", "bytes") and node.shape.count(None) > 1:
@@ -158,9 +172,22 @@ def _count(columns: Any) -> int:
     return len(columns)
 
 
-def _step(columns: Any, index: int) -> Any:
+def _steps(node: Node, columns: Any) -> list[Any]:
+    """Return the elements of a dataset, of whose features these are the columns."""
+    child = node.children[""]
+    return [_step(child, columns, index) for index in range(_count(columns))]
+
+
+def _step(node: Node, columns: Any, index: int) -> Any:
+    if node.kind == "dict":
+        return {key: _step(child, columns[key], index) for key, child in node.children.items()}
+    row = _row(columns, index)
+    return _steps(node, row) if node.kind == "dataset" else row
+
+
+def _row(columns: Any, index: int) -> Any:
     if isinstance(columns, dict):
-        return {key: _step(column, index) for key, column in columns.items()}
+        return {key: _row(column, index) for key, column in columns.items()}
     return columns[index]
 
 
@@ -172,11 +199,11 @@ def _image(node: Node, content: bytes) -> Any:
             "images are decoded by Pillow: pip install 'tfrecord-lite-np[image]', or pass "
             "decode_images=False"
         ) from None
+    channels = 4 if node.dtype == np.float32 else node.shape[-1]
     try:
         with Image.open(io.BytesIO(content)) as image:
-            channels = 4 if node.dtype == np.float32 else node.shape[-1]
-            wide = image.mode.startswith("I")
-            if not wide and channels in _MODES and image.mode != _MODES[channels]:
+            form, deep = image.format, image.mode.startswith("I")
+            if not deep and channels in _MODES and image.mode != _MODES[channels]:
                 array = np.asarray(image.convert(_MODES[channels]))
             else:
                 array = np.asarray(image)
@@ -184,8 +211,27 @@ def _image(node: Node, content: bytes) -> Any:
         raise misfit(node, f"is no image that Pillow reads: {error}") from None
     if node.dtype == np.float32:
         return np.ascontiguousarray(array).view(np.float32)
-    array = array.astype(node.dtype)
-    return array[..., None] if array.ndim == 2 else array
+    if array.ndim == 2:
+        array = array[..., None]
+    if deep:
+        array = _of_grey(array.astype(np.uint16), channels)
+    if deep and node.dtype == np.uint8:
+        array = array >> 8
+    elif not deep and node.dtype == np.uint16:
+        if form == "PNG" and content[_PNG_DEPTH] == 16:
+            reason = "has 16 bits and several channels, of which Pillow reads 8 bits"
+            raise misfit(node, f"{reason}; pass decode_images=False for its bytes")
+        # As TensorFlow: the largest value of a PNG is the largest one still, others are shifted.
+        array = array.astype(np.uint16) * (257 if form == "PNG" else 256)
+    return array.astype(node.dtype)
+
+
+def _of_grey(array: Any, channels: int | None) -> Any:
+    """Return a grey picture of 16 bits with so many channels, of which the fourth is opacity."""
+    if channels not in (3, 4):
+        return array
+    opaque = np.full_like(array, np.iinfo(array.dtype).max)
+    return np.concatenate([array] * 3 + [opaque] * (channels == 4), axis=2)
 
 
 def misfit(node: Node, reason: str) -> ExampleError:

@@ -1,0 +1,172 @@
+"""Values of features that tensorflow_datasets describes, as it gives them; pictures of 16 bits."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+import tfrecord_lite as tfr
+from tfrecord_lite.tfds import load
+
+
+@pytest.fixture
+def described(tmp_path):
+    """Return a function that writes records, and what features.json says of them."""
+
+    def write(features, examples, **split):
+        name = "n-train.tfrecord-00000-of-00001"
+        tfr.write_records(tmp_path / name, [tfr.encode_example(row) for row in examples])
+        splits = [{"name": "train", "shardLengths": [str(len(examples))], **split}]
+        info = {"name": "n", "splits": splits}
+        (tmp_path / "dataset_info.json").write_text(json.dumps(info))
+        features = {"featuresDict": {"features": features}}
+        (tmp_path / "features.json").write_text(json.dumps(features))
+        return tmp_path
+
+    return write
+
+
+def tensor(dtype, *sizes, **more):
+    return {"tensor": {"dtype": dtype, "shape": {"dimensions": list(map(str, sizes))}, **more}}
+
+
+MISSING = {
+    ("int64", ()): np.int64(-(2**63)),
+    ("uint8", ()): np.uint8(0),
+    ("float32", ()): np.finfo(np.float32).min,
+    ("float64", ()): np.float64(-np.inf),
+    ("bool", ()): np.False_,
+    ("int32", (2,)): np.full(2, -(2**31), np.int32),
+}
+
+
+def test_an_optional_feature_that_is_none_is_what_stands_for_it(described):
+    features = {
+        f"{dtype}{len(shape)}": tensor(dtype, *shape, optional=True) for dtype, shape in MISSING
+    }
+    folder = described({**features, "text": tensor("string", optional=True)}, [{}, {"text": "x"}])
+    split = load(folder, split="train")
+    first, second = split
+    assert (first["text"], second["text"]) == (b"", b"x")
+    for key, expected in zip(features, MISSING.values(), strict=True):
+        assert (first[key].dtype, first[key].shape) == (expected.dtype, expected.shape)
+        assert np.array_equal(first[key], expected)
+    (batch,) = tfr.read_batches(split.records, split.features, batch_size=2)
+    for key, expected in zip(features, MISSING.values(), strict=True):
+        assert np.array_equal(batch[key][0].astype(expected.dtype), expected)
+
+
+def test_what_is_not_optional_has_to_be_there(described):
+    folder = described({"x": tensor("int64")}, [{}])
+    with pytest.raises(tfr.ExampleError, match="feature 'x': has 0 values"):
+        load(folder, split="train")[0]
+
+
+def dataset(features):
+    kind = "tensorflow_datasets.core.features.dataset_feature.Dataset"
+    feature = {"featuresDict": {"features": features}}
+    return {"pythonClassName": kind, "sequence": {"feature": feature}}
+
+
+def test_datasets_in_datasets_are_lists_of_their_steps(described):
+    features = {"a": dataset({"e": tensor("int64"), "d": dataset({"x": tensor("int32")})})}
+    flat, lengths = "a/d/x/ragged_flat_values", "a/d/x/ragged_row_lengths_0"
+    folder = described(features, [{"a/e": [7, 8, 9], flat: [1, 2, 3], lengths: [2, 0, 1]}])
+    (item,) = load(folder, split="train")
+    assert item == {
+        "a": [
+            {"e": 7, "d": [{"x": 1}, {"x": 2}]},
+            {"e": 8, "d": []},
+            {"e": 9, "d": [{"x": 3}]},
+        ]
+    }
+
+
+@pytest.mark.parametrize("split", ["train[:4]", "train[-4:]", "train[:101%]", "train[-101%:]"])
+def test_parts_beyond_a_split_are_refused(described, split):
+    """They are by tensorflow_datasets, too; they were cut to what there is."""
+    folder = described({"x": tensor("int64")}, [{"x": 1}] * 3)
+    with pytest.raises(ValueError, match="is more than the 3 records of train"):
+        load(folder, split=split)
+    assert len(load(folder, split="train[-3:3]+train[-100%:100%]")) == 6
+
+
+@pytest.mark.parametrize("split", ["train[10%:2]", "train[1:50%]"])
+def test_a_part_is_in_numbers_or_in_percents(described, split):
+    """One of each is another part for tensorflow_datasets, which takes both for percents."""
+    folder = described({"x": tensor("int64")}, [{"x": 1}] * 3)
+    with pytest.raises(ValueError, match="numbers or percents, not one of each"):
+        load(folder, split=split)
+
+
+def test_names_of_many_shards_have_the_digits_that_these_need(described):
+    folder = described({"x": tensor("int64")}, [{"x": 5}], shardLengths=["1"] * 123_456)
+    with pytest.raises(FileNotFoundError, match=r"n-train\.tfrecord-000000-of-123456"):
+        load(folder, split="train")
+
+
+def png(mode, array):
+    """Return a PNG of 16 bits; Pillow writes none with colours."""
+
+    def chunk(name, content):
+        sums = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + sums
+
+    height, width = array.shape[:2]
+    kind = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}[mode]
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
+    data = chunk(b"IDAT", zlib.compress(rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + data + chunk(b"IEND", b"")
+
+
+def picture(described, content, dtype, channels):
+    shape = {"dimensions": ["-1", "-1", str(channels)]}
+    folder = described({"a": {"image": {"dtype": dtype, "shape": shape}}}, [{"a": content}])
+    return load(folder, split="train")[0]["a"]
+
+
+@pytest.fixture
+def values():
+    return np.random.default_rng(0).integers(0, 1 << 16, (3, 4, 1), np.uint16)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_grey_pictures_of_16_bits(described, values, channels):
+    """Of 8 bits they are the upper ones; the values were those modulo 256, and without colours."""
+    pytest.importorskip("PIL")
+    opaque = np.full((3, 4, 1), 0xFFFF, np.uint16)
+    expected = np.concatenate([values] * min(channels, 3) + [opaque] * (channels == 4), axis=2)
+    content = png("L", values)
+    assert np.array_equal(picture(described, content, "uint16", channels), expected)
+    found = picture(described, content, "uint8", channels)
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, expected >> 8)
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("RGBA", 4), ("LA", 1), ("RGB", 1)])
+def test_coloured_pictures_of_16_bits_are_not_those_of_8(described, values, mode, channels):
+    """Pillow reads the upper 8 bits; they were returned as uint16."""
+    pytest.importorskip("PIL")
+    content = png(mode, np.concatenate([values] * len(mode), axis=2))
+    with pytest.raises(tfr.ExampleError, match="feature 'a': has 16 bits and several channels"):
+        picture(described, content, "uint16", channels)
+    if channels == 3:
+        found = picture(described, content, "uint8", 3)
+        assert np.array_equal(found, np.concatenate([values >> 8] * 3, axis=2))
+
+
+@pytest.mark.parametrize(("form", "factor"), [("PNG", 257), ("BMP", 256)])
+def test_pictures_of_8_bits_as_uint16(described, form, factor):
+    """TensorFlow widens them; they were 0 to 255."""
+    images = pytest.importorskip("PIL.Image")
+    values = np.random.default_rng(0).integers(0, 256, (3, 4, 3), np.uint8)
+    file = io.BytesIO()
+    images.fromarray(values).save(file, form)
+    found = picture(described, file.getvalue(), "uint16", 3)
+    assert np.array_equal(found, values.astype(np.uint16) * factor)
