@@ -184,8 +184,9 @@ class WriteToTFRecord(beam.PTransform):  # type: ignore[misc]
 
     Each bundle writes shards of its own; when all are done, they take their names with the
     manifest, in one commit. Bundles that are retried are published once, and leave nothing else; a
-    commit whose result was lost, or that was killed, is made again and comes to the same.
-    The result is a PCollection of one path, that of the manifest.
+    commit whose result was lost, or that was killed, is made again and comes to the same. What is
+    in any window is in the one set; an unbounded PCollection, which has no end, is a
+    ``ValueError``. The result is a PCollection of one path, that of the manifest.
 
     ``name`` and the options are those of `ShardWriter`, its policies for each bundle, of which one
     may be given; with ``num_shards`` records are brought together first for as many shards in all.
@@ -235,6 +236,13 @@ class WriteToTFRecord(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, records: Any) -> Any:
         """Return the PCollection of the path of the manifest."""
+        if not records.is_bounded:
+            raise ValueError(
+                f"{self._name}: a set of shards is complete when all is written, and an unbounded "
+                "PCollection never ends"
+            )
+        # All of them are one set, whatever their windows and triggers are.
+        records = records | "OneWindow" >> beam.WindowInto(GlobalWindows())
         begin = records.pipeline | beam.Impulse()
         job = begin | "Start" >> beam.Map(_started, self._job)
         writing = beam.pvalue.AsSingleton(job)

@@ -14,6 +14,7 @@ from apache_beam.io.source_test_utils import (
 )
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.transforms.window import FixedWindows, Sessions, TimestampedValue
 from worlds.files import damage, write_ids
 
 import tfrecord_lite as tfr
@@ -266,3 +267,28 @@ def test_no_records(tmp_path):
     assert read_all(tmp_path / "train") == []
     with pipeline() as p:
         assert_that(p | ReadFromTFRecord(tmp_path / "train"), equal_to([]))
+
+
+WINDOWS = {"fixed": FixedWindows(10), "sessions": Sessions(3)}
+
+
+@pytest.mark.parametrize("num_shards", [None, 3])
+@pytest.mark.parametrize("windows", WINDOWS)
+def test_records_in_windows_are_one_set(tmp_path, windows, num_shards):
+    """With num_shards the set that was published had none of them, and nothing was said."""
+    records = [b"%d" % number for number in range(40)]
+    with pipeline() as p:
+        stamped = p | beam.Create(records) | beam.Map(lambda r: TimestampedValue(r, int(r) * 7))
+        windowed = stamped | beam.WindowInto(WINDOWS[windows])
+        windowed | WriteToTFRecord(tmp_path / "train", num_shards=num_shards)
+    assert read_all(tmp_path / "train") == sorted(records)
+    assert only_the_set(tmp_path)
+
+
+def test_what_never_ends_is_no_set(tmp_path):
+    p = pipeline()
+    records = p | beam.Create([b"x"])
+    records.is_bounded = False
+    with pytest.raises(ValueError, match="train: .* an unbounded PCollection never ends"):
+        records | WriteToTFRecord(tmp_path / "train")
+    assert os.listdir(tmp_path) == []
