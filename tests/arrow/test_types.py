@@ -252,6 +252,40 @@ def test_a_column_of_nulls_comes_back(name, kind):
     assert back.to_pylist() == [{"v": None, "w": 1}, {"v": None, "w": 2}]
 
 
+EMPTY = pa.array([[], None, []], pa.list_(pa.null()))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32, bytes])
+def test_lists_without_values_have_the_kind_that_features_say(name, dtype):
+    """As lists of dicts have; they were refused, whatever was said."""
+    features = {"v": tfr.RaggedFeature(dtype), "w": int}
+    write_table(pa.table({"v": EMPTY, "w": [1, 2, 3]}), name, features)
+    decoded = [tfr.decode_example(record).get("v") for record in tfr.read_records(name)]
+    empty = [] if dtype is bytes else np.array([], dtype)
+    assert repr(decoded) == repr([empty, None, empty])
+
+
+def test_lists_without_values_do_not_tell_a_kind(name):
+    with pytest.raises(tfr.ExampleError, match="column 'v' has lists without values.*features="):
+        write_table(pa.table({"v": EMPTY}), name)
+
+
+def test_steps_without_values_have_the_kind_that_features_say(name):
+    table = pa.table(
+        {"context": pa.array([{"a": 1}]), "feature_lists": pa.array([{"s": [[], []], "t": []}])}
+    )
+    features = tfr.SequenceFeatures(
+        {"a": int}, {"s": tfr.RaggedFeature(np.int64), "t": tfr.RaggedFeature(bytes)}
+    )
+    write_table(table, name, features)
+    (record,) = tfr.read_records(name)
+    _, lists = tfr.decode_sequence_example(record)
+    assert {key: [step.tolist() for step in steps] for key, steps in lists.items()} == {
+        "s": [[], []],
+        "t": [],
+    }
+
+
 def test_a_value_where_nulls_are_asked_for_is_an_error(name):
     write_table(pa.table({"v": [None, [1]]}), name)
     with pytest.raises(tfr.ExampleError, match=r"record 1.*'v'.*found a value.*null has none"):

@@ -144,7 +144,6 @@ def test_wrong_options_leave_nothing(tmp_path):
             {"a": tfr.FixedLenFeature([], np.int64), "b": tfr.RaggedFeature(bytes)},
         ),
         ([{"a": [1]}, {"a": [None, 2]}], {"a": tfr.RaggedFeature(np.int64)}),
-        ([{"a": [1]}, {"a": [2.5]}], None),
     ],
 )
 def test_features_of_all_tasks(tmp_path, tables, expected):
@@ -152,5 +151,21 @@ def test_features_of_all_tasks(tmp_path, tables, expected):
     job = WriteJob(tmp_path / "train")
     job.start()
     manifests = [attempt(job, task, pa.table(rows), True) for task, rows in enumerate(tables)]
-    found = job.commit(manifests).features
-    assert (None if found is None else tfr.features_from_json(found)) == expected
+    assert tfr.features_from_json(job.commit(manifests).features) == expected
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [([2.5], "integers.*floats.*'float32'"), (["x"], "integers.*bytes.*'string'")],
+)
+def test_a_column_has_one_kind_in_all_tasks(tmp_path, others, told):
+    """A set of both was published, of which no column could be read."""
+    pa = pytest.importorskip("pyarrow")
+    job = WriteJob(tmp_path / "train")
+    job.start()
+    tables = [pa.table({"a": column}) for column in ([1], others)]
+    manifests = [attempt(job, task, rows, True) for task, rows in enumerate(tables)]
+    with pytest.raises(tfr.ExampleError, match=f"feature 'a': some tasks wrote {told}"):
+        job.commit(manifests)
+    job.abort()
+    assert os.listdir(tmp_path) == []

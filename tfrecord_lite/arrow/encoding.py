@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Columns", "SequenceColumns", "columns_of"]
 
+_LEAVES: Final = {np.int64: pa.int64(), np.float32: pa.float32()}
 _PLAIN: Final = {int: pa.int64(), float: pa.float32(), str: pa.string(), bytes: pa.binary()}
 
 
@@ -61,7 +62,9 @@ class Columns:
         for name, given in cast.items():
             _as_type(name, given)  # refused of columns without values, too
         self._types = {
-            field.name: _target(field.name, field.type, cast.get(field.name))
+            field.name: _target(
+                field.name, field.type, cast.get(field.name), features.get(field.name)
+            )
             for field in schema
             if not pt.is_null(plain_type(field.type))
         }
@@ -209,8 +212,12 @@ def _steps(column: Any, begin: int, end: int) -> Any:
     return [None if column is None else column[step] for step in range(begin, end)]
 
 
-def _target(name: str, kind: pa.DataType, cast: Any) -> pa.DataType:
+def _target(
+    name: str, kind: pa.DataType, cast: Any, given: FeatureSpec | None = None
+) -> pa.DataType:
     """Return the type that a column is made before its values are taken."""
+    if cast is None and given is not None and pt.is_null(innermost(kind)):
+        cast = _LEAVES.get(given.dtype, pa.binary())  # of lists without values
     if cast is not None:
         wanted = _as_type(name, cast)
         nested = pt.is_nested(wanted) or not pt.is_nested(plain_type(kind))
@@ -255,7 +262,12 @@ def _refused(name: str, kind: pa.DataType, error: Exception) -> ExampleError:
         advice = "make its lists flat, and their sizes a column of their own"
     elif pt.is_struct(leaf):
         advice = "make its fields columns of their own"
-    elif pt.is_decimal(leaf) or pt.is_null(leaf):
+    elif pt.is_null(leaf):
+        return ExampleError(
+            f"column {quote(name)} has lists without values, which do not tell their kind: say it "
+            f"by features=, or as with cast={{{quote(name)}: 'float32'}}, or leave it out"
+        )
+    elif pt.is_decimal(leaf):
         advice = f"convert it, as with cast={{{quote(name)}: 'float32'}}"
     else:
         advice = "make it numbers or text"

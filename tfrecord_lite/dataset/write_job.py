@@ -8,8 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.feature_json import features_from_json, features_to_json
 from tfrecord_lite.example.features import FeatureSpec, RaggedFeature
+from tfrecord_lite.example.kinds import BYTES_LIST, KIND_NAMES, KINDS
+from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.publishing import existing, publish
@@ -142,8 +145,9 @@ class WriteJob:
         """Publish what these attempts wrote, one of each task, in this order.
 
         Raises ``ValueError`` for two attempts of one task, whose records would be there twice, and
-        for one that has no manifest, since its writer was not closed; else what `publish_shards`
-        raises. Then nothing has changed, and `abort` is to be called.
+        for one that has no manifest, since its writer was not closed, `ExampleError` for a column
+        that has values of several kinds; else what `publish_shards` raises. Then nothing has
+        changed, and `abort` is to be called.
         """
         sources = list(manifests)
         _check_attempts(sources)
@@ -234,7 +238,8 @@ def _check_attempts(manifests: Sequence[Manifest | None]) -> None:
 def _features_of_all(manifests: Sequence[Manifest]) -> str | None:
     """Return the features by which the records of all can be read; None where some are unknown.
 
-    What differs, or is not in all of them, is a `RaggedFeature`.
+    What differs, or is not in all of them, is a `RaggedFeature`. `ExampleError` for what has values
+    of several kinds: no table of all could be read again.
     """
     texts = list(dict.fromkeys(manifest.features for manifest in manifests))
     if len(texts) == 1:
@@ -250,7 +255,17 @@ def _features_of_all(manifests: Sequence[Manifest]) -> str | None:
         for name, feature in features.items():
             first = common.setdefault(name, feature)
             if first.dtype != feature.dtype:
-                return None
+                raise _other_kind(name, first, feature)
             if first != feature or any(name not in other for other in known):
                 common[name] = RaggedFeature(feature.dtype)
     return features_to_json(common)
+
+
+def _other_kind(name: str, first: FeatureSpec, other: FeatureSpec) -> ExampleError:
+    kinds = [KINDS.get(feature.dtype, BYTES_LIST) for feature in (first, other)]
+    wanted = "string" if BYTES_LIST in kinds else "float32"
+    return ExampleError(
+        f"feature {quote(name)}: some tasks wrote {KIND_NAMES[kinds[0]]}, and others "
+        f"{KIND_NAMES[kinds[1]]}, but a column has one kind: say which by "
+        f"cast={{{quote(name)}: {wanted!r}}}"
+    )

@@ -75,7 +75,7 @@ def _fixed_lists(tensors: pa.ExtensionArray) -> pa.Array:
     storage, shape = tensors.storage, tensors.type.shape
     if 0 in shape:
         return storage
-    array = storage.flatten()
+    array = _values(storage.flatten())
     for size in reversed(shape):
         array = pa.FixedSizeListArray.from_arrays(array, size)
     if storage.null_count:
@@ -92,4 +92,19 @@ def _lists(name: str, tensors: pa.ExtensionArray) -> pa.Array:
             "dimensions, but a feature is one flat list of values; make them flat, and their "
             "shapes a column of their own"
         )
-    return pc.struct_field(tensors.storage, "data")
+    lists = pc.struct_field(tensors.storage, "data")
+    if not pt.is_fixed_size_binary(lists.type.value_type):
+        return lists
+    rows = [None if row is None else list(map(_text, row)) for row in lists.to_pylist()]
+    return pa.array(rows, pa.list_(pa.string()))
+
+
+def _values(array: pa.Array) -> pa.Array:
+    """Return the elements of tensors; text, of which Ray keeps NumPy's UTF-32, as text."""
+    if not pt.is_fixed_size_binary(array.type):
+        return array
+    return pa.array(map(_text, array.to_pylist()), pa.string())
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-32-le").rstrip("\0")

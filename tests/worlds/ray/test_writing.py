@@ -115,17 +115,29 @@ def test_a_set_that_stands_is_replaced_whole_or_stays(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rows", "message"),
+    ("rows", "blocks", "message"),
     [
-        ([{"a": np.zeros((2, 3))}, {"a": np.zeros((3, 2))}], "column 'a': tensors of different"),
-        ([{"a": 1j}], "column 'a': Python objects"),
-        ([{"a": {"b": 1}}], "column 'a'"),
+        ([{"a": np.zeros((2, 3))}, {"a": np.zeros((3, 2))}], 1, "column 'a': tensors of different"),
+        ([{"a": 1j}], 1, "column 'a': Python objects"),
+        ([{"a": {"b": 1}}], 1, "column 'a'"),
+        ([{"a": 1}, {"a": 2.5}], 2, "some tasks wrote integers, and others floats"),
     ],
 )
-def test_what_no_feature_holds(tmp_path, rows, message):
+def test_what_no_feature_holds(tmp_path, rows, blocks, message):
     with pytest.raises((tfr.ExampleError, TypeError), match=message):
-        write_tfrecords(ray.data.from_items(rows, override_num_blocks=1), tmp_path / "train")
+        write_tfrecords(ray.data.from_items(rows, override_num_blocks=blocks), tmp_path / "train")
     assert os.listdir(tmp_path) == []
+
+
+def test_arrays_of_text_are_text(tmp_path):
+    """Ray keeps their UTF-32, which was stored as it is."""
+    words = [["x", "é€😀"], ["", "yy"], ["z"]]
+    for name, some in (("fixed", words[:2]), ("any", words)):
+        items = [{"id": at, "words": np.array(row)} for at, row in enumerate(some)]
+        write_tfrecords(ray.data.from_items(items, override_num_blocks=1), tmp_path / name)
+        decoded = map(tfr.decode_example, tfr.read_records(tmp_path / name))
+        found = {int(row["id"][0]): row["words"] for row in decoded}
+        assert found == {at: [word.encode() for word in row] for at, row in enumerate(some)}
 
 
 def test_wrong_options_leave_nothing(tmp_path):
