@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["absolute", "is_url", "local_path", "scheme_of", "shown", "without_secrets"]
+__all__ = [
+    "absolute",
+    "is_url",
+    "local_path",
+    "scheme_of",
+    "shown",
+    "split_name",
+    "without_secrets",
+]
 
 # A scheme of one letter is a drive of Windows.
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.", re.DOTALL)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _PLACES = re.compile(
     r"([A-Za-z][A-Za-z0-9+.-]+://)"  # a scheme,
     r"(?:[^/\s@'\"]*@)?"  # who asks, and the password,
@@ -52,6 +60,18 @@ def absolute(path: str) -> str:
     """Return a name that stays the same when the process goes to another directory."""
     path = local_path(path)
     return path if is_url(path) else os.path.join(os.getcwd(), path)
+
+
+def split_name(path: str) -> tuple[str, str]:
+    """Return the folder that a name is in, and its last part, as ``os.path.split``.
+
+    The folder of a URL without any is the root of its store, whose slashes belong to it.
+
+    >>> split_name("data/a.tfrecord"), split_name("memory://a.tfrecord")
+    (('data', 'a.tfrecord'), ('memory://', 'a.tfrecord'))
+    """
+    folder, name = os.path.split(path)
+    return (f"{folder}//" if folder.endswith(":") and is_url(path) else folder), name
 
 
 def scheme_of(url: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tfrecord_lite import expand_shards, read_records, write_records
-from tfrecord_lite.files.paths import is_data_file
+from tfrecord_lite.files.paths import Folders, expand_path, is_data_file
 
 
 @pytest.fixture
@@ -112,6 +112,31 @@ def test_shards_with_two_suffixes(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"n@2: .* several suffixes: '.tfrecord', '.gz'; pass"):
         expand_shards(tmp_path / "n@2")
     assert expand_shards(tmp_path / "n@2.tfrecord") == some
+
+
+def test_a_count_of_six_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many names as that are not made where the folder has not as many."""
+    count = 100_000
+    (tmp_path / f"train-99999-of-{count}").touch()
+    missing = "99999 of 100000 shards are missing: .*train-00000-of-100000, .* and 99996 more"
+    with pytest.raises(FileNotFoundError, match=missing):
+        expand_shards(tmp_path / f"train@{count}")
+    for name in ("train@999999999", f"train@{count}.gz", "train@10000"):
+        with pytest.raises(FileNotFoundError, match="no shard"):
+            expand_shards(tmp_path / name)
+    shards = [f"train-{index:05d}-of-{count}" for index in range(count)]
+    listing = [(name, False) for name in shards]
+    monkeypatch.setattr("tfrecord_lite.files.paths.list_directory", lambda _: listing)
+    assert expand_path(f"train@{count}", Folders()) == shards
+
+
+def test_files_whose_names_have_a_count_at_their_end(tmp_path: Path) -> None:
+    for name in ("me@1", "you@1", "[t]-00000-of-00001"):
+        (tmp_path / name).touch()
+    assert names(expand_shards(tmp_path / "*@1")) == ["me@1", "you@1"]
+    assert names(expand_shards(tmp_path / "[t]@1")) == ["[t]-00000-of-00001"]
+    with pytest.raises(FileNotFoundError, match="no shard"):
+        expand_shards(tmp_path / "*@2")
 
 
 @pytest.fixture

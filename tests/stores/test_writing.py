@@ -235,3 +235,64 @@ def test_splits_of_an_object(folder):
     splits = tfr.RecordSet(url).splits(4)
     assert len(splits) == 4
     assert [record for split in splits for record in split] == RECORDS * 50
+
+
+@pytest.fixture
+def root():
+    """The root of a store, where nothing is."""
+    fsspec.filesystem("memory").store.clear()
+    yield "memory://"
+    fsspec.filesystem("memory").store.clear()
+
+
+@pytest.mark.parametrize("slashes", ["memory://", "memory:///"])
+def test_files_in_the_root_of_a_store(root, slashes, tmp_path, monkeypatch):
+    """The folder of `memory://a` is the store, and no directory `memory:` of this machine."""
+    monkeypatch.chdir(tmp_path)
+    url = slashes + "a.tfrecord"
+    examples = [tfr.encode_example({"label": number}) for number in range(7)]
+    tfr.write_records(url, examples)
+    tfr.RecordIndex.build(url).save()
+    assert tfr.RecordSet(url)[-1] == examples[-1]
+    assert tfr.find_manifest(url) is None
+    assert tfr.verify(url)
+    assert sum(len(batch["label"]) for batch in tfr.Dataset(url, batch_size=3)) == 7
+    for means_it in (root, slashes, slashes + "*", slashes + "a*", root + "**", slashes + "**"):
+        assert list(tfr.read_records(means_it)) == examples
+    with pytest.raises(FileNotFoundError, match="no file matches"):
+        tfr.read_records(slashes + "b*")
+    name = slashes + "train"
+    manifest = write(name, examples, records_per_shard=3)
+    for means_it in (name, name + "@3", name + "-*", manifest.path, manifest.files):
+        assert list(tfr.read_records(means_it)) == examples
+        assert tfr.RecordSet(means_it).manifest == manifest
+        assert tfr.verify(means_it)
+    fsspec.filesystem("memory").rm_file("/train-00001-of-00003.tfrecord")
+    with pytest.raises(FileNotFoundError, match="1 of 3 shards"):
+        tfr.read_records(name)
+    assert not tfr.verify(name)
+    assert write(name, OTHERS, overwrite=True).records == len(OTHERS)
+    tfr.salvage(name, slashes + "rescued")
+    assert sorted(tfr.read_records(slashes + "rescued")) == sorted(OTHERS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_glob_of_folders_in_the_root_of_a_store(root):
+    for folder in ("one", "two"):
+        tfr.write_records(f"{root}{folder}/a", RECORDS[:2])
+    assert list(tfr.read_records(root + "*/a")) == RECORDS[:2] * 2
+    assert tfr.expand_shards(root + "t*/*") == ["memory://two/a"]
+
+
+@pytest.mark.parametrize("url", ["s3://bucket", "gs://bucket", "http://localhost"])
+def test_a_bucket_is_no_set(url, tmp_path, monkeypatch):
+    """Nothing is written here, nor asked of a bucket that was not named."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=f"{url}: a bucket.*pass {url}/NAME"):
+        tfr.ShardWriter(url)
+    asked = []
+    monkeypatch.setattr("tfrecord_lite.files.resolve.exists", asked.append)
+    with pytest.raises(FileNotFoundError, match=url):
+        tfr.read_records(url)
+    assert set(asked) == {url}
+    assert not list(tmp_path.iterdir())

@@ -22,7 +22,7 @@ from tfrecord_lite.records.file_system import is_file, list_directory, open_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.storage import is_path, name_of, path_of
 from tfrecord_lite.text import html_table, listed, plural
-from tfrecord_lite.urls import shown
+from tfrecord_lite.urls import shown, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -149,7 +149,7 @@ class Manifest:
     def files(self) -> list[str]:
         """The paths of the shards, in order."""
         # Names are no paths, so joining is adding.
-        begin = os.path.join(os.path.dirname(self.path), "")
+        begin = os.path.join(split_name(self.path)[0], "")
         return [begin + entry.name for entry in self.entries]
 
     def check(self) -> None:
@@ -310,7 +310,7 @@ def find_manifest(files: Path | Iterable[Path]) -> Manifest | None:
             raise TypeError(f"{type(file).__name__} is not the path of a shard")
         paths.append(name_of(file))
     names = {os.path.basename(path) for path in paths}
-    folders = {os.path.dirname(path) for path in paths}
+    folders = {split_name(path)[0] for path in paths}
     if len(folders) == 1 and len(names) == len(paths):
         for manifest in manifests_naming(paths):
             if names == {entry.name for entry in manifest.entries}:
@@ -327,7 +327,7 @@ def manifests_naming(files: Iterable[str], *, by_its_name: bool = False) -> Iter
     """
     folders: dict[str, set[str]] = {}
     for file in files:
-        folder, name = os.path.split(file)
+        folder, name = split_name(file)
         folders.setdefault(folder, set()).add(json.dumps(name))
     for folder, names in folders.items():
         for found, is_folder in list_directory(folder):

@@ -16,6 +16,8 @@ from tfrecord_lite.files.paths import SHARD_NAME, SHARD_SUFFIXES, is_data_file, 
 from tfrecord_lite.files.staging import Journal, Staging
 from tfrecord_lite.records.file_system import is_url, list_directory, sizes_of
 from tfrecord_lite.records.storage import path_of
+from tfrecord_lite.stores.store import is_bucket
+from tfrecord_lite.urls import shown, split_name
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path
@@ -43,7 +45,7 @@ def manifest_of(name: Path) -> str:
     >>> manifest_of("cifar10_train/shard_{index:03d}.tfrecord")
     'cifar10_train/shard.manifest.json'
     """
-    folder, base = os.path.split(os.fsdecode(name))
+    folder, base = split_name(os.fsdecode(name))
     return os.path.join(folder, _stem(base) + MANIFEST_SUFFIX)
 
 
@@ -97,7 +99,11 @@ class ShardNames:
 
     def __init__(self, name: Path) -> None:
         path = path_of(name)
-        self.folder, base = os.path.split(path)
+        if is_bucket(path):
+            raise ValueError(
+                f"{shown(path)}: a bucket, or a server, and no name in it; pass {shown(path)}/NAME"
+            )
+        self.folder, base = split_name(path)
         self.manifest = manifest_of(path)
         self.stem = _stem(base)
         self.is_pattern = _is_pattern(base)

@@ -18,7 +18,7 @@ from tfrecord_lite.records.file_system import (
     list_directory,
 )
 from tfrecord_lite.records.storage import is_partial
-from tfrecord_lite.text import listed
+from tfrecord_lite.urls import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ __all__ = [
     "name_and_count",
 ]
 
-_NAME_AT_COUNT = re.compile(r"(.*[^/])@(\d{1,5})(\.[^/@]+)?", re.DOTALL)
+_NAME_AT_COUNT = re.compile(r"(.*[^/])@([0-9]{1,9})(\.[^/@]+)?", re.DOTALL)
 _EVERY = "**"
 # What stands beside the shards of a dataset and is none: manifests and other descriptions, indexes.
 _NO_DATA = (".json", ".txt", ".csv", ".tsv", ".md", ".idx", ".index", ".tfindex")
@@ -74,7 +74,7 @@ class Folders:
             pattern = pattern.replace(os.altsep, os.sep)
         if _EVERY in pattern.split(os.sep):
             return sorted(dict.fromkeys(self._below(pattern, within)))
-        folder, name = os.path.split(pattern)
+        folder, name = split_name(pattern)
         if glob.has_magic(folder) or not glob.has_magic(name):
             every = os.path.join(glob.escape(within), pattern)
             return [file for file in glob_paths(every) if not is_directory(file)]
@@ -89,7 +89,7 @@ class Folders:
         """Yield the files that a glob with a component ``**`` matches; a directory is one first."""
         parts = pattern.split(os.sep)
         at = parts.index(_EVERY)
-        top = os.sep.join(parts[:at]) or (os.sep if at else "")
+        top = split_name(os.sep.join(parts[: at + 1]))[0]
         rest = os.sep.join(parts[at + 1 :])
         literal = os.path.join(within, top) if top else within
         tops = [literal]
@@ -157,10 +157,12 @@ def expand_path(path: str, folders: Folders) -> list[str]:
         return _data_files(files, f"{path}: no data files in this directory{_what_else_in(path)}")
     if exists(path):
         return [path]
-    if named := name_and_count(path):
+    named = name_and_count(path)
+    matching = folders.matching(path) if glob.has_magic(path) else []
+    if named and not matching:
         return _shards(named, folders)
     if glob.has_magic(path):
-        return _data_files(folders.matching(path), f"{path}: no file matches this pattern")
+        return _data_files(matching, f"{path}: no file matches this pattern")
     raise FileNotFoundError(2, os.strerror(2), path)
 
 
@@ -183,32 +185,38 @@ def _data_files(files: list[str], otherwise: str) -> list[str]:
 
 def _shards(named: NameAtCount, folders: Folders) -> list[str]:
     name, count, asked = named
+    folder, base = split_name(name)
+    like = re.compile(rf"{re.escape(base)}-([0-9]{{5,}})-of-{count:05d}(.*)", re.DOTALL)
     suffixes = (*SHARD_SUFFIXES, *_OTHERS_SUFFIXES) if asked is None else (asked,)
-    there = set(folders.files(os.path.dirname(name)))
-    found = []
-    for suffix in suffixes:
-        files = [
-            SHARD_NAME.format(name=name, index=index, total=count, suffix=suffix)
-            for index in range(count)
-        ]
-        missing = [file for file in files if os.path.basename(file) not in there]
-        if len(missing) < count:
-            found.append((suffix, files, missing))
-    if not found:
+    # The numbers of those that are there, by their suffix; however large the count is that was
+    # named, there are no more than the folder has.
+    there: dict[str, set[int]] = {}
+    for match in filter(None, map(like.fullmatch, folders.files(folder))):
+        index, suffix = int(match[1]), match[2]
+        if suffix in suffixes and index < count and match[1] == f"{index:05d}":
+            there.setdefault(suffix, set()).add(index)
+    if not there:
         tried = "" if asked is None else asked
         more = " with any suffix" if asked is None else ""
         raise FileNotFoundError(
             f"{name}@{count}{tried}: no shard {name}-00000-of-{count:05d}{tried}{more}"
         )
-    if len(found) > 1:
+    if len(there) > 1:
+        found = [repr(suffix) for suffix in suffixes if suffix in there]
         raise ValueError(
-            f"{name}@{count}: there are shards with several suffixes: "
-            f"{', '.join(repr(suffix) for suffix, *_ in found)}; pass {name}@{count}.SUFFIX, or a "
-            "glob"
+            f"{name}@{count}: there are shards with several suffixes: {', '.join(found)}; pass "
+            f"{name}@{count}.SUFFIX, or a glob"
         )
-    ((_, files, missing),) = found
-    if missing:
+    ((suffix, numbers),) = there.items()
+
+    def shard(index: int) -> str:
+        return SHARD_NAME.format(name=name, index=index, total=count, suffix=suffix)
+
+    if missing := count - len(numbers):
+        first = islice((index for index in range(count) if index not in numbers), 3)
+        more = f" and {missing - 3} more" if missing > 3 else ""
         raise FileNotFoundError(
-            f"{name}@{count}: {len(missing)} of {count} shards are missing: {listed(missing, 3)}"
+            f"{name}@{count}: {missing} of {count} shards are missing: "
+            f"{', '.join(map(shard, first))}{more}"
         )
-    return files
+    return [shard(index) for index in range(count)]

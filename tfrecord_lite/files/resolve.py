@@ -16,7 +16,8 @@ from tfrecord_lite.files.paths import Folders, expand_path, name_and_count
 from tfrecord_lite.files.staging import names_in_flux
 from tfrecord_lite.records.file_system import exists, is_url, list_directory
 from tfrecord_lite.records.storage import is_path, name_of
-from tfrecord_lite.urls import shown, without_secrets
+from tfrecord_lite.stores.store import is_bucket
+from tfrecord_lite.urls import shown, split_name, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -189,6 +190,9 @@ def set_named(path: str) -> NamedSet | None:
     if exists(path):
         return NamedSet(path) if path.endswith(MANIFEST_SUFFIX) else None
     name, total, suffix = name_and_count(path) or (path, None, None)
+    if is_bucket(name):
+        # What is beside that is another one, of which nothing was said.
+        return None
     manifest = manifest_of(name)
     return NamedSet(manifest, total, suffix) if exists(manifest) else None
 
@@ -209,7 +213,7 @@ def _what_is_missing(path: str) -> str:
 def _by_folder(files: Iterable[str]) -> dict[str, list[str]]:
     folders: dict[str, list[str]] = {}
     for file in files:
-        folder, name = os.path.split(file)
+        folder, name = split_name(file)
         folders.setdefault(folder, []).append(name)
     return folders
 

@@ -20,6 +20,7 @@ from tfrecord_lite.integrity.report import Fault
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_directory, list_directory, sizes_of
 from tfrecord_lite.records.storage import is_partial, is_path, name_of
+from tfrecord_lite.urls import split_name
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path, PathOrFile, Paths
@@ -122,17 +123,17 @@ class _Survey:
         files += expanded
         whole = expanded != [path]
         for file in expanded:
-            inside = self._beside.setdefault(os.path.dirname(file), {})
+            inside = self._beside.setdefault(split_name(file)[0], {})
             inside[file] = whole or inside.get(file, False)
         if is_directory(path):
             self._whole_folders.add(path)
         elif whole:
-            self._whole_folders.update(map(os.path.dirname, expanded))
+            self._whole_folders.update(split_name(file)[0] for file in expanded)
         elif not is_partial(path):
             self._add_leftovers_of(path)
 
     def _add_leftovers_of(self, path: str) -> None:
-        folder, name = os.path.split(path)
+        folder, name = split_name(path)
         self._folders.setdefault(folder, set()).add(name)
 
     def _add_set(self, named: NamedSet, *, compared: bool) -> None:
@@ -230,7 +231,7 @@ class _Survey:
     def _extra_shards(self, manifest: Manifest) -> list[str]:
         """Return the files beside a manifest that are called like its shards, but are not."""
         names = {entry.name for entry in manifest.entries}
-        folder, own = os.path.split(manifest.path)
+        folder, own = split_name(manifest.path)
         found = _shard_pattern(own[: -len(MANIFEST_SUFFIX)], sorted(names))
         if found is None:
             return []

@@ -15,7 +15,7 @@ from tfrecord_lite.records.storage import is_path
 from tfrecord_lite.stores.object_file import ObjectFile
 from tfrecord_lite.stores.store import store_of
 from tfrecord_lite.thresholds import limits
-from tfrecord_lite.urls import is_url, scheme_of
+from tfrecord_lite.urls import is_url, scheme_of, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,7 +117,7 @@ def sizes_of(paths: Sequence[str]) -> list[int | None]:
     folders: dict[str, list[str]] = {}
     for path in paths:
         if is_url(path):
-            folders.setdefault(os.path.dirname(path), []).append(path)
+            folders.setdefault(split_name(path)[0], []).append(path)
         else:
             sizes[path] = _size_if_any(path)
     for folder, inside in folders.items():
@@ -204,13 +204,13 @@ def glob_paths(pattern: str) -> list[str]:
     """Return all that a glob matches, files and directories, sorted."""
     if not is_url(pattern):
         return sorted(glob.glob(pattern))
-    scheme, place, *parts = re.split(r"(?<=://)|/", pattern)
-    found = [scheme + place]
+    root, *parts = re.split(r"(?<=://)|/", pattern)
+    found = [root]
     for number, part in enumerate(parts):
         is_last = number == len(parts) - 1
         if glob.has_magic(part):
             found = [
-                f"{folder}/{name}"
+                _inside(folder, name)
                 for folder in found
                 for name, is_folder in list_directory(folder)
                 if (is_last or is_folder)
@@ -218,7 +218,12 @@ def glob_paths(pattern: str) -> list[str]:
                 and (name[0] != "." or part[0] == ".")
             ]
         else:
-            found = [f"{folder}/{part}" for folder in found]
+            found = [_inside(folder, part) for folder in found]
             if is_last:
                 found = [path for path in found if exists(path)]
     return sorted(found)
+
+
+def _inside(folder: str, name: str) -> str:
+    """Return the URL of a name in a folder, of which a store's root has its slashes already."""
+    return folder + name if folder.endswith("://") else f"{folder}/{name}"

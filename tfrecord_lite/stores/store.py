@@ -19,6 +19,7 @@ __all__ = [
     "Store",
     "Upload",
     "errors_of",
+    "is_bucket",
     "replaced",
     "store_of",
 ]
@@ -114,6 +115,11 @@ class ReplacedError(OSError):
 
 
 _stores: dict[tuple[int, str, str], Store] = {}
+
+
+def is_bucket(url: str) -> bool:
+    """Tell whether a URL says which bucket, container or server is meant, and no more."""
+    return scheme_of(url) in _OBSTORE_SCHEMES and "/" not in url.partition("://")[2]
 
 
 def store_of(url: str) -> Store:
