@@ -218,3 +218,35 @@ def test_sequences_of_several_kinds_are_refused(tmp_path, part, other):
         value = {pa.string(): "a", pa.bool_(): True}.get(other, 1)
         with pytest.raises(tfr.ExampleError, match=f"'{part}: a': row 1 has .* row 1 of a table"):
             writer.write_table(table(other, value))
+
+
+# Tables of no rows.
+
+TYPES = pa.schema({"label": pa.int64(), "words": pa.list_(pa.string())})
+
+
+def test_a_manifest_has_the_features_of_a_table_without_rows(name, tmp_path):
+    import pyarrow.dataset
+    import pyarrow.parquet as pq
+
+    table = TYPES.empty_table()
+    pq.write_table(table, tmp_path / "none.parquet")
+    columns = {"label": table["label"], "words": table["words"]}
+    file, dataset = (
+        read(tmp_path / "none.parquet") for read in (pq.ParquetFile, pyarrow.dataset.dataset)
+    )
+    for data in (table, table.to_reader(), columns, file, dataset):
+        manifest = write_table(data, name, overwrite=True)
+        assert (manifest.records, to_arrow(name).schema) == (
+            0,
+            pa.schema({"label": pa.int64(), "words": pa.list_(pa.binary())}),
+        )
+
+
+def test_a_table_without_rows_says_nothing_of_what_is_written_beside_it(name):
+    rows = pa.table({"label": [1.5]})
+    for tables in ([TYPES.empty_table(), rows], [rows, TYPES.empty_table()]):
+        with tfr.ShardWriter(name, overwrite=True) as writer:
+            for table in tables:
+                writer.write_table(table)
+        assert to_arrow(name).schema == pa.schema({"label": pa.float32()})

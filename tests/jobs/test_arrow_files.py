@@ -11,6 +11,8 @@ from tfrecord_lite.jobs import convert
 
 pa = pytest.importorskip("pyarrow")
 
+import pyarrow.compute as pc  # noqa: E402
+
 from tfrecord_lite.arrow import write_table  # noqa: E402
 
 TABLES = {
@@ -29,6 +31,27 @@ def written(path, table, form):
     return bytearray(path.read_bytes())
 
 
+class Money(pa.ExtensionType):
+    """An extension type as users write it: without a hash, as Arrow's base class has it."""
+
+    def __init__(self):
+        super().__init__(pa.int64(), "test.money")
+
+    def __arrow_ext_serialize__(self):
+        return b""
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage_type, serialized):
+        return cls()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def registered():
+    pa.register_extension_type(Money())
+    yield
+    pa.unregister_extension_type("test.money")
+
+
 DAYS = pa.array([1, 1, 2]).cast(pa.timestamp("us"))
 ODD = {
     "categories of times": DAYS.dictionary_encode(),
@@ -37,6 +60,13 @@ ODD = {
         pa.array([0, 1, 3]),
         pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"u" * 16] * 3, pa.binary(16))),
     ),
+    "lists of runs": pa.ListArray.from_arrays(
+        pa.array([0, 1, 3]), pc.run_end_encode(pa.array([5, 5, 7]))
+    ),
+    "lists of runs of text": pa.ListArray.from_arrays(
+        pa.array([0, 1, 3]), pc.run_end_encode(pa.array(["a", "b", "b"]))
+    ),
+    "a user's extension type": pa.ExtensionArray.from_storage(Money(), pa.array([1, 2])),
 }
 
 

@@ -56,8 +56,12 @@ class LostNumberError(Exception):
 
 
 def no_rows(schema: pa.Schema) -> pa.RecordBatch:
-    """Return a batch of no rows; Arrow's own way knows no lists of extension types, for example."""
-    return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
+    """Return a batch of no rows.
+
+    Arrow's own ways know no lists of extension types, or refuse lists of runs that they made.
+    """
+    batch = pa.RecordBatch.from_struct_array(pa.nulls(0, pa.struct(list(schema))))
+    return batch.replace_schema_metadata(schema.metadata)
 
 
 def leaf_of(kind: pa.DataType) -> pa.DataType:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
 
-from tfrecord_lite.arrow.arrays import has_half_dictionaries, joined
+from tfrecord_lite.arrow.arrays import has_half_dictionaries, joined, no_rows
 from tfrecord_lite.arrow.encoding import Columns, SequenceColumns, columns_of
+from tfrecord_lite.arrow.files import parquet_batches
 from tfrecord_lite.arrow.objects import checked_objects, is_objects
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import ExampleError
@@ -91,7 +93,7 @@ def arrow_parts(data: Any, features: Any, cast: Mapping[str, Any] | None) -> Ite
     for batch in _gathered(_batches(data, said)):
         if columns is None or batch.schema != columns.schema:
             columns = columns_of(batch.schema, features, cast or {})
-        for begin in range(0, batch.num_rows, _ROWS):
+        for begin in range(0, max(batch.num_rows, 1), _ROWS):
             yield columns.part(batch.slice(begin, _ROWS), done + begin)
         done += batch.num_rows
 
@@ -104,7 +106,7 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         if waiting and (rows >= _FEW_ROWS or batch.schema != waiting[0].schema):
             yield from _joined(waiting)
             waiting, rows = [], 0
-        if not batch.num_rows:  # still, its schema counts
+        if not batch.num_rows:  # still, its types are those of the columns
             yield batch
             continue
         waiting.append(batch)
@@ -129,7 +131,7 @@ def _batches(data: Any, said: AbstractSet[str]) -> Iterable[pa.RecordBatch]:
         counts = {name: len(column) for name, column in columns.items()}
         if len(set(counts.values())) > 1:
             raise ValueError(f"columns of different lengths: {counts}")
-        return pa.table(columns).to_batches()  # type: ignore[no-any-return]
+        return _read(pa.table(columns).to_reader())
     if hasattr(data, "iloc"):
         return _of_pandas(data, said)
     if hasattr(data, "scanner"):
@@ -137,12 +139,20 @@ def _batches(data: Any, said: AbstractSet[str]) -> Iterable[pa.RecordBatch]:
     if hasattr(data, "with_format"):  # of Hugging Face
         tables = data.with_format("arrow").iter(_READ_ROWS)
         return (batch for table in tables for batch in table.to_batches())
+    if hasattr(data, "num_row_groups"):
+        return chain([no_rows(data.schema_arrow)], parquet_batches(data, _READ_ROWS))
     if hasattr(data, "iter_batches"):
         return data.iter_batches(_READ_ROWS)  # type: ignore[no-any-return]
     if _is_polars(data) and isinstance(getattr(data, "schema", None), Mapping):
         for name, dtype in data.schema.items():
             _refuse_addresses(name, dtype)
     return _of_stream(data)
+
+
+def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a stream after one of no rows, which says the types of its columns."""
+    yield no_rows(reader.schema)
+    yield from reader
 
 
 def _is_polars(data: Any) -> bool:
@@ -161,7 +171,7 @@ def _refuse_addresses(name: str, dtype: Any) -> None:
 def _of_stream(data: Any) -> Iterator[pa.RecordBatch]:
     reason = ""
     try:
-        yield from pa.RecordBatchReader.from_stream(data)
+        yield from _read(pa.RecordBatchReader.from_stream(data))
     except TypeError as error:
         reason = str(error)
     except pa.ArrowInvalid as error:
@@ -184,9 +194,10 @@ def _scanned(dataset: Any) -> Iterable[pa.RecordBatch]:
 
         buffered = ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)
         options["fragment_scan_options"] = buffered
-    return dataset.scanner(  # type: ignore[no-any-return]
+    scanner = dataset.scanner(
         batch_size=_READ_ROWS, batch_readahead=1, fragment_readahead=1, **options
-    ).to_reader()
+    )
+    return _read(scanner.to_reader())
 
 
 def _chunked(name: str, column: Any, said: AbstractSet[str]) -> Any:

@@ -71,11 +71,15 @@ class FoundFeatures:
         self._kinds: dict[str, tuple[FirstRow, str]] = {}
         self._meanings: dict[str, tuple[Meaning, str]] = {}
         self._features: dict[str, FeatureSpec] = {}
+        self._of_no_rows: Mapping[str, FeatureSpec] | None = None
         self._there: dict[str, int] = {}
         self._known = True
 
     def add(self, part: TablePart, table: str) -> None:
         """Take note of the features of some rows of a table, and of what its values mean."""
+        if not part.rows:
+            self._of_no_rows = self._of_no_rows or part.features
+            return
         self.rows += part.rows
         for name, meaning in (part.meanings or {}).items():
             self._meanings.setdefault(name, (meaning, table))
@@ -120,6 +124,8 @@ class FoundFeatures:
 
     def features(self) -> dict[str, FeatureSpec] | None:
         """Return the features by which all rows can be read; None where they are not known."""
+        if not self.rows and self._of_no_rows:
+            return dict(self._of_no_rows)
         if not self._known or not self._features:
             return None
         return {
@@ -187,7 +193,9 @@ def write_any(
     row = 0
     for part in _parts(data, features or None, cast):
         found.check_meanings(part)
-        if are_sequences(part.columns, None):
+        if not part.rows:
+            pass
+        elif are_sequences(part.columns, None):
             writer.write_examples(part.columns, part.encode_as)
         elif part.columns:
             _write_part(writer, part.columns, features, row, kinds, found, _name_of(data))
