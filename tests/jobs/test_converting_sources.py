@@ -335,3 +335,12 @@ def test_an_option_that_would_change_nothing_is_refused(train, tmp_path, dst, op
     with pytest.raises(ValueError, match=told):
         convert(train, tmp_path / dst, **options)
     assert not (tmp_path / dst).exists()
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz", "a.parquet.zst", "A.CSV.GZ"])
+def test_a_file_that_is_packed_is_not_taken_for_records(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x1f\x8b packed")
+    for source in (tmp_path / name, str(tmp_path / "*.*")):
+        with pytest.raises(ValueError, match=r"packed, and not read so; unpack it"):
+            convert(source, tmp_path / "new")
+    assert tree(tmp_path) == [name]

@@ -167,8 +167,21 @@ def test_a_whole_number_that_is_no_text_of_a_float32_is_refused(tmp_path, text):
 def test_text_after_a_block_of_floats_is_named(tmp_path):
     with pytest.raises(tfr.ExampleError, match=r"'x': row 400000 has 'seven', which is no double"):
         converted(tmp_path, "x,y\n" + "0.5,\n" * 400_000 + "seven,\n")
-    with pytest.raises(tfr.TFRecordError, match=r"Row #3: .*float: invalid value ''"):
-        converted(tmp_path, 'x\n1\n""\n', cast={"x": "float32"})
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"), [('""', "float32"), ("x", "int64"), ("300", "int8"), ("-1", "uint8")]
+)
+def test_what_is_not_of_the_type_that_was_given_is_named(tmp_path, cell, kind):
+    text = cell.strip('"')
+    with pytest.raises(tfr.ExampleError, match=rf"'x': row 1 has '{text}', which is no .*as cast="):
+        converted(tmp_path, f"x\n1\n{cell}\n", cast={"x": kind})
+
+
+def test_halves_are_read_of_text(tmp_path):
+    assert converted(tmp_path, "x\n1.5\n", cast={"x": "float16"}) == [{"x": 1.5}]
+    with pytest.raises(tfr.ExampleError, match="'x': row 0 has '70000', which is beyond halffloat"):
+        converted(tmp_path, "x\n70000\n", cast={"x": "float16"})
 
 
 def test_a_row_that_no_block_holds_is_told(tmp_path):

@@ -56,18 +56,19 @@ def read_csv(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
         head = source.read(2 * _BLOCK_BYTES)
         # Empty lines before the names are no values, even of one column.
         begin = len(head) - len(head.lstrip(b"\r\n"))
+        numbers = {name: kind for name, kind in known.items() if _is_number(kind)}
+        known.update(dict.fromkeys(numbers, pa.string()))
         schema = _opened(io.BytesIO(head[begin:]), known).schema
-        numbers = {field.name: field.type for field in schema if _may_change(field.type)}
+        numbers.update({field.name: field.type for field in schema if _is_number(field.type)})
         source.seek(begin)
         known.update(dict.fromkeys(numbers, pa.string()))
         reader = _opened(source, known, one_column=len(schema) == 1)
-        yield no_rows(schema), 0
+        types_read = [numbers.get(field.name, field.type) for field in schema]
+        yield no_rows(pa.schema(list(zip(schema.names, types_read, strict=True)))), 0
         done = 0
         for batch in reader:
             columns = [
-                _Numbers(path, name, texts, done).parsed(
-                    numbers[name], as_float32=name not in types
-                )
+                _Numbers(path, name, texts, done, given=name in types).parsed(numbers[name])
                 if name in numbers
                 else texts
                 for name, texts in zip(batch.schema.names, batch.columns, strict=True)
@@ -108,24 +109,27 @@ def _type_of(name: str, given: Any) -> pa.DataType:
     return pa.string() if dtype is bytes else pa.from_numpy_dtype(dtype)
 
 
-def _may_change(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_floating(kind) or pa.types.is_signed_integer(kind))
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
 
 
 class _Numbers:
-    """The text of numbers of a column in some rows; errors call the first ``first_row``."""
+    """The text of numbers of a column in some rows; errors call the first ``first_row``.
 
-    def __init__(self, path: str, name: str, texts: pa.Array, first_row: int) -> None:
+    ``given`` says that the column's type was.
+    """
+
+    def __init__(
+        self, path: str, name: str, texts: pa.Array, first_row: int, *, given: bool
+    ) -> None:
         self._path = path
         self._name = name
         self._texts = texts
         self._first_row = first_row
+        self._given = given
 
-    def parsed(self, kind: pa.DataType, *, as_float32: bool) -> pa.Array:
-        """Return the numbers; `ExampleError` for what is none, or would become another one.
-
-        ``as_float32`` takes text of a whole float32 for that.
-        """
+    def parsed(self, kind: pa.DataType) -> pa.Array:
+        """Return the numbers; `ExampleError` for what is none, or would become another one."""
         numbers = self._parsed(kind)
         # Those that are missing are NaN here.
         values = numbers.to_numpy(zero_copy_only=False)
@@ -136,7 +140,7 @@ class _Numbers:
         self._check(np.isinf(values), _FINITE, f"is beyond {kind} and would become infinite")
         if kind != pa.float64():
             return numbers
-        rounded = self._rounded(values, as_float32=as_float32)
+        rounded = self._rounded(values)
         if not rounded:
             return numbers
         values = values.copy()
@@ -163,7 +167,7 @@ class _Numbers:
         if wrong.any():
             raise self._lost(int(rows[np.argmax(wrong)]), f"{reason}: {self._as_text()}")
 
-    def _rounded(self, values: npt.NDArray[np.float64], *, as_float32: bool) -> dict[int, float]:
+    def _rounded(self, values: npt.NDArray[np.float64]) -> dict[int, float]:
         """Return rows of whole numbers that are a float32's text, and that float32.
 
         ``3.4028235e+38`` is how a float32 is written, and that is another whole number. The error
@@ -178,7 +182,7 @@ class _Numbers:
         for row in np.flatnonzero(whole & other).tolist():
             text = self._texts[row].as_py()
             meant = Decimal(text)
-            if as_float32 and "e" in text.lower() and meant == Decimal(str(narrow[row])):
+            if not self._given and "e" in text.lower() and meant == Decimal(str(narrow[row])):
                 found[row] = float(narrow[row])
             elif meant == meant.to_integral_value() and meant != Decimal(values[row]):
                 raise self._lost(
@@ -203,6 +207,8 @@ class _Numbers:
             try:
                 self._texts[row : row + 1].cast(kind)
             except pa.ArrowInvalid:
-                reason = f"is no {kind}, as the first rows are: cast= says what a column has"
-                return self._lost(row, reason)
+                what = "as the first rows are: cast= says what a column has"
+                if self._given:
+                    what = f"as cast= or features= say: {self._as_text()}"
+                return self._lost(row, f"is no {kind}, {what}")
         raise AssertionError

@@ -85,10 +85,10 @@ def _explained(path: str, kind: str) -> Iterator[None]:
             reason = "a row has more than 1 MiB, which is not read of CSV; use .parquet or .jsonl"
             raise TFRecordError(reason, path=path) from None
         what = {"parquet": "Parquet", "arrow": "Arrow", "csv": "CSV"}[kind]
-        advice = ""
+        reason = f"this is no whole {what} file: {error}"
         if "conversion error" in str(error):
-            advice = "; types are those of the first rows: cast= says what a column has"
-        raise TFRecordError(f"this is no whole {what} file: {error}{advice}", path=path) from None
+            reason = f"{error}; types are those of the first rows, or what cast= says"
+        raise TFRecordError(reason, path=path) from None
 
 
 def _is_of_store(error: OSError, path: str) -> bool:

@@ -69,6 +69,8 @@ def find_source(src: Paths | RecordSet) -> tuple[str, list[str]]:
         one, other, *_ = kinds.values()
         raise ValueError(f"{one}: with files of other formats ({other}); pass those of one format")
     kind = next(iter(kinds), "records")
+    if packed := next(filter(_is_packed, files), None):
+        raise ValueError(f"{packed}: packed, and not read so; unpack it, as by gunzip, first")
     if kind == "records" and any(_EVENTS in os.path.basename(file) for file in files):
         return "events", files
     if kind in _PARTITIONED:
@@ -121,8 +123,14 @@ def _is_left_out(path: str) -> bool:
     """Tell whether a file holds data, by its name, but not of a format that tables are in."""
     name = os.path.basename(path).lower()
     plain = _PACKED.sub("", name)
-    packed = plain != name and kind_by_name(plain) is not None
-    return plain.endswith(RECORDS) or _SHARD.search(name) is not None or _EVENTS in name or packed
+    is_records = plain.endswith(RECORDS) or _SHARD.search(name) is not None or _EVENTS in name
+    return is_records or _is_packed(path)
+
+
+def _is_packed(path: str) -> bool:
+    """Tell whether a file is one of another format, by its name, that a program has packed."""
+    plain = _PACKED.sub("", path.lower())
+    return kind_by_name(path) is None and kind_by_name(plain) is not None
 
 
 def _refuse_partitions(names: list[str], files: list[str]) -> None:
