@@ -254,6 +254,12 @@ def test_integers_of_webdataset(tmp_path):
     assert [tfr.decode_example(r)["cls"][0] for r in of_set(tmp_path / "new")] == [7, -12]
 
 
+def test_a_sample_whose_name_is_no_utf8_has_its_bytes(tmp_path):
+    convert(tar(tmp_path / "a.tar", [("d/a\udcff.jpg", JPEG)]), tmp_path / "new")
+    (record,) = of_set(tmp_path / "new")
+    assert tfr.decode_example(record)["__key__"] == [b"d/a\xff"]
+
+
 def zipped(data, level=9):
     return gzip.compress(data, level)
 
@@ -344,3 +350,11 @@ def test_a_file_that_is_packed_is_not_taken_for_records(tmp_path, name):
         with pytest.raises(ValueError, match=r"packed, and not read so; unpack it"):
             convert(source, tmp_path / "new")
     assert tree(tmp_path) == [name]
+
+
+def test_images_without_class_folders_are_not_taken_for_records(tmp_path):
+    (tmp_path / "flat").mkdir()
+    (tmp_path / "flat" / "a.PNG").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    for source in (tmp_path / "flat", tmp_path / "flat" / "a.PNG"):
+        with pytest.raises(ValueError, match=r"a\.PNG: an image; .* class folders"):
+            convert(source, tmp_path / "new")

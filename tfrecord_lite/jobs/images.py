@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.jobs.copying import Progress
     from tfrecord_lite.records.frame_writer import FrameWriter
 
-__all__ = ["class_folder", "read_images"]
+__all__ = ["class_folder", "is_image", "read_images"]
 
 _FORMATS: Final = {
     "jpeg": re.compile(rb"\xff\xd8\xff"),
@@ -32,6 +32,11 @@ def class_folder(path: str) -> str | None:
     if not os.path.isdir(path):
         return None
     return next((name for name in _folders(path) if any(_images(os.path.join(path, name)))), None)
+
+
+def is_image(name: str) -> bool:
+    """Tell whether a file is called as an image."""
+    return name.lower().endswith(_SUFFIXES)
 
 
 def read_images(
@@ -78,7 +83,7 @@ def _images(folder: str, others: list[str] | None = None) -> Iterator[str]:
     with os.scandir(folder) as found:
         entries = sorted((entry.name, entry.is_dir()) for entry in found if entry.name[0] != ".")
     for name, is_folder in entries:
-        if name.lower().endswith(_SUFFIXES) and not is_folder:
+        if is_image(name) and not is_folder:
             yield name
         elif others is not None:
             others.append(os.path.join(folder, name))

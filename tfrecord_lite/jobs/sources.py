@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from tfrecord_lite.files.paths import Folders, is_data_file
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import each_path, files_of, set_named
-from tfrecord_lite.jobs.images import class_folder
+from tfrecord_lite.jobs.images import class_folder, is_image
 from tfrecord_lite.records.file_system import exists, is_directory, list_directory
 from tfrecord_lite.records.storage import is_path, name_of
 
@@ -69,6 +69,10 @@ def find_source(src: Paths | RecordSet) -> tuple[str, list[str]]:
         one, other, *_ = kinds.values()
         raise ValueError(f"{one}: with files of other formats ({other}); pass those of one format")
     kind = next(iter(kinds), "records")
+    if image := next(filter(is_image, files), None):
+        raise ValueError(
+            f"{image}: an image; they are read from a directory of class folders, DIR/CLASS/IMAGE"
+        )
     if packed := next(filter(_is_packed, files), None):
         raise ValueError(f"{packed}: packed, and not read so; unpack it, as by gunzip, first")
     if kind == "records" and any(_EVENTS in os.path.basename(file) for file in files):

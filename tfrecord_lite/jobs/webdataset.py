@@ -66,9 +66,16 @@ def read_webdataset(
     """
     key: str | None = None
     sample: dict[str, Any] = {}
+
+    def write() -> None:
+        if sample:
+            # A name that is no UTF-8 is the bytes that it has.
+            name = str(key).encode(errors="surrogateescape")
+            writer.write_example({"__key__": name, **sample}, features)
+
     for found, suffix, data in _members(path, progress):
-        if found != key and sample:
-            writer.write_example({"__key__": key, **sample}, features)
+        if found != key:
+            write()
             sample = {}
         key = found
         if suffix == "__key__":
@@ -82,8 +89,7 @@ def read_webdataset(
                 f"{quote(f'{found}.{suffix}')} is there twice in one sample", path=path
             )
         sample[suffix] = _integer(path, found, suffix, data) if suffix in _INTEGERS else data
-    if sample:
-        writer.write_example({"__key__": key, **sample}, features)
+    write()
 
 
 def _members(path: str, progress: Progress) -> Iterator[tuple[str, str, bytes]]:
