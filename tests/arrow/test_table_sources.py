@@ -250,3 +250,35 @@ def test_a_table_without_rows_says_nothing_of_what_is_written_beside_it(name):
             for table in tables:
                 writer.write_table(table)
         assert to_arrow(name).schema == pa.schema({"label": pa.float32()})
+
+
+NUL_NAMES = pa.table({"n": [1, 2], "n\0": [3, 4]})
+
+
+@pytest.mark.parametrize(
+    "table",
+    [NUL_NAMES, NUL_NAMES.to_batches()[0], NUL_NAMES.to_reader()],
+    ids=["Table", "RecordBatch", "RecordBatchReader"],
+)
+def test_names_with_a_nul_are_kept(table, tmp_path):
+    """Arrow's C interface ends them there: values came under another name."""
+    path = str(tmp_path / "a")
+    write_table(table, path)
+    assert to_arrow(path).read_all().to_pylist() == NUL_NAMES.to_pylist()
+    for read in (pa.table, lambda records: write_table(records, str(tmp_path / "b"))):
+        with pytest.raises(tfr.ExampleError, match=r"feature 'n\\x00': .* the NUL"):
+            read(tfr.RecordSet(path))
+
+
+@pytest.mark.parametrize("leaf", [pa.int64(), pa.float32(), pa.binary(), pa.string()])
+@pytest.mark.parametrize("rows", [[[], []], [[], None, []]])
+def test_lists_that_all_are_of_no_values(leaf, rows, tmp_path):
+    """Of byte strings they were refused, as lists that do not tell their kind."""
+    table = pa.table({"a": pa.array(rows, pa.list_(leaf, 0))})
+    steps = pa.table({"feature_lists": [{"a": [row for row in rows if row is not None]}]})
+    kind = pa.struct([("a", pa.list_(pa.list_(leaf, 0)))])
+    steps = steps.set_column(0, "feature_lists", steps[0].cast(kind))
+    for which in (table, steps):
+        path = str(tmp_path / which.schema.names[0])
+        write_table(which, path)
+        assert to_arrow(path, which.schema).read_all().equals(which)

@@ -214,3 +214,13 @@ def test_what_is_no_message_at_all(path: Path) -> None:
             call()
         assert "it looks like a JPEG image" in str(caught.value)
         assert "features=" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_name_that_reads_like_an_entry_makes_no_ranking_list(place: tuple[int, int]) -> None:
+    """The value, of no kind, stands beside it; in larger blocks the record was read, alone not."""
+    name = field(1, b"id") + field(2, b"")
+    data = field(1, field(1, field(1, name) + field(2, b"")))
+    assert tfr.decode_example(data) == {name.decode(): None}
+    columns = tfr.parse_example(records_of(data, place), ID)
+    assert columns["id"][place[0]] == -1

@@ -25,7 +25,13 @@ from example.odd_examples import (
 from variants import few_or_many, first
 
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example import RaggedFeature, VarLenFeature, decode_example, parse_example
+from tfrecord_lite.example import (
+    RaggedFeature,
+    VarLenFeature,
+    decode_example,
+    encode_example,
+    parse_example,
+)
 from tfrecord_lite.example.columns import decode_block
 from tfrecord_lite.example.spans import BYTES, FLOAT, INT64, MISSING, find_spans
 from tfrecord_lite.records.framing import RecordBlock
@@ -266,6 +272,19 @@ def test_records_need_not_lie_in_order_or_fill_the_buffer() -> None:
     block = RecordBlock(buffer, starts, np.full(40, len(VALID)))
     column = decode_block(block, {"label": VarLenFeature(np.int64)})["label"]
     assert column.to_list() == [[3, -1]] * 40
+
+
+@pytest.mark.parametrize("times", [1, 30])
+def test_records_may_lie_inside_one_another(times: int) -> None:
+    words = [[b"a" * 50, b"b" * 60, b"c" * 70], [b"x" * 500, b"", b"y" * 3000]]
+    inner = encode_example({"w": words[0]})
+    words[1][1] = inner
+    outer = encode_example({"w": words[1]})
+    starts = np.array([0, outer.index(inner)] * times)
+    lengths = np.array([len(outer), len(inner)] * times)
+    block = RecordBlock(np.frombuffer(outer, np.uint8), starts, lengths)
+    column = decode_block(block, {"w": VarLenFeature(bytes)})["w"]
+    assert column.to_list() == words[::-1] * times
 
 
 def test_nothing_is_read_behind_a_block() -> None:

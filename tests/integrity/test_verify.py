@@ -758,3 +758,14 @@ def test_a_shard_more_than_the_only_one(tmp_path):
     assert [(os.path.basename(fault.path), fault.kind) for fault in faults] == [
         ("s-00001-of-00002.tfrecord", "extra")
     ]
+
+
+def test_a_long_damaged_length_is_told_as_by_readers(tmp_path):
+    """Its checksum is zero; it was advised to read the file without checksums."""
+    data = frames([b"a" * 50, b"b", b"c"])
+    damaged = data[:66] + b"\x01\x02\x03\x04\x05\x06" + bytes(6) + data[78:]
+    (tmp_path / "a").write_bytes(damaged)
+    told = []
+    list(tfr.read_records(tmp_path / "a", on_damage=told.append))
+    assert verify(tmp_path / "a").files[0].damage == told
+    assert "verify='none'" not in told[0].reason

@@ -93,7 +93,8 @@ class Columns:
         return {
             name: RaggedFeature(bytes)
             for name, feature in self._features.items()
-            if feature.dtype is bytes and not isinstance(feature, FixedLenFeature)
+            if feature.dtype is bytes
+            and not (isinstance(feature, FixedLenFeature) and math.prod(feature.shape))
         }
 
     def columns(self, arrays: Sequence[pa.Array], first_row: int) -> dict[str, Any]:
@@ -306,7 +307,9 @@ def _values(array: pa.Array, kind: pa.DataType, given: FeatureSpec | None) -> An
         array = _leaves(array, leaf, range(len(array) + 1))
         return _byte_strings(array) if is_bytes(leaf) else _numbers(array)
     flat, shape = _flat(array, range(len(array) + 1))
-    size = max(math.prod(shape), 1)
+    size = math.prod(shape)
+    if not size:  # an array of no objects would not tell their kind
+        return Ragged(_numbers(_leaves(flat, leaf, ())), np.zeros(len(array) + 1, np.int64))
     flat = _leaves(flat, leaf, range(0, (len(array) + 1) * size, size))
     wanted = getattr(given, "shape", ())
     shape = wanted if math.prod(wanted) == math.prod(shape) and wanted else (math.prod(shape),)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
     from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["Selection", "to_arrow"]
+__all__ = ["Selection", "exported", "to_arrow"]
 
 # Where nothing else is said, how many rows a block should have for.
 _ROWS = 1024
@@ -99,6 +99,25 @@ def to_arrow(
         records, features, select=select, layout=layout, binary=binary, strict=strict
     )
     return selection.reader(records, rows_per_batch)
+
+
+def exported(records: RecordSet) -> pa.RecordBatchReader:
+    """Return what `to_arrow` gives, for another library; ExampleError for a name that is cut off.
+
+    Arrow's C interface ends names at a NUL, in silence.
+    """
+    reader = to_arrow(records)
+    names = [
+        name
+        for column in reader.schema
+        for name in (column.name, *(field.name for field in column.flatten()))
+    ]
+    if cut := [name for name in names if "\0" in name]:
+        raise ExampleError(
+            f"feature {quote(cut[0])}: other libraries would get its name without what follows the "
+            "NUL; read the others by tfrecord_lite.arrow.to_arrow(..., select=[...])"
+        )
+    return reader
 
 
 class Selection(NamedTuple):

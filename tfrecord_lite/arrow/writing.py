@@ -169,9 +169,16 @@ def _refuse_addresses(name: str, dtype: Any) -> None:
 
 
 def _of_stream(data: Any) -> Iterator[pa.RecordBatch]:
+    if isinstance(data, pa.RecordBatch):
+        data = pa.Table.from_batches([data])
     reason = ""
     try:
-        yield from _read(pa.RecordBatchReader.from_stream(data))
+        # Arrow's C interface ends names at a NUL.
+        if isinstance(data, pa.Table):
+            data = data.to_reader()
+        elif not isinstance(data, pa.RecordBatchReader):
+            data = pa.RecordBatchReader.from_stream(data)
+        yield from _read(data)
     except TypeError as error:
         reason = str(error)
     except pa.ArrowInvalid as error:

@@ -105,7 +105,7 @@ def decode_example(data: Buffer, *, strict: bool = True) -> dict[str, Value]:
         raise
     if strict and unknown is not None:
         raise ExampleError(unknown + _resemblance(data))
-    if strict and features and is_list_of_examples(features):
+    if strict and features and is_list_of_examples(data, features):
         raise ExampleError("not an Example" + _resemblance(data))
     return features
 

@@ -36,17 +36,22 @@ _LIST: Final = (
 )
 
 
-def is_list_of_examples(features: Mapping[str, object]) -> bool:
-    r"""Tell whether what was decoded as an Example is an ELWC without context.
+def is_list_of_examples(data: bytes, features: Mapping[str, object]) -> bool:
+    r"""Tell whether ``data``, which was decoded as an Example with these features, is an ELWC.
 
-    What there is a map of features is read as an entry here, and a whole entry as a name.
+    It has no context then. What there is a map of features is read as an entry here, without a
+    value, and a whole entry as a name.
 
-    >>> is_list_of_examples({"\n\x05label\x12\x05\x1a\x03\n\x01\x03": None})
+    >>> entry = b"\n\x05label\x12\x05\x1a\x03\n\x01\x03"
+    >>> example = b"\n\x12\n\x10" + entry
+    >>> is_list_of_examples(b"\n\x14" + example, {entry.decode(): None})
     True
     """
     if any(value is not None for value in features.values()):
         return False
-    return bool(features) and all(_is_entry(name.encode()) for name in features)
+    if not features or not all(_is_entry(name.encode()) for name in features):
+        return False
+    return description_of(data) == _LIST
 
 
 def _is_entry(data: bytes) -> bool:

@@ -66,6 +66,10 @@ def find_steps(
         first, lists = np.unique(begin[lane], return_inverse=True)
         last = np.empty_like(first)
         last[lists] = end[lane]
+        if (last[:-1] > first[1:]).any():
+            # Of a record inside another: a place there is in two lists.
+            search.one_by_one(np.concatenate([*search.odd, lane]))
+            return search.result()
         chains = _chained(buffer, first, last, features=features)
         every = chains.good.all()
         if every and len(first) == len(begin) and (begin[1:] > begin[:-1]).all():

@@ -352,9 +352,9 @@ class RecordSet(ByNumber):
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """Give the Examples as an Arrow stream, that of `tfrecord_lite.arrow.to_arrow`."""
-        from tfrecord_lite.arrow.reading import to_arrow
+        from tfrecord_lite.arrow.reading import exported
 
-        return to_arrow(self).__arrow_c_stream__(requested_schema)
+        return exported(self).__arrow_c_stream__(requested_schema)
 
     def close(self) -> None:
         """Close the files that are open; they are opened again when they are needed."""

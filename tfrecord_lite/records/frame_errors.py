@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 _SMALL_BYTES = 1 << 12
+# A length above this is rather damaged, whatever its reader would take.
+_LIKELY_BYTES = 1 << 30
 
 
 def stated_length(window: Window) -> int:
@@ -36,7 +38,7 @@ def believed_length(window: Window, max_record_bytes: int, *, check: bool = True
     header = window.buffer[window.begin : window.begin + HEADER_SIZE].tobytes()
     length = int.from_bytes(header[:8], "little")
     if check and (actual := masked_crc32c(header[:8])) != int.from_bytes(header[8:], "little"):
-        raise _length_damage(window, header, actual, max_record_bytes)
+        raise _length_damage(window, header, actual)
     if length > max_record_bytes:
         raise RecordTooLargeError(
             f"the record has {length} bytes, more than max_record_bytes={max_record_bytes}; raise "
@@ -47,12 +49,10 @@ def believed_length(window: Window, max_record_bytes: int, *, check: bool = True
     return length
 
 
-def _length_damage(
-    window: Window, header: bytes, actual: int, max_record_bytes: int
-) -> CorruptRecordError:
+def _length_damage(window: Window, header: bytes, actual: int) -> CorruptRecordError:
     kind = looks_like(window.buffer[window.begin : window.end][:HEAD_BYTES].tobytes())
     # A length that may be right, and has another checksum.
-    may_be_right = kind is None and 0 < int.from_bytes(header[:8], "little") <= max_record_bytes
+    may_be_right = kind is None and 0 < int.from_bytes(header[:8], "little") <= _LIKELY_BYTES
     odd = _odd_checksum(header[8:], actual, header[:8]) if may_be_right else ""
     if not odd and window.offset == 0:
         looks = "" if kind is None else f" It looks like {kind}."
