@@ -199,7 +199,7 @@ def test_a_damaged_picture_is_an_error_that_names_its_record(copied, name):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (lambda content: zlib.compress(bytes(1 << 26)), r"it inflates to more than \d+ bytes, which"),
+        (lambda _: zlib.compress(bytes(1 << 26)), r"it inflates to more than \d+ bytes"),
         (lambda content: content[:-5], "its zlib stream is cut short after"),
     ],
     ids=["more than its shape has", "cut"],
