@@ -161,7 +161,9 @@ class _Column:
             counts = np.diff(splits)
             leaf = _converted(flat, leaf_of(kind), _row_by(counts))
         counts = counts // max(math.prod(getattr(feature, "shape", ())), 1)
-        return _list(leaf, self._spread(counts), kind, validity_of(self._present))
+        counts = self._spread(counts)
+        items = _nested(leaf, kind.value_type, int(counts.sum()))
+        return list_array(items, counts, kind, validity_of(self._present))
 
     def _spread(self, counts: Int64Array) -> Int64Array:
         """Return the counts of all records, of those of the records that have the feature."""
@@ -309,11 +311,6 @@ def _nested(leaf: pa.Array, kind: pa.DataType, rows: int, validity: Any = None) 
         return leaf
     inner = _nested(leaf, kind.value_type, rows * kind.list_size)
     return pa.Array.from_buffers(kind, rows, [validity], children=[inner])
-
-
-def _list(leaf: pa.Array, counts: Int64Array, kind: pa.DataType, validity: Any) -> pa.Array:
-    """Return lists of so many items each, from all that is in these."""
-    return list_array(_nested(leaf, kind.value_type, int(counts.sum())), counts, kind, validity)
 
 
 def _of_ragged(column: Any, kind: pa.DataType, validity: Any = None) -> pa.Array:

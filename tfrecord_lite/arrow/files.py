@@ -58,19 +58,13 @@ class TableFile:
         """
         opened = {"parquet": _parquet, "arrow": _arrow, "csv": read_csv}[self._kind]
         with _explained(self.path, self._kind):
-            names: list[str] | None = None
             for batch, position in opened(self.path, self._types):
-                if names is None:
-                    names = batch.schema.names
-                    self._check_names(names)
+                for name, count in repeated(batch.schema.names).items():
+                    reason = f"column {quote(name)} is there {count} times; rename one"
+                    raise TFRecordError(reason, path=self.path)
                 yield batch
                 if self._progress is not None:
                     self._progress(self.path, position)
-
-    def _check_names(self, names: list[str]) -> None:
-        for name, count in repeated(names).items():
-            reason = f"column {quote(name)} is there {count} times; rename one"
-            raise TFRecordError(reason, path=self.path)
 
 
 @contextmanager

@@ -153,7 +153,7 @@ def _encode_list(
     key = entry_key(name)
     steps = _steps_of(column, count)
     if steps is not None:
-        of_step = step_feature(spec)
+        of_step = None if spec is None else step_feature(spec)
         try:
             flat = known_column(steps.column, of_step)
             payloads, found = column_payloads(flat, len(flat), of_step, first=first)

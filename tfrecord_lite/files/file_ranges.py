@@ -113,17 +113,15 @@ class _RangeReader:
                 return block[:inside]
         # Where an index says that a record begins, that may have been damaged since.
         if self._reader.offset != end and not (self._damaged and self._range.cut_by_index):
-            raise self._error_of_cut(end)
+            raise CorruptRecordError(
+                "no record begins where the file was cut for the next split: it was written to "
+                "since, or a record holds whole TFRecords, and one of these was found; save its "
+                "index (RecordIndex.build(path).save(), or `tfrecord-lite index`), by which it is "
+                "cut right",
+                path=self._path,
+                offset=end,
+            )
         return None
-
-    def _error_of_cut(self, end: int) -> CorruptRecordError:
-        return CorruptRecordError(
-            "no record begins where the file was cut for the next split: it was written to since, "
-            "or a record holds whole TFRecords, and one of these was found; save its index "
-            "(RecordIndex.build(path).save(), or `tfrecord-lite index`), by which it is cut right",
-            path=self._path,
-            offset=end,
-        )
 
     def _report(self, damage: Damage) -> None:
         self._damaged = True

@@ -141,8 +141,9 @@ class ObjectJournal:
         new, old = read_journal(self._url)
         gone = old if self._is_published(new) else new
         kept = set(new) if gone is old else set()
-        self._each(self._delete, [(name,) for name in gone if name not in kept])
-        store_of(self._folder).delete([self._url])
+        store = store_of(self._folder)
+        self._each(store.delete, [([self._at(name)],) for name in gone if name not in kept])
+        store.delete([self._url])
 
     def _is_published(self, names: list[str]) -> bool:
         try:
@@ -150,9 +151,6 @@ class ObjectJournal:
         except (FileNotFoundError, TFRecordError):
             return False
         return [entry.name for entry in entries] == names
-
-    def _delete(self, name: str) -> None:
-        store_of(self._folder).delete([self._at(name)])
 
     def _each(self, call: Any, arguments: Iterable[tuple[Any, ...]]) -> None:
         threads = Threads(limits.remote_connections, "tfrecord_lite-objects")

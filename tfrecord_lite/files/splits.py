@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tfrecord_lite._types import NameOrFile
-    from tfrecord_lite.records.compression import Codec
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["Split", "make_splits"]
@@ -172,7 +171,9 @@ class _Cut:
         self._looked = True
         if not isinstance(self._file, str) or not can_be_reread(self._file):
             return
-        codec = self._codec_to_read()
+        tolerant = self._options["on_damage"] != "raise"
+        with closing(ByteSource(self._file)) as source:
+            codec = codec_to_read(source, self._options["compression"], tolerant=tolerant)
         # Without checksums there is no telling a header.
         self._plain = codec is None and self._options["verify"] != "none"
         self._index = load_fitting(self._file, self._options["compression"])
@@ -180,11 +181,6 @@ class _Cut:
             # Damage, or no blocked file: to be read from its front.
             with suppress(TFRecordError):
                 self._index = RecordIndex.build(self._file, compression="GZIP")
-
-    def _codec_to_read(self) -> Codec:
-        tolerant = self._options["on_damage"] != "raise"
-        with closing(ByteSource(self._file)) as source:
-            return codec_to_read(source, self._options["compression"], tolerant=tolerant)
 
     def at_or_after(self, offset: int, rest: FileRange) -> FileRange | None:
         """Return the rest of the file from the first cut at ``offset`` or after; None: no such."""

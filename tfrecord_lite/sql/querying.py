@@ -14,6 +14,7 @@ from pyarrow import parquet
 from tfrecord_lite.arrow.files import write_batches
 from tfrecord_lite.arrow.reading import Selection
 from tfrecord_lite.example.sequence_features import SequenceFeatures
+from tfrecord_lite.files.manifest import MANIFEST_SUFFIX
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.sql.statement import (
@@ -104,7 +105,11 @@ def query(
     # Names that no query can have by chance, and that are the same each time.
     renamed = {name: f"{name} {uuid5(NAMESPACE_URL, name + sql)}" for name in alike(names)}
     for name in names:
-        if name not in known and name.lower().endswith(_OTHERS) and not _is_manifest(name):
+        if (
+            name not in known
+            and name.lower().endswith(_OTHERS)
+            and not name.endswith(MANIFEST_SUFFIX)
+        ):
             continue
         try:
             records = RecordSet.of(known.get(name, name), **options)
@@ -160,10 +165,6 @@ def check_names(schema: pa.Schema) -> None:
     if twice := [name for name, count in Counter(schema.names).items() if count > 1]:
         apart = "name them apart, as in select x as a, y as b"
         raise ValueError(f"several columns are named {twice[0]!r}; {apart}")
-
-
-def _is_manifest(name: str) -> bool:
-    return name.endswith(".manifest.json")
 
 
 def _check_given(given: Mapping[str, Any], names: list[str]) -> None:

@@ -221,7 +221,9 @@ class TensorSource:
         data = feed(arrays, columns.nothing, columns.tensors)
         if together:
             # Each has whole batches, but for the last.
-            data = data.flat_map(self._batched)
+            data = data.flat_map(
+                lambda rows: tf.data.Dataset.from_tensors(rows).rebatch(self.batch_size)
+            )
         return data if self.cache is None else data.cache(self.cache).repeat(self.repeat)
 
 
