@@ -20,7 +20,9 @@ from tfrecord_lite.example.composites import (
     feature_keys,
     is_composite,
     partitioned,
+    require,
     sparse,
+    splits_of,
 )
 from tfrecord_lite.example.features import (
     FeatureSpec,
@@ -219,14 +221,13 @@ class Decoder:
         self._dtype = bytes if as_string else feature.dtype
         self._present = spans.kind != MISSING
         expected = _KINDS[self._dtype]
-        wrong = self._present & (spans.kind & _KIND_BITS != expected)
-        if wrong.any():
-            found = int(np.argmax(wrong))
-            raise UnfitError(
-                found,
-                f"found {_KIND_NAMES[int(spans.kind[found]) & _KIND_BITS]} values, expected "
-                f"{_KIND_NAMES[expected]}",
-            )
+        require(
+            ~self._present | (spans.kind & _KIND_BITS == expected),
+            lambda record: (
+                f"found {_KIND_NAMES[int(spans.kind[record]) & _KIND_BITS]} values, expected "
+                f"{_KIND_NAMES[expected]}"
+            ),
+        )
 
     def column(self) -> Column | Values:
         """Return the column; `UnfitError` where a record's values do not fit."""
@@ -236,8 +237,7 @@ class Decoder:
         if isinstance(feature, RawFeature):
             return self._raw(feature)
         flat, counts = self._bytes() if feature.dtype is np.uint8 else self._values()
-        splits = np.zeros(len(counts) + 1, np.int64)
-        np.cumsum(counts, out=splits[1:])
+        splits = splits_of(counts)
         if isinstance(feature, FixedLenSequenceFeature):
             self._check_sequences(feature, counts)
             return Values(flat, splits, feature)
@@ -245,17 +245,14 @@ class Decoder:
 
     def _check_sequences(self, feature: FixedLenSequenceFeature, counts: Int64Array) -> None:
         size = math.prod(feature.shape)
-        wrong = counts % size != 0 if size else counts != 0
-        if wrong.any():
-            found = int(np.argmax(wrong))
-            raise UnfitError(
-                found,
-                f"found {counts[found]} values, expected a multiple of {size} {feature.shape}",
-            )
-        if not feature.allow_missing and not self._present.all():
-            raise UnfitError(
-                int(np.argmin(self._present)), "is missing; allow_missing=True permits that"
-            )
+        require(
+            counts % size == 0 if size else counts == 0,
+            lambda record: (
+                f"found {counts[record]} values, expected a multiple of {size} {feature.shape}"
+            ),
+        )
+        if not feature.allow_missing:
+            require(self._present, lambda _: "is missing; allow_missing=True permits that")
 
     # Features of a fixed number of values.
 
@@ -313,17 +310,15 @@ class Decoder:
         return items.reshape(len(begin), *dtype.shape)
 
     def _raw(self, feature: RawFeature) -> npt.NDArray[Any]:
-        if not self._present.all():
-            raise UnfitError(int(np.argmin(self._present)), "is missing (or has no kind)")
+        require(self._present, lambda _: "is missing (or has no kind)")
         begin, size = self._single_strings()
-        wrong = size != feature.nbytes
-        if wrong.any():
-            found = int(np.argmax(wrong))
-            raise UnfitError(
-                found,
-                f"found {size[found]} raw bytes, expected {feature.nbytes} for the shape "
-                f"{feature.shape} of {feature.dtype}",
-            )
+        require(
+            size == feature.nbytes,
+            lambda record: (
+                f"found {size[record]} raw bytes, expected {feature.nbytes} for the shape "
+                f"{feature.shape} of {feature.dtype}"
+            ),
+        )
         return self._items(begin, np.dtype((feature.dtype, feature.shape)))
 
     # Values of all records, one after the other.
@@ -336,9 +331,11 @@ class Decoder:
             self._check_counts(counts, math.prod(feature.shape))
         elif isinstance(feature, FixedLenSequenceFeature):
             self._check_sequences(feature, counts)
-        elif feature.dtype is np.uint8 and counts.max(initial=0) > 1:
-            record = int(np.argmax(counts > 1))
-            raise UnfitError(record, f"found {counts[record]} byte strings, expected one for uint8")
+        elif feature.dtype is np.uint8:
+            require(
+                counts <= 1,
+                lambda record: f"found {counts[record]} byte strings, expected one for uint8",
+            )
         return begin, size, counts
 
     def _bytes(self) -> tuple[Uint8Array, Int64Array]:

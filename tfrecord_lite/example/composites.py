@@ -27,7 +27,9 @@ __all__ = [
     "keys_alone",
     "keys_of",
     "partitioned",
+    "require",
     "sparse",
+    "splits_of",
     "without_sparse",
 ]
 
@@ -146,7 +148,7 @@ def partitioned(name: str, feature: RaggedFeature, read: Callable[[str, Any], Ra
 
 def _uniform(ragged: Ragged, length: int) -> Ragged:
     counts = np.diff(ragged.row_splits)
-    _require(
+    require(
         counts % length == 0,
         lambda record: f"found {counts[record]} elements, expected a multiple of {length}",
     )
@@ -169,48 +171,48 @@ def _cut(ragged: Ragged, cuts: Ragged, kind: str, key: str) -> Ragged:
         return f"{kind} of {key}, {some or 'none'}, do not fit {elements[record]} elements"
 
     if kind == "ValueRowIds":
-        _require(counts == elements, misfit)
+        require(counts == elements, misfit)
         most = _ROWS_FOR_EACH * (elements + 1)
-        _require_each((given >= 0) & (given < most[record_of]), record_of, misfit)
+        require((given >= 0) & (given < most[record_of]), misfit, record_of)
         falls = np.diff(given, prepend=0) < 0
         falls[rows[:-1][counts > 0]] = False
-        _require_each(~falls, record_of, misfit)
+        require(~falls, misfit, record_of)
         row_counts = np.zeros(len(counts), np.int64)
         np.maximum.at(row_counts, record_of, given + 1)
         begins = np.cumsum(row_counts) - row_counts
         lengths = np.bincount(given + begins[record_of], minlength=int(row_counts.sum()))
-        return Ragged(Ragged(ragged.values, _splits(lengths)), _splits(row_counts))
+        return Ragged(Ragged(ragged.values, splits_of(lengths)), splits_of(row_counts))
     row_counts = counts
     if kind == "RowLengths":
         lengths = given
     else:
         if kind == "RowSplits":
             # Of no elements there need not even be the 0: so has a record without both keys.
-            _require((counts > 0) | (elements == 0), misfit)
+            require((counts > 0) | (elements == 0), misfit)
             first = np.zeros(len(given), np.bool_)
             first[rows[:-1][counts > 0]] = True
-            _require_each(~first | (given == 0), record_of, misfit)
+            require(~first | (given == 0), misfit, record_of)
             given, record_of = given[~first], record_of[~first]
             row_counts = np.maximum(counts - 1, 0)
-        begins = _splits(row_counts)[:-1][row_counts > 0]
+        begins = splits_of(row_counts)[:-1][row_counts > 0]
         if kind == "RowStarts":
             follow = np.append(given[1:], 0)
-            ends = _splits(row_counts)[1:][row_counts > 0] - 1
+            ends = splits_of(row_counts)[1:][row_counts > 0] - 1
             follow[ends] = elements[row_counts > 0]
             lengths = follow - given
-            _require_each(
+            require(
                 np.isin(np.arange(len(given)), begins, invert=True) | (given == 0),
-                record_of,
                 misfit,
+                record_of,
             )
         else:
             before = np.append(0, given[:-1])
             before[begins] = 0
             lengths = given - before
-    _require_each((lengths >= 0) & (lengths <= _MOST_ROWS), record_of, misfit)
+    require((lengths >= 0) & (lengths <= _MOST_ROWS), misfit, record_of)
     sums = np.bincount(record_of, lengths, len(counts)).astype(np.int64)
-    _require(sums == elements, misfit)
-    return Ragged(Ragged(ragged.values, _splits(lengths)), _splits(row_counts))
+    require(sums == elements, misfit)
+    return Ragged(Ragged(ragged.values, splits_of(lengths)), splits_of(row_counts))
 
 
 # Longer rows than this no record of 2 GiB has.
@@ -220,19 +222,16 @@ _MOST_ROWS = 1 << 31
 _ROWS_FOR_EACH = 1 << 10
 
 
-def _splits(lengths: Int64Array) -> Int64Array:
+def splits_of(lengths: Int64Array) -> Int64Array:
+    """Return the bounds of rows of these lengths, int64 ``[rows + 1]``."""
     splits = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=splits[1:])
     return splits
 
 
-def _require(fits: Any, reason: Callable[[int], str]) -> None:
+def require(fits: Any, reason: Callable[[int], str], record_of: Int64Array | None = None) -> None:
+    """Raise `UnfitError` for the first that does not fit: a record, or one of ``record_of`` it."""
     if not fits.all():
-        record = int(np.argmin(fits))
-        raise UnfitError(record, reason(record))
-
-
-def _require_each(fits: Any, record_of: Int64Array, reason: Callable[[int], str]) -> None:
-    if not fits.all():
-        record = int(record_of[int(np.argmin(fits))])
+        first = int(np.argmin(fits))
+        record = first if record_of is None else int(record_of[first])
         raise UnfitError(record, reason(record))

@@ -16,7 +16,7 @@ import numpy as np
 
 from tfrecord_lite.byte_strings import as_bytes
 from tfrecord_lite.example.columns import Column, ColumnMaker, as_block, feature_column
-from tfrecord_lite.example.composites import UnfitError, feature_keys, keys_of
+from tfrecord_lite.example.composites import UnfitError, feature_keys, keys_of, splits_of
 from tfrecord_lite.example.features import (
     FeatureSpec,
     FixedLenFeature,
@@ -255,8 +255,7 @@ def _list_column(
         raise UnfitError(
             int(np.argmin(found.present)), f"{where}: is missing; allow_missing=True permits that"
         )
-    splits = np.zeros(len(found.counts) + 1, np.int64)
-    np.cumsum(found.counts, out=splits[1:])
+    splits = splits_of(found.counts)
     of_step = step_feature(feature)
     try:
         if make is not None:
