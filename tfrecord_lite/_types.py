@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from tfrecord_lite.errors import Damage  # noqa: TC001 - as above
 
+AnyArray: TypeAlias = npt.NDArray[Any]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Uint8Array: TypeAlias = npt.NDArray[np.uint8]
 Uint32Array: TypeAlias = npt.NDArray[np.uint32]
 Int64Array: TypeAlias = npt.NDArray[np.int64]

@@ -21,9 +21,7 @@ from tfrecord_lite.arrow.types import is_any_list, is_bytes, plain_type, with_le
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite._types import AnyArray, BoolArray, Int64Array
 
 __all__ = [
     "HEXADECIMAL",
@@ -92,7 +90,7 @@ def has_half_dictionaries(kind: pa.DataType) -> bool:
     return pt.is_float16(leaf_of(kind)) and stripped(kind) is not kind
 
 
-def validity_of(present: npt.NDArray[np.bool_]) -> Any:
+def validity_of(present: BoolArray) -> Any:
     """Return a validity bitmap, None where all are there."""
     if present.all():
         return None
@@ -252,7 +250,7 @@ def cast_leaves(array: pa.Array, leaf: pa.DataType) -> pa.Array:
     return found
 
 
-def _lost(array: pa.Array, found: npt.NDArray[Any]) -> tuple[int, str] | None:
+def _lost(array: pa.Array, found: AnyArray) -> tuple[int, str] | None:
     kind = array.type
     if pt.is_floating(kind):
         given = array.to_numpy(zero_copy_only=False)

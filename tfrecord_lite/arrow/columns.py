@@ -40,9 +40,7 @@ from tfrecord_lite.example.spans import MISSING, Spans
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import AnyArray, BoolArray, Int64Array, Uint8Array
 
     # Which of the records that have the feature an element is of, by the element's number.
     _RowOf: TypeAlias = Callable[[int], int]
@@ -88,9 +86,7 @@ def _check(name: str, form: Form) -> None:
 class _Column:
     """One feature of all records of a block, whose values are those of its own key."""
 
-    def __init__(
-        self, buffer: Uint8Array, spans: Spans, form: Form, present: npt.NDArray[np.bool_]
-    ) -> None:
+    def __init__(self, buffer: Uint8Array, spans: Spans, form: Form, present: BoolArray) -> None:
         self._buffer = buffer
         self._form = form
         feature = form.feature
@@ -234,7 +230,7 @@ class _Column:
         return _nested(values, kind, rows, validity)
 
 
-def _filled(values: pa.Array, there: npt.NDArray[np.bool_], feature: FixedLenFeature) -> pa.Array:
+def _filled(values: pa.Array, there: BoolArray, feature: FixedLenFeature) -> pa.Array:
     """Put the default byte strings, or null, where there are no values."""
     which = np.cumsum(there) - 1
     if feature.default_value is None:
@@ -245,7 +241,7 @@ def _filled(values: pa.Array, there: npt.NDArray[np.bool_], feature: FixedLenFea
     return pa.concat_arrays([values, pa.array(default, values.type)]).take(pa.array(which))
 
 
-def _spread_out(values: Any, there: npt.NDArray[np.bool_]) -> Any:
+def _spread_out(values: Any, there: BoolArray) -> Any:
     """Put values where they go, and 0 elsewhere."""
     spread = np.zeros(len(there), values.dtype)
     spread[there] = values
@@ -259,7 +255,7 @@ def _with_nulls(array: pa.Array, validity: Any) -> pa.Array:
     return pa.Array.from_buffers(array.type, len(array), [validity, *array.buffers()[1:]])
 
 
-def _elements(flat: npt.NDArray[Any], leaf: pa.DataType) -> pa.Array:
+def _elements(flat: AnyArray, leaf: pa.DataType) -> pa.Array:
     """Share an array of elements of this very type with Arrow."""
     if pt.is_boolean(leaf):
         return pa.array(flat.view(np.uint8) != 0)
@@ -272,7 +268,7 @@ def _row_by(counts: Int64Array) -> _RowOf:
     return lambda index: int(np.searchsorted(np.cumsum(counts), index, "right"))
 
 
-def _converted(flat: npt.NDArray[Any], leaf: pa.DataType, row_of: _RowOf) -> pa.Array:
+def _converted(flat: AnyArray, leaf: pa.DataType, row_of: _RowOf) -> pa.Array:
     """Return numbers as Arrow's, of the type asked for; ``row_of`` tells whose they are."""
     array = _elements(flat, pa.from_numpy_dtype(flat.dtype))
     if array.type == leaf:

@@ -33,9 +33,7 @@ from tfrecord_lite.example.varints import encode_varints, varint_sizes
 from tfrecord_lite.example.wire import varint
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import AnyArray, Int64Array, Uint8Array
 
 __all__ = ["FirstRow", "Payloads", "column_payloads", "of_one_kind"]
 
@@ -276,16 +274,14 @@ def _string_lists(column: Ragged) -> Payloads | None:
     return Payloads(0, features, _strings(features).sizes)
 
 
-def _array(column: npt.NDArray[Any], *, floats: bool = False) -> Payloads | None:
+def _array(column: AnyArray, *, floats: bool = False) -> Payloads | None:
     """Encode an array of numbers, of one or two dimensions."""
     width = column.shape[1] if column.ndim == 2 else 1
     splits = np.arange(len(column) + 1) * width
     return _numbers(np.ascontiguousarray(column).reshape(-1), splits, rounded=floats)
 
 
-def _numbers(
-    flat: npt.NDArray[Any], splits: Int64Array, *, rounded: bool = False
-) -> Payloads | None:
+def _numbers(flat: AnyArray, splits: Int64Array, *, rounded: bool = False) -> Payloads | None:
     """Encode ``flat[splits[i]:splits[i + 1]]`` as row i; integers as floats if ``rounded``."""
     kind = kind_of_dtype(flat.dtype)
     flat = flat[splits[0] : splits[-1]]

@@ -55,9 +55,7 @@ from tfrecord_lite.records.framing import RecordBlock
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import FeaturesLike, Int64Array, Uint8Array
+    from tfrecord_lite._types import AnyArray, FeaturesLike, Int64Array, Uint8Array
     from tfrecord_lite.example.layouts import Layouts
 
 __all__ = [
@@ -72,7 +70,7 @@ __all__ = [
     "parse_single_example",
 ]
 
-Column: TypeAlias = "npt.NDArray[Any] | Ragged | Sparse"
+Column: TypeAlias = "AnyArray | Ragged | Sparse"
 # Makes the column of a feature of a buffer, the spans of all keys in it, name and feature.
 ColumnMaker: TypeAlias = "Callable[[Uint8Array, Mapping[str, Spans], str, FeatureSpec], Any]"
 
@@ -256,7 +254,7 @@ class Decoder:
 
     # Features of a fixed number of values.
 
-    def _fixed(self, feature: FixedLenFeature) -> npt.NDArray[Any]:
+    def _fixed(self, feature: FixedLenFeature) -> AnyArray:
         count = math.prod(feature.shape)
         if self._present.all():
             return self._exactly(count).reshape(len(self._present), *feature.shape)
@@ -276,7 +274,7 @@ class Decoder:
             raise UnfitError(int(rows[unfit.record]), unfit.reason) from None
         return column.reshape(len(column), *feature.shape)
 
-    def _exactly(self, count: int) -> npt.NDArray[Any]:
+    def _exactly(self, count: int) -> AnyArray:
         """Return the values of records that all must have ``count``."""
         if self._dtype is np.float32:
             self._check_counts((self._spans.sizes) >> 2, count)
@@ -300,16 +298,16 @@ class Decoder:
                 reason += "; RaggedFeature and VarLenFeature take any number"
             raise UnfitError(found, reason)
 
-    def _items(self, begin: Int64Array, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    def _items(self, begin: Int64Array, dtype: np.dtype[Any]) -> AnyArray:
         """Copy one item of a dtype from each place, straight to ``[records, *shape]``."""
         if dtype.itemsize == 0 or not len(begin):
             return np.empty((len(begin), *dtype.shape), dtype.base)
         count = len(self._buffer) - dtype.itemsize + 1
         every: Any = np.ndarray((count,), f"V{dtype.itemsize}", buffer=self._buffer, strides=(1,))
-        items: npt.NDArray[Any] = every[begin].view(dtype.base)
+        items: AnyArray = every[begin].view(dtype.base)
         return items.reshape(len(begin), *dtype.shape)
 
-    def _raw(self, feature: RawFeature) -> npt.NDArray[Any]:
+    def _raw(self, feature: RawFeature) -> AnyArray:
         require(self._present, lambda _: "is missing (or has no kind)")
         begin, size = self._single_strings()
         require(
@@ -345,7 +343,7 @@ class Decoder:
         sizes[counts == 1] = size
         return gathered(self._buffer, begin, size), sizes
 
-    def _values(self) -> tuple[npt.NDArray[Any], Int64Array]:
+    def _values(self) -> tuple[AnyArray, Int64Array]:
         """Return all values, and how many each record has."""
         if self._dtype is bytes:
             return self._strings()
@@ -388,6 +386,6 @@ class Decoder:
         self._check_counts(counts, 1)
         return begin, size
 
-    def _strings(self) -> tuple[npt.NDArray[Any], Int64Array]:
+    def _strings(self) -> tuple[AnyArray, Int64Array]:
         begin, size, counts = find_strings(self._buffer, self._spans)
         return as_objects(self._buffer, begin, size), counts

@@ -21,9 +21,7 @@ from tfrecord_lite.thresholds import thresholds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import AnyArray, Int64Array, Uint8Array
     from tfrecord_lite.example.column_payloads import Payloads
 
 __all__ = ["Entries", "StepLists", "lay_out"]
@@ -230,6 +228,6 @@ def _put(buffer: Uint8Array, at: Int64Array, prefix: bytes, payloads: Any, size:
     _items(buffer, width)[at] = entry.view(f"V{width}").reshape(-1)
 
 
-def _as_items(payloads: Any, size: int) -> npt.NDArray[Any]:
-    items: npt.NDArray[Any] = np.ascontiguousarray(payloads).view(f"V{size}").reshape(-1)
+def _as_items(payloads: Any, size: int) -> AnyArray:
+    items: AnyArray = np.ascontiguousarray(payloads).view(f"V{size}").reshape(-1)
     return items

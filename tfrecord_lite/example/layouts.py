@@ -22,9 +22,7 @@ from tfrecord_lite.thresholds import thresholds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import BoolArray, Int64Array, Uint8Array
     from tfrecord_lite.example.unknown import UnknownFeatures
     from tfrecord_lite.example.words import Words
 
@@ -63,7 +61,7 @@ class _Layout:
         self.others = [key.decode() for key in others if value_spans[key].kind != MISSING]
         self._segments = list(_segments(np.frombuffer(record, np.uint8), mask))
 
-    def has(self, buffer: Uint8Array, starts: Int64Array) -> npt.NDArray[np.bool_]:
+    def has(self, buffer: Uint8Array, starts: Int64Array) -> BoolArray:
         """Tell which of the records of this length that start here have the layout."""
         right = np.ones(len(starts), np.bool_)
         for at, words, mask in self._segments:
@@ -151,7 +149,7 @@ class Layouts:
         buffer: Uint8Array,
         starts: Int64Array,
         lengths: Int64Array,
-        found: npt.NDArray[np.int64],
+        found: Int64Array,
     ) -> Int64Array:
         """Say where the features lie in records of known layouts; return the other records.
 
@@ -187,7 +185,7 @@ class _OfLength:
         buffer: Uint8Array,
         starts: Int64Array,
         rows: Int64Array,
-        found: npt.NDArray[np.int64],
+        found: Int64Array,
         unknown: UnknownFeatures | None,
     ) -> Int64Array:
         left = rows
@@ -242,7 +240,7 @@ def _by_length(lengths: Int64Array) -> Iterator[tuple[int, Int64Array]]:
 
 
 def _fill(
-    found: npt.NDArray[np.int64],
+    found: Int64Array,
     value_spans: Sequence[_ValueSpan],
     rows: Int64Array,
     starts: Int64Array,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite._types import AnyArray, Int64Array
     from tfrecord_lite.example.features import FixedLenSequenceFeature
 
 __all__ = ["PADDING", "Values"]
@@ -22,11 +20,11 @@ PADDING: Final = {bytes: b"", np.float32: 0.0, np.int64: 0}
 class Values(NamedTuple):
     """A `FixedLenSequenceFeature` before it is padded: the values, and how many each record has."""
 
-    flat: npt.NDArray[Any]
+    flat: AnyArray
     splits: Int64Array
     feature: FixedLenSequenceFeature
 
-    def padded(self) -> npt.NDArray[Any]:
+    def padded(self) -> AnyArray:
         """Return ``[records, longest, *shape]``."""
         shape = self.feature.shape
         size = math.prod(shape)

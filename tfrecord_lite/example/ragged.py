@@ -15,9 +15,7 @@ from tfrecord_lite.text import html_table, plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite._types import AnyArray, Int64Array
 
 __all__ = ["Ragged", "Sparse", "checked"]
 
@@ -38,7 +36,7 @@ class Sparse(NamedTuple):
     """
 
     indices: Int64Array
-    values: npt.NDArray[Any]
+    values: AnyArray
     dense_shape: Int64Array
 
     def __repr__(self) -> str:
@@ -96,7 +94,7 @@ class Ragged:
     (3, array([1, 2]))
     """
 
-    values: Any  # npt.NDArray[Any] | Ragged; callers know which
+    values: Any  # AnyArray | Ragged; callers know which
     row_splits: Int64Array
 
     def __len__(self) -> int:

@@ -36,9 +36,7 @@ from tfrecord_lite.example.spans import MISSING, Spans, error_at
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import FeaturesLike, Int64Array, Uint8Array
+    from tfrecord_lite._types import AnyArray, BoolArray, FeaturesLike, Int64Array, Uint8Array
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = [
@@ -104,11 +102,11 @@ class Frames(NamedTuple):
     ``frames`` is ``[steps, *shape]``, ``splits`` int64 ``[records + 1]``.
     """
 
-    frames: npt.NDArray[Any]
+    frames: AnyArray
     splits: Int64Array
     padding: Any
 
-    def padded(self) -> npt.NDArray[Any]:
+    def padded(self) -> AnyArray:
         """Return ``[records, longest, *shape]``."""
         counts = np.diff(self.splits)
         longest = int(counts.max(initial=0))
@@ -130,7 +128,7 @@ class Steps(NamedTuple):
 
     column: Any
     counts: Int64Array
-    present: npt.NDArray[np.bool_]
+    present: BoolArray
 
 
 class SequenceColumns(NamedTuple):

@@ -30,9 +30,7 @@ from tfrecord_lite.records.framing import RecordBlock
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import BoolArray, Int64Array, Uint8Array
 
 __all__ = ["ListSpans", "find_sequence_spans"]
 
@@ -50,7 +48,7 @@ class ListSpans(NamedTuple):
 
     spans: Spans
     counts: Int64Array
-    present: npt.NDArray[np.bool_]
+    present: BoolArray
 
 
 def find_sequence_spans(
@@ -139,7 +137,7 @@ def _message(
     position: Int64Array,
     end: Int64Array,
     tag: np.uint64,
-    odd: npt.NDArray[np.bool_],
+    odd: BoolArray,
 ) -> tuple[Int64Array, Int64Array]:
     """Read a message with this tag, where there is one; return where it ends, and where it begins.
 
@@ -170,7 +168,7 @@ def _entries(
     names: Sequence[str],
     begin: Int64Array,
     end: Int64Array,
-    odd: npt.NDArray[np.bool_],
+    odd: BoolArray,
 ) -> _Entries:
     """Go through the entries of all records in step; records that are not plain become odd."""
     keys = Keys(names)
@@ -208,7 +206,7 @@ def _entries(
     return _Entries(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _kept(odd: npt.NDArray[np.bool_], good: Any, lane: Int64Array, *columns: Any) -> Any:
+def _kept(odd: BoolArray, good: Any, lane: Int64Array, *columns: Any) -> Any:
     """Return the rows that are good; the records of the others become odd."""
     good = np.broadcast_to(good, lane.shape)
     if good.all():
@@ -221,7 +219,7 @@ class _FeatureSpans(NamedTuple):
     kind: Int64Array
     begin: Int64Array
     end: Int64Array
-    good: npt.NDArray[np.bool_]
+    good: BoolArray
 
 
 class _FeatureSteps(NamedTuple):
@@ -236,7 +234,7 @@ class _FeatureSteps(NamedTuple):
     entry: Int64Array
     first: Int64Array
     counts: Int64Array
-    good: npt.NDArray[np.bool_]
+    good: BoolArray
     ordered: bool
 
 

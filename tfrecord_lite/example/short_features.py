@@ -18,9 +18,7 @@ from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST, STRI
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import BoolArray, Int64Array, Uint8Array
 
 __all__ = ["ShortFeatures", "find_short_features"]
 
@@ -43,7 +41,7 @@ class ShortFeatures(NamedTuple):
     list: Int64Array
     first: Int64Array
     counts: Int64Array
-    good: npt.NDArray[np.bool_]
+    good: BoolArray
 
 
 def find_short_features(buffer: Uint8Array, begin: Int64Array, end: Int64Array) -> ShortFeatures:

@@ -37,9 +37,7 @@ from tfrecord_lite.thresholds import thresholds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import BoolArray, Int64Array, Uint8Array
     from tfrecord_lite.example.unknown import UnknownFeatures
 
 __all__ = [
@@ -109,7 +107,7 @@ def walk(
     buffer: Uint8Array,
     block: RecordBlock,
     names: Sequence[str],
-    found: npt.NDArray[np.int64],
+    found: Int64Array,
     lane: Int64Array,
     unknown: UnknownFeatures | None = None,
 ) -> Int64Array:
@@ -145,7 +143,7 @@ class _Walk:
         starts: Int64Array,
         lengths: Int64Array,
         names: Sequence[str],
-        found: npt.NDArray[np.int64],
+        found: Int64Array,
         unknown: UnknownFeatures | None,
     ) -> None:
         self._buffer = buffer
@@ -161,7 +159,7 @@ class _Walk:
         self.position = starts
         self.end = starts + lengths
 
-    def keep(self, left: npt.NDArray[np.bool_]) -> None:
+    def keep(self, left: BoolArray) -> None:
         """Go on with these alone."""
         if not left.all():
             rows = np.flatnonzero(left)
@@ -169,13 +167,13 @@ class _Walk:
             self.position = self.position.take(rows)
             self.end = self.end.take(rows)
 
-    def leave(self, odd: npt.NDArray[np.bool_]) -> None:
+    def leave(self, odd: BoolArray) -> None:
         """Take records out that must be read one by one."""
         if odd.any():
             self.irregular.append(self.lane[odd])
             self.keep(~odd)
 
-    def _message(self) -> tuple[Int64Array, Int64Array, npt.NDArray[np.bool_]]:
+    def _message(self) -> tuple[Int64Array, Int64Array, BoolArray]:
         """Read field 1, a message; return its begin and end, and where that is inside."""
         word = self._words[self.position]
         size, width, good = varints_in(word >> _8)
@@ -227,13 +225,13 @@ class _Walk:
         self.keep(self.position < self.end)
 
     def _contents_hold(
-        self, kind: Int64Array, begin: Int64Array, end: Int64Array, several: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.bool_]:
+        self, kind: Int64Array, begin: Int64Array, end: Int64Array, several: BoolArray
+    ) -> BoolArray:
         """Tell which payloads are what their kind asks for."""
         size = end - begin
         if kind[0] == BYTES and (kind == BYTES).all() and not several.any():
             return np.ones(len(kind), np.bool_)
-        good: npt.NDArray[np.bool_] = (kind != FLOAT) | (size & 3 == 0)
+        good: BoolArray = (kind != FLOAT) | (size & 3 == 0)
         good &= (kind != INT64) | (size == 0) | (self._buffer.take(end - 1) < 0x80)
         rows = np.flatnonzero(several & (size > 0))
         if len(rows):

@@ -17,9 +17,7 @@ from tfrecord_lite.example.words import BYTE, LOW, as_words, turns_of, varints_i
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import BoolArray, Int64Array, Uint8Array
 
     # Messages by the number of their list: where these begin, and end.
     _Part: TypeAlias = tuple[Int64Array, Int64Array, Int64Array]
@@ -40,7 +38,7 @@ class Steps(NamedTuple):
     begin: Int64Array
     end: Int64Array
     counts: Int64Array
-    good: npt.NDArray[np.bool_]
+    good: BoolArray
 
 
 def find_steps(
@@ -101,7 +99,7 @@ class _Places(NamedTuple):
     after: Int64Array
     of: Int64Array
 
-    def where(self, rows: npt.NDArray[np.bool_]) -> _Places:
+    def where(self, rows: BoolArray) -> _Places:
         if rows.all():
             return self
         kept = np.flatnonzero(rows)
@@ -180,7 +178,7 @@ def _places(buffer: Uint8Array, tags: Int64Array, begin: Int64Array, end: Int64A
     return _Places(tags, content, after, of).where((after <= end[of]) & fits)
 
 
-def _linked(places: _Places, begin: Int64Array, end: Int64Array) -> npt.NDArray[np.bool_]:
+def _linked(places: _Places, begin: Int64Array, end: Int64Array) -> BoolArray:
     """Tell which places can be come to from the front of their list, message by message.
 
     With each turn links become twice as long: after the first so many messages as many more are

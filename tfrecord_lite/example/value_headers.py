@@ -24,9 +24,7 @@ from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST
 from tfrecord_lite.example.wire import read_length
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import BoolArray, Int64Array, Uint8Array
     from tfrecord_lite.example.words import Words
 
 __all__ = ["LARGEST_VALUE_SIZE", "ValueHeaders", "read_headers", "read_large_headers"]
@@ -55,7 +53,7 @@ class _Form(NamedTuple):
         return self.list_size + (1 + self.run if self.run else 0)
 
     @property
-    def plain_kinds(self) -> npt.NDArray[np.bool_]:
+    def plain_kinds(self) -> BoolArray:
         """Tell which kinds a plain head of this form may have."""
         kinds = _IS_KIND if self.second else np.arange(256) == 0
         return kinds & (self.plain > 0)
@@ -135,8 +133,8 @@ class ValueHeaders(NamedTuple):
 
     kind: Int64Array
     size: Int64Array
-    plain: npt.NDArray[np.bool_]
-    single: npt.NDArray[np.bool_]
+    plain: BoolArray
+    single: BoolArray
 
 
 def read_headers(words: Words, value_size: Int64Array) -> ValueHeaders:

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import Int64Array, Uint8Array, Uint32Array
 
 __all__ = [
     "BYTE",
@@ -92,7 +90,7 @@ def short_varints(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> In
     Half a word is enough for each, which takes half the time.
     """
     halves: Any = np.ndarray((len(buffer) - 3,), "<u4", buffer=buffer, strides=(1,))
-    half: npt.NDArray[np.uint32] = halves[begin]
+    half: Uint32Array = halves[begin]
     half &= _LOW_HALF.take(size)
     if (half & _MORE_OF_HALF != _MORE_OF_SIZE.take(size)).any():
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +12,7 @@ from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite._types import AnyArray, BoolArray, Int64Array
     from tfrecord_lite.files.fingerprint import StaleIndexError
 
 __all__ = ["Bounds", "StoredBounds"]
@@ -217,7 +215,7 @@ class StoredBounds(Bounds):
         bounds[:, 1:] += self._sums_in(blocks)[1]
         return bounds
 
-    def _sums_in(self, blocks: Int64Array) -> tuple[npt.NDArray[Any], Int64Array]:
+    def _sums_in(self, blocks: Int64Array) -> tuple[AnyArray, Int64Array]:
         """Return the lengths in some blocks, and the sums up to and with each, ``[blocks, rows]``.
 
         After the last row of a block that has fewer the lengths are zeros.
@@ -232,7 +230,7 @@ class StoredBounds(Bounds):
         self._require(sums[:, -1] == self._totals[blocks], sums)
         return lengths, sums
 
-    def _lengths(self, data: bytes | memoryview) -> npt.NDArray[Any]:
+    def _lengths(self, data: bytes | memoryview) -> AnyArray:
         """Return the lengths of records that are stored in some bytes."""
         (width,) = self._blocks.widths
         lengths = np.frombuffer(data, f"<u{width}")
@@ -240,7 +238,7 @@ class StoredBounds(Bounds):
             raise self._misfit()
         return lengths
 
-    def _require(self, fit: npt.NDArray[np.bool_], sums: Int64Array) -> None:
+    def _require(self, fit: BoolArray, sums: Int64Array) -> None:
         # Sums of fewer bytes do not overflow. One that does passes through negative numbers, as
         # each length is less than 2^63.
         if not fit.all() or (self._blocks.widths == _LARGEST and sums.min() < 0):

@@ -12,9 +12,7 @@ from tfrecord_lite.records.framing import FRAME_OVERHEAD
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import BoolArray, Int64Array, Uint8Array
 
 __all__ = ["Frames", "FramesAt", "edges_of", "refuse_large"]
 
@@ -68,7 +66,7 @@ def refuse_large(path: str, numbers: Any, offsets: Any, sizes: Any, most: int) -
         )
 
 
-def edges_of(apart: npt.NDArray[np.bool_], count: int) -> Int64Array:
+def edges_of(apart: BoolArray, count: int) -> Int64Array:
     """Return where runs of ``count`` items begin, and the end; ``apart`` parts neighbours.
 
     >>> edges_of(np.array([False, True, False]), 4).tolist()

@@ -24,9 +24,7 @@ from tfrecord_lite.records.framing import RecordBlock
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite._types import AnyArray, BoolArray, Int64Array
 
 __all__ = ["Expression", "single_values"]
 
@@ -102,7 +100,7 @@ class Expression:
         self._check_spelling(source)
         self._check(self._tree)
 
-    def __call__(self, block: RecordBlock, columns: Mapping[str, Ragged]) -> npt.NDArray[np.bool_]:
+    def __call__(self, block: RecordBlock, columns: Mapping[str, Ragged]) -> BoolArray:
         """Tell which records of a block are meant, bool ``[records]``; ``columns`` are all ragged.
 
         Raises `ExampleError` for a record with several values where one is compared, and ValueError
@@ -311,7 +309,7 @@ class _Rows:
 
 def single_values(
     block: RecordBlock, name: str, column: Ragged, advice: str, rows: Int64Array | None = None
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+) -> tuple[AnyArray, BoolArray]:
     """Return the one value of each record, or of these rows, and where there is one.
 
     `ExampleError` for a record with several.

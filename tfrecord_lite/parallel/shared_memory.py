@@ -21,9 +21,7 @@ from tfrecord_lite.thresholds import thresholds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import AnyArray, BoolArray, Int64Array, Uint8Array
 
 __all__ = ["ArrayPickler", "SharedMemory", "StoredValue"]
 
@@ -134,7 +132,7 @@ class ArrayPickler(pickle.Pickler):
         super().__init__(stream, protocol=5, buffer_callback=self.buffers.append)
 
     @property
-    def are_bytes(self) -> npt.NDArray[np.bool_]:
+    def are_bytes(self) -> BoolArray:
         """Which of the buffers are of byte strings."""
         ours = set(map(id, self._of_bytes))
         return np.array([id(buffer) in ours for buffer in self.buffers], bool)
@@ -155,7 +153,7 @@ class ArrayPickler(pickle.Pickler):
 
 def _byte_strings(
     buffers: Sequence[Uint8Array], lengths: Int64Array, shape: tuple[int, ...]
-) -> npt.NDArray[Any]:
+) -> AnyArray:
     """Return the array of byte strings that lie in these buffers, one by one or all in one."""
     ends = np.cumsum(lengths)
     if len(buffers) == 1:

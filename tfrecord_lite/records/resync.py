@@ -19,11 +19,9 @@ from tfrecord_lite.records.framing import HEADER_SIZE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy.typing as npt
+    from tfrecord_lite._types import BoolArray, Int64Array, Uint8Array, Uint32Array
 
-    from tfrecord_lite._types import Int64Array, Uint8Array, Uint32Array
-
-    Mask = npt.NDArray[np.bool_]
+    Mask = BoolArray
 
 __all__ = ["find_headers"]
 

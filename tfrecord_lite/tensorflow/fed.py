@@ -19,11 +19,9 @@ from tfrecord_lite.tensorflow.calls import ends_with_python
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    import numpy.typing as npt
+    from tfrecord_lite._types import AnyArray, Int64Array, Uint8Array
 
-    from tfrecord_lite._types import Int64Array, Uint8Array
-
-    Arrays = list[npt.NDArray[Any]]
+    Arrays = list[AnyArray]
 
 __all__ = ["aligned", "dtypes_of", "feed"]
 

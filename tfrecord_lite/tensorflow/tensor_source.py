@@ -25,9 +25,7 @@ from tfrecord_lite.tensorflow.scattered import ScatteredRecords
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import FeaturesLike
+    from tfrecord_lite._types import AnyArray, FeaturesLike
     from tfrecord_lite.dataset.batcher import Batches
     from tfrecord_lite.dataset.epoch_records import EpochRecords
     from tfrecord_lite.dataset.order import Even
@@ -206,7 +204,7 @@ class TensorSource:
         )
         expected = self._batches(repeat)
 
-        def arrays() -> Generator[list[npt.NDArray[Any]], None, None]:
+        def arrays() -> Generator[list[AnyArray], None, None]:
             batches = 0
             with closing(loader.tables(together=together)) as tables:
                 for table in tables:

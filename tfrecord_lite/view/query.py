@@ -18,9 +18,7 @@ from tfrecord_lite.view.shown import read_content
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite._types import AnyArray, BoolArray, Int64Array
     from tfrecord_lite.example.ragged import Ragged
     from tfrecord_lite.records.framing import RecordBlock
     from tfrecord_lite.view.viewed_set import ViewedSet
@@ -68,9 +66,9 @@ class Query(Looking):
             self._columns = Columns({name: RaggedFeature(kind) for name, kind in kinds.items()})
         self._sorts_bytes = kinds.get(sort) is bytes
         self._found: list[Int64Array] = []
-        self._keys: list[npt.NDArray[Any]] = []
+        self._keys: list[AnyArray] = []
         self._keys_bytes = 0
-        self._known: list[npt.NDArray[np.bool_]] = []
+        self._known: list[BoolArray] = []
         self._ordered: Int64Array | None = None
         self.matched = 0
         self.not_looked_into = 0
@@ -120,7 +118,7 @@ class Query(Looking):
         else:
             self.not_looked_into += 1
 
-    def _meant(self, block: RecordBlock, columns: Mapping[str, Ragged]) -> npt.NDArray[np.bool_]:
+    def _meant(self, block: RecordBlock, columns: Mapping[str, Ragged]) -> BoolArray:
         return np.ones(len(block), bool) if self._where is None else self._where(block, columns)
 
     def _keep(self, numbers: Int64Array, rows: Int64Array, columns: Mapping[str, Ragged]) -> None:
@@ -133,9 +131,7 @@ class Query(Looking):
             self._known.append(known)
         self._found.append(numbers[rows])
 
-    def _keys_of(
-        self, column: Ragged, rows: Int64Array
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    def _keys_of(self, column: Ragged, rows: Int64Array) -> tuple[AnyArray, BoolArray]:
         """Return the first value of each record, and where there is one."""
         begins, ends = column.row_splits[:-1][rows], column.row_splits[1:][rows]
         known = ends > begins
