@@ -47,7 +47,7 @@ def plan_examples(
 ) -> Plan:
     """Plan the columns of Examples."""
     forms = {
-        name: tfx_form(name, feature)
+        name: tfx_form(name, feature, asked.get(name))
         if layout == "tfx"
         else natural_form(name, feature, asked.get(name), binary)
         for name, feature in features.items()

@@ -64,7 +64,8 @@ def to_arrow(
     ``binary``: with 32-bit offsets, with 64-bit ones, or views, which share memory with the blocks
     that were read (text: string, large_string, string_view). In the layout "tfx" each feature is
     what tfx_bsl's ExamplesToRecordBatchDecoder gives: a large_list of int64, float or large_binary,
-    null where it is missing; without ``features`` in the order of their names.
+    null where it is missing; without ``features`` in the order of their names, and of nulls where
+    none of the first records has a kind.
 
     A `SparseFeature` is no column. Of one that the manifest says the keys are, under their names;
     ``select`` takes these names, too.
@@ -168,6 +169,9 @@ class Selection(NamedTuple):
         elif features is None:
             named = without_sparse(named)
         if layout == "tfx" and schema.inferred:
+            # Features that have no kind in any of the records are columns there, of nulls.
+            asked = dict.fromkeys(schema.without_kind, pa.null())
+            named = {**named, **asked_types(asked)[0]}
             named = dict(sorted(named.items()))
         if select is not None:
             if not (select := list(select)):

@@ -301,8 +301,13 @@ def natural_form(
     return Form(feature, pa.list_(leaf))
 
 
-def tfx_form(name: str, feature: FeatureSpec) -> Form:
-    """Return the form in which tfx_bsl's ExamplesToRecordBatchDecoder gives a feature."""
+def tfx_form(name: str, feature: FeatureSpec, asked: Any = None) -> Form:
+    """Return the form in which tfx_bsl's ExamplesToRecordBatchDecoder gives a feature.
+
+    Of the types that are asked for it has nulls alone.
+    """
+    if isinstance(asked, pa.DataType) and pt.is_null(asked):
+        return Form(feature, asked, nullable=True)
     if len(keys_of(name, feature)) > 1 or keys_of(name, feature) != (name,):
         raise TypeError(
             f"feature {quote(name)}: the tfx layout has each feature by its own name; name those "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tfrecord_lite.errors import ExampleError, TFRecordError, ignore_damage
 from tfrecord_lite.example.feature_json import features_from_json
-from tfrecord_lite.example.infer import infer_features
+from tfrecord_lite.example.infer import infer_all
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures, examples_only
@@ -18,7 +18,7 @@ from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
 
     from tfrecord_lite._types import FeaturesLike, OnDamage
     from tfrecord_lite.example.features import FeatureSpec
@@ -38,7 +38,7 @@ class Schema(NamedTuple):
 
     ``hint`` is what an error about a record that does not have them should add. ``inferred`` tells
     that they are all that the first ``sampled`` records have: if later ones have more, nobody has
-    decided to leave that out.
+    decided to leave that out. ``without_kind`` are the names of those that have no kind there.
     """
 
     features: Mapping[str, FeatureSpec] | SequenceFeatures
@@ -46,6 +46,7 @@ class Schema(NamedTuple):
     inferred: bool = False
     strict: bool = True
     sampled: int = INFER_RECORDS
+    without_kind: Sequence[str] = ()
 
     @classmethod
     def find(cls, features: FeaturesLike | None, records: RecordSet, *, strict: bool) -> Schema:
@@ -55,16 +56,17 @@ class Schema(NamedTuple):
         `RecordReader` raise.
         """
         hint, inferred, sampled = "", False, INFER_RECORDS
+        without_kind: Sequence[str] = ()
 
         def found() -> Any:
-            nonlocal hint, inferred, sampled
+            nonlocal hint, inferred, sampled, without_kind
             described = features_of(records.manifest)
             if described is not None:
                 assert records.manifest is not None
                 hint = f" (features of {records.manifest.path})"
                 return described
             inferred = features is None
-            named, sampled = _infer(records, strict=strict)
+            named, sampled, without_kind = _infer(records, strict=strict)
             hint = f" (features inferred from the first {sampled:,} records: pass features=)"
             return named
 
@@ -74,7 +76,7 @@ class Schema(NamedTuple):
             named = features
         else:
             named = normalize_features(features, lambda: examples_only(found()))
-        return cls(named, hint, inferred, strict, sampled)
+        return cls(named, hint, inferred, strict, sampled, without_kind)
 
     def require_features(self, block: RecordBlock) -> None:
         """Raise `ExampleError`, at the front of a block, where there is no feature to read."""
@@ -151,11 +153,11 @@ def infer(records: RecordSet, *, strict: bool = True) -> dict[str, FeatureSpec] 
 
 def _infer(
     records: RecordSet, *, strict: bool
-) -> tuple[dict[str, FeatureSpec] | SequenceFeatures, int]:
+) -> tuple[dict[str, FeatureSpec] | SequenceFeatures, int, list[str]]:
     """Infer features from the first `INFER_RECORDS` records of all files.
 
-    Return these, and from how many records they are; there are no more where these are fewer than
-    that, or they are all of a pipe that are kept.
+    Return these, from how many records they are (there are no more where these are fewer than that,
+    or they are all of a pipe that are kept), and the names of features that never have a kind.
     """
     on_damage: OnDamage = ignore_damage if records.tolerant else "raise"
     # The blocks themselves would be kept with all their bytes.
@@ -177,7 +179,8 @@ def _infer(
 
     try:
         with closing(sample()) as first:
-            return infer_features(islice(first, INFER_RECORDS), strict=strict), sampled
+            features, without_kind = infer_all(islice(first, INFER_RECORDS), strict=strict)
     except ExampleError as error:
         path, record, offset = places[error.record or 0]
         raise ExampleError(error.reason, path=path, record=record, offset=offset) from None
+    return features, sampled, without_kind

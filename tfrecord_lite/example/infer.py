@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-__all__ = ["are_mostly_sequences", "infer_features", "infer_sequences"]
+__all__ = ["are_mostly_sequences", "infer_all", "infer_features", "infer_sequences"]
 
 
 def infer_features(
@@ -45,6 +45,13 @@ def infer_features(
         raise TypeError(
             f"records={quote(records)}: a list of serialized Examples, not one; [record] is one"
         )
+    return infer_all(records, strict=strict)[0]
+
+
+def infer_all(
+    records: Iterable[bytes], *, strict: bool
+) -> tuple[dict[str, FeatureSpec] | SequenceFeatures, list[str]]:
+    """Infer features, and the names of the features of Examples that never have a kind."""
     # Which it is, the last record may tell, and all of them may be too large to be kept.
     examples, sequences = _Reading(as_sequences=False), _Reading(as_sequences=True)
     number, with_lists = -1, 0
@@ -55,7 +62,7 @@ def infer_features(
         if examples.error is not None and sequences.error is not None:
             break
     chosen = sequences if are_mostly_sequences(with_lists, number + 1) else examples
-    return chosen.features(number + 1)
+    return chosen.features(number + 1), chosen.names_without_kind()
 
 
 def infer_sequences(records: Iterable[bytes]) -> SequenceFeatures:
@@ -121,6 +128,10 @@ class _Reading:
             return features
         return SequenceFeatures(features, self._steps.features(None))
 
+    def names_without_kind(self) -> list[str]:
+        """Return the names of the features that never have a kind, of Examples."""
+        return [] if self._as_sequences else self._known.names_without_kind()
+
 
 class _Known:
     """What is known of features by name: their dtypes, and how many values they have."""
@@ -131,6 +142,7 @@ class _Known:
         self._counts: dict[str, set[int]] = {}
         self._seen: dict[str, int] = {}
         self._wanted: dict[str, int] = {}
+        self._without_kind: set[str] = set()
 
     def see(self, name: str, count: int) -> None:
         """Note that there are so many more of a name, of a kind or not."""
@@ -138,6 +150,7 @@ class _Known:
 
     def add(self, name: str, value: Value, record: int) -> None:
         if value is None:
+            self._without_kind.add(name)
             return
         dtype = bytes if isinstance(value, list) else value.dtype.type
         known = self._dtypes.setdefault(name, dtype)
@@ -160,6 +173,10 @@ class _Known:
             )
             for name, dtype in self._dtypes.items()
         }
+
+    def names_without_kind(self) -> list[str]:
+        """Return the names of those that came, and never had a kind."""
+        return sorted(self._without_kind - self._dtypes.keys())
 
 
 def _feature(dtype: Any, counts: set[int], *, always: bool) -> FeatureSpec:
