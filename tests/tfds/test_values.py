@@ -87,6 +87,27 @@ def test_datasets_in_datasets_are_lists_of_their_steps(described):
     }
 
 
+LABEL = {
+    "pythonClassName": "tensorflow_datasets.core.features.class_label_feature.ClassLabel",
+    "classLabel": {"numClasses": "2"},
+}
+
+
+@pytest.mark.parametrize(
+    ("feature", "stem"),
+    [("a/b/c", "a-b.c"), ("x/y", "x.y"), ("s", "s"), ("o/l", "o-l"), ("x.y", None)],
+)
+def test_names_of_classes_are_in_the_files_of_tensorflow_datasets(described, feature, stem):
+    sequence = {"pythonClassName": "Sequence", "sequence": {"feature": LABEL}}
+    steps = dataset({"l": LABEL})
+    nested = {"featuresDict": {"features": {"b/c": LABEL}}}
+    folder = described({"a": nested, "x/y": LABEL, "s": sequence, "o": steps}, [{}])
+    for other in ("a-b.c", "x.y", "s", "o-l"):
+        (folder / f"{other}.labels.txt").write_text(f"{other}\n two\u2028words \n\n")
+    found = load(folder, split="train").class_names(feature)
+    assert found == (None if stem is None else [stem, "two\u2028words"])
+
+
 @pytest.mark.parametrize("split", ["train[:4]", "train[-4:]", "train[:101%]", "train[-101%:]"])
 def test_parts_beyond_a_split_are_refused(described, split):
     """They are by tensorflow_datasets, too; they were cut to what there is."""

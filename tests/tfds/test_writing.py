@@ -113,7 +113,7 @@ def test_kinds_as_they_are_described(tmp_path, folder):
             }
         },
     }
-    assert (folder / "class-id.labels.txt").read_text() == "a\nb\n"
+    assert (folder / "class.id.labels.txt").read_text() == "a\nb\n"
     assert load(folder, split="train").class_names("class/id") == ["a", "b"]
 
 

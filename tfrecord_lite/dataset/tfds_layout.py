@@ -64,7 +64,7 @@ class PreparedSplit:
             self.features = stored_features(features)
             self._described = described_features(features)
             self._labels = {
-                f"{key.replace('/', '-')}.labels.txt": "\n".join(feature.names) + "\n"
+                f"{key.replace('/', '.')}.labels.txt": "\n".join(feature.names) + "\n"
                 for key, feature in features.items()
                 if isinstance(feature, ClassLabel)
             }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-__all__ = ["Node", "features_of", "node_of"]
+__all__ = ["Node", "features_of", "file_stem", "node_of"]
 
 
 class Node(NamedTuple):
@@ -83,6 +83,18 @@ def _default(dtype: Any) -> Any:
     if dtype.kind == "f":  # as it passes through float32
         return float(np.finfo(dtype).min) if dtype.itemsize <= 4 else -np.inf
     return int(np.iinfo(dtype).min) if dtype.kind in "iu" else 0
+
+
+def file_stem(node: Node, feature: str, outer: str = "") -> str | None:
+    """Return how the names of files call a feature of this flat name; None where there is none."""
+    if not node.children:
+        return outer if node.name == feature else None
+    for key, child in node.children.items():
+        stem = key.replace("/", ".")
+        stem = f"{outer}-{stem}" if outer and stem else outer or stem
+        if (found := file_stem(child, feature, stem)) is not None:
+            return found
+    return None
 
 
 def features_of(

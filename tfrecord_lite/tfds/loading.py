@@ -22,7 +22,7 @@ from tfrecord_lite.example.quote import quote
 from tfrecord_lite.files.record_set import RecordSet, locate
 from tfrecord_lite.records.file_system import exists, is_url, known_sizes, open_file
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
-from tfrecord_lite.tfds.described import Node, features_of, node_of
+from tfrecord_lite.tfds.described import Node, features_of, file_stem, node_of
 from tfrecord_lite.tfds.values import Reading
 
 if TYPE_CHECKING:
@@ -153,12 +153,13 @@ class Split(Sequence[dict[str, Any]]):
 
     def class_names(self, feature: str) -> list[str] | None:
         """Return the names of the classes of a ClassLabel, if the dataset has any; None else."""
-        path = os.path.join(self._folder, f"{feature.replace('/', '-')}.labels.txt")
-        if not exists(path):
+        stem = file_stem(self._node, feature)
+        path = os.path.join(self._folder, f"{stem}.labels.txt")
+        if stem is None or not exists(path):
             return None
         with open_file(path) as file:
             content: bytes = file.read()
-        return content.decode().splitlines()
+        return [line.strip() for line in content.decode().split("\n") if line.strip()]
 
     def __len__(self) -> int:
         return self._ends[-1]

@@ -11,8 +11,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 import tfrecord_lite as tfr
+from tfrecord_lite.tfds import ClassLabel, load
 from tfrecord_lite.tfds import Image as Picture
-from tfrecord_lite.tfds import load
 
 
 @pytest.fixture
@@ -81,3 +81,14 @@ def test_a_split_of_no_records_beside_another(tmp_path):
     prepared.write(tmp_path, "none", [])
     prepared.write(tmp_path, numbers=range(2))
     assert len(of_tfds(tmp_path / "pets" / "1.0.0", "train")) == 2
+
+
+def test_names_of_classes_of_a_feature_with_slashes(tmp_path):
+    """tensorflow_datasets took numbers for names: it looks for another file."""
+    folder = tmp_path / "pets" / "1.0.0"
+    features = {"image/class/label": ClassLabel(["cat", "dog"])}
+    with tfr.ShardWriter(folder / "train", layout="tfds", features=features) as writer:
+        writer.write_example({"image/class/label": 1})
+    found = tfds.builder_from_directory(folder).info.features["image/class/label"]
+    names = load(folder, split="train").class_names("image/class/label")
+    assert found.names == names == ["cat", "dog"]
