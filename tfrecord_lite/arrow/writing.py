@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.types as pt
 
 from tfrecord_lite.arrow.arrays import has_half_dictionaries, joined, no_rows
 from tfrecord_lite.arrow.encoding import Columns, SequenceColumns, columns_of
@@ -90,7 +91,7 @@ def arrow_parts(data: Any, features: Any, cast: Mapping[str, Any] | None) -> Ite
     columns: Columns | SequenceColumns | None = None
     done = 0
     said = {*(cast or {}), *(features if isinstance(features, Mapping) else {})}
-    for batch in _gathered(_batches(data, said)):
+    for batch in _gathered(map(_with_shapes, _batches(data, said))):
         if columns is None or batch.schema != columns.schema:
             columns = columns_of(batch.schema, features, cast or {})
         for begin in range(0, max(batch.num_rows, 1), _ROWS):
@@ -113,6 +114,33 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         rows += batch.num_rows
     if waiting:
         yield from _joined(waiting)
+
+
+def _with_shapes(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch in which arrays of Hugging Face, lists of lists, are of their shape."""
+    wanted = list(map(_type_of_shape, batch.schema.types))
+    if not any(wanted):
+        return batch
+    columns = list(batch.columns)
+    for at, kind in enumerate(wanted):
+        if kind is not None:
+            with _explained(batch.schema.names[at]):
+                columns[at] = columns[at].storage.cast(kind)
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _type_of_shape(kind: pa.DataType) -> pa.DataType | None:
+    shape = getattr(kind, "shape", None) if isinstance(kind, pa.ExtensionType) else None
+    if not shape or not all(isinstance(size, int) for size in shape):
+        return None
+    leaf = kind.storage_type
+    for _ in shape:
+        if not pt.is_list(leaf):
+            return None
+        leaf = leaf.value_type
+    for size in reversed(shape):
+        leaf = pa.list_(leaf, size)
+    return leaf
 
 
 def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:

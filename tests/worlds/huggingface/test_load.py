@@ -14,6 +14,7 @@ from test_surface import FORMS, LABELS, folder  # noqa: F401 - a fixture
 from torch.utils.data import DataLoader
 
 import tfrecord_lite as tfr
+from tfrecord_lite.arrow import write_table
 from tfrecord_lite.huggingface import load
 
 N = 400
@@ -279,6 +280,32 @@ def test_back_to_files(name, tmp_path):
         tfr.write_examples(path, dataset)
         (batch,) = tfr.read_batches(path, ["label"], batch_size=N)
         np.testing.assert_array_equal(batch["label"], COLUMNS["label"])
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_arrays_back_to_files(name, tmp_path, streaming):
+    """Their shapes are in the manifest; they were refused as lists of lists."""
+    dataset = load(name, select=["image", "cube"], streaming=streaming)
+    features = {"image": FEATURES["image"]}
+    write_table(dataset, tmp_path / "a")
+    write_table(dataset, tmp_path / "b", features)
+    (batch,) = tfr.read_batches(tmp_path / "a", batch_size=N)
+    for key in ("image", "cube"):
+        np.testing.assert_array_equal(batch[key], COLUMNS[key])
+    (batch,) = tfr.read_batches(tmp_path / "b", features, batch_size=N)
+    np.testing.assert_array_equal(batch["image"], COLUMNS["image"])
+
+
+def test_arrays_with_nulls_and_of_any_size_back_to_files(tmp_path):
+    kinds = {"a": datasets.Array2D((2, 1), "float32"), "b": datasets.Array2D((None, 1), "int32")}
+    columns = {"a": [[[1.0], [2.0]], None], "b": [[[1]], [[1], [2]]]}
+    dataset = datasets.Dataset.from_dict(columns, features=datasets.Features(kinds))
+    with pytest.raises(tfr.ExampleError, match="column 'b' .*lists flat"):
+        tfr.write_examples(tmp_path / "a", dataset)
+    tfr.write_examples(tmp_path / "a", dataset.select_columns(["a"]))
+    found = [tfr.decode_example(record) for record in tfr.read_records(tmp_path / "a")]
+    assert found[0]["a"].tolist() == [1, 2]
+    assert found[1] == {}
 
 
 @pytest.mark.parametrize("form", FORMS)
