@@ -205,6 +205,43 @@ def test_threads_share_one(sets, monkeypatch):
     records.close()
 
 
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="there is one position for all")
+@pytest.mark.parametrize("compression", [None, "GZIP"])
+@pytest.mark.parametrize("one_file", [False, True])
+def test_closed_by_another_thread_while_it_is_read(tmp_path, monkeypatch, compression, one_file):
+    """The system gives a descriptor that is closed to the next file that is opened."""
+    path, other = tmp_path / "a", tmp_path / "b"
+    mine = [b"mine %d" % number for number in range(30)]
+    write_records(path, mine, compression=compression)
+    write_records(other, [b"your %d" % number for number in range(30)], compression=compression)
+    made = RecordFile(path, verify="none") if one_file else RecordSet(path, verify="none")
+    opened = []
+
+    def while_another_closes(read):
+        def replacement(*args):
+            made.close()
+            opened.append(open(other, "rb"))  # noqa: SIM115 - closed below
+            return read(*args)
+
+        return replacement
+
+    asked = [3, 29, 0]
+    assert len(made) == 30
+    for ask in (made.__getitem__, lambda number: made[[number, 0]][0], lambda n: made[n:][0]):
+        for name in ("pread", "preadv"):
+            with monkeypatch.context() as patched:
+                patched.setattr(os, name, while_another_closes(getattr(os, name)))
+                for number in asked:
+                    try:
+                        assert ask(number) == mine[number]
+                    except ValueError as error:
+                        assert one_file
+                        assert "closed file" in str(error)
+    assert opened or compression
+    for file in opened:
+        file.close()
+
+
 @pytest.mark.parametrize("compression", [None, "GZIP"])
 @pytest.mark.parametrize("form", ["memory", "buffered", "unbuffered"])
 @pytest.mark.parametrize("width", [1008, 1001])

@@ -203,6 +203,13 @@ def test_below_the_working_directory(tree: Path, monkeypatch: pytest.MonkeyPatch
     assert len(expand_shards("**")) == 3
 
 
+def test_nothing_but_what_a_writer_left(tmp_path: Path) -> None:
+    """What `DIR/**` passes over as well is no reason to advise it."""
+    (tmp_path / ".train.0123abcd.tfrecord-partial").mkdir()
+    with pytest.raises(FileNotFoundError, match="no data files in this directory$"):
+        expand_shards(tmp_path)
+
+
 def test_a_file_beside_a_folder(tmp_path: Path) -> None:
     (file,) = touch(tmp_path / "b/part-0.tfrecord")
     (tmp_path / "b/old").mkdir()

@@ -120,6 +120,6 @@ class Picker:
 
     def close(self) -> None:
         """Close the files that are open."""
-        self._records.set.release()
+        self._records.set.close()
         while self._damaged:
             self._damaged.popitem()[1].close()

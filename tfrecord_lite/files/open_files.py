@@ -23,7 +23,7 @@ class OpenFiles:
     """Files by their numbers.
 
     Threads may share it. No lock is held, so that a fork finds none held for ever. What gives way
-    to another file is closed when nobody reads it any more.
+    to another file, or is closed, is closed when nobody reads it any more.
     """
 
     def __init__(self) -> None:
@@ -43,12 +43,7 @@ class OpenFiles:
         return file
 
     def close(self) -> None:
-        """Close all of them, also those that are being read."""
-        while self._files:
-            self._files.popitem()[1].close()
-
-    def release(self) -> None:
-        """Let them be closed as soon as nobody reads them."""
+        """Close all of them, one that another thread reads when that is done."""
         self._files.clear()
 
 

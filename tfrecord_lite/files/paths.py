@@ -167,7 +167,7 @@ def expand_path(path: str, folders: Folders) -> list[str]:
 
 
 def _what_else_in(path: str) -> str:
-    inside = sum(is_folder for _, is_folder in list_directory(path))
+    inside = sum(is_folder and name[0] not in "._" for name, is_folder in list_directory(path))
     if not inside:
         return ""
     return (

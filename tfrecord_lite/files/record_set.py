@@ -360,10 +360,6 @@ class RecordSet(ByNumber):
         """Close the files that are open; they are opened again when they are needed."""
         self._open.close()
 
-    def release(self) -> None:
-        """Let the files that are open be closed as soon as nobody reads them."""
-        self._open.release()
-
     def __repr__(self) -> str:
         files = plural(len(self.files), "file")
         counts = self.__dict__.get("counts", [None])

@@ -24,6 +24,22 @@ if TYPE_CHECKING:
 __all__ = ["FilePart", "PositionedFile", "positioned"]
 
 
+class _Descriptor:
+    """A file's descriptor, which is closed when nobody has it any more.
+
+    Whoever reads by it holds it meanwhile: once it is closed, the system gives the same number to
+    another file, whose bytes would be read.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.number = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+
+    # At the end of the interpreter a module may be gone before what it has made.
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        if hasattr(self, "number"):
+            close(self.number)
+
+
 class PositionedFile(Closing):
     """A regular file, or an object by its URL, open for reading at offsets.
 
@@ -32,7 +48,8 @@ class PositionedFile(Closing):
     that seeks stays open; offsets are counted from where it stands.
     """
 
-    _handle, owned = -1, False
+    _descriptor: _Descriptor | None = None
+    owned = False
     """Whether the file was opened here."""
     raw: Any = None
     remote: ObjectFile | None = None
@@ -54,9 +71,8 @@ class PositionedFile(Closing):
                     f"{self.path}: not a regular file, so it can only be read from its front: use "
                     "RecordReader"
                 )
-            # Closed here, also when nobody uses it any more, which may be in any order.
-            self._handle = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-            self.raw = io.FileIO(self._handle, closefd=False)
+            self._descriptor = _Descriptor(self.path)
+            self.raw = io.FileIO(self._descriptor.number, closefd=False)
             self.raw.name = self.path
         else:
             check_binary(file)
@@ -68,7 +84,7 @@ class PositionedFile(Closing):
                 )
             self._origin = file.tell()
         # Where nobody can read at an offset, one reader at a time moves the position.
-        self._positional = self._handle >= 0 and hasattr(os, "pread")
+        self._positional = self._descriptor is not None and hasattr(os, "pread")
         self._lock = threading.Lock()
 
     @contextmanager
@@ -83,8 +99,8 @@ class PositionedFile(Closing):
     @property
     def size(self) -> int:
         """How many bytes the file has now."""
-        if self._handle >= 0:
-            return os.fstat(self._handle).st_size
+        if self._descriptor is not None:
+            return os.fstat(self._descriptor.number).st_size
         if self.remote is not None:
             return self.remote.size
         with self._lock:
@@ -97,7 +113,9 @@ class PositionedFile(Closing):
     @property
     def mtime_ns(self) -> int:
         """When the file was modified, in ns since 1970; 0 of an open file, which has no such."""
-        return os.fstat(self._handle).st_mtime_ns if self._handle >= 0 else 0
+        if self._descriptor is None:
+            return 0
+        return os.fstat(self._descriptor.number).st_mtime_ns
 
     def read_at(self, size: int, offset: int) -> bytes:
         """Return ``size`` bytes from ``offset`` on, fewer where the file ends.
@@ -107,7 +125,10 @@ class PositionedFile(Closing):
         if self.remote is not None:
             return self.remote.read_at(size, offset)
         if self._positional:
-            return read_at(self.raw, size, offset)
+            descriptor = self._descriptor
+            data = read_at(self.raw, size, offset)
+            del descriptor
+            return data
         with self._lock:
             return read_at(self.raw, size, offset + self._origin)
 
@@ -119,12 +140,13 @@ class PositionedFile(Closing):
             data = self.read_at(len(view), offset)
             view[: len(data)] = data
             return len(data)
-        done = 0
+        done, descriptor = 0, self._descriptor
         while done < len(view):
             count = os.preadv(self.raw.fileno(), [view[done:]], offset + done)
             if not count:
                 break
             done += count
+        del descriptor
         return done
 
     def read_spans(self, begins: list[int], ends: list[int]) -> list[bytes]:
@@ -133,22 +155,18 @@ class PositionedFile(Closing):
             return self.remote.read_spans(begins, ends)
         if self._positional:
             # As below, in one go.
-            pread, handle = os.pread, self.raw.fileno()
+            descriptor, pread, handle = self._descriptor, os.pread, self.raw.fileno()
             parts = [pread(handle, end - at, at) for at, end in zip(begins, ends, strict=True)]
+            del descriptor
             if sum(map(len, parts)) == sum(ends) - sum(begins):
                 return parts
         return [self.read_at(end - at, at) for at, end in zip(begins, ends, strict=True)]
 
     def close(self) -> None:
         """Close the file, where it was opened here. Closing twice is harmless."""
-        handle, self._handle = self._handle, -1
         if self.owned and self.raw is not None:
             self.raw.close()
-        if handle >= 0:
-            self._close_handle(handle)
-
-    # At the end of the interpreter a module may be gone before what it has made.
-    _close_handle = staticmethod(os.close)
+        self._descriptor = None
 
     def __del__(self) -> None:
         self.close()

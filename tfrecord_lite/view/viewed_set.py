@@ -198,7 +198,7 @@ class ViewedSet:
         """Let files that were not read for a while be closed."""
         self._recent = [file, *(other for other in self._recent if other is not file)]
         for other in self._recent[_OPEN_FILES:]:
-            other.release()
+            other.close()
         del self._recent[_OPEN_FILES:]
 
     def state(self) -> dict[str, Any]:
