@@ -363,6 +363,18 @@ def test_a_disk_that_fails_leaves_no_half_of_it(train, tmp_path, overwrite):
         assert not [name for name in tree(out) if "partial" in name]
 
 
+def test_a_full_disk_is_told_with_the_file(train, tmp_path):
+    """That is a temporary one, where a shuffle fills the disk."""
+    out = tmp_path / "out"
+    out.mkdir()
+    for disk in every_failure(out, "write", error=errno.ENOSPC, least=5):
+        try:
+            with disk:
+                shard(train, out / "a", shuffle=2, overwrite=True)
+        except OSError as error:
+            assert str(error.filename).startswith(str(out))
+
+
 @pytest.mark.parametrize("bytes_at_once", [limits.shuffled_bytes, 300])
 def test_an_interrupt_leaves_nothing(train, tmp_path, monkeypatch, bytes_at_once):
     """Whichever pass it comes in; nor do threads go on that deal records out, or put in order."""

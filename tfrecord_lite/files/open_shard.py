@@ -12,6 +12,7 @@ from tfrecord_lite.files.manifest import ManifestEntry
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.deflate import make_encoder
+from tfrecord_lite.records.storage import naming_file
 from tfrecord_lite.records.writer import RecordWriter
 from tfrecord_lite.stores.store import store_of
 from tfrecord_lite.thresholds import limits
@@ -126,7 +127,8 @@ class _CountedFile:
         if upload is not None:
             upload.complete()
         if self._file is not None:
-            self._file.close()
+            with naming_file(self.name):
+                self._file.close()
             self._file = None
 
     def abandon(self) -> None:

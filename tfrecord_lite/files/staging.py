@@ -43,7 +43,7 @@ from tfrecord_lite.files.writer_folders import (
     writer_folders,
 )
 from tfrecord_lite.records.file_system import is_file, is_url, list_directory
-from tfrecord_lite.records.storage import Output, fsync_folder, is_partial
+from tfrecord_lite.records.storage import Output, fsync_folder, is_partial, naming_file
 
 fcntl: Any
 try:
@@ -213,10 +213,12 @@ class Journal:
         ``staging`` among them.
         """
         data = json.dumps(renames).encode()
-        while data:
-            data = data[os.write(self._handle, data) :]
+        with naming_file(self._path):
+            while data:
+                data = data[os.write(self._handle, data) :]
+            if fsync:
+                os.fsync(self._handle)
         if fsync:
-            os.fsync(self._handle)
             fsync_folder(self._path)
         self.settled = False
         try:

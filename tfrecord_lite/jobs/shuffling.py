@@ -12,9 +12,9 @@ written.
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
 from tfrecord_lite.parallel.threads import Call, Threads
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.framing import RecordBlock
-from tfrecord_lite.records.storage import PARTIAL_SUFFIX
+from tfrecord_lite.records.storage import PARTIAL_SUFFIX, naming_file
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
@@ -118,6 +118,16 @@ def _deal(buckets: list[_Bucket], edges: Int64Array, tagged: Tagged) -> None:
             bucket.add(tagged.block.buffer[begin:end], tags[first:last])
 
 
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    file = open(path, "wb")  # noqa: SIM115 - errors of others go by, unnamed
+    try:
+        yield file
+    finally:
+        with naming_file(path):
+            file.close()
+
+
 class _Bucket:
     """Some records on the disk: their bytes in one file, and what is known of them in another."""
 
@@ -126,13 +136,15 @@ class _Bucket:
         self.size = self.records = 0
         self._crc = 0
         self._data_path, self._tags_path = path + PARTIAL_SUFFIX, path + ".tags"
-        self._data = stack.enter_context(open(self._data_path, "wb"))  # noqa: SIM115 - of the stack
-        self._tags = stack.enter_context(open(self._tags_path, "wb"))  # noqa: SIM115
+        self._data, self._tags = (
+            stack.enter_context(_opened(name)) for name in (self._data_path, self._tags_path)
+        )
 
     def add(self, data: Uint8Array, tags: npt.NDArray[Any]) -> None:
         """Write records after those that are there."""
-        self._data.write(data.data)
-        self._tags.write(tags.tobytes())
+        with naming_file(self._data_path):
+            self._data.write(data.data)
+            self._tags.write(tags.tobytes())
         self._crc = crc32c(data.data, self._crc)
         self.size += len(data)
         self.records += len(tags)

@@ -31,6 +31,7 @@ __all__ = [
     "is_partial",
     "is_path",
     "name_of",
+    "naming_file",
 ]
 
 # What an atomic writer's file is called until it is complete: `.NAME.<8 hex digits>` and this. The
@@ -74,6 +75,17 @@ def name_of(file: PathOrFile) -> str:
     if isinstance(name, (str, bytes)):
         return os.fsdecode(name)
     return f"<{type(file).__name__}>"
+
+
+@contextmanager
+def naming_file(path: str) -> Iterator[None]:
+    """Have an error of the system, of a full disk for example, name the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = path
+        raise
 
 
 class Output:
@@ -185,22 +197,12 @@ class Output:
         if self._upload is not None:
             self._upload.write(view)
             return
-        with self._named():
+        with naming_file(self.path):
             while view:
                 count = self._file.write(view)
                 if count is None:
                     raise BlockingIOError(f"{self.path}: a non-blocking file took no data")
                 view = view[count:]
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        """Have an error of the system, of a full disk for example, name the file."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno is not None and error.filename is None:
-                error.filename = self.path
-            raise
 
     def flush(self) -> None:
         """Make what was written visible to readers of the file; of an object nothing is."""
@@ -209,7 +211,7 @@ class Output:
         if not self._owned and hasattr(self._file, "flush"):
             self._file.flush()
         if self._fsync:
-            with self._named():
+            with naming_file(self.path):
                 os.fsync(self._file.fileno())
             if self._owned and self._partial is None and not self._name_is_synced:
                 fsync_folder(self._target)
@@ -225,7 +227,7 @@ class Output:
         self.flush()
         if not self._owned or self._file is None:
             return
-        with self._named():
+        with naming_file(self.path):
             self._file.close()
         if self._partial is not None:
             self._publish(self._partial)
