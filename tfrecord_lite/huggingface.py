@@ -208,9 +208,10 @@ def _array(column: pa.Array, kind: pa.ExtensionType) -> pa.Array:
 
 def _key(records: RecordSet, selection: Selection, columns: _Columns) -> str:
     """Return what the files, and all that is done with them, are told from others by."""
-    # Two features may give columns of one type, of other values.
+    # Two features may give columns of one type, of other values; and where a type was asked for,
+    # what is missing is null, and else an error.
     schema = selection.schema
-    known = sha256(repr((__version__, schema.strict, schema.features)).encode())
+    known = sha256(repr((__version__, schema.strict, schema.features, selection.asked)).encode())
     known.update(columns.schema.serialize())
     for name, value in records.options.items():
         known.update(repr((name, value)).encode())

@@ -215,6 +215,61 @@ def test_hugging_face(write, name, streaming):
     assert plain(name) == (expected[::-1] if streaming else expected)
 
 
+def test_streams_of_hugging_face_that_functions_make(write, name):
+    datasets = pytest.importorskip("datasets")
+    rows = {"a": [1, 2, 3], "w": [["x"], [], None], "m": [[[1, 2]], None, [[3, 4]]]}
+    types = datasets.Features(
+        {
+            "a": datasets.Value("int64"),
+            "w": datasets.List(datasets.Value("string")),
+            "m": datasets.Array2D((1, 2), "int8"),
+        }
+    )
+    stream = datasets.Dataset.from_dict(rows, features=types).to_iterable_dataset()
+    expected = [{"a": [1], "m": [1, 2], "w": [b"x"]}, {"a": [2], "w": []}, {"a": [3], "m": [3, 4]}]
+    chosen = stream.filter(lambda row: row["a"] > 1)
+    write(chosen, name)
+    assert plain(name) == expected[1:]
+    write(datasets.interleave_datasets([chosen, stream.filter(lambda row: False)]), name + "2")
+    assert plain(name + "2") == expected[1:2]
+    # Of these the types are not known.
+    write(stream.select_columns(["a"]).map(lambda row: {"b": row["a"] * 0.5}), name + "3")
+    assert plain(name + "3") == [{"a": [n], "b": [n / 2]} for n in (1, 2, 3)]
+
+
+def test_arrays_of_hugging_face(write, name):
+    datasets = pytest.importorskip("datasets")
+    types = datasets.Features(
+        {"m": datasets.Array2D((2, 2), "int32"), "v": datasets.Array2D((None, 2), "float32")}
+    )
+    rows = {"m": [[[1, 2], [3, 4]], None, [[5, 6], [7, 8]]], "v": [[[1, 2]], [], [[1, 2], [3, 4]]]}
+    data = datasets.Dataset.from_dict(rows, features=types)
+    expected = [
+        {"m": [1, 2, 3, 4], "v": [1, 2]},
+        {"v": []},
+        {"m": [5, 6, 7, 8], "v": [1, 2, 3, 4]},
+    ]
+    write(data, name)
+    assert plain(name) == expected
+    back = to_arrow(name, types.arrow_schema).read_all()
+    assert back.schema == types.arrow_schema
+    assert back.to_pylist() == [dict(zip(rows, row, strict=True)) for row in zip(*rows.values())]
+    write(data.select([2, 0]), name + "2")
+    assert plain(name + "2") == [expected[2], expected[0]]
+    with pytest.raises(tfr.ExampleError, match="column 'm'"):
+        write(
+            pa.table(
+                {
+                    "m": pa.ExtensionArray.from_storage(
+                        types.arrow_schema.field("m").type,
+                        pa.array([[[1, 2]]], pa.list_(pa.list_(pa.int32()))),
+                    )
+                }
+            ),
+            name + "3",
+        )
+
+
 def test_many_small_batches(write, name):
     table = pa.table({"a": range(3000), "w": [["x"] * (i % 3) for i in range(3000)]})
     batches = [table.slice(i, i % 7) for i in range(0, 3000, 5)]

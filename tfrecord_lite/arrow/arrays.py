@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tfrecord_lite.arrow.strings import is_view
-from tfrecord_lite.arrow.types import is_any_list, is_bytes, plain_type, with_leaf
+from tfrecord_lite.arrow.types import is_any_list, is_bytes, plain_type, storage_of, with_leaf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,7 +125,7 @@ def plain_array(array: pa.Array) -> pa.Array:
     """
     kind = array.type
     if isinstance(kind, pa.BaseExtensionType):
-        return plain_array(array.storage)
+        return plain_array(_in_form(array.storage, storage_of(kind)))
     if pt.is_dictionary(kind):
         return plain_array(array.dictionary).take(array.indices)
     if pt.is_run_end_encoded(kind):
@@ -140,6 +140,11 @@ def plain_array(array: pa.Array) -> pa.Array:
     if kind == wanted and not _is_sliced(array):
         return array
     return _plain_lists(array, wanted) if len(array) else pa.array([], wanted)
+
+
+def _in_form(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return lists as those of sizes that are fixed, or are not; ArrowInvalid for other sizes."""
+    return array if array.type == kind else array.cast(kind)
 
 
 def _is_sliced(array: pa.Array) -> bool:
@@ -188,7 +193,8 @@ def wrapped_array(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if array.type.equals(kind, check_metadata=True):
         return array
     if isinstance(kind, pa.BaseExtensionType):
-        return pa.ExtensionArray.from_storage(kind, wrapped_array(array, kind.storage_type))
+        storage = _in_form(wrapped_array(array, storage_of(kind)), kind.storage_type)
+        return pa.ExtensionArray.from_storage(kind, storage)
     if pt.is_dictionary(kind):
         encoded = array.cast(_without_views(array.type)).dictionary_encode()
         values = wrapped_array(encoded.dictionary.cast(array.type), kind.value_type)

@@ -40,6 +40,7 @@ __all__ = [
     "parts_of",
     "plain_type",
     "repeated",
+    "storage_of",
     "tfx_form",
     "with_leaf",
 ]
@@ -102,11 +103,29 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     """Return the type of the values themselves, of a dictionary or an extension type."""
     while True:
         if isinstance(kind, pa.BaseExtensionType):
-            kind = kind.storage_type
+            kind = storage_of(kind)
         elif pt.is_dictionary(kind) or pt.is_run_end_encoded(kind):
             kind = kind.value_type
         else:
             return kind
+
+
+def storage_of(kind: pa.BaseExtensionType) -> pa.DataType:
+    """Return the type of an extension type's values: of arrays, lists of the sizes of their shape.
+
+    Those of Hugging Face (``Array2D``) are stored as lists of any size.
+    """
+    storage = leaf = kind.storage_type
+    shape = getattr(kind, "shape", None)
+    if not (isinstance(shape, tuple) and shape and is_any_list(storage)):
+        return storage
+    for _ in shape:
+        if not is_any_list(leaf):
+            return storage
+        leaf = leaf.value_type
+    for size in reversed(shape):
+        leaf = pa.list_(leaf) if size is None else pa.list_(leaf, size)
+    return leaf
 
 
 def parts_of(kind: pa.DataType) -> Parts:

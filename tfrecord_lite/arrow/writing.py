@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.types as pt
 
 from tfrecord_lite.arrow.arrays import has_half_dictionaries, joined, no_rows
 from tfrecord_lite.arrow.encoding import Columns, SequenceColumns, columns_of
@@ -91,7 +90,7 @@ def arrow_parts(data: Any, features: Any, cast: Mapping[str, Any] | None) -> Ite
     columns: Columns | SequenceColumns | None = None
     done = 0
     said = {*(cast or {}), *(features if isinstance(features, Mapping) else {})}
-    for batch in _gathered(map(_with_shapes, _batches(data, said))):
+    for batch in _gathered(_batches(data, said)):
         if columns is None or batch.schema != columns.schema:
             columns = columns_of(batch.schema, features, cast or {})
         for begin in range(0, max(batch.num_rows, 1), _ROWS):
@@ -116,33 +115,6 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from _joined(waiting)
 
 
-def _with_shapes(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a batch in which arrays of Hugging Face, lists of lists, are of their shape."""
-    wanted = list(map(_type_of_shape, batch.schema.types))
-    if not any(wanted):
-        return batch
-    columns = list(batch.columns)
-    for at, kind in enumerate(wanted):
-        if kind is not None:
-            with _explained(batch.schema.names[at]):
-                columns[at] = columns[at].storage.cast(kind)
-    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
-
-
-def _type_of_shape(kind: pa.DataType) -> pa.DataType | None:
-    shape = getattr(kind, "shape", None) if isinstance(kind, pa.ExtensionType) else None
-    if not shape or not all(isinstance(size, int) for size in shape):
-        return None
-    leaf = kind.storage_type
-    for _ in shape:
-        if not pt.is_list(leaf):
-            return None
-        leaf = leaf.value_type
-    for size in reversed(shape):
-        leaf = pa.list_(leaf, size)
-    return leaf
-
-
 def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
     if len(batches) == 1 or any(map(has_half_dictionaries, batches[0].schema.types)):
         return batches
@@ -165,8 +137,7 @@ def _batches(data: Any, said: AbstractSet[str]) -> Iterable[pa.RecordBatch]:
     if hasattr(data, "scanner"):
         return _scanned(data)
     if hasattr(data, "with_format"):  # of Hugging Face
-        tables = data.with_format("arrow").iter(_READ_ROWS)
-        return (batch for table in tables for batch in table.to_batches())
+        return chain([no_rows(data.features.arrow_schema)], _of_hugging_face(data))
     if hasattr(data, "num_row_groups"):
         return chain([no_rows(data.schema_arrow)], parquet_batches(data, _READ_ROWS))
     if hasattr(data, "iter_batches"):
@@ -181,6 +152,32 @@ def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     """Yield the batches of a stream after one of no rows, which says the types of its columns."""
     yield no_rows(reader.schema)
     yield from reader
+
+
+def _of_hugging_face(data: Any) -> Iterator[pa.RecordBatch]:
+    if not _goes_by_rows(data):
+        for table in data.with_format("arrow").iter(_READ_ROWS):
+            yield from table.to_batches()
+        return
+    rows = iter(data.decode(False) if hasattr(data, "decode") else data)
+    while some := list(islice(rows, _FEW_ROWS)):
+        yield pa.RecordBatch.from_pylist(some, data.features.arrow_schema)
+
+
+def _goes_by_rows(data: Any) -> bool:
+    """Tell whether functions of Python make a stream of Hugging Face, or choose its rows.
+
+    As tables each of these rows has types of its own, and what has none in it cannot be put
+    together with others.
+    """
+    sources = [getattr(data, "_ex_iterable", None)]
+    while sources:
+        source = sources.pop()
+        if type(source).__name__ in ("MappedExamplesIterable", "FilteredExamplesIterable"):
+            return True
+        below = getattr(source, "ex_iterable", None)
+        sources += [*getattr(source, "ex_iterables", ()), *([] if below is None else [below])]
+    return False
 
 
 def _is_polars(data: Any) -> bool:

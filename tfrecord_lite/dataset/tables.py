@@ -259,8 +259,11 @@ def _is_arrow(column: Any) -> bool:
 def _is_stream(data: Any) -> bool:
     """Tell whether a table can be had from Arrow: a stream, a dataset of files, a Parquet file.
 
-    Hugging Face's datasets give theirs where they are asked for by ``with_format``.
+    Hugging Face's datasets give theirs where they are asked for by ``with_format``, but for streams
+    of which they do not know the types, as after ``map``.
     """
+    if hasattr(data, "with_format") and getattr(data, "features", None) is None:
+        return False
     known = ("__arrow_c_stream__", "__arrow_c_array__", "scanner", "iter_batches", "with_format")
     return not isinstance(data, Mapping) and any(hasattr(data, name) for name in known)
 

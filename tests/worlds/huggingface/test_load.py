@@ -296,18 +296,6 @@ def test_arrays_back_to_files(name, tmp_path, streaming):
     np.testing.assert_array_equal(batch["image"], COLUMNS["image"])
 
 
-def test_arrays_with_nulls_and_of_any_size_back_to_files(tmp_path):
-    kinds = {"a": datasets.Array2D((2, 1), "float32"), "b": datasets.Array2D((None, 1), "int32")}
-    columns = {"a": [[[1.0], [2.0]], None], "b": [[[1]], [[1], [2]]]}
-    dataset = datasets.Dataset.from_dict(columns, features=datasets.Features(kinds))
-    with pytest.raises(tfr.ExampleError, match="column 'b' .*lists flat"):
-        tfr.write_examples(tmp_path / "a", dataset)
-    tfr.write_examples(tmp_path / "a", dataset.select_columns(["a"]))
-    found = [tfr.decode_example(record) for record in tfr.read_records(tmp_path / "a")]
-    assert found[0]["a"].tolist() == [1, 2]
-    assert found[1] == {}
-
-
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("streaming", [False, True])
 def test_forms_of_paths(folder, form, streaming):  # noqa: F811
@@ -323,3 +311,12 @@ def test_other_features_of_the_same_types_are_other_calls(tmp_path):
     for default in (-1, 0):
         features = {"z": tfr.FixedLenFeature([], np.int64, default_value=default)}
         assert load(path, features, cache_dir=tmp_path)["z"][:] == [default] * 2
+
+
+def test_a_cache_with_nulls_is_not_that_of_a_call_which_refuses_them(tmp_path):
+    path = str(tmp_path / "a.tfrecord")
+    tfr.write_examples(path, {"label": [1, None]})
+    cache = tmp_path / "cache"
+    assert load(path, {"label": pa.int64()}, cache_dir=cache)["label"][:] == [1, None]
+    with pytest.raises(tfr.ExampleError, match="'label': is missing"):
+        load(path, {"label": int}, cache_dir=cache)
