@@ -253,21 +253,13 @@ def test_arrays_of_hugging_face(write, name):
     assert plain(name) == expected
     back = to_arrow(name, types.arrow_schema).read_all()
     assert back.schema == types.arrow_schema
-    assert back.to_pylist() == [dict(zip(rows, row, strict=True)) for row in zip(*rows.values())]
+    assert {column: back[column].to_pylist() for column in rows} == rows
     write(data.select([2, 0]), name + "2")
     assert plain(name + "2") == [expected[2], expected[0]]
+    other = pa.array([[[1, 2]]], pa.list_(pa.list_(pa.int32())))
+    wrong = pa.ExtensionArray.from_storage(types.arrow_schema.field("m").type, other)
     with pytest.raises(tfr.ExampleError, match="column 'm'"):
-        write(
-            pa.table(
-                {
-                    "m": pa.ExtensionArray.from_storage(
-                        types.arrow_schema.field("m").type,
-                        pa.array([[[1, 2]]], pa.list_(pa.list_(pa.int32()))),
-                    )
-                }
-            ),
-            name + "3",
-        )
+        write(pa.table({"m": wrong}), name + "3")
 
 
 def test_many_small_batches(write, name):
