@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -46,6 +48,72 @@ def test_messages_name_options_as_the_command_has_them(command, tmp_path):
     assert outcome.code == 2
     assert "pass --overwrite to replace it whole" in outcome.err
     assert "overwrite=True" not in outcome.err
+
+
+def test_messages_advise_commands_and_no_calls(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tfr.write_examples("good", {"a": [1, 2, 3], "b": [[1, 2]] * 3})
+    data = Path("good").read_bytes()
+    third = len(data) // 3
+    Path("bad").write_bytes(data[: third + 2] + b"x" + data[third + 3 :])
+    Path("zeros").write_bytes(data[:8] + b"\0\0\0\0" + data[12:third])
+    damaged = [
+        outcome.out + outcome.err
+        for outcome in (
+            command("shard", "bad", "set"),
+            command("index", "bad"),
+            command("sql", "select * from 'bad'"),
+        )
+    ]
+    assert all("`tfrecord-lite salvage` copies all records that are" in said for said in damaged)
+    for name in ("verify", "cat"):
+        outcome = command(name, "zeros")
+        assert "`tfrecord-lite salvage --verify none` writes" in outcome.out + outcome.err
+    said = [
+        command("merge", "good", "bad"),
+        command("convert", "good", "new.csv"),
+        command("convert", "good", "new.csv", "--select", "c"),
+        command("shard", "good", "set", "--where", "a >"),
+        command("shard", "good", "set", "--where", "c > 1"),
+        command("shard", "good", "set", "--by", "a", "--split", "x=1"),
+        command("shard", "good", "set", "--split", "x=0"),
+        command("shard", "good", "set", "--num-shards", 2, "--records-per-shard", 1),
+        command("shard", "good", "set", "--bytes-per-shard", 0),
+        command("shard", "good", "set", "--compression", "snappy"),
+    ]
+    wanted = [
+        "bad: File exists; pass --overwrite",
+        "choose columns by --select,",
+        "'a', 'b'\n",
+        "--where 'a >':",
+        "there are: 'a', 'b'\n",
+        "--split and --by exclude",
+        "--split {'x': 0.0} must",
+        "--records-per-shard and --num-shards exclude",
+        "--bytes-per-shard 0 must",
+        "choose GZIP, ZLIB or none",
+    ]
+    for outcome, words in zip(said, wanted, strict=True):
+        assert outcome.code
+        assert words in outcome.err
+    everything = "".join([*damaged, *(outcome.err for outcome in said)])
+    assert not re.search(r"\b(?!train|val)[a-z_]+=", everything)
+
+
+@pytest.mark.parametrize("name", ["head", "tail"])
+def test_more_records_than_any_file_has(command, tmp_path, name):
+    tfr.write_records(tmp_path / "a", [b"one"])
+    assert command(name, "-n", 10**30, tmp_path / "a").out.count("not an Example") == 1
+
+
+def test_interrupted_while_modules_are_loaded(command, monkeypatch):
+    class Interrupting:
+        def find_spec(self, *_):
+            raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "rich", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupting()])
+    assert command("--version") == (130, "", "")
 
 
 @pytest.mark.parametrize(

@@ -157,3 +157,18 @@ def test_progress_bar_on_a_terminal_only(path):
     assert b"\x1b[" in shown
     assert b"\x1b" not in done.stdout
     assert b"1 file, 0 failed" in done.stdout
+
+
+def test_no_line_begins_beside_the_progress_bar(path):
+    """Where both go to one terminal."""
+    terminal, child = pty.openpty()
+    arguments = [sys.executable, "-m", "tfrecord_lite", "index", str(path)]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    done = subprocess.run(arguments, stdout=child, stderr=child, env=environment, check=False)
+    os.close(child)
+    shown = os.read(terminal, 1 << 16)
+    os.close(terminal)
+    assert done.returncode == 0
+    bar, _, line = shown.rpartition(b"\x1b")
+    assert b"ok      " not in bar
+    assert b"ok      " in line

@@ -10,6 +10,8 @@ import sys
 __all__ = ["main"]
 
 _UNUSABLE = 2
+# As a shell reports a command that Ctrl-C ended.
+_INTERRUPTED = 130
 
 
 def main(args: list[str] | None = None) -> None:
@@ -17,6 +19,14 @@ def main(args: list[str] | None = None) -> None:
 
     Without typer and rich it ends with exit code 2 and a line that says how to get them.
     """
+    try:
+        _run(args)
+    except KeyboardInterrupt:
+        # While modules are loaded; later the command sees to it.
+        sys.exit(_INTERRUPTED)
+
+
+def _run(args: list[str] | None) -> None:
     try:
         import rich  # noqa: F401 - imported by what prints tables and progress, later
         import typer  # noqa: F401

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sys
 import warnings
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from tfrecord_lite.cli.words import in_words_of_the_command
 from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.text import printable
 
@@ -38,26 +38,14 @@ __all__ = [
 
 DAMAGED: Final = 1
 UNUSABLE: Final = 2
-# What messages of the library call by the names of parameters, and commands have as options.
-_PARAMETER: Final = re.compile(
-    r"\b(overwrite|compression|write_compression|num_shards|records_per_shard|bytes_per_shard)="
-    r"(True|None|N|[0-9]+|'[^']*'|\"[^\"]*\")"
-)
-_QUOTES: Final = "'\""
 # 128 + SIGPIPE, as a shell reports a command that the signal ended.
 _BROKEN_PIPE: Final = 141
 
 
 def complain(message: object) -> None:
     """Print one line to standard error, with options as the command line has them."""
-    text = _PARAMETER.sub(_option, str(message))
+    text = in_words_of_the_command(str(message))
     print(f"tfrecord-lite: {printable(text)}", file=sys.stderr)
-
-
-def _option(found: re.Match[str]) -> str:
-    name, value = found.groups()
-    option = "--" + name.replace("_", "-")
-    return option if value == "True" else f"{option} {value.strip(_QUOTES)}"
 
 
 def complain_of(damage: Damage) -> None:
@@ -89,7 +77,7 @@ def usage_errors(*others: type[Exception]) -> Iterator[None]:
         # Some are ValueErrors, too, and about data.
         raise
     except refused as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(printable(in_words_of_the_command(str(error)))) from None
 
 
 def open_standard_streams() -> None:
@@ -129,6 +117,8 @@ def exit_where_output_fails() -> Iterator[None]:
 def _text_of(error: OSError) -> object:
     if error.errno == errno.EBADF and error.filename is None:
         return "standard input or standard output is closed"
+    if str(error) == str(FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), error.filename)):
+        return f"{error.filename}: {error.strerror}; pass --overwrite to replace it"
     return error
 
 

@@ -8,6 +8,7 @@ import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
 from tfrecord_lite.cli.progress import progress_bar
+from tfrecord_lite.cli.words import in_words_of_the_command
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex
@@ -38,6 +39,7 @@ def run(files: list[str], *, text: bool, verify: bool, as_json: bool) -> None:
     expanded = expand_shards(files)
     failures: list[Exception] = []
     told: list[dict[str, Any]] = []
+    lines: list[str] = []
     with progress_bar([*expanded]) as progress:
         for file in expanded:
             try:
@@ -47,13 +49,14 @@ def run(files: list[str], *, text: bool, verify: bool, as_json: bool) -> None:
             except (TFRecordError, OSError, ValueError) as error:
                 failures.append(error)
                 found = {"error": unicode_text(str(error))}
-                state, line = "FAILED", printable(str(error))
+                state, line = "FAILED", printable(in_words_of_the_command(str(error)))
             told.append({"path": path_text(file), **found})
-            if not as_json:
-                print(f"{state:8}{line}")
+            lines.append(f"{state:8}{line}")
+    # Now that no bar is in their place.
     if as_json:
         print(json_text({"files": told, "failed": len(failures)}, indent=2))
     else:
+        print(*lines, sep="\n")
         print(f"{plural(len(expanded), 'file')}, {len(failures)} failed")
     if failures:
         damaged = all(isinstance(error, TFRecordError) for error in failures)

@@ -13,6 +13,7 @@ from tfrecord_lite.cli.jobs import codec_asked
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.shard import bytes_of
 from tfrecord_lite.cli.table import terminal_width
+from tfrecord_lite.cli.words import say_in_words_of_the_command
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.integrity.inventory import Inventory
 from tfrecord_lite.integrity.report_text import file_as_json, report_text
@@ -67,6 +68,7 @@ def run(
         said = {"ok": report.ok, "expected": report.expected, "lost": report.lost, "files": files}
         print(json_text(said, indent=2))
     else:
+        say_in_words_of_the_command(report)
         print(report_text(report, terminal_width()))
     if not report.ok:
         raise typer.Exit(DAMAGED)

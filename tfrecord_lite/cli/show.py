@@ -31,7 +31,8 @@ def run(files: list[str], *, limit: int | None, as_json: bool) -> None:
     """Print the intact records, tell of the damage between them, and exit accordingly."""
     print_record = print_json_line if as_json else print_pretty_record
     damages = Damages()
-    for record in itertools.islice(records_of(files, damages), limit):
+    most = None if limit is None else min(limit, sys.maxsize)
+    for record in itertools.islice(records_of(files, damages), most):
         print_record(record)
     if damages.any:
         raise typer.Exit(DAMAGED)

@@ -36,7 +36,7 @@ def run(files: list[str], *, records: int, follow: bool, as_json: bool) -> None:
         raise typer.BadParameter(f"one file can be followed; these are {len(expanded):,}")
     print_record = print_json_line if as_json else print_pretty_record
     damages = Damages()
-    last: deque[Record] = deque(maxlen=records)
+    last: deque[Record] = deque(maxlen=min(records, sys.maxsize))
     try:
         # From the last file to those before it, as far as they are needed.
         for file in reversed(expanded[1:]):

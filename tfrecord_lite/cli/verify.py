@@ -11,6 +11,7 @@ from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
 from tfrecord_lite.cli.inputs import named_or_standard_input
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import terminal_width
+from tfrecord_lite.cli.words import say_in_words_of_the_command
 from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.integrity.inventory import Inventory
 from tfrecord_lite.integrity.report_text import report_as_json, report_text
@@ -58,6 +59,7 @@ def run(
     if as_json:
         print(json_text(report_as_json(report), indent=2))
     else:
+        say_in_words_of_the_command(report)
         print(report_text(report, terminal_width()))
     if any(file.error is not None for file in report.files):
         raise typer.Exit(UNUSABLE)
