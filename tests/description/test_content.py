@@ -110,3 +110,19 @@ def test_messages_are_told_from_raw_bytes():
     others += [rng.normal(size=64).astype(np.float32).tobytes() for _ in range(300)]
     told = [str(content_of(data)) for data in others]
     assert told.count("protobuf") <= 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\U0001f468\u200d\U0001f469",
+        "\u0645\u06cc\u200c\u062e",
+        "10\xa0000\u202f€",
+        "日本\u3000語",
+        "\ufeffa,b",
+    ],
+)
+def test_texts_have_characters_that_are_not_seen(text):
+    """Joiners of emoji and of scripts, spaces that do not break, marks at the front."""
+    assert str(content_of(text.encode())) == "UTF-8 text"
+    assert str(content_of(text.encode() + b"\x07")) == "raw bytes"

@@ -116,14 +116,52 @@ def test_what_is_posted_is_a_json_object(client, body):
 
 
 def test_too_much_is_not_read(client):
-    headers = {"Content-Length": "100000000"}
-    answer = client.ask(client.root + "query", method="POST", body="{}", headers=headers)
-    assert answer.status == 400
+    for size in ("100000000", "9" * 5000, "\xb2", "-1", ""):
+        headers = {"Content-Length": size}
+        answer = client.ask(client.root + "query", method="POST", body="{}", headers=headers)
+        assert answer.status == 400, size
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "place", "body"),
+    [
+        ("bytes=0-3", 206, "bytes 0-3/44", b"RIFF"),
+        ("bytes=40-", 206, "bytes 40-43/44", b"\x08\x00\x00\x00"),
+        ("bytes=40-1000", 206, "bytes 40-43/44", b"\x08\x00\x00\x00"),
+        ("bytes=-2", 206, "bytes 42-43/44", b"\x00\x00"),
+        ("bytes=-100", 206, "bytes 0-43/44", None),
+        ("bytes=44-", 416, "bytes */44", b""),
+        ("bytes=-0", 416, "bytes */44", b""),
+        ("bytes=5-4", 200, None, None),
+        ("bytes=-", 200, None, None),
+        ("bytes=0-1,3-4", 200, None, None),
+        ("items=0-1", 200, None, None),
+    ],
+)
+def test_parts_of_sound(tmp_path, view, asked, status, place, body):
+    """Without them browsers cannot go to a place in it."""
+    wav = b"RIFF\x2c\x00\x00\x00WAVEfmt " + bytes(24) + b"\x08\x00\x00\x00"
+    tfr.write_examples(tmp_path / "a", {"sound": [wav], "raw": [b"\xff" * 44]})
+    client = view(tmp_path / "a")
+    at = {name: number for number, name in enumerate(["raw", "sound"])}
+    for name in at:
+        path = f"{client.root}value?number=0&part=features&at={at[name]}"
+        answer = client.ask(path, headers={"Range": asked})
+        if name == "raw":
+            assert (answer.status, len(answer.body)) == (200, 44)
+            continue
+        assert answer.status == status
+        assert answer.headers.get("Content-Range") == place
+        assert answer.headers["Accept-Ranges"] == "bytes"
+        assert answer.body == (wav if body is None else body)
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "HEAD"])
 def test_other_methods_are_refused(client, method):
-    assert client.ask(client.root + "state", method=method).status == 501
+    answer = client.ask(client.root + "state", method=method)
+    assert answer.status == 501
+    assert answer.headers["Content-Type"] == "application/json"
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
 def test_a_browser_that_goes_away_does_no_harm(client):

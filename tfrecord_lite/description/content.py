@@ -7,6 +7,7 @@ Formats are told by their magic numbers, and sizes read from the headers that th
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections import Counter
 from contextlib import suppress
@@ -55,6 +56,8 @@ _MEDIA: Final = {
 }
 # As far as is looked for what text or JSON is.
 _HEAD: Final = 4096
+# Characters that are not seen are in texts: joiners, no-break spaces, marks of direction.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _JSON_BYTES: Final = 1 << 16
 _MESSAGE_BYTES: Final = 1 << 20
 _LEAST_MESSAGE: Final = 16
@@ -155,7 +158,7 @@ def _is_text(data: bytes) -> bool:
         # A character may be cut.
         with suppress(UnicodeDecodeError):
             text = head[: len(head) - cut].decode()
-            return all(one.isprintable() or one in "\t\r\n\f" for one in text)
+            return _CONTROL.search(text) is None
     return False
 
 

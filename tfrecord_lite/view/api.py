@@ -58,6 +58,7 @@ class Api:
         self._viewed.start()
         self._numbers = count(1)
         self._running: dict[int, Looking] = {}
+        self._starting = threading.Lock()
         # As many records as a page has are made ready at a time: memory stays bounded.
         self._one_page = threading.Lock()
         self._last_refresh = time.monotonic()
@@ -80,7 +81,7 @@ class Api:
 
     def close(self) -> None:
         """End all threads, and close all files."""
-        for running in self._running.values():
+        for running in list(self._running.values()):
             running.close()
         self._viewed.close()
 
@@ -277,14 +278,15 @@ class Api:
         return found
 
     def _start(self, looking: Looking) -> Response:
-        for other in self._running.values():
-            if type(other) is type(looking):
-                other.cancel()
-        number = next(self._numbers)
-        self._running[number] = looking
-        while len(self._running) > _KEPT_QUERIES:
-            self._running.pop(next(iter(self._running))).cancel()
-        looking.start()
+        with self._starting:
+            for other in self._running.values():
+                if type(other) is type(looking):
+                    other.cancel()
+            number = next(self._numbers)
+            self._running[number] = looking
+            while len(self._running) > _KEPT_QUERIES:
+                self._running.pop(next(iter(self._running))).cancel()
+            looking.start()
         return json_response({"id": number, **looking.state()})
 
     def _start_query(self, asked: Mapping[str, Any]) -> Response:

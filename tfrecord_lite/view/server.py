@@ -11,6 +11,7 @@ import errno
 import hmac
 import json
 import os
+import re
 import secrets
 from contextlib import suppress
 from http import HTTPStatus
@@ -33,6 +34,7 @@ __all__ = ["Viewer"]
 
 _HOST: Final = "127.0.0.1"
 _MOST_BODY: Final = 1 << 16
+_SIZE: Final = re.compile("[0-9]{1,9}")
 _MOST_FIELDS: Final = 20
 _MEDIA: Final = {
     "html": "text/html",
@@ -155,9 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (OSError, TFRecordError, ValueError, MemoryError) as error:
             reason = unicode_text(str(error) or type(error).__name__)[:1000]
             response = json_response({"error": reason}, HTTPStatus.INTERNAL_SERVER_ERROR)
-        # A browser may go away at any moment.
-        with suppress(ConnectionError, TimeoutError):
-            self._send(response)
+        self._send(response)
 
     def _allowed_path(self) -> str:
         """Return the part of the path that follows the token."""
@@ -192,12 +192,13 @@ class _Handler(BaseHTTPRequestHandler):
         method = self.server.api.get.get(name)
         if method is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such page")
-        return method(dict(fields))
+        response = method(dict(fields))
+        return response.part(self.headers.get("Range", ""))
 
     def _post(self, path: str) -> Response:
         method = self.server.api.post.get(path)
         size = self.headers.get("Content-Length", "")
-        if method is None or not size.isdigit() or int(size) > _MOST_BODY:
+        if method is None or not _SIZE.fullmatch(size) or int(size) > _MOST_BODY:
             self.close_connection = True
             raise RefusedError(HTTPStatus.BAD_REQUEST, "there is nothing of that name to be begun")
         try:
@@ -209,17 +210,30 @@ class _Handler(BaseHTTPRequestHandler):
         return method(asked)
 
     def _send(self, response: Response) -> None:
-        self.send_response(response.status)
-        for name, value in _HEADERS.items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", response.media)
-        self.send_header("Content-Length", str(len(response.body)))
-        if response.name is not None:
-            self.send_header("Content-Disposition", f'attachment; filename="{response.name}"')
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(response.body)
+        # A browser may go away at any moment.
+        with suppress(ConnectionError, TimeoutError):
+            self.send_response(response.status)
+            for name, value in _HEADERS.items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", response.media)
+            self.send_header("Content-Length", str(len(response.body)))
+            if response.name is not None:
+                self.send_header("Content-Disposition", f'attachment; filename="{response.name}"')
+            if response.has_parts:
+                self.send_header("Accept-Ranges", "bytes")
+            if response.place is not None:
+                self.send_header("Content-Range", response.place)
+            if self.close_connection:
+                self.send_header("Connection", "close")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(response.body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is no request, too, with nothing that a browser takes for a page."""
+        self.close_connection = True
+        reason = message or explain or HTTPStatus(code).phrase
+        self._send(json_response({"error": unicode_text(reason)}, HTTPStatus(code)))
 
     def version_string(self) -> str:
         """Tell nothing of versions."""

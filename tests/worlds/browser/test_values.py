@@ -95,6 +95,16 @@ def test_sound_is_played(show, tmp_path):
     page.eval_on_selector("audio", "one => { one.preload = 'metadata'; one.load(); }")
     page.wait_for_function("() => document.querySelector('audio').duration > 0")
     assert page.eval_on_selector("audio", "one => one.duration") == pytest.approx(0.5)
+    page.eval_on_selector("audio", "one => { one.currentTime = 0.25; }")
+    page.wait_for_function("() => !document.querySelector('audio').seeking")
+    assert page.eval_on_selector("audio", "one => one.currentTime") == pytest.approx(0.25)
+
+
+def test_a_long_name_leaves_space_for_values(show, tmp_path):
+    tfr.write_examples(tmp_path / "a", {"n" * 150: [1], "short": ["some words"]})
+    page = show(tmp_path / "a", "#/record/0")
+    page.wait_for_selector(".facts dd")
+    assert page.eval_on_selector(".facts", "one => one.lastChild.clientWidth > 100")
 
 
 def test_ragged_features_are_plots(show, tmp_path):

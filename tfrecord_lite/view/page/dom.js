@@ -30,7 +30,7 @@ export function plain(text, lines = false) {
   const other = lines ? /[\u0000-\u0008\u000b-\u001f]/g : /[\u0000-\u001f]/g;
   const code = (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return String(text).replace(other, code)
-    .replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, code);
+    .replace(/[\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, code);
 }
 
 export function number(value) {
