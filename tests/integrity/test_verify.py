@@ -607,6 +607,32 @@ def test_a_manifest_that_is_given(shards, tmp_path):
         verify(shards.parent, manifest=moved)
 
 
+def test_a_copy_of_the_manifest_is_kept_elsewhere(shards, tmp_path):
+    """As docs/verify-and-rescue.md says to."""
+    copy = tmp_path / "elsewhere" / "train.manifest.json"
+    copy.parent.mkdir()
+    copy.write_bytes(Path(f"{shards}.manifest.json").read_bytes())
+    every = [shards, shards.parent, shard(shards, 1), f"{shards}-*.tfrecord"]
+    for paths in every:
+        assert verify(paths, manifest=copy).ok, paths
+    # All is written again, the manifest beside the shards too.
+    with tfr.ShardWriter(shards, num_shards=3, overwrite=True) as writer:
+        writer.write_many([b"another"] * 30)
+    for paths in every:
+        report = verify(paths, manifest=copy)
+        assert "train-00001-of-00003.tfrecord" in dict(faults(report)), paths
+    shard(shards, 2).unlink()
+    report = verify(f"{shards}-*.tfrecord", manifest=copy)
+    assert ("train-00002-of-00003.tfrecord", "missing") in faults(report)
+
+
+def test_a_manifest_of_other_files(shards, tmp_path):
+    tfr.write_records(tmp_path / "other", [b"one"])
+    report = verify(tmp_path / "other", manifest=f"{shards}.manifest.json")
+    assert faults(report) == [("train.manifest.json", "manifest")]
+    assert "none of the files" in report.files[-1].faults[0].reason
+
+
 @pytest.mark.parametrize("given", ["none", "its own", "a copy"])
 def test_a_set_is_named_in_every_way_beside_a_manifest(shards, tmp_path, given):
     """Which files are meant does not depend on what they are compared with."""

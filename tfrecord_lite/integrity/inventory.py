@@ -88,9 +88,7 @@ class Inventory:
                 survey.add(name_of(path), automatic=manifest == "auto")
             else:
                 inventory.files.append(path)
-        if given is not None:
-            survey.sets.append(given)
-        survey.finish(automatic=manifest == "auto")
+        survey.finish(given, automatic=manifest == "auto")
         if not inventory.files and not inventory.faults:
             raise FileNotFoundError("an empty list of paths")
         return inventory
@@ -162,7 +160,7 @@ class _Survey:
                     self._inventory.faults.append(_missing(shard, manifest))
         self._add_leftovers_of(stem)
 
-    def finish(self, *, automatic: bool) -> None:
+    def finish(self, given: Manifest | None, *, automatic: bool) -> None:
         """Compare with manifests, and look for what writers left."""
         by_path: dict[str, list[str]] = {}
         for file in self._inventory.files:
@@ -170,6 +168,8 @@ class _Survey:
                 by_path.setdefault(os.path.normpath(file), []).append(file)
         for manifest in self.sets:
             self._compare(manifest, by_path, whole=True)
+        if given is not None:
+            self._compare_with_given(given, by_path)
         for inside in self._beside.values() if automatic else ():
             try:
                 for manifest in manifests_naming(inside, by_its_name=True):
@@ -214,24 +214,55 @@ class _Survey:
         dots = (at for at, character in enumerate(partial) if character == "." and at)
         return partial[0] == "." and any(partial[1:at] in names for at in dots)
 
-    def _compare(self, manifest: Manifest, by_path: dict[str, list[str]], *, whole: bool) -> None:
-        """Note what a manifest says of each file; of a ``whole`` set, what is missing or extra."""
-        present = set(_present(manifest.files)) if whole else set()
-        for shard, entry in zip(manifest.files, manifest.entries, strict=True):
+    def _compare_with_given(self, manifest: Manifest, by_path: dict[str, list[str]]) -> None:
+        """Compare with a manifest that may be a copy, which lies elsewhere."""
+        own = os.path.dirname(manifest.path)
+        names = {entry.name for entry in manifest.entries}
+        folders = {
+            os.path.dirname(file)
+            for files in by_path.values()
+            for file in files
+            if os.path.basename(file) in names
+        }
+        if own not in folders and len(folders) == 1:
+            (own,) = folders
+        known = len(self._inventory.faults)
+        self._compare(manifest, by_path, whole=True, folder=own)
+        if not folders and len(self._inventory.faults) == known:
+            reason = "it names none of the files that were to be compared with it"
+            self._inventory.faults.append(Fault(manifest.path, "manifest", reason))
+
+    def _compare(
+        self,
+        manifest: Manifest,
+        by_path: dict[str, list[str]],
+        *,
+        whole: bool,
+        folder: str | None = None,
+    ) -> None:
+        """Note what a manifest says of each file; of a ``whole`` set, what is missing or extra.
+
+        ``folder`` is where its shards are; left out, beside it.
+        """
+        if folder is None:
+            folder = os.path.dirname(manifest.path)
+        files = [os.path.join(folder, entry.name) for entry in manifest.entries]
+        present = set(_present(files)) if whole else set()
+        for shard, entry in zip(files, manifest.entries, strict=True):
             for file in by_path.get(os.path.normpath(shard), []):
                 known = self._inventory.entries.setdefault(file, [])
                 if (manifest, entry) not in known:
                     known.append((manifest, entry))
             if whole and shard not in present:
                 self._inventory.faults.append(_missing(shard, manifest))
-        for file in self._extra_shards(manifest) if whole else ():
+        for file in self._extra_shards(manifest, folder) if whole else ():
             reason = f"not in {manifest.path}, though its name says that it belongs to that set"
             self._inventory.faults.append(Fault(file, "extra", reason))
 
-    def _extra_shards(self, manifest: Manifest) -> list[str]:
-        """Return the files beside a manifest that are called like its shards, but are not."""
+    def _extra_shards(self, manifest: Manifest, folder: str) -> list[str]:
+        """Return the files in a folder that are called like a manifest's shards, but are not."""
         names = {entry.name for entry in manifest.entries}
-        folder, own = split_name(manifest.path)
+        own = os.path.basename(manifest.path)
         found = _shard_pattern(own[: -len(MANIFEST_SUFFIX)], sorted(names))
         if found is None:
             return []
@@ -248,7 +279,7 @@ class _Survey:
         other = {
             os.path.normpath(file)
             for found in manifests_naming(files)
-            if found.path != manifest.path
+            if os.path.basename(found.path) != own
             for file in found.files
         }
         return [file for file in files if os.path.normpath(file) not in other]
