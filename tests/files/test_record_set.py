@@ -242,6 +242,32 @@ def test_closed_by_another_thread_while_it_is_read(tmp_path, monkeypatch, compre
         file.close()
 
 
+@pytest.mark.timeout(60)
+def test_files_that_are_let_go_while_others_are_opened(sets, monkeypatch):
+    """As it is where two threads have epochs of one dataset: reading on went into an endless loop.
+
+    What another thread does while a file is closed is done here in the middle of closing it.
+    """
+    meanwhile = []
+
+    class File(io.FileIO):
+        def close(self):
+            super().close()
+            if meanwhile:
+                number = meanwhile.pop()
+                assert records[number] == RECORDS[number]
+
+    monkeypatch.setattr(io, "FileIO", File)
+    monkeypatch.setattr("tfrecord_lite.thresholds.limits.open_files", 2)
+    records = RecordSet(sets["plain"])
+    assert [records[number] for number in (0, 5)] == [RECORDS[number] for number in (0, 5)]
+    meanwhile += [50, 60]
+    records.close()
+    assert not meanwhile
+    for number in (0, 50, 5, 99):
+        assert records[number] == RECORDS[number]
+
+
 @pytest.mark.parametrize("compression", [None, "GZIP"])
 @pytest.mark.parametrize("form", ["memory", "buffered", "unbuffered"])
 @pytest.mark.parametrize("width", [1008, 1001])

@@ -422,9 +422,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "if gap > thresholds.remote_range_bytes:": ("by which requests the same comes"),
     },
     "tfrecord_lite/files/kept_indexes.py": {
-        "self._nbytes -= self._indexes.popitem(last=False)[1].max_nbytes": (
-            "which index is let go, and loaded again"
-        ),
+        "self._nbytes -= oldest.max_nbytes": ("which index is let go, and loaded again"),
     },
     "tfrecord_lite/records/frame_errors.py": {
         'may_be_right = kind is None and 0 < int.from_bytes(header[:8], "little") '

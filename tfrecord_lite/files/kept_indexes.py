@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from tfrecord_lite.files.open_files import pop_oldest
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ class KeptIndexes:
 
     def __init__(self, built: dict[int, RecordIndex] | None = None) -> None:
         self._built = {} if built is None else built
-        self._indexes: OrderedDict[int, RecordIndex] = OrderedDict()
+        self._indexes: dict[int, RecordIndex] = {}
         self._nbytes = 0
 
     def __len__(self) -> int:
@@ -39,11 +38,13 @@ class KeptIndexes:
         if built:
             self._built[number] = index
             return
+        # Two threads may have loaded it at once.
+        before = self._indexes.pop(number, None)
         self._indexes[number] = index
-        self._nbytes += index.max_nbytes
+        self._nbytes += index.max_nbytes - (0 if before is None else before.max_nbytes)
         while len(self._indexes) > 1 and self._nbytes > limits.index_bytes:
-            with suppress(KeyError):
-                self._nbytes -= self._indexes.popitem(last=False)[1].max_nbytes
+            if (oldest := pop_oldest(self._indexes)) is not None:
+                self._nbytes -= oldest.max_nbytes
 
     def __reduce__(self) -> tuple[type[KeptIndexes], tuple[dict[int, RecordIndex]]]:
         # The others can be loaded again.

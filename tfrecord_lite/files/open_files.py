@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tfrecord_lite.thresholds import limits
 
@@ -13,7 +12,9 @@ if TYPE_CHECKING:
 
     from tfrecord_lite.files.record_file import RecordFile
 
-__all__ = ["OpenFiles"]
+__all__ = ["OpenFiles", "pop_oldest"]
+
+T = TypeVar("T")
 
 # Files that stay open are no more than a part of what the system lets a process open.
 _PART_OF_LIMIT = 4
@@ -27,7 +28,7 @@ class OpenFiles:
     """
 
     def __init__(self) -> None:
-        self._files: OrderedDict[int, RecordFile] = OrderedDict()
+        self._files: dict[int, RecordFile] = {}
 
     def get(self, number: int, open_file: Callable[[int], RecordFile]) -> RecordFile:
         """Return a file: one that is still open, or one that is opened now."""
@@ -37,14 +38,24 @@ class OpenFiles:
             is_gzip = file.index.members is not None
             most = min(limits.open_gzip_files if is_gzip else limits.open_files, _most_open_files())
             while len(self._files) >= most:
-                with suppress(KeyError):
-                    self._files.popitem(last=False)
+                pop_oldest(self._files)
         self._files[number] = file
         return file
 
     def close(self) -> None:
         """Close all of them, one that another thread reads when that is done."""
         self._files.clear()
+
+
+def pop_oldest(kept: dict[int, T]) -> T | None:
+    """Take out what was put in first; None where other threads were quicker.
+
+    An `OrderedDict` does not do for threads: another one may come in while what is taken out is
+    deallocated, and then its order and its items no longer fit each other.
+    """
+    with suppress(StopIteration, RuntimeError):
+        return kept.pop(next(iter(kept)), None)
+    return None
 
 
 def _most_open_files() -> int:
