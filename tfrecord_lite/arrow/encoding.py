@@ -94,7 +94,7 @@ class Columns:
             name: RaggedFeature(bytes)
             for name, feature in self._features.items()
             if feature.dtype is bytes
-            and not (isinstance(feature, FixedLenFeature) and math.prod(feature.shape))
+            and not (isinstance(feature, FixedLenFeature) and math.prod(feature.shape) > 0)
         }
 
     def columns(self, arrays: Sequence[pa.Array], first_row: int) -> dict[str, Any]:

@@ -219,10 +219,11 @@ class TensorSource:
         data = feed(arrays, columns.nothing, columns.tensors)
         if together:
             # Each has whole batches, but for the last.
-            data = data.flat_map(
-                lambda rows: tf.data.Dataset.from_tensors(rows).rebatch(self.batch_size)
-            )
+            data = data.flat_map(self._batched)
         return data if self.cache is None else data.cache(self.cache).repeat(self.repeat)
+
+    def _batched(self, rows: Any) -> Any:
+        return tf.data.Dataset.from_tensors(rows).rebatch(self.batch_size)
 
 
 class _TableDataset(Dataset):
