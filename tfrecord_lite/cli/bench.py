@@ -20,7 +20,7 @@ from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.example.sequence_features import examples_only
 from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.parallel.cores import usable_cores
-from tfrecord_lite.records.compression import codec_of
+from tfrecord_lite.records.compression import Codec, codec_of
 from tfrecord_lite.records.file_system import is_url, known_sizes
 from tfrecord_lite.text import json_text, plural, size_text
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tfrecord_lite.example.features import FeatureSpec
-    from tfrecord_lite.records.compression import Codec
 
 __all__ = ["Reading", "our_readings", "run"]
 

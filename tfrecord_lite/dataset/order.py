@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array
 
-    Even: TypeAlias = Literal["drop", "pad"] | None
-
 __all__ = [
     "BufferShuffle",
     "Dealt",
@@ -35,6 +33,8 @@ __all__ = [
     "permutation",
     "share",
 ]
+
+Even: TypeAlias = Literal["drop", "pad"] | None
 
 # Rounds of a `Permutation`; the first four make it look random, the others are for good measure.
 _ROUNDS = 8

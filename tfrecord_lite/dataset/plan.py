@@ -16,6 +16,8 @@ from tfrecord_lite.dataset.memory import block_bytes
 from tfrecord_lite.dataset.order import (
     BufferShuffle,
     Dealt,
+    Even,
+    Permutation,
     Stretch,
     batch_count,
     file_order,
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array
     from tfrecord_lite.dataset.epoch_records import EpochRecords
-    from tfrecord_lite.dataset.order import Even, Permutation
 
 __all__ = ["Plan"]
 

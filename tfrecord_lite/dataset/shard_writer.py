@@ -21,7 +21,7 @@ from tfrecord_lite.files.publishing import existing, publish
 from tfrecord_lite.files.staging import MOST_PARTS
 from tfrecord_lite.records.compression import codec_by_name, codec_named
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
-from tfrecord_lite.records.frame_writer import FrameWriter
+from tfrecord_lite.records.frame_writer import Frame, FrameWriter
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.numbers import integer
 from tfrecord_lite.records.writer import RecordWriter
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tfrecord_lite._types import Compression, Int64Array, Path
-    from tfrecord_lite.records.frame_writer import Frame
 
 __all__ = ["DEFAULT_BYTES_PER_SHARD", "ShardWriter"]
 

@@ -17,7 +17,7 @@ from reprlib import repr as brief
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.records.compression import codec_named
+from tfrecord_lite.records.compression import Codec, codec_named
 from tfrecord_lite.records.file_system import is_file, list_directory, open_file, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.storage import is_path, name_of, path_of
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tfrecord_lite._types import Path
-    from tfrecord_lite.records.compression import Codec
 
 __all__ = [
     "MANIFEST_SUFFIX",

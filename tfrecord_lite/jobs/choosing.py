@@ -29,7 +29,7 @@ from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.example.spans import error_at
 from tfrecord_lite.files.names import ShardNames
-from tfrecord_lite.jobs.copying import each_block, picked
+from tfrecord_lite.jobs.copying import Progress, each_block, picked
 from tfrecord_lite.jobs.expressions import Expression, single_values
 from tfrecord_lite.jobs.shuffling import Tagged
 from tfrecord_lite.thresholds import limits
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import FeaturesLike, Int64Array
     from tfrecord_lite.files.record_set import RecordSet
-    from tfrecord_lite.jobs.copying import Progress
     from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["Chooser", "Columns", "NamedValue", "dealt", "is_safe", "random_keys"]

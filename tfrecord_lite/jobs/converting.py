@@ -15,7 +15,7 @@ from tfrecord_lite.example.quote import quote
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import each_path
-from tfrecord_lite.jobs.copying import Watched, each_block, no_new_folders, refuse_sources
+from tfrecord_lite.jobs.copying import Progress, Watched, each_block, no_new_folders, refuse_sources
 from tfrecord_lite.jobs.images import read_images
 from tfrecord_lite.jobs.json_lines import read_json_lines, write_json_lines
 from tfrecord_lite.jobs.sources import RECORDS, TABLES, find_source, kind_by_name, source_files
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
         Paths,
         Verify,
     )
-    from tfrecord_lite.jobs.copying import Progress
     from tfrecord_lite.records.frame_writer import FrameWriter
 
 __all__ = ["convert", "source_files"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,16 +18,14 @@ from tfrecord_lite.thresholds import thresholds
 from tfrecord_lite.urls import is_url, local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from tfrecord_lite._types import Int64Array, Uint8Array
     from tfrecord_lite.files.names import ShardNames
     from tfrecord_lite.records.reader import RecordReader
 
-    # Called with a file's name and how many of its bytes, as it lies on the disk, were read.
-    Progress: TypeAlias = Callable[[str, int], object] | None
-
 __all__ = ["Watched", "each_block", "no_new_folders", "picked", "refuse_sources"]
+
+# Called with a file's name and how many of its bytes, as it lies on the disk, were read.
+Progress: TypeAlias = Callable[[str, int], object] | None
 
 
 def each_block(

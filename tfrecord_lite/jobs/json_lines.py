@@ -15,7 +15,7 @@ from tfrecord_lite.dataset.tables import FoundFeatures, write_any
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.record_json import is_record_json, read_payload, record_of
-from tfrecord_lite.jobs.copying import each_block
+from tfrecord_lite.jobs.copying import Progress, each_block
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.storage import Output
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tfrecord_lite.files.record_set import RecordSet
-    from tfrecord_lite.jobs.copying import Progress
     from tfrecord_lite.records.frame_writer import FrameWriter
 
 __all__ = ["read_json_lines", "write_json_lines"]

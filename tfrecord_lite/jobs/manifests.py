@@ -18,7 +18,7 @@ from tfrecord_lite.files.paths import Folders, expand_path, is_data_file
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import each_path, files_of
 from tfrecord_lite.integrity.verify import verify
-from tfrecord_lite.records.compression import codec_of
+from tfrecord_lite.records.compression import Codec, codec_of
 from tfrecord_lite.records.file_system import checksum_of, exists, size_of
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import Output, is_path, name_of
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path, PathOrFile
     from tfrecord_lite.integrity.report import FileReport
     from tfrecord_lite.jobs.copying import Progress
-    from tfrecord_lite.records.compression import Codec
 
 __all__ = ["files_of_set", "make_manifest"]
 

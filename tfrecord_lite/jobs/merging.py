@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.jobs.copying import each_block, refuse_sources
+from tfrecord_lite.jobs.copying import Progress, each_block, refuse_sources
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.records.storage import path_of
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
         Paths,
         Verify,
     )
-    from tfrecord_lite.jobs.copying import Progress
 
 __all__ = ["merge"]
 

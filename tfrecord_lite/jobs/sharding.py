@@ -20,7 +20,7 @@ from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.jobs.choosing import Chooser, NamedValue, is_safe
-from tfrecord_lite.jobs.copying import each_block, no_new_folders, picked
+from tfrecord_lite.jobs.copying import Progress, each_block, no_new_folders, picked
 from tfrecord_lite.jobs.shuffling import shuffled
 from tfrecord_lite.records.byte_source import position_of
 from tfrecord_lite.records.compression import codec_by_name
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
         Verify,
     )
     from tfrecord_lite.files.manifest import Manifest
-    from tfrecord_lite.jobs.copying import Progress
 
 __all__ = ["WrittenSet", "shard"]
 

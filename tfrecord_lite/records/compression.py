@@ -16,8 +16,6 @@ from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 if TYPE_CHECKING:
     from tfrecord_lite._types import CompressionOrAuto
 
-    Codec: TypeAlias = Literal["GZIP", "ZLIB"] | None
-
 __all__ = [
     "GZIP_WBITS",
     "HEAD_BYTES",
@@ -28,6 +26,8 @@ __all__ = [
     "find_codec",
     "isal",
 ]
+
+Codec: TypeAlias = Literal["GZIP", "ZLIB"] | None
 
 # How much of the file's front tells what it is.
 HEAD_BYTES = 512

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     T = TypeVar("T")
 
-    # The header, data and footer of a record, or the frames of several.
-    Frame: TypeAlias = tuple[bytes | memoryview, ...]
-
 __all__ = ["FrameWriter"]
+
+# The header, data and footer of a record, or the frames of several.
+Frame: TypeAlias = tuple[bytes | memoryview, ...]
 
 
 class FrameWriter(Owned):

@@ -10,7 +10,7 @@ from tfrecord_lite.errors import TruncatedRecordError
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.closing import Closing
-from tfrecord_lite.records.compression import codec_named
+from tfrecord_lite.records.compression import Codec, codec_named
 from tfrecord_lite.records.follow import FollowedStream, OpenedFile
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tfrecord_lite._types import CompressionOrAuto, OnDamage, Path, PathOrFile, Verify
-    from tfrecord_lite.records.compression import Codec
 
 __all__ = ["DEFAULT_MAX_RECORD_BYTES", "RecordReader", "check_on_damage", "check_verify"]
 

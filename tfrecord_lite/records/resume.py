@@ -19,6 +19,7 @@ from tfrecord_lite.records.compression import (
     GZIP_START,
     GZIP_WBITS,
     HEAD_BYTES,
+    Codec,
     codec_named,
     find_codec,
 )
@@ -33,7 +34,6 @@ from tfrecord_lite.thresholds import limits
 if TYPE_CHECKING:
     from tfrecord_lite._types import CompressionOrAuto
     from tfrecord_lite.records.byte_source import ByteSource
-    from tfrecord_lite.records.compression import Codec
 
 __all__ = ["Resumption", "codec_to_read", "resume"]
 

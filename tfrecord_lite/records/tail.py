@@ -12,6 +12,7 @@ from tfrecord_lite.errors import CorruptRecordError, Damage, TruncatedRecordErro
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.compression import (
     HEAD_BYTES,
+    Codec,
     codec_by_name,
     codec_named,
     find_codec,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tfrecord_lite._types import Compression, PathOrFile
-    from tfrecord_lite.records.compression import Codec
 
 __all__ = ["codec_to_write", "prepare_append"]
 

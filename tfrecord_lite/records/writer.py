@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES, Encoder, make_encoder
-from tfrecord_lite.records.frame_writer import FrameWriter
+from tfrecord_lite.records.frame_writer import Frame, FrameWriter
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock, fill_frames
 from tfrecord_lite.records.numbers import integer
 from tfrecord_lite.records.storage import Output
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from tfrecord_lite._types import Compression, Int64Array, PathOrFile
-    from tfrecord_lite.records.frame_writer import Frame
     from tfrecord_lite.records.reader import RecordReader
 
 __all__ = ["RecordWriter", "write_records"]

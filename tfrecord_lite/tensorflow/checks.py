@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfrecord_lite.errors import CompressionError, TFRecordError
 from tfrecord_lite.files.index import RecordIndex
-from tfrecord_lite.records.compression import codec_of
+from tfrecord_lite.records.compression import Codec, codec_of
 from tfrecord_lite.records.file_system import checksum_of
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.tensorflow.calls import ends_with_python
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from tfrecord_lite.dataset.epoch_records import EpochRecords
     from tfrecord_lite.files.manifest import ManifestEntry
-    from tfrecord_lite.records.compression import Codec
 
 __all__ = ["before_each_epoch", "check_files", "find_codecs", "find_fronts", "look_again"]
 

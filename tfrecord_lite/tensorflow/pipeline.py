@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.fitting import check_features
 from tfrecord_lite.dataset.numbers import at_least, rank_of
-from tfrecord_lite.dataset.order import share
+from tfrecord_lite.dataset.order import Even, share
 from tfrecord_lite.dataset.schema import Schema
 from tfrecord_lite.example.normalize import check_given, normalize_features
 from tfrecord_lite.example.sequence_features import SequenceFeatures
@@ -26,7 +26,6 @@ from tfrecord_lite.tensorflow.tensor_source import TensorSource
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
-    from tfrecord_lite.dataset.order import Even
 
 __all__ = ["make_dataset"]
 

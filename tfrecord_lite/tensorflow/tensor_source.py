@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tensorflow as tf
 
 from tfrecord_lite.dataset.loader import Dataset
-from tfrecord_lite.dataset.order import around, batch_count, share
+from tfrecord_lite.dataset.order import Even, around, batch_count, share
 from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.example.features import FixedLenFeature, RawFeature
 from tfrecord_lite.example.sequence_features import SequenceFeatures
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import AnyArray, FeaturesLike
     from tfrecord_lite.dataset.batcher import Batches
     from tfrecord_lite.dataset.epoch_records import EpochRecords
-    from tfrecord_lite.dataset.order import Even
     from tfrecord_lite.dataset.schema import Schema
     from tfrecord_lite.dataset.table import Table
     from tfrecord_lite.records.compression import Codec
