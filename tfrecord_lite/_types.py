@@ -15,6 +15,7 @@ AnyArray: TypeAlias = npt.NDArray[Any]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Uint8Array: TypeAlias = npt.NDArray[np.uint8]
 Uint32Array: TypeAlias = npt.NDArray[np.uint32]
+Uint64Array: TypeAlias = npt.NDArray[np.uint64]
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 Path: TypeAlias = Union[str, bytes, "PathLike[str]", "PathLike[bytes]"]
 PathOrFile: TypeAlias = Path | BinaryIO

@@ -189,9 +189,7 @@ def _feature(name: str, kind: pa.DataType) -> Any:
 
 def _array(column: pa.Array, kind: pa.ExtensionType) -> pa.Array:
     """Return nested fixed_size_lists as an array of datasets, whose lists have offsets."""
-    validity = None
-    if column.null_count:
-        validity = column.is_null()
+    validity = column.is_null() if column.null_count else None
     sizes, leaf = [], column
     while pt.is_fixed_size_list(leaf.type):
         sizes.append(leaf.type.list_size)

@@ -17,9 +17,7 @@ import numpy as np
 from tfrecord_lite.thresholds import limits, thresholds
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array
+    from tfrecord_lite._types import Int64Array, Uint64Array
 
 __all__ = [
     "BufferShuffle",
@@ -210,7 +208,7 @@ class Permutation:
     [0, 1, 2, 3, 4]
     """
 
-    def __init__(self, count: int, keys: npt.NDArray[np.uint64]) -> None:
+    def __init__(self, count: int, keys: Uint64Array) -> None:
         self._count = np.uint64(count)
         a = max(math.isqrt(max(count - 1, 0)) + 1, 1)
         self._a, self._b = np.uint64(a), np.uint64(max(-(-count // a), 1))
@@ -228,7 +226,7 @@ class Permutation:
                 piece[beyond] = again
         return found.view(np.int64)
 
-    def _move(self, numbers: npt.NDArray[np.uint64]) -> None:
+    def _move(self, numbers: Uint64Array) -> None:
         """Replace numbers by those that the network makes of them, all below ``a * b``."""
         left = numbers // self._b
         right = numbers - left * self._b

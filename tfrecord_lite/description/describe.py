@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -259,14 +259,12 @@ def _run(
     workers: Workers[_Task, _Part] = Workers(_Job(None), count)
     # Of a file that is there twice each by itself.
     done: Counter[int] = Counter()
-    try:
+    with closing(workers):
         for task, part in zip(tasks, workers.map(tasks), strict=True):
             done[id(task.damages)] += task.size
             if progress is not None:
                 progress(name_of(task.file), done[id(task.damages)])
             yield part
-    finally:
-        workers.close()
 
 
 def _by_file(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.errors import TFRecordError
@@ -153,12 +153,9 @@ class ObjectJournal:
         return [entry.name for entry in entries] == names
 
     def _each(self, call: Any, arguments: Iterable[tuple[Any, ...]]) -> None:
-        threads = Threads(limits.remote_connections, "tfrecord_lite-objects")
-        try:
+        with closing(Threads(limits.remote_connections, "tfrecord_lite-objects")) as threads:
             for made in [threads.submit(call, *each) for each in arguments]:
                 made.result()
-        finally:
-            threads.close()
 
     def _at(self, name: str) -> str:
         return f"{self._folder}/{name}"

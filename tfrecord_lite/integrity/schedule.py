@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -74,19 +75,13 @@ class Schedule:
     def run(self, checker: Checker, tasks: Sequence[Any]) -> Iterator[Any]:
         """Do tasks; yield what comes of each, in their order."""
         if self.processes > 1:
-            workers = Workers(replace(checker, progress=None), self.processes)
-            try:
+            with closing(Workers(replace(checker, progress=None), self.processes)) as workers:
                 yield from workers.map(tasks)
-            finally:
-                workers.close()
         elif self.threads > 1:
             check = replace(checker, progress=None)
-            threads = Threads(self.threads, "tfrecord_lite-verify")
-            try:
+            with closing(Threads(self.threads, "tfrecord_lite-verify")) as threads:
                 for call in [threads.submit(check, task) for task in tasks]:
                     yield call.result()
-            finally:
-                threads.close()
         else:
             yield from map(checker, tasks)
 

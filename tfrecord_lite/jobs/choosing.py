@@ -37,9 +37,7 @@ from tfrecord_lite.thresholds import limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import FeaturesLike, Int64Array
+    from tfrecord_lite._types import BoolArray, FeaturesLike, Int64Array, Uint64Array
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.records.framing import RecordBlock
 
@@ -115,7 +113,7 @@ class Chooser:
             yield done + np.flatnonzero(self._meant(block, columns))
             done += len(block)
 
-    def _meant(self, block: RecordBlock, columns: Mapping[str, Ragged]) -> npt.NDArray[np.bool_]:
+    def _meant(self, block: RecordBlock, columns: Mapping[str, Ragged]) -> BoolArray:
         if self._where is None:
             return np.ones(len(block), bool)
         return self._where(block, columns)
@@ -149,7 +147,7 @@ class Chooser:
             yield Tagged(block if len(rows) == len(block) else picked(block, rows), keys, targets)
 
 
-def random_keys(seed: int, numbers: Int64Array, purpose: int) -> npt.NDArray[np.uint64]:
+def random_keys(seed: int, numbers: Int64Array, purpose: int) -> Uint64Array:
     """Return random 64 bits for each record number, uint64 ``[numbers]``.
 
     >>> random_keys(1, np.arange(2), 0)
@@ -160,7 +158,7 @@ def random_keys(seed: int, numbers: Int64Array, purpose: int) -> npt.NDArray[np.
         mixed = start + numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        keys: npt.NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(31))
+        keys: Uint64Array = mixed ^ (mixed >> np.uint64(31))
     return keys
 
 

@@ -137,7 +137,10 @@ def convert(
         refuse_sources(records, path)
         if target == "jsonl":
             return write_json_lines(records, path, progress=None, **writing)
-        return _write_table(_table(records, features, select), path, target, writing)
+        from tfrecord_lite.arrow.reading import to_arrow
+
+        table = to_arrow(records, features, select=select)
+        return _write_table(table, path, target, writing)
     options: dict[str, Any] = {
         "compression": write_compression,
         "level": level,
@@ -208,12 +211,6 @@ def _read(
         read_webdataset(file, writer, features, progress)
     else:
         read_images(file, writer, features, progress)
-
-
-def _table(records: Watched, features: Any, select: Sequence[str] | None) -> Any:
-    from tfrecord_lite.arrow.reading import to_arrow
-
-    return to_arrow(records, features, select=select)
 
 
 def _scalars(src: Any, select: Sequence[str] | None, reading: dict[str, Any]) -> Any:

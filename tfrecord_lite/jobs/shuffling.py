@@ -30,9 +30,7 @@ from tfrecord_lite.thresholds import limits
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
-    import numpy.typing as npt
-
-    from tfrecord_lite._types import Int64Array, Uint8Array
+    from tfrecord_lite._types import AnyArray, Int64Array, Uint8Array, Uint64Array
 
 __all__ = ["Tagged", "shuffled"]
 
@@ -49,7 +47,7 @@ class Tagged(NamedTuple):
     """A block, and for each record a key and the number of a set: uint64, int64 ``[records]``."""
 
     block: RecordBlock
-    keys: npt.NDArray[np.uint64]
+    keys: Uint64Array
     targets: Int64Array
 
 
@@ -140,7 +138,7 @@ class _Bucket:
             stack.enter_context(_opened(name)) for name in (self._data_path, self._tags_path)
         )
 
-    def add(self, data: Uint8Array, tags: npt.NDArray[Any]) -> None:
+    def add(self, data: Uint8Array, tags: AnyArray) -> None:
         """Write records after those that are there."""
         with naming_file(self._data_path):
             self._data.write(data.data)

@@ -7,6 +7,7 @@ import glob
 import os
 import re
 import stat
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.parallel.threads import Threads
@@ -159,12 +160,9 @@ def known_size(path: str) -> int:
 def _each_size(paths: list[str]) -> list[int | None]:
     if len(paths) == 1:
         return [_size_if_any(paths[0])]
-    threads = Threads(limits.remote_connections, "tfrecord_lite-sizes")
-    try:
+    with closing(Threads(limits.remote_connections, "tfrecord_lite-sizes")) as threads:
         calls = [threads.submit(_size_if_any, path) for path in paths]
         return [call.result() for call in calls]
-    finally:
-        threads.close()
 
 
 def _size_if_any(path: str) -> int | None:
