@@ -16,6 +16,7 @@ __all__ = [
     "cut",
     "facts_text",
     "html_table",
+    "is_json",
     "json_text",
     "listed",
     "name_text",
@@ -81,6 +82,19 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
     {"\u00e9": [1, 0.5]}
     """
     return json.dumps(value, allow_nan=False, ensure_ascii=True, indent=indent)
+
+
+def is_json(text: str | bytes) -> bool:
+    """Tell whether a text is JSON, of no more depth than Python reads.
+
+    >>> is_json("[1, 2]"), is_json("[1, 2")
+    (True, False)
+    """
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def plural(count: int, noun: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.storage import name_of, path_of
-from tfrecord_lite.urls import is_url, shown
+from tfrecord_lite.urls import absolute, is_url, shown
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Paths
@@ -86,9 +86,8 @@ def absolute_paths(paths: Any) -> Any:
             )
     if not isinstance(paths, (str, bytes, os.PathLike)):
         return paths
-    path = name_of(paths)
     # Not normalized: what a symbolic link leads to has another parent.
-    return path if is_url(path) else os.path.join(os.getcwd(), path)
+    return absolute(name_of(paths))
 
 
 def reported(

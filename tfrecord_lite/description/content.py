@@ -6,7 +6,6 @@ Formats are told by their magic numbers, and sizes read from the headers that th
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from collections import Counter
@@ -17,6 +16,7 @@ from tfrecord_lite.errors import ExampleError, TFRecordError
 from tfrecord_lite.example.decode import decode_example
 from tfrecord_lite.example.tensor import parse_tensor
 from tfrecord_lite.example.wire import read_tag, skip_field
+from tfrecord_lite.text import is_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,13 +163,7 @@ def _is_text(data: bytes) -> bool:
 
 
 def _is_json(data: bytes) -> bool:
-    if len(data) > _JSON_BYTES or data.lstrip()[:1] not in (b"{", b"["):
-        return False
-    try:
-        json.loads(data)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    return len(data) <= _JSON_BYTES and data.lstrip()[:1] in (b"{", b"[") and is_json(data)
 
 
 def _message_kind(data: bytes) -> str | None:

@@ -21,7 +21,7 @@ from tfrecord_lite.records.compression import Codec, codec_named
 from tfrecord_lite.records.file_system import is_file, list_directory, open_file, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.storage import is_path, name_of, path_of
-from tfrecord_lite.text import html_table, listed, plural
+from tfrecord_lite.text import html_table, is_json, listed, plural
 from tfrecord_lite.urls import shown, split_name
 
 if TYPE_CHECKING:
@@ -336,7 +336,7 @@ def manifests_naming(files: Iterable[str], *, by_its_name: bool = False) -> Iter
                 text = _read(path).decode(errors="replace")
                 mentions = _FORMAT in text and not names.isdisjoint(_NAMES.findall(text))
                 stem = found[: -len(MANIFEST_SUFFIX)]
-                if mentions or (by_its_name and _has_shard(stem, names) and not _is_json(text)):
+                if mentions or (by_its_name and _has_shard(stem, names) and not is_json(text)):
                     yield Manifest.load(path)
 
 
@@ -344,11 +344,3 @@ def _has_shard(stem: str, names: set[str]) -> bool:
     """Tell whether one of the names, in JSON's quotes, is that of a shard of a set."""
     begin = json.dumps(stem)[:-1] + "-"
     return any(name.startswith(begin) and _SHARD.match(name[len(begin) :]) for name in names)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
