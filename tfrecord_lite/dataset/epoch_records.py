@@ -13,7 +13,7 @@ import numpy as np
 from tfrecord_lite.dataset.chunk import Chunk
 from tfrecord_lite.dataset.damaged_file import DamagedFile
 from tfrecord_lite.dataset.file_states import regular, state_of, states_of
-from tfrecord_lite.dataset.interleave import FileRange
+from tfrecord_lite.dataset.interleave import FileRecords
 from tfrecord_lite.dataset.memory import block_bytes
 from tfrecord_lite.errors import CompressionError, Damage, TFRecordError, ignore_damage
 from tfrecord_lite.files.fingerprint import StaleIndexError
@@ -170,18 +170,18 @@ class EpochRecords:
         """Return the number of a file's first record, which tells its place by itself perhaps."""
         return int(self.bases[number]) if self.counted else (number + 1) << _FILE_BITS
 
-    def ranges(self, begin: int = 0, count: int | None = None) -> list[FileRange]:
+    def ranges(self, begin: int = 0, count: int | None = None) -> list[FileRecords]:
         """Return the parts of files that hold ``count`` records; after the last comes the first.
 
         Without ``count`` they are all files, whose ends need not be known.
         """
         if count is None:
-            return [FileRange(number, 0, known) for number, known in enumerate(self.counts)]
-        bases, found = self.bases.tolist(), list[FileRange]()
+            return [FileRecords(number, 0, known) for number, known in enumerate(self.counts)]
+        bases, found = self.bases.tolist(), list[FileRecords]()
         total = bases[-1]
         if total == 0:
             # There may be damage to tell of all the same.
-            return [FileRange(number, 0, 0) for number in range(len(self.files))]
+            return [FileRecords(number, 0, 0) for number in range(len(self.files))]
         while count > 0:
             begin %= total
             stop = min(begin + count, total)
@@ -190,12 +190,12 @@ class EpochRecords:
                 if low > stop:
                     break
                 if _is_wanted(low, high - low, begin, stop):
-                    found.append(FileRange(number, max(begin - low, 0), min(stop, high) - low))
+                    found.append(FileRecords(number, max(begin - low, 0), min(stop, high) - low))
             count -= stop - begin
             begin = stop
         return found
 
-    def read_range(self, file_range: FileRange) -> Generator[Chunk, None, int]:
+    def read_range(self, file_range: FileRecords) -> Generator[Chunk, None, int]:
         """Read a part of a file, and return where it ends, or the file.
 
         Steps are counted from 0. An error is in the last chunk.
@@ -226,7 +226,7 @@ class EpochRecords:
             reading: Generator[Chunk, None, object]
             if number >> _FILE_BITS:
                 file, record = self.place(number)
-                reading = self.read_range(FileRange(file, record, record + 1))
+                reading = self.read_range(FileRecords(file, record, record + 1))
             else:
                 reading = self.stream(number, number + 1)
             with closing(reading) as chunks:

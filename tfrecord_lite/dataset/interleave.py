@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.chunk import Chunk
     from tfrecord_lite.errors import Damage
 
-__all__ = ["Arrivals", "FileRange", "Interleave"]
+__all__ = ["Arrivals", "FileRecords", "Interleave"]
 
 # So many records of a file come at a turn, or fewer where the buffer is small: what is in it should
 # be of several turns.
@@ -25,7 +25,7 @@ _MAX_RUN = 16
 _TURNS_PER_BUFFER = 4
 
 
-class FileRange(NamedTuple):
+class FileRecords(NamedTuple):
     """Records of a file by their numbers in it, from ``begin`` to before ``end`` or to the last."""
 
     file: int
@@ -63,10 +63,10 @@ class Interleave:
 
     def __init__(
         self,
-        ranges: Sequence[FileRange],
+        ranges: Sequence[FileRecords],
         files: int,
         buffer: int,
-        read: Callable[[FileRange], Generator[Chunk, None, int]],
+        read: Callable[[FileRecords], Generator[Chunk, None, int]],
     ) -> None:
         self._ranges = ranges
         self._files = files
@@ -187,9 +187,9 @@ class _Reading:
 
     def __init__(
         self,
-        given: FileRange,
+        given: FileRecords,
         taken: int,
-        read: Callable[[FileRange], Generator[Chunk, None, int]],
+        read: Callable[[FileRecords], Generator[Chunk, None, int]],
     ) -> None:
         begin, length = given.begin + taken, given.length
         self._begin = begin
