@@ -276,6 +276,14 @@ class TestGFile:
                 assert (file.tell(), file.read()) == (5, "")
         assert issubclass(errors.OutOfRangeError, EOFError)
 
+    def test_a_seek_by_its_older_name(self, folder):
+        with gfile.GFile("a.txt") as file:
+            file.seek(position=2)
+            assert (file.tell(), file.read()) == (2, "txt")
+            for wrong in ({}, {"offset": 0, "position": 0}):
+                with pytest.raises(TypeError, match="an offset, or a position"):
+                    file.seek(**wrong)
+
     def test_refusals(self, folder):
         for mode in ("x", "rt", "U", ""):
             with pytest.raises(errors.InvalidArgumentError, match="mode"):

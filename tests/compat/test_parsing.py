@@ -151,6 +151,18 @@ def test_a_record_in_an_array_of_no_dimensions(tf, name):
     assert parsed["id"].numpy() == 1
 
 
+def test_splits_of_another_dtype_are_refused(tf):
+    """They were made, of floats or of integers that overflow."""
+    with pytest.raises(ValueError, match="int32 or int64"):
+        tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.float32)
+
+
+def test_elements_have_values():
+    """In TensorFlow 2.21 the process ends when it parses such; later ones refuse them."""
+    with pytest.raises(ValueError, match="dimensions must be positive"):
+        lite.io.FixedLenSequenceFeature([0], lite.float32)
+
+
 def test_only_here():
     with pytest.raises(ValueError, match="a list or a tensor of bytes"):
         lite.io.parse_sequence_example(SEQUENCES[0], *sequence_features(lite))

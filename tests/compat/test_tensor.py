@@ -167,8 +167,29 @@ def test_serialize_and_parse(value):
         assert parsed.shape == tensor.shape
 
 
+def test_parse_takes_text_and_arrays_of_no_dimensions():
+    """Text was a TypeError; TensorFlow takes it as UTF-8, in which an empty tensor can be."""
+    serialized = tf.io.serialize_tensor(np.zeros(0, np.int8))
+    binary = (bytearray(serialized), memoryview(serialized))
+    for source in (serialized.decode(), np.array(serialized, object), *binary):
+        assert tf.io.parse_tensor(source, tf.int8).shape == (0,)
+
+
+@pytest.mark.tensorflow
+def test_parse_takes_dtypes_of_tensorflow():
+    theirs = pytest.importorskip("tensorflow")
+    for value, dtype in ((1.5, theirs.float32), ("a", theirs.string)):
+        assert tf.io.parse_tensor(tf.io.serialize_tensor(value), dtype) == tf.constant(value)
+        assert tf.constant(value, dtype) == tf.constant(value)
+
+
 def test_parse_refuses():
     serialized = tf.io.serialize_tensor([1, 2])
+    for several in ([serialized], np.array([serialized], object)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="a scalar"):
+            tf.io.parse_tensor(several, tf.int32)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not a TensorProto"):
+        tf.io.parse_tensor("bogus", tf.int32)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"int32.*float32"):
         tf.io.parse_tensor(serialized, tf.float32)
     for data in (b"\xff\xff", serialized[:-1]):

@@ -157,6 +157,12 @@ def test_no_rows(tmp_path):
     assert list(make_dataset(tmp_path / "set", None, batch_size=1)) == []
 
 
+def test_what_is_no_dataset(tmp_path):
+    with pytest.raises(TypeError, match="'whoops' is no tf.data.Dataset"):
+        write_dataset("whoops", tmp_path / "set")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("element", "options", "text"),
     [

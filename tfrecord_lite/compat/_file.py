@@ -114,25 +114,29 @@ class GFile(Closing):
         with renamed():
             self._writer().write(file_content)
 
-    def seek(self, offset: int, whence: int = 0) -> None:
+    def seek(self, offset: int | None = None, whence: int = 0, position: int | None = None) -> None:
         """Go to a byte for the next read: from the front, from here (1), or from the end (2).
 
-        A byte beyond the end is an OutOfRangeError, and the next read is at the end.
+        A byte beyond the end is an OutOfRangeError, and the next read is at the end. ``position``
+        is what TensorFlow 1 called ``offset``.
         """
+        given = [number for number in (offset, position) if number is not None]
+        if len(given) != 1:
+            raise TypeError("seek() takes an offset, or a position, which is its older name")
         with renamed():
             reader = self._reader()
             if whence not in (0, 1, 2):
                 raise InvalidArgumentError(None, None, f"invalid whence {whence}; choose 0, 1 or 2")
             end = os.fstat(reader.fileno()).st_size
-            position = offset + (0, reader.tell(), end)[whence]
-            if position < 0:
+            target = given[0] + (0, reader.tell(), end)[whence]
+            if target < 0:
                 raise InvalidArgumentError(
-                    None, None, f"{self.name!r}: seeking to a negative position: {position}"
+                    None, None, f"{self.name!r}: seeking to a negative position: {target}"
                 )
-            reader.seek(min(position, end))
-            if position > end:
+            reader.seek(min(target, end))
+            if target > end:
                 raise OutOfRangeError(
-                    None, None, f"{self.name!r}: seeking to byte {position}, but its size is {end}"
+                    None, None, f"{self.name!r}: seeking to byte {target}, but its size is {end}"
                 )
 
     def tell(self) -> int:

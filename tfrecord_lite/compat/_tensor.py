@@ -72,6 +72,7 @@ def is_tensor(x: object) -> bool:
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:
     """Return the NumPy dtype for a name or dtype of TensorFlow's; strings are objects."""
+    dtype = getattr(dtype, "as_numpy_dtype", dtype)
     return np.dtype(object if dtype in (bytes, str, "string") else dtype)
 
 

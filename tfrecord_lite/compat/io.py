@@ -24,6 +24,7 @@ from tfrecord_lite.compat.parsing import (
     RaggedFeature,
     SparseFeature,
     VarLenFeature,
+    one_record,
     parse_example,
     parse_sequence_example,
     parse_single_example,
@@ -82,17 +83,20 @@ def serialize_tensor(tensor: Any, name: str | None = None) -> StringTensor:
     return StringTensor(tensors.serialize_tensor(array))
 
 
-def parse_tensor(
-    serialized: bytes, out_type: Any, name: str | None = None
-) -> Tensor | StringTensor:
+def parse_tensor(serialized: Any, out_type: Any, name: str | None = None) -> Tensor | StringTensor:
     """Return the tensor of a TensorProto's bytes; InvalidArgumentError if it has another type.
 
     >>> parse_tensor(serialize_tensor([1, 2]), np.int32).numpy()
     array([1, 2], dtype=int32)
     """
     del name
+    several = serialized.ndim if isinstance(serialized, np.ndarray) else False
+    if several or isinstance(serialized, (list, tuple)):
+        raise InvalidArgumentError(
+            None, None, "serialized is the bytes of one tensor, a scalar; parse each by itself"
+        )
     try:
-        array = tensors.parse_tensor(serialized)
+        array = tensors.parse_tensor(one_record(serialized))
     except ExampleError as error:
         raise InvalidArgumentError(None, None, str(error)) from error
     if array.dtype != as_dtype(out_type):

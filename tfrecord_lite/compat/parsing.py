@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfrecord_lite import example
-from tfrecord_lite.compat._tensor import StringTensor, Tensor, tensor_of
+from tfrecord_lite.compat._tensor import StringTensor, Tensor, as_dtype, tensor_of
 from tfrecord_lite.compat.errors import InvalidArgumentError
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example import FeatureSpec, FixedLenFeature, Ragged, SparseFeature, VarLenFeature
@@ -30,6 +30,7 @@ __all__ = [
     "SparseFeature",
     "SparseTensor",
     "VarLenFeature",
+    "one_record",
     "parse_example",
     "parse_sequence_example",
     "parse_single_example",
@@ -38,12 +39,17 @@ __all__ = [
 
 
 class FixedLenSequenceFeature(example.FixedLenSequenceFeature):
-    """As the package's own, but a missing feature is an error unless ``allow_missing`` is true."""
+    """As the package's own, but a missing feature is an error unless ``allow_missing`` is true.
+
+    Elements have values: a size of 0 is a ValueError, as in TensorFlow after 2.21.
+    """
 
     def __init__(
         self, shape: Any, dtype: Any, allow_missing: bool = False, default_value: Any = None
     ) -> None:
         super().__init__(shape, dtype, allow_missing, default_value)
+        if 0 in self.shape:
+            raise ValueError(f"shape {self.shape}: dimensions must be positive")
 
 
 class RaggedFeature(example.RaggedFeature):
@@ -59,7 +65,10 @@ class RaggedFeature(example.RaggedFeature):
     ) -> None:
         del validate
         super().__init__(dtype, value_key, tuple(partitions))
-        object.__setattr__(self, "row_splits_dtype", np.dtype(row_splits_dtype))
+        splits = as_dtype(row_splits_dtype)
+        if splits not in (np.int32, np.int64):
+            raise ValueError(f"row_splits_dtype={row_splits_dtype!r}; choose int32 or int64")
+        object.__setattr__(self, "row_splits_dtype", splits)
 
 
 class SparseTensor(NamedTuple):
@@ -136,7 +145,7 @@ def parse_single_example(
     name: str | None = None,
 ) -> dict[str, Any]:
     """Parse one serialized Example."""
-    return parse_example(_single(serialized), features, example_names, name)
+    return parse_example(one_record(serialized), features, example_names, name)
 
 
 def parse_sequence_example(
@@ -172,7 +181,7 @@ def parse_single_sequence_example(
     context_features, sequence_features = _own(context_features), _own(sequence_features)
     with _refused():
         context, lists = example.parse_single_sequence_example(
-            _single(serialized), context_features, sequence_features, strict=False
+            one_record(serialized), context_features, sequence_features, strict=False
         )
     return _tensors(context, context_features), _tensors(lists, sequence_features)
 
@@ -183,10 +192,8 @@ def _own(features: Mapping[str, Any] | None) -> dict[str, FeatureSpec]:
     for key, feature in own.items():
         given = (features or {})[key]
         if feature is not given and isinstance(feature, example.RaggedFeature):
-            dtype = given.row_splits_dtype
-            splits = getattr(dtype, "as_numpy_dtype", dtype)
             own[key] = RaggedFeature(
-                feature.dtype, feature.value_key, feature.partitions, row_splits_dtype=splits
+                feature.dtype, feature.value_key, feature.partitions, given.row_splits_dtype
             )
     return own
 
@@ -215,7 +222,8 @@ def _value(serialized: Any) -> Any:
     return serialized
 
 
-def _single(serialized: Any) -> bytes:
+def one_record(serialized: Any) -> bytes:
+    """Return one serialized message as bytes, text as UTF-8; ValueError for what is none."""
     return _bytes(_value(serialized))
 
 

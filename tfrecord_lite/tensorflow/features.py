@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RAW_DTYPES",
+    "repeats_nothing",
     "require_parsable",
     "tensor_dtype",
     "to_tf_features",
@@ -77,6 +78,16 @@ def require_parsable(features: Mapping[str, FeatureSpec], *, steps: bool = False
             raise ValueError(f"feature {quote(name)}: {error}") from None
 
 
+def repeats_nothing(feature: FeatureSpec, *, steps: bool = False) -> bool:
+    """Tell whether a feature has any number of elements, or steps, of no values each.
+
+    TensorFlow divides by the size of one, of which the process ends.
+    """
+    if isinstance(feature, FixedLenFeature):
+        return steps and 0 in feature.shape
+    return isinstance(feature, FixedLenSequenceFeature) and 0 in feature.shape
+
+
 def to_tf_features(features: Mapping[str, Any]) -> dict[str, Any]:
     """Return the same features as ``tf.io.parse_example`` takes them.
 
@@ -90,6 +101,12 @@ def to_tf_features(features: Mapping[str, Any]) -> dict[str, Any]:
     """
     named = normalize_features(features)
     require_parsable(named)
+    for name, feature in named.items():
+        if repeats_nothing(feature):
+            raise ValueError(
+                f"feature {quote(name)}: elements of the shape {tuple(feature.shape)} have no "
+                "values, and TensorFlow ends the process"
+            )
     return {name: _to_tf(feature) for name, feature in named.items()}
 
 
@@ -120,12 +137,12 @@ def _to_tf(feature: FeatureSpec) -> Any:
             validate=bool(partitions),
         )
     if isinstance(feature, SparseFeature):
-        index_key, size = feature.index_key, feature.size
+        one = isinstance(feature.index_key, str)
         return tf.io.SparseFeature(
-            index_key if isinstance(index_key, str) else list(index_key),
+            feature.index_keys[0] if one else list(feature.index_keys),
             feature.value_key,
             dtype,
-            size if isinstance(size, int) else list(size),
+            feature.sizes[0] if one else list(feature.sizes),
             feature.already_sorted,
         )
     assert isinstance(feature, VarLenFeature)

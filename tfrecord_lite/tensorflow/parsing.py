@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import tensorflow as tf
 
+from tfrecord_lite.dataset.table import Table, decode_columns
+from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.columns import as_block
+from tfrecord_lite.example.composites import is_composite
 from tfrecord_lite.example.features import (
     FeatureSpec,
     FixedLenFeature,
     RawFeature,
-    SparseFeature,
 )
 from tfrecord_lite.example.sequence_features import SequenceFeatures
+from tfrecord_lite.tensorflow.calls import ends_with_python
+from tfrecord_lite.tensorflow.columns import ColumnTensors
 from tfrecord_lite.tensorflow.features import (
+    repeats_nothing,
     tensor_dtype,
     to_tf_features,
     to_tf_list_features,
 )
+from tfrecord_lite.tensorflow.fed import dtypes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,37 +45,73 @@ def parse_tensors(
     """
     if isinstance(features, SequenceFeatures):
         return _parse_sequences(serialized, features)
-    columns = tf.io.parse_example(serialized, to_tf_features(features))
-    return {name: _finished(columns[name], feature) for name, feature in features.items()}
+    ours = {name: feature for name, feature in features.items() if _is_ours(feature)}
+    theirs = {name: feature for name, feature in features.items() if name not in ours}
+    found = _parse_here(serialized, ours) if ours else {}
+    if theirs:
+        columns = tf.io.parse_example(serialized, to_tf_features(theirs))
+        found |= {name: _finished(columns[name], feature) for name, feature in theirs.items()}
+    return {name: found[name] for name in features}
+
+
+def _is_ours(feature: FeatureSpec, *, steps: bool = False) -> bool:
+    """Tell whether TensorFlow's parser would read a feature wrongly, or the process die of it.
+
+    Of features of several keys it fits the values of a whole batch together, not those of each
+    record, and takes no key for two of them that are not of one class.
+    """
+    return is_composite(feature) or repeats_nothing(feature, steps=steps)
+
+
+def _parse_here(
+    serialized: Any, features: Mapping[str, FeatureSpec] | SequenceFeatures
+) -> dict[str, Any]:
+    """Parse a batch in Python, to what parsing in TensorFlow would give."""
+    tensors = ColumnTensors(features)
+
+    @ends_with_python
+    def parse(records: Any) -> Any:
+        try:
+            columns = decode_columns(as_block(records.tolist()), features, strict=False)
+        except ExampleError as error:
+            raise ExampleError(f"of this batch, {error}") from None
+        return tensors.arrays(Table(columns, len(records)).batch())
+
+    parts = tf.numpy_function(parse, [serialized], dtypes_of(tensors.nothing))
+    return tensors.tensors(iter(parts if isinstance(parts, (list, tuple)) else [parts]))
 
 
 def _parse_sequences(serialized: Any, features: SequenceFeatures) -> dict[str, Any]:
+    context, lists = features.context, features.feature_lists
+    ours = {name: item for name, item in context.items() if _is_ours(item)}
+    our_lists = {name: item for name, item in lists.items() if _is_ours(item, steps=True)}
     # What parse_sequence_example does not take: a context lies where the features of an Example do.
-    apart = {
-        name: feature
-        for name, feature in features.context.items()
-        if isinstance(feature, SparseFeature) or feature.dtype is np.uint8
-    }
-    rest = {name: item for name, item in features.context.items() if name not in apart}
+    apart = {name: item for name, item in context.items() if item.dtype is np.uint8}
+    rest = {name: item for name, item in context.items() if name not in ours | apart}
+    their_lists = {name: item for name, item in lists.items() if name not in our_lists}
     found: dict[str, Any] = {}
+    found_lists: dict[str, Any] = {}
+    if ours or our_lists:
+        batch = _parse_here(serialized, SequenceFeatures(ours, our_lists))
+        found, found_lists = batch["context"], batch["feature_lists"]
+    columns: dict[str, Any] = {}
     if apart:
-        found |= tf.io.parse_example(serialized, to_tf_features(apart))
-    lists, lengths = {}, {}
-    if rest or features.feature_lists:
-        context, lists, lengths = tf.io.parse_sequence_example(
+        columns |= tf.io.parse_example(serialized, to_tf_features(apart))
+    if rest or their_lists:
+        of_context, of_lists, lengths = tf.io.parse_sequence_example(
             serialized,
             to_tf_features(rest) if rest else {},
-            to_tf_list_features(features.feature_lists),
+            to_tf_list_features(their_lists),
         )
-        found |= context
+        columns |= of_context
+        found_lists |= {
+            name: _finished_list(of_lists[name], lengths.get(name), item)
+            for name, item in their_lists.items()
+        }
+    found |= {name: _finished(columns[name], item) for name, item in (rest | apart).items()}
     return {
-        "context": {
-            name: _finished(found[name], feature) for name, feature in features.context.items()
-        },
-        "feature_lists": {
-            name: _finished_list(lists[name], lengths.get(name), feature)
-            for name, feature in features.feature_lists.items()
-        },
+        "context": {name: found[name] for name in context},
+        "feature_lists": {name: found_lists[name] for name in lists},
     }
 
 

@@ -66,7 +66,8 @@ def make_dataset(
     inferred from the first 1,000 records.
 
     The ``engine`` "tf.data" reads with TensorFlow's ``TFRecordDataset``, several ranges of the
-    files at once, and parses with ``tf.io.parse_example`` or ``tf.io.parse_sequence_example``;
+    files at once, and parses with ``tf.io.parse_example`` or ``tf.io.parse_sequence_example``,
+    but for features of several keys, which TensorFlow fits to batches, not to records;
     "numpy" is fed by `Dataset`, which is faster for plain files of small records
     (benchmarks/results/shards.md), and gives equal batches (but for odd encodings, of which
     TensorFlow loses values). Both check the checksums of every record. ``shuffle``,

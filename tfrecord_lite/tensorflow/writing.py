@@ -92,6 +92,9 @@ def write_dataset(
     >>> batch["image"].shape, batch["image"].dtype, batch["label"].numpy()
     (TensorShape([4, 2, 2]), tf.uint8, array([0, 1, 1, 0]))
     """
+    spec = getattr(dataset, "element_spec", None)
+    if spec is None:
+        raise TypeError(f"{quote(dataset)} is no tf.data.Dataset")
     given = normalize_features(features) if features else {}
     writer_of = partial(
         ShardWriter,
@@ -107,7 +110,6 @@ def write_dataset(
         block_bytes=block_bytes,
         fsync=fsync,
     )
-    spec = dataset.element_spec
     if isinstance(spec, tf.TensorSpec):
         if spec.dtype != tf.string or spec.shape.rank != int(batched):
             raise ValueError(
