@@ -104,8 +104,8 @@ def to_tf_features(features: Mapping[str, Any]) -> dict[str, Any]:
     for name, feature in named.items():
         if repeats_nothing(feature):
             raise ValueError(
-                f"feature {quote(name)}: elements of the shape {tuple(feature.shape)} have no "
-                "values, and TensorFlow ends the process"
+                f"feature {quote(name)}: {feature}: its elements have no values, at which "
+                "TensorFlow ends the process"
             )
     return {name: _to_tf(feature) for name, feature in named.items()}
 
