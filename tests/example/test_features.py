@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tfrecord_lite import compat
 from tfrecord_lite.example import (
     FixedLenFeature,
     FixedLenSequenceFeature,
@@ -68,6 +69,14 @@ def test_shapes() -> None:
     assert RawFeature([], "u1").shape == ()
 
 
+@pytest.mark.tensorflow
+def test_shapes_and_default_values_of_tensorflow() -> None:
+    tf = pytest.importorskip("tensorflow")
+    for shape in (tf.TensorShape([2]), [tf.compat.v1.Dimension(2)]):
+        feature = FixedLenFeature(shape, tf.float32, tf.constant([1.0, 2.0]))
+        assert feature == FixedLenFeature([2], np.float32, [1, 2])
+
+
 @pytest.mark.parametrize("shape", [[-1], [None], [2, -3], [1.5], "ab", -1])
 def test_what_is_not_a_shape(shape: Any) -> None:
     with pytest.raises(ValueError, match="every size is an integer, 0 or more"):
@@ -91,6 +100,9 @@ def test_what_is_not_a_shape(shape: Any) -> None:
         ([], bytes, "ü", "ü".encode()),
         ([2], bytes, [b"a\0", "b"], (b"a\0", b"b")),
         ([0], bytes, [], ()),
+        ([2], int, range(2), (0, 1)),
+        ([2], float, compat.constant([1.0, 2.0]), (1.0, 2.0)),
+        ([], bytes, compat.constant("x"), b"x"),
     ],
 )
 def test_default_values(shape: Any, dtype: Any, given: Any, kept: Any) -> None:
@@ -111,6 +123,7 @@ def test_default_values(shape: Any, dtype: Any, given: Any, kept: Any) -> None:
         ([], float, 1e39, "1e[+]39 is beyond float32"),
         ([], bytes, 1, "does not fit the dtype bytes"),
         ([], bytes, [None], "default_value None does not fit"),
+        ([2, 2], int, [[1], [2, 3, 4]], "rows of different lengths"),
     ],
 )
 def test_default_values_that_do_not_fit(shape: Any, dtype: Any, given: Any, message: str) -> None:

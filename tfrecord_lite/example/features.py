@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import index
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -326,26 +327,39 @@ def _normalize(feature: Any) -> None:
 
 def _normal_shape(shape: Any, itemsize: int = 1) -> tuple[int, ...]:
     try:
-        sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+        sizes = _sizes(shape)
     except TypeError:
-        sizes = (None,)
-    if not all(isinstance(size, (int, np.integer)) and size >= 0 for size in sizes):
+        sizes = (-1,)
+    if min(sizes, default=0) < 0:
         raise ValueError(f"shape {shape!r}: every size is an integer, 0 or more")
     if len(sizes) > _MOST_DIMENSIONS:
         raise ValueError(f"a shape of {len(sizes)} dimensions; at most {_MOST_DIMENSIONS}")
     # NumPy refuses sizes that overflow even where another size is 0.
-    if math.prod(max(int(size), 1) for size in sizes) * itemsize > _MOST_BYTES:
+    if math.prod(max(size, 1) for size in sizes) * itemsize > _MOST_BYTES:
         raise ValueError(f"shape {shape!r}: more than the 2 GiB that a record can have")
-    return tuple(int(size) for size in sizes)
+    return sizes
+
+
+def _sizes(shape: Any) -> tuple[int, ...]:
+    """Return one size or several: integers of Python and NumPy, dimensions of TensorFlow 1."""
+    try:
+        return (index(shape),)
+    except TypeError:
+        return tuple(map(index, shape))
 
 
 def _default_values(value: Any, dtype: type) -> Iterator[int | float | bytes]:
     """Yield the elements of a default value, flattened, as Python values of the dtype's kind."""
+    if hasattr(value, "numpy"):  # a tensor
+        value = value.numpy()
     if isinstance(value, (np.ndarray, np.generic)):
         value = value.tolist()
-    if isinstance(value, (list, tuple)):
-        for element in value:
-            yield from _default_values(element, dtype)
+    if isinstance(value, (list, tuple, range)):
+        rows = [tuple(_default_values(element, dtype)) for element in value]
+        if len(set(map(len, rows))) > 1:
+            raise ValueError(f"default_value {value!r} has rows of different lengths")
+        for row in rows:
+            yield from row
     elif dtype is bytes and isinstance(value, (bytes, str)):
         yield value.encode() if isinstance(value, str) else value
     elif dtype is np.int64 and isinstance(value, int) and -(2**63) <= value < 2**63:

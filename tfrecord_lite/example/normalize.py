@@ -148,13 +148,10 @@ def _of_tensorflow(feature: Any, fields: tuple[str, ...]) -> FeatureSpec:
         return RaggedFeature(feature.dtype, feature.value_key, feature.partitions)
     if fields == _SPARSE:
         return SparseFeature(*feature)
-    default = feature.default_value
-    if hasattr(default, "numpy"):
-        default = default.numpy()
     if fields == _FIXED:
-        return FixedLenFeature(feature.shape, feature.dtype, default)
+        return FixedLenFeature(feature.shape, feature.dtype, feature.default_value)
     return FixedLenSequenceFeature(
-        feature.shape, feature.dtype, bool(feature.allow_missing), default
+        feature.shape, feature.dtype, bool(feature.allow_missing), feature.default_value
     )
 
 
