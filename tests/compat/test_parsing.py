@@ -151,6 +151,22 @@ def test_a_record_in_an_array_of_no_dimensions(tf, name):
     assert parsed["id"].numpy() == 1
 
 
+@pytest.mark.tensorflow
+def test_records_in_tensors_of_tensorflow():
+    theirs = pytest.importorskip("tensorflow")
+    features, (context, lists) = example_features(lite), sequence_features(lite)
+    for form in (theirs.constant, lambda records: list(map(theirs.constant, records))):
+        assert lite.io.parse_example(form(RECORDS), features)["id"].tolist() == [1, 2]
+        parsed = lite.io.parse_sequence_example(form(SEQUENCES), context, lists)
+        assert parsed[2]["boxes"].tolist() == [2, 0]
+    record, sequence = theirs.constant(RECORDS[1]), theirs.constant(SEQUENCES[1])
+    for function in (lite.io.parse_example, lite.io.parse_single_example):
+        assert function(record, features)["name"] == b"b"
+    assert lite.io.parse_single_sequence_example(sequence, context, lists)[0]["id"] == 7
+    with pytest.raises(lite.errors.InvalidArgumentError, match="one dimension"):
+        lite.io.parse_example(theirs.constant([RECORDS]), features)
+
+
 def test_splits_of_another_dtype_are_refused(tf):
     """They were made, of floats or of integers that overflow."""
     with pytest.raises(ValueError, match="int32 or int64"):

@@ -216,7 +216,9 @@ def _bytes(value: Any) -> bytes:
 
 
 def _value(serialized: Any) -> Any:
-    """Return what is in an array of no dimensions, and all else as it is."""
+    """Return what a tensor has, also one of TensorFlow's, or an array of no dimensions."""
+    if hasattr(serialized, "numpy"):
+        serialized = serialized.numpy()
     if isinstance(serialized, np.ndarray) and not serialized.ndim:
         return serialized.item()
     return serialized
@@ -228,6 +230,7 @@ def one_record(serialized: Any) -> bytes:
 
 
 def _records(serialized: Any) -> list[bytes]:
+    serialized = _value(serialized)
     if getattr(serialized, "ndim", 1) > 1:
         raise InvalidArgumentError(
             None, None, f"serialized records have one dimension, not {serialized.ndim}"
@@ -236,7 +239,7 @@ def _records(serialized: Any) -> list[bytes]:
         raise ValueError(  # noqa: TRY004 - as TensorFlow
             "serialized records are a list or a tensor of bytes"
         )
-    return [_bytes(item) for item in serialized]
+    return [one_record(item) for item in serialized]
 
 
 def _tensors(
