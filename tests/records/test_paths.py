@@ -79,6 +79,8 @@ def test_row_42_a_list(folder: Path) -> None:
 def test_is_data_file() -> None:
     assert is_data_file("x/train-00000-of-00001")
     assert not is_data_file("x/.train.12345678.tfrecord-partial")
+    for name in ("cells_label_map.pbtxt", "data.yaml", "README.md", "train.tfrecord.idx"):
+        assert not is_data_file(f"x/{name}")
 
 
 # The cases names_of_shards, folders_of_folders and columns_from_open_files.

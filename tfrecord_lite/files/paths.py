@@ -36,7 +36,10 @@ __all__ = [
 _NAME_AT_COUNT = re.compile(r"(.*[^/])@([0-9]{1,9})(\.[^/@]+)?", re.DOTALL)
 _EVERY = "**"
 # What stands beside the shards of a dataset and is none: manifests and other descriptions, indexes.
-_NO_DATA = (".json", ".txt", ".csv", ".tsv", ".md", ".idx", ".index", ".tfindex")
+_NO_DATA = (
+    *(".json", ".txt", ".csv", ".tsv", ".md", ".pbtxt", ".yaml", ".yml"),
+    *(".idx", ".index", ".tfindex"),
+)
 SHARD_NAME = "{name}-{index:05d}-of-{total:05d}{suffix}"
 # TensorFlow's own names have no suffix after the numbers; ours do.
 SHARD_SUFFIXES = ("", ".tfrecord", ".tfrecord.gz")
