@@ -258,7 +258,9 @@ class WriteToTFRecord(beam.PTransform):  # type: ignore[misc]
         # Grouped, the manifests of one attempt of each bundle are what is committed.
         kept = written | beam.Reshuffle()
         manifests = beam.pvalue.AsList(kept)
-        return begin | "Commit" >> beam.Map(_committed, writing, self._name, manifests)
+        return begin | "Commit" >> beam.Map(
+            _committed, writing, self._name, manifests, self._num_shards or 1
+        )
 
 
 def _started(_: Any, job: WriteJob) -> WriteJob:
@@ -266,13 +268,13 @@ def _started(_: Any, job: WriteJob) -> WriteJob:
     return job
 
 
-def _committed(_: Any, job: WriteJob, name: str, manifests: list[Manifest]) -> str:
+def _committed(_: Any, job: WriteJob, name: str, manifests: list[Manifest], num_shards: int) -> str:
     names = ShardNames(name)
     with names.journal():
         pass  # settles what an attempt that was killed left half done
     manifests = sorted(manifests, key=lambda manifest: manifest.path)
     try:
-        return job.commit(manifests).path
+        return job.commit(manifests, num_shards=num_shards).path
     except (FileExistsError, FileNotFoundError):
         # A runner to which the result was lost commits again.
         if not _stands(names.manifest, manifests):
@@ -288,9 +290,7 @@ def _stands(path: str, manifests: list[Manifest]) -> bool:
     except FileNotFoundError:
         return False
     written = [entry for manifest in manifests for entry in manifest.entries if entry.records]
-    if not written:
-        return not any(entry.records for entry in found)
-    return [replace(entry, name="") for entry in found] == [
+    return [replace(entry, name="") for entry in found if entry.records] == [
         replace(entry, name="") for entry in written
     ]
 

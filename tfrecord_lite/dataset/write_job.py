@@ -122,9 +122,13 @@ class WriteJob:
 
     def open(self, task: int) -> ShardWriter:
         """Return a writer for one attempt of a task; after `close` it has a manifest."""
+        return self._writer(task)
+
+    def _writer(self, task: int, **policy: int | None) -> ShardWriter:
         self._check_stands()
         attempt = f"{task:06d}-{os.urandom(4).hex()}"
-        return _AttemptWriter(self, os.path.join(self._folder, attempt), self._options)
+        path = os.path.join(self._folder, attempt)
+        return _AttemptWriter(self, path, {**self._options, **policy})
 
     def end_attempt(self) -> None:
         """Remove what was written after the end of the job, and raise ``FileNotFoundError``."""
@@ -141,8 +145,10 @@ class WriteJob:
                 "a time"
             )
 
-    def commit(self, manifests: Iterable[Manifest]) -> Manifest:
+    def commit(self, manifests: Iterable[Manifest], *, num_shards: int = 1) -> Manifest:
         """Publish what these attempts wrote, one of each task, in this order.
+
+        Where they wrote fewer shards with records than ``num_shards``, empty ones follow.
 
         Raises ``ValueError`` for two attempts of one task, whose records would be there twice, and
         for one that has no manifest, since its writer was not closed, `ExampleError` for a column
@@ -151,22 +157,25 @@ class WriteJob:
         """
         sources = list(manifests)
         _check_attempts(sources)
-        if not any(source.records for source in sources):
-            with self.open(0) as writer:
+        sources = [
+            replace(source, entries=tuple(entry for entry in source.entries if entry.records))
+            for source in sources
+            if source.records
+        ]
+        features = _features_of_all(sources)
+        lacking = num_shards - sum(len(source.entries) for source in sources)
+        if lacking > 0:
+            with self._writer(
+                0, records_per_shard=None, bytes_per_shard=None, num_shards=lacking
+            ) as writer:
                 pass
             assert writer.manifest is not None
-            sources = [writer.manifest]
-        else:
-            sources = [
-                replace(source, entries=tuple(entry for entry in source.entries if entry.records))
-                for source in sources
-                if source.records
-            ]
+            features = features if sources else writer.manifest.features
+            sources.append(writer.manifest)
         # All at once: in a store that is one listing.
         replace(
             sources[0], entries=tuple(entry for source in sources for entry in source.entries)
         ).check()
-        features = _features_of_all(sources)
         names = ShardNames(self._path)
         with names.journal() as journal:
             staging = names.staging()

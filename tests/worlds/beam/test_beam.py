@@ -141,6 +141,18 @@ def test_as_many_shards_as_are_asked_for(tmp_path):
     assert only_the_set(tmp_path)
 
 
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_more_shards_than_records(tmp_path, count):
+    """Some are empty, as `ShardWriter` has them; there were fewer, which NAME@3 does not read."""
+    records = [b"%d" % number for number in range(count)]
+    with pipeline() as p:
+        p | beam.Create(records) | WriteToTFRecord(tmp_path / "train", num_shards=3)
+    entries = tfr.Manifest.load(tmp_path / "train.manifest.json").entries
+    assert [entry.records for entry in entries] == [1] * count + [0] * (3 - count)
+    assert read_all(tmp_path / "train@3.tfrecord") == records
+    assert only_the_set(tmp_path)
+
+
 def test_a_shard_of_those_that_are_asked_for_is_one_however_large(tmp_path, monkeypatch):
     monkeypatch.setattr(shard_writer, "DEFAULT_BYTES_PER_SHARD", 100)
     with pipeline() as p:
