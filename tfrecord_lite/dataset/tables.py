@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.example.column_payloads import FirstRow
     from tfrecord_lite.records.frame_writer import FrameWriter
 
-__all__ = ["FoundFeatures", "Meaning", "TablePart", "write_any"]
+__all__ = ["FoundFeatures", "Meaning", "TablePart", "check_meanings_of_tasks", "write_any"]
 
 # So many rows of dicts become columns at once.
 _ROWS: Final = 1024
@@ -122,6 +122,10 @@ class FoundFeatures:
             if there.what != here.what:
                 raise _other_kind(name, here, there, before, of_examples=bool(part.features))
 
+    def meanings(self) -> dict[str, Meaning]:
+        """Return what the values of columns mean, as their types say."""
+        return {name: meaning for name, (meaning, _) in self._meanings.items()}
+
     def features(self) -> dict[str, FeatureSpec] | None:
         """Return the features by which all rows can be read; None where they are not known."""
         if not self.rows and self._of_no_rows:
@@ -134,6 +138,16 @@ class FoundFeatures:
             else feature
             for name, feature in self._features.items()
         }
+
+
+def check_meanings_of_tasks(tasks: Iterable[Mapping[str, Meaning]]) -> None:
+    """Raise `ExampleError` for a column of which the types mean several things in several tasks."""
+    known: dict[str, Meaning] = {}
+    for meanings in tasks:
+        for name, here in meanings.items():
+            there = known.setdefault(name, here)
+            if there.what != here.what:
+                raise _other_kind(name, here, there, "another task")
 
 
 def _other_kind(

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tfrecord_lite._types import Compression, Path
+    from tfrecord_lite.dataset.tables import Meaning
     from tfrecord_lite.files.manifest import Manifest
     from tfrecord_lite.files.object_staging import ObjectStaging
 
-__all__ = ["WriteJob"]
+__all__ = ["AttemptWriter", "WriteJob"]
 
 # Where nobody lives as long as the job does, its folder is that of a part that nobody writes: other
 # writers of the set leave it alone.
@@ -120,15 +121,15 @@ class WriteJob:
         with suppress(_NotWrittenError), self.open(0):
             raise _NotWrittenError
 
-    def open(self, task: int) -> ShardWriter:
+    def open(self, task: int) -> AttemptWriter:
         """Return a writer for one attempt of a task; after `close` it has a manifest."""
         return self._writer(task)
 
-    def _writer(self, task: int, **policy: int | None) -> ShardWriter:
+    def _writer(self, task: int, **policy: int | None) -> AttemptWriter:
         self._check_stands()
         attempt = f"{task:06d}-{os.urandom(4).hex()}"
         path = os.path.join(self._folder, attempt)
-        return _AttemptWriter(self, path, {**self._options, **policy})
+        return AttemptWriter(self, path, {**self._options, **policy})
 
     def end_attempt(self) -> None:
         """Remove what was written after the end of the job, and raise ``FileNotFoundError``."""
@@ -213,12 +214,17 @@ class WriteJob:
         return {**self.__dict__, "_held": None}
 
 
-class _AttemptWriter(ShardWriter):
+class AttemptWriter(ShardWriter):
     """The writer of an attempt, which may end when its job is over."""
 
     def __init__(self, job: WriteJob, name: str, options: Mapping[str, Any]) -> None:
         self._job = job
         super().__init__(name, **options)
+
+    @property
+    def meanings(self) -> dict[str, Meaning]:
+        """What the values of the columns of tables mean, for `check_meanings_of_tasks`."""
+        return self._found.meanings()
 
     def close(self) -> None:
         """See `ShardWriter`; FileNotFoundError where nobody wants any more what was written."""

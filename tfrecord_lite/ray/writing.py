@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ray.data.block import BlockAccessor
 from ray.data.datasource import Datasink
 
+from tfrecord_lite.dataset.tables import check_meanings_of_tasks
 from tfrecord_lite.dataset.write_job import WriteJob
 from tfrecord_lite.ray.tensors import without_tensors
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import ray
 
     from tfrecord_lite._types import Compression, Path
+    from tfrecord_lite.dataset.tables import Meaning
     from tfrecord_lite.files.manifest import Manifest
 
 __all__ = ["write_tfrecords"]
@@ -78,6 +80,7 @@ def write_tfrecords(
     try:
         sink = _Shards(job, cast, min_rows_per_file)
         dataset.write_datasink(sink, ray_remote_args=ray_remote_args, concurrency=concurrency)
+        check_meanings_of_tasks(sink.meanings)
         return job.commit(sink.manifests)
     except BaseException:
         job.abort()
@@ -93,6 +96,8 @@ class _Shards(Datasink):  # type: ignore[misc]
         self._min_rows = min_rows
         self.manifests: list[Manifest] = []
         """After the write, that of each task, in their order."""
+        self.meanings: list[dict[str, Meaning]] = []
+        """And what the values of its columns mean."""
 
     def get_name(self) -> str:
         """Return what Ray calls the tasks."""
@@ -103,7 +108,7 @@ class _Shards(Datasink):  # type: ignore[misc]
         """How many rows a task gets at least."""
         return self._min_rows
 
-    def write(self, blocks: Iterable[Any], ctx: Any) -> tuple[int, Manifest]:
+    def write(self, blocks: Iterable[Any], ctx: Any) -> tuple[int, Manifest, dict[str, Meaning]]:
         """Write the blocks of one attempt of a task."""
         with self._job.open(ctx.task_idx) as writer:
             for block in blocks:
@@ -111,9 +116,10 @@ class _Shards(Datasink):  # type: ignore[misc]
                 if table.num_rows:
                     writer.write_table(without_tensors(table), cast=self._cast)
         assert writer.manifest is not None
-        return ctx.task_idx, writer.manifest
+        return ctx.task_idx, writer.manifest, writer.meanings
 
     def on_write_complete(self, write_result: Any) -> None:
         """Take what Ray has of each task: the result of one attempt."""
         results = sorted(write_result.write_returns, key=lambda result: result[0])
-        self.manifests = [manifest for _, manifest in results]
+        self.manifests = [manifest for _, manifest, _ in results]
+        self.meanings = [meanings for _, _, meanings in results]

@@ -105,7 +105,7 @@ def load(
             for index in range(len(lengths))
         ]
     if not files:
-        raise ValueError(f"split={split!r}: there are no records in it")
+        raise ValueError(f"split={split!r}: there are no records in it, as its shardLengths say")
     records = _Described(files, verify=verify, max_record_bytes=max_record_bytes)
     records.counts = list(counts)
     return Split(records, node, numbers, folder, decode_images)
