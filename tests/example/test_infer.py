@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -79,3 +82,23 @@ def test_what_is_no_example() -> None:
     with pytest.raises(ExampleError, match="record 2: byte 0: ") as caught:
         infer_features([b"", b"", b"\xff"])
     assert caught.value.record == 2
+
+
+@pytest.mark.parametrize("record", ["text", None, 1 << 40, 1.5, [1], np.array([None])])
+def test_what_is_no_bytes(record: Any) -> None:
+    """An integer is no number of NULs, of which as many would be made."""
+    with pytest.raises(TypeError, match="a record is bytes"):
+        infer_features([record])
+
+
+@pytest.mark.parametrize("records", [None, 3, Path("a.tfrecord")])
+def test_what_is_no_list(records: Any) -> None:
+    with pytest.raises(TypeError, match=r"no list of serialized Examples; read_records\(path\)"):
+        infer_features(records)
+
+
+def test_an_array_that_lost_nuls() -> None:
+    examples = [encode_example({"a": value}) for value in (0, 1)]
+    with pytest.raises(TypeError, match="record 0: an array of dtype .* dropped trailing NULs"):
+        infer_features(np.array(examples))
+    assert infer_features(np.array(examples, object)) == infer_features(examples)

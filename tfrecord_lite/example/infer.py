@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfrecord_lite.byte_strings import as_bytes, check_records
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.decode import Value, decode_example
 from tfrecord_lite.example.features import FeatureSpec, FixedLenFeature, RaggedFeature
@@ -45,6 +46,12 @@ def infer_features(
         raise TypeError(
             f"records={quote(records)}: a list of serialized Examples, not one; [record] is one"
         )
+    if not hasattr(records, "__iter__"):
+        raise TypeError(
+            f"records={quote(records)} is no list of serialized Examples; read_records(path) gives "
+            "those of files"
+        )
+    check_records(records)
     return infer_all(records, strict=strict)[0]
 
 
@@ -55,7 +62,7 @@ def infer_all(
     # Which it is, the last record may tell, and all of them may be too large to be kept.
     examples, sequences = _Reading(as_sequences=False), _Reading(as_sequences=True)
     number, with_lists = -1, 0
-    for number, record in enumerate(records):
+    for number, record in enumerate(map(as_bytes, records)):
         with_lists += is_sequence_example(record)
         for reading in (examples, sequences):
             reading.add(record, number, strict=strict)
