@@ -229,6 +229,21 @@ def test_row_42_names_that_tell_of_missing_shards(tmp_path: Path) -> None:
         expand_shards(tmp_path / "a@9")
 
 
+def test_shards_that_are_counted_from_1(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        (tmp_path / f"a-{number:05d}-of-00003").touch()
+    assert len(expand_shards(tmp_path)) == 3
+    (tmp_path / "a-00001-of-00003").unlink()
+    with pytest.warns(UserWarning, match="1 of 3 shards .*: a-00001-of-00003$"):
+        expand_shards(tmp_path)
+
+
+def test_numbers_of_missing_shards_are_written_as_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a-00001-of-100000").touch()
+    with pytest.warns(UserWarning, match="99999 of .*: a-00000-of-100000, a-00002-of-100000, "):
+        expand_shards(tmp_path)
+
+
 def test_row_42_a_number_of_shards_beyond_all_reason(tmp_path: Path) -> None:
     write_records(tmp_path / f"a-00001-of-{10**60}", [])
     with pytest.warns(UserWarning, match="and 9+6 more"):

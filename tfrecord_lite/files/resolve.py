@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from contextlib import suppress
-from itertools import count, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
@@ -233,10 +233,14 @@ def warn_of_missing(files: list[str]) -> None:
         there = _numbered([name for name, _ in list_directory(folder)])
         for key in _numbered(names):
             prefix, total, suffix = key
-            missing = int(total) - len(there[key])
+            numbers = set(map(int, there[key]))
+            # Some writers count from 1.
+            begin = int(int(total) in numbers and 0 not in numbers)
+            wanted = range(begin, begin + int(total))
+            missing = int(total) - sum(number in wanted for number in numbers)
             if missing > 0:
-                first = islice((n for n in count() if n not in there[key]), min(missing, 3))
-                width = len(total)
+                first = islice((n for n in wanted if n not in numbers), min(missing, 3))
+                width = min(map(len, there[key]))
                 examples = [f"{prefix}-{n:0{width}d}-of-{total}{suffix}" for n in first]
                 more = f" and {missing - 3} more" if missing > 3 else ""
                 warnings.warn(
@@ -246,10 +250,10 @@ def warn_of_missing(files: list[str]) -> None:
                 )
 
 
-def _numbered(names: list[str]) -> dict[tuple[str, str, str], set[int]]:
-    """Return the numbers n of ``-n-of-N`` there are of each (text before, N, text after)."""
-    numbers: dict[tuple[str, str, str], set[int]] = {}
+def _numbered(names: list[str]) -> dict[tuple[str, str, str], set[str]]:
+    """Return which n of ``-n-of-N`` there are of each (text before, N, text after), as written."""
+    numbers: dict[tuple[str, str, str], set[str]] = {}
     for name in names:
-        if (match := _OF.fullmatch(name)) and int(match[2]) < int(match[3]):
-            numbers.setdefault((match[1], match[3], match[4]), set()).add(int(match[2]))
+        if (match := _OF.fullmatch(name)) and int(match[2]) <= int(match[3]):
+            numbers.setdefault((match[1], match[3], match[4]), set()).add(match[2])
     return numbers
