@@ -135,6 +135,12 @@ def test_what_is_missing_or_broken(copied):
         load(copied, split="train[1]")
     with pytest.raises(ValueError, match="percents are whole"):
         load(copied, split="train[:33.5%]")
+    for beyond in ("train[7:]", "train[:7]", "train[-7:]", "train[:101%]", "test+train[:-200%]"):
+        with pytest.raises(ValueError, match="is more than the 6 records"):
+            load(copied, split=beyond)
+    for mixed in ("train[10%:3]", "train[1:50%]"):
+        with pytest.raises(ValueError, match="not one of each"):
+            load(copied, split=mixed)
     with pytest.raises(FileNotFoundError, match="dataset_info.json"):
         load(copied.parent, split="train")
     described = json.loads((copied / "features.json").read_text())
