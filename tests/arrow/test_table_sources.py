@@ -60,6 +60,18 @@ def test_python_objects_of_polars_are_not_stored_as_their_addresses(write, name,
     assert plain(name) == [{"a": [1]}, {"a": [2]}]
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["'101'::bit", "5::bignum", "1::uhugeint", "'10:00:00+02'::timetz", "['101'::bit]"],
+)
+def test_types_of_duckdb_that_are_others_in_arrow(write, name, value):
+    duckdb = pytest.importorskip("duckdb")
+    with pytest.raises(tfr.ExampleError, match="column 'x': Arrow has no type for .* of DuckDB"):
+        write(duckdb.sql(f"select 1 as a, {value} as x"), name)
+    write(duckdb.sql(f"select 1 as a, cast({value} as varchar) as x"), name)
+    assert [row["a"] for row in plain(name)] == [[1]]
+
+
 @pytest.mark.parametrize("nulls", [[{"a": 1}, None], [None]])
 def test_a_struct_that_is_null_is_no_row(write, name, nulls):
     with pytest.raises(TypeError, match="is no table .*a column alone goes in"):

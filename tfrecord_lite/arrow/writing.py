@@ -15,6 +15,7 @@ from tfrecord_lite.arrow.arrays import has_half_dictionaries, joined, no_rows
 from tfrecord_lite.arrow.encoding import Columns, SequenceColumns, columns_of
 from tfrecord_lite.arrow.files import parquet_batches
 from tfrecord_lite.arrow.objects import checked_objects, is_objects
+from tfrecord_lite.arrow.relations import not_in_arrow
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.column_values import known_columns, series_values
@@ -142,7 +143,13 @@ def _batches(data: Any, said: AbstractSet[str]) -> Iterable[pa.RecordBatch]:
         return chain([no_rows(data.schema_arrow)], parquet_batches(data, _READ_ROWS))
     if hasattr(data, "iter_batches"):
         return data.iter_batches(_READ_ROWS)  # type: ignore[no-any-return]
-    if _is_polars(data) and isinstance(getattr(data, "schema", None), Mapping):
+    if _package_of(data) in ("duckdb", "_duckdb") and hasattr(data, "types"):
+        for name, kind in not_in_arrow(data):
+            raise ExampleError(
+                f"column {quote(name)}: Arrow has no type for {kind} of DuckDB; make text of it, "
+                "as in cast(x as varchar)"
+            )
+    if _package_of(data) == "polars" and isinstance(getattr(data, "schema", None), Mapping):
         for name, dtype in data.schema.items():
             _refuse_addresses(name, dtype)
     return _of_stream(data)
@@ -180,8 +187,8 @@ def _goes_by_rows(data: Any) -> bool:
     return False
 
 
-def _is_polars(data: Any) -> bool:
-    return type(data).__module__.partition(".")[0] == "polars"
+def _package_of(data: Any) -> str:
+    return type(data).__module__.partition(".")[0]
 
 
 def _refuse_addresses(name: str, dtype: Any) -> None:
@@ -236,7 +243,7 @@ def _chunked(name: str, column: Any, said: AbstractSet[str]) -> Any:
     if hasattr(column, "iloc"):  # a Series of pandas is a stream too, in which NaN is null
         return _array(name, _of_series(name, column, said))
     if hasattr(column, "__arrow_c_stream__"):
-        if _is_polars(column):
+        if _package_of(column) == "polars":
             _refuse_addresses(name, column.dtype)
         return pa.chunked_array(column)
     if hasattr(column, "__arrow_c_array__"):

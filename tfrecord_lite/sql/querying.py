@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from tfrecord_lite.arrow.files import write_batches
 from tfrecord_lite.arrow.reading import Selection
+from tfrecord_lite.arrow.relations import not_in_arrow
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX
 from tfrecord_lite.files.record_set import RecordSet
@@ -43,9 +44,6 @@ _OTHERS: Final = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 _NO_COLUMN: Final = "tfrecord_lite: no column"
 _ROWS_AT_ONCE: Final = 1 << 13
 
-# Types of DuckDB that have others in Arrow: of less range, of no zone, or bytes of DuckDB's own.
-_NOT_IN_ARROW: Final = {"uhugeint", "time with time zone", "bit", "bignum", "varint", "variant"}
-_NESTED: Final = {"list", "array", "struct", "map", "union"}
 _AS_TEXT: Final = "make text of it, as in cast(x as varchar)"
 
 
@@ -192,14 +190,8 @@ def _check_features(table: str, schema: pa.Schema) -> None:
 
 def _check_types(relation: duckdb.DuckDBPyRelation) -> None:
     """Refuse columns of types that become another value in Arrow, or bytes of DuckDB's own."""
-    for name, asked in zip(relation.columns, relation.types, strict=True):
-        kinds = [asked]
-        while kinds:
-            kind = kinds.pop()
-            if kind.id in _NOT_IN_ARROW:
-                raise QueryError(f"column {name!r}: Arrow has no type for {kind}; {_AS_TEXT}")
-            if kind.id in _NESTED:
-                kinds += [child for _, child in kind.children if isinstance(child, type(kind))]
+    for name, kind in not_in_arrow(relation):
+        raise QueryError(f"column {name!r}: Arrow has no type for {kind}; {_AS_TEXT}")
 
 
 def _rows(
