@@ -10,6 +10,7 @@ from tfrecord_lite.jobs import convert
 
 pa = pytest.importorskip("pyarrow")
 
+import pyarrow.dataset  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 
 from tfrecord_lite.arrow import write_table  # noqa: E402
@@ -40,3 +41,46 @@ def test_rows_that_arrow_does_not_return_are_an_error(tmp_path):
     with pytest.raises(tfr.TFRecordError, match=r"a\.parquet: row group 0 .* 1 rows, .* reads 0"):
         convert(path, tmp_path / "new")
     assert tree(tmp_path) == ["a.parquet"]
+
+
+def test_a_flipped_bit_is_found_where_pages_have_checksums(tmp_path):
+    """As those that `convert` writes have, and those of other writers that add them."""
+    records, path = tmp_path / "a.tfrecord", tmp_path / "a.parquet"
+    tfr.write_examples(records, {"x": [b"needle", b"haystack"]})
+    convert(records, path)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"needle")] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(tfr.TFRecordError, match=r"a\.parquet: .*checksum"):
+        convert(path, tmp_path / "new")
+    with pytest.raises(OSError, match="checksum"):
+        write_table(pyarrow.dataset.dataset(path), tmp_path / "new")
+    assert tree(tmp_path) == ["a.parquet", "a.tfrecord"]
+
+
+def test_an_encrypted_file_is_told_as_that(tmp_path):
+    encryption = pytest.importorskip("pyarrow.parquet.encryption")
+
+    class Kms(encryption.KmsClient):
+        def __init__(self, _):
+            super().__init__()
+
+        def wrap_key(self, key, _):
+            return key
+
+        def unwrap_key(self, key, _):
+            return key
+
+    kms = encryption.KmsConnectionConfig()
+    table = pa.table({"x": [1, 2]})
+    for plaintext_footer in (False, True):
+        keys = encryption.EncryptionConfiguration(
+            footer_key="k", column_keys={"k": ["x"]}, plaintext_footer=plaintext_footer
+        )
+        secret = encryption.CryptoFactory(Kms).file_encryption_properties(kms, keys)
+        with pq.ParquetWriter(
+            tmp_path / "a.parquet", table.schema, encryption_properties=secret
+        ) as writer:
+            writer.write_table(table)
+        with pytest.raises(tfr.TFRecordError, match="encrypted: open it by ParquetFile of pyarrow"):
+            convert(tmp_path / "a.parquet", tmp_path / "new")

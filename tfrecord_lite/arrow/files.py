@@ -106,12 +106,17 @@ def _parquet(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
     with ExitStack() as stack:
         try:
             source = path if _is_plain_name(path) else stack.enter_context(open_file(path))
-            file = pq.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER_BYTES)
+            file = pq.ParquetFile(
+                source,
+                pre_buffer=False,
+                buffer_size=_BUFFER_BYTES,
+                page_checksum_verification=True,
+            )
         except OSError as error:
             # Also where the metadata cannot be read: Arrow takes that for input and output.
             if _is_of_store(error, path):
                 raise
-            raise TFRecordError(f"this is no whole Parquet file: {error}", path=path) from None
+            raise _unreadable(path, f"this is no whole Parquet file: {error}") from None
         stack.enter_context(file)
         metadata = file.metadata
         groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
@@ -126,9 +131,15 @@ def _parquet(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
         except OSError as error:
             if _is_of_store(error, path):
                 raise
-            raise TFRecordError(
-                f"after row {done}: {error}; the file is cut or damaged", path=path
-            ) from None
+            reason = f"after row {done}: {error}; the file is cut or damaged"
+            raise _unreadable(path, reason) from None
+
+
+def _unreadable(path: str, reason: str) -> TFRecordError:
+    """Return an error for what Arrow says of a Parquet file, which may be that it has no key."""
+    if "crypt" in reason:
+        reason = "this file is encrypted: open it by ParquetFile of pyarrow, and write_table that"
+    return TFRecordError(reason, path=path)
 
 
 def parquet_batches(file: Any, rows: int) -> Iterator[pa.RecordBatch]:
@@ -267,7 +278,7 @@ def _writer(sink: Any, schema: pa.Schema, kind: str) -> Iterator[Callable[[Any],
     else:
         import pyarrow.parquet as pq
 
-        with pq.ParquetWriter(sink, schema) as parquet:
+        with pq.ParquetWriter(sink, schema, write_page_checksum=True) as parquet:
             groups = _Groups(parquet, schema)
             yield groups.add
             groups.write()

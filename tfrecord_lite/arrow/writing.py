@@ -231,7 +231,9 @@ def _scanned(dataset: Any) -> Iterable[pa.RecordBatch]:
     if getattr(getattr(dataset, "format", None), "default_extname", None) == "parquet":
         from pyarrow.dataset import ParquetFragmentScanOptions
 
-        buffered = ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)
+        buffered = ParquetFragmentScanOptions(
+            pre_buffer=False, use_buffered_stream=True, page_checksum_verification=True
+        )
         options["fragment_scan_options"] = buffered
     scanner = dataset.scanner(
         batch_size=_READ_ROWS, batch_readahead=1, fragment_readahead=1, **options
