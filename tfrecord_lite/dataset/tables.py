@@ -31,6 +31,8 @@ __all__ = ["FoundFeatures", "Meaning", "TablePart", "check_meanings_of_tasks", "
 _ROWS: Final = 1024
 _KINDS: Final = {*KIND_NAMES.values(), "bools"}
 _NUMBERS: Final = {"bools", "integers", "floats"}
+# Types of pandas, of which there is one value each.
+_MISSING: Final = {"NAType", "NaTType"}
 _TAKEN: Final = (
     "a mapping of names to columns, an Arrow table or stream, a DataFrame, or rows: dicts, in a "
     "list or an iterator"
@@ -200,6 +202,7 @@ def write_any(
     if isinstance(data, Mapping) and not cast and not any(map(_is_arrow, data.values())):
         if are_sequences(data, features):
             return writer.write_examples(data, features)
+        data = {name: _with_none(column) for name, column in data.items()}
         return _write_part(writer, data, features, 0, {}, found, _name_of(data))
     if features and not is_sequences(features):
         features = normalize_features(features)
@@ -299,5 +302,14 @@ def _parts_of_rows(data: Iterable[Any]) -> Iterator[TablePart]:
             if not isinstance(row, Mapping):
                 raise TypeError(f"row {done + number} is {quote(row)}; a table is {_TAKEN}")
             names.update(dict.fromkeys(row))
-        yield TablePart({name: [row.get(name) for row in some] for name in names}, len(some))
+        columns = {name: _with_none([row.get(name) for row in some]) for name in names}
+        yield TablePart(columns, len(some))
         done += len(some)
+
+
+def _with_none(column: Any) -> Any:
+    """Return a column of Python objects in which what is missing to pandas is None."""
+    if not isinstance(column, (list, tuple)):
+        return column
+    missing = {cls for cls in set(map(type, column)) if cls.__name__ in _MISSING}
+    return [None if type(value) in missing else value for value in column] if missing else column
