@@ -104,3 +104,16 @@ def test_warnings_are_lines_like_others(command, tmp_path):
     assert done.err.startswith("tfrecord-lite: ")
     assert "notes.txt: no image by its name" in done.err
     assert len(done.err.splitlines()) == 1
+
+
+def test_options_that_are_not_for_sequence_examples(command, tmp_path):
+    sequences, table = tmp_path / "a.tfrecord", tmp_path / "a.parquet"
+    tfr.write_records(sequences, [tfr.encode_sequence_example({"id": 1}, {"t": [[1], [2]]})])
+    assert command("convert", sequences, table).code == 0
+    for outcome in (
+        command("convert", table, tmp_path / "b.tfrecord", "--cast", "context=int64"),
+        command("convert", sequences, tmp_path / "b.parquet", "--select", "id"),
+    ):
+        assert outcome.code == 2
+        assert "these are SequenceExamples\n" in outcome.err
+        assert "features=" not in outcome.err

@@ -5,6 +5,7 @@ to 37, 43 and 44).
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import io
 import os
@@ -25,6 +26,7 @@ from frames import COMPRESS, FILES, THREE, frames
 from tfrecord_lite import (
     Damage,
     FixedLenFeature,
+    RecordFile,
     RecordReader,
     RecordWriter,
     TFRecordError,
@@ -378,3 +380,16 @@ def test_whoever_forgets_an_iterator_leaves_no_file_open(
             assert open_files(path) == 0
     finally:
         gc.enable()
+
+
+def test_row_22_an_error_of_the_disk_names_the_file(tmp_path):
+    path = tmp_path / "a"
+    write_records(path, RECORDS)
+    with RecordFile(path) as by_number:
+        assert by_number[3] == RECORDS[3]
+        for read_one in (lambda: next(read_records(path)), lambda: by_number[30]):
+            error = OSError(errno.EIO, os.strerror(errno.EIO))
+            with FaultyReads(nth=1, error=error), pytest.raises(OSError) as caught:
+                read_one()
+            assert caught.value.filename == str(path)
+            assert str(path) in str(caught.value)

@@ -11,7 +11,7 @@ import errno
 import os
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -45,7 +45,9 @@ _BROKEN_PIPE: Final = 141
 def complain(message: object) -> None:
     """Print one line to standard error, with options as the command line has them."""
     text = in_words_of_the_command(str(message))
-    print(f"tfrecord-lite: {printable(text)}", file=sys.stderr)
+    # Where nobody can be told, the exit code still says it.
+    with suppress(OSError):
+        print(f"tfrecord-lite: {printable(text)}", file=sys.stderr)
 
 
 def complain_of(damage: Damage) -> None:

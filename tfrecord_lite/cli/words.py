@@ -45,6 +45,10 @@ _ADVICE: Final = tuple(
         (r"say which there are by features=, or write", "write"),
         (r"; pass features=, or the path of a file", "; give the path of a file"),
         (r"cast=\{'([^'{}]*)': '([^'{}]*)'\}", r"--cast \1=\2"),
+        (
+            r"layout='tfx' and select are for Examples, and these are SequenceExamples: .*",
+            "--select is for Examples, and these are SequenceExamples",
+        ),
         (r"'GZIP', 'ZLIB' or None", "GZIP, ZLIB or none"),
         (r"\bwrite_compression is\b", "--compression is"),
         (r"\b(cast|select) (is|are) for\b", r"--\1 \2 for"),

@@ -33,15 +33,25 @@ def read_at(file: Any, size: int, offset: int) -> bytes:
     the file is none of the system's. The memory is taken at once: ``size`` must be of this file,
     not of what someone says.
     """
-    data = _read_once(file, size, offset)
-    if not 0 < len(data) < size:
-        return data
-    # The end, or a system that gives in several calls what was asked for in one.
-    parts, have = [data], len(data)
-    while have < size and (data := _read_once(file, size - have, offset + have)):
-        parts.append(data)
-        have += len(data)
-    return b"".join(parts)
+    try:
+        data = _read_once(file, size, offset)
+        if not 0 < len(data) < size:
+            return data
+        # The end, or a system that gives in several calls what was asked for in one.
+        parts, have = [data], len(data)
+        while have < size and (data := _read_once(file, size - have, offset + have)):
+            parts.append(data)
+            have += len(data)
+        return b"".join(parts)
+    except OSError as error:
+        _name_file(error, name_of(file))
+        raise
+
+
+def _name_file(error: OSError, name: str) -> None:
+    """Have an error of the system, of a disk that fails for example, name the file."""
+    if error.errno is not None and error.filename is None:
+        error.filename = name
 
 
 def _read_once(file: Any, size: int, offset: int) -> bytes:
@@ -111,10 +121,14 @@ class ByteSource:
             rest = self._pushed_back[count:] or b""
             self.offset, self._pushed_back = self.offset + count, rest
             return count
-        if self._at_own_offset:
-            count = os.preadv(self._file.fileno(), [view], self.offset)
-        else:
-            count = self._read_and_move(view)
+        try:
+            if self._at_own_offset:
+                count = os.preadv(self._file.fileno(), [view], self.offset)
+            else:
+                count = self._read_and_move(view)
+        except OSError as error:
+            _name_file(error, self.path)
+            raise
         if count is None:
             raise BlockingIOError(
                 f"{self.path}: no data ready on a non-blocking file; make it blocking first"
