@@ -50,10 +50,10 @@ def printable(text: str) -> str:
 def name_text(name: str) -> str:
     """Return a feature's name for a table: safe to print, and not so long as to crowd out the rest.
 
-    >>> name_text("x" * 100)
-    'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
+    >>> print(name_text("x" * 100), name_text(""))
+    xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx... ''
     """
-    text = printable(name)
+    text = printable(name) or "''"
     return text if len(text) <= _NAME_CHARACTERS else text[: _NAME_CHARACTERS - 3] + "..."
 
 

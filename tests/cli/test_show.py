@@ -254,3 +254,9 @@ def test_many_records_in_bounded_memory_are_a_stream(command):
     file = io.BytesIO()
     tfr.write_records(file, [EXAMPLES[1]] * 1000)
     assert len(command("cat", "-", stdin=file.getvalue()).out.splitlines()) == 1000
+
+
+def test_a_feature_without_a_name_is_seen(command, tmp_path):
+    tfr.write_examples(tmp_path / "a", {"": [7], "b": [8]})
+    for name in ("head", "info"):
+        assert "''" in command(name, tmp_path / "a").out

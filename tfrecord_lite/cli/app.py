@@ -47,7 +47,7 @@ def info(
         typer.Option(
             min=0,
             metavar="N",
-            help="Look into so many records, spread over the files; 0: into all.",
+            help="Look into about so many records, spread over the files; 0: into all.",
         ),
     ] = 0,
     html: Annotated[

@@ -116,7 +116,7 @@ def run_convert(
     left_out: list[Damage] = []
     named = named_or_standard_input(sources)
     src: Any = named[0] if len(named) == 1 else named
-    with usage_errors(ImportError, TypeError), progress_bar([*source_files(src)]) as progress:
+    with usage_errors(TypeError), progress_bar([*source_files(src)]) as progress:
         count = convert(
             src,
             target,
