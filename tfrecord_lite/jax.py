@@ -124,7 +124,7 @@ def make_loader(
         on_damage=on_damage,
         max_record_bytes=max_record_bytes,
     )
-    return Loader(dataset, sharding, prefetch)
+    return Loader(dataset, sharding, prefetch, endless=repeat is None)
 
 
 class Loader(WrappedDataset):
@@ -139,15 +139,23 @@ class Loader(WrappedDataset):
     """
 
     def __init__(
-        self, dataset: Dataset, sharding: jax.sharding.Sharding | None, prefetch: int
+        self,
+        dataset: Dataset,
+        sharding: jax.sharding.Sharding | None,
+        prefetch: int,
+        *,
+        endless: bool = False,
     ) -> None:
         super().__init__(dataset)
         self._sharding = sharding
         self._prefetch = prefetch
+        self._endless = endless
         self._newest = _Newest()
 
     def __iter__(self) -> DeviceBatches:
-        return DeviceBatches(self._dataset, self._sharding, self._prefetch, self._newest)
+        return DeviceBatches(
+            self._dataset, self._sharding, self._prefetch, self._newest, endless=self._endless
+        )
 
     def set_epoch(self, epoch: int) -> None:
         """Have the next ``iter()`` be that of an epoch, as `Dataset.set_epoch`."""
@@ -199,9 +207,12 @@ class DeviceBatches:
         sharding: jax.sharding.Sharding | None,
         prefetch: int,
         newest: _Newest,
+        *,
+        endless: bool,
     ) -> None:
         self._dataset = dataset
         self._newest = newest
+        self._endless = endless
         self._sharding = sharding
         self._prefetch = prefetch
         # Batches, or errors, and the state after each.
@@ -209,7 +220,11 @@ class DeviceBatches:
 
     @cached_property
     def _batches(self) -> Batches[Any]:
-        # An iterator that nobody uses is no epoch.
+        # An iterator that nobody uses is no epoch, nor is one that another has only prefetched.
+        newest = self._newest.state
+        if self._endless and newest is not None:
+            begun = newest["position"] > newest["begin"]
+            self._dataset.set_epoch(newest["epoch"] + begun)
         batches = iter(self._dataset)
         self._newest.is_of(self._ahead, self._dataset.state_dict())
         return batches

@@ -105,6 +105,21 @@ def test_a_state_never_tells_of_batches_that_were_only_prefetched(paths):
     assert loader.state_dict() == state
 
 
+@pytest.mark.parametrize("prefetch", [0, 1, 30])
+def test_without_an_end_the_next_epoch_is_that_after_the_newest_batch(paths, prefetch):
+    """It was that after what had been prefetched, so that epochs were left out."""
+    dataset = tfr.Dataset(paths, **OPTIONS)
+    wanted = [ids(dataset) for _ in range(5)]
+    loader = make_loader(paths, repeat=None, prefetch=prefetch, **OPTIONS)
+    size = len(wanted[0])
+    assert ids(islice(loader, size)) == wanted[0]
+    assert ids(islice(loader, size - 1)) == wanted[1][:-1]
+    assert ids(islice(loader, size + 1)) == wanted[2] + wanted[3][:1]
+    assert ids(islice(copy.copy(loader), size)) == wanted[4]
+    loader.set_epoch(1)
+    assert ids(islice(loader, 1)) == wanted[1][:1]
+
+
 def test_sharding(paths):
     mesh = Mesh(np.array(jax.devices()), ("data",))
     sharding = NamedSharding(mesh, PartitionSpec("data"))
