@@ -243,6 +243,23 @@ def test_shuffling_all_of_a_stream_whose_length_nobody_knows(sets):
     assert epoch != list(range(TOTAL))
 
 
+# Checkpoints.
+
+
+@pytest.mark.parametrize("options", [{}, {"repeat": 2, "world_size": 2}, {"shuffle": 8}])
+@pytest.mark.parametrize("kind", first(1, ["mixed", "plain", "zlib"]))
+def test_an_iterator_is_saved_and_goes_on(sets, tmp_path, kind, options):
+    """With the look at the files, too, with which each epoch begins."""
+    data = make_dataset(sets[kind], ID, batch_size=7, **options)
+    iterator = iter(data)
+    for _ in range(3):
+        next(iterator)
+    path = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "state"))
+    again = iter(make_dataset(sets[kind], ID, batch_size=7, **options))
+    tf.train.Checkpoint(iterator=again).restore(path)
+    assert ids(again) == ids(iterator) != []
+
+
 # Cache and map.
 
 

@@ -137,7 +137,8 @@ def before_each_epoch(look: Callable[[], None] | None, data: Any) -> Any:
         return start
 
     begin = tf.data.Dataset.from_tensors(0)
-    begin = begin.map(lambda start: tf.numpy_function(step, [start], tf.int32))
+    # A stateful one would keep iterators from being saved in checkpoints.
+    begin = begin.map(lambda start: tf.numpy_function(step, [start], tf.int32, stateful=False))
     return begin.flat_map(lambda _: data)
 
 
