@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing, suppress
 
 import pytest
 from dataset.sets import ID, flat
@@ -16,6 +17,7 @@ from dataset.test_batches import open_files
 from variants import first
 
 from tfrecord_lite.dataset.loader import Dataset
+from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
 
 
 def threads(before=()):
@@ -54,6 +56,60 @@ def test_nothing_stays_behind(sets, how, kind, shuffle):
         gc.collect()
         assert not open_files() & set(paths)
         assert threads(before) == []
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+@pytest.mark.parametrize("kind", ["plain", "gzip"])
+def test_forgotten_after_an_exception_nothing_waits_for_the_garbage_collector(sets, kind):
+    """What it raised, and what it had read, kept each other, and the iterator with them."""
+    paths = [os.path.realpath(path) for path in sets[kind]]
+    fails = [True]
+
+    def at_first(batch):
+        if fails.pop() if fails else False:
+            raise KeyError("x")
+        return batch
+
+    gc.collect()
+    gc.disable()
+    try:
+        found = iter(Dataset(paths, ID, batch_size=2, map=at_first))
+        with suppress(KeyError):
+            next(found)
+        next(found)
+        assert open_files() & set(paths)
+        del found
+        assert not open_files() & set(paths)
+    finally:
+        gc.enable()
+
+
+def test_forgotten_in_the_thread_that_reads_ahead():
+    """The garbage collector may run there: it was a traceback on standard error."""
+    may_go_on, gone_on, unraisable = threading.Event(), threading.Event(), []
+
+    def items():
+        try:
+            yield 0
+            assert may_go_on.wait(60)
+            held.clear()
+            yield 1
+        finally:
+            gone_on.set()
+
+    def reading(items):
+        with closing_idle(items), closing(read_ahead(items)) as ahead:
+            yield from ahead
+
+    held = [reading(items())]
+    assert next(held[0]) == 0
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable.append
+    try:
+        may_go_on.set()
+        assert gone_on.wait(60)
+    finally:
+        sys.unraisablehook = hook
+    assert unraisable == []
 
 
 def worker_pids(dataset):
@@ -115,6 +171,7 @@ def test_a_worker_that_is_killed(sets):
 SCRIPT = """
 import os, sys
 from tfrecord_lite.dataset.loader import Dataset
+from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
 dataset = Dataset({paths!r}, batch_size=5, workers=2)
 found = iter(dataset)
 print(next(found)["id"].tolist())

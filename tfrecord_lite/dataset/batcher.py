@@ -141,7 +141,11 @@ class Tables:
                         rows += there
                         step = int(chunk.steps[-1]) + 1
                 if chunk.error is not None:
-                    raise chunk.error
+                    try:
+                        raise chunk.error
+                    finally:
+                        # Its traceback has this frame: neither is to keep the other.
+                        del chunk
         if waiting and not self._drop_remainder:
             yield Table.joined(waiting), Position(epoch, step, begun=True)
 

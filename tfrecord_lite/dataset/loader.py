@@ -31,7 +31,7 @@ from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.text import html_table, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
     from tfrecord_lite.dataset.order import Even
@@ -240,7 +240,7 @@ class Dataset(Closing):
             # Only inflating leaves the interpreter free for long enough.
             read = read_ahead(map(reader.read, tasks), lambda _: self._records.compressed)
             with closing(reader), closing_idle(tasks), closing(read):
-                yield from self._warned(map(reader.decode, read))
+                yield from map(self._warned, map(reader.decode, read))
             return
         workers, self._idle = self._idle, None
         if workers is None or workers.closed:
@@ -249,16 +249,15 @@ class Dataset(Closing):
             )
         ahead = read_ahead(tasks, lambda task: isinstance(task.records, Chunk))
         with closing_idle(tasks), closing(ahead), closing(workers.map(ahead)) as chunks:
-            yield from self._warned(chunks)
+            yield from map(self._warned, chunks)
         if self._idle is None:
             self._idle = workers
         else:
             workers.close()
 
-    def _warned(self, chunks: Iterable[DecodedChunk]) -> Iterator[DecodedChunk]:
-        for chunk in chunks:
-            self._late.warn(chunk.late)
-            yield chunk
+    def _warned(self, chunk: DecodedChunk) -> DecodedChunk:
+        self._late.warn(chunk.late)
+        return chunk
 
     def _tasks(self, plan: Plan, epoch: int, step: int, end: int) -> Generator[Task, None, None]:
         while self._repeat is None or epoch < end:

@@ -81,15 +81,19 @@ class BatchMapper:
         try:
             result = function(table.batch())
         except Exception as raised:  # noqa: BLE001 - raised where the batch would come
-            error = _not_an_end(raised)
-            chunk = task.records
-            assert isinstance(chunk, Chunk)
-            _add_note(
-                error, f"raised by map, of a batch of epoch {task.epoch}: {self._names(chunk)}"
-            )
-            error = self._carry(error) if self._carry else error
-            return decoded._replace(table=None, error=error)
+            return decoded._replace(table=None, error=self._noted(raised, task))
         return decoded._replace(table=Mapped(table.rows, result))
+
+    def _noted(self, raised: Exception, task: Task) -> Any:
+        """Return what the function raised as it is to be raised, with a note of its batch.
+
+        In a frame of its own: one that the exception's traceback has would keep it in a circle.
+        """
+        error = _not_an_end(raised)
+        chunk = task.records
+        assert isinstance(chunk, Chunk)
+        _add_note(error, f"raised by map, of a batch of epoch {task.epoch}: {self._names(chunk)}")
+        return self._carry(error) if self._carry else error
 
     def _names(self, chunk: Chunk) -> str:
         """Return files and numbers of a chunk's records, as far as they fit a line."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
+import sys
 import time
 from collections import deque
 from contextlib import contextmanager
-from threading import current_thread
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfrecord_lite.parallel.threads import Call, Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+    from types import FrameType
 
 
 __all__ = ["closing_idle", "read_ahead"]
@@ -61,9 +61,27 @@ def closing_idle(items: Generator[T, None, None]) -> Generator[None, None, None]
             try:
                 items.close()
                 break
-            except ValueError:
-                # The garbage collector may close it in that very thread, which cannot leave.
-                running = inspect.getgeneratorstate(items) == inspect.GEN_RUNNING
-                if not running or current_thread().name.startswith(_THREAD_NAME):
+            except ValueError as error:
+                if not _is_refusal(error):
                     raise
+                if _is_left_by_us(items):
+                    break
                 time.sleep(_SECONDS_TO_LOOK_AGAIN)
+
+
+def _is_refusal(error: ValueError) -> bool:
+    """Tell whether an error is of `close` itself, and not of what is closed."""
+    traceback = error.__traceback__
+    return traceback is not None and traceback.tb_next is None
+
+
+def _is_left_by_us(items: Any) -> bool:
+    """Tell whether it is in this thread that a generator runs, which has to leave it first.
+
+    The garbage collector may have come in while it ran here. Nobody else has it then, so it is
+    closed with what it is at.
+    """
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - documented, and of no class
+    while frame is not None and frame is not items.gi_frame:
+        frame = frame.f_back
+    return frame is not None
