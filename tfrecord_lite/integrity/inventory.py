@@ -216,14 +216,10 @@ class _Survey:
 
     def _compare_with_given(self, manifest: Manifest, by_path: dict[str, list[str]]) -> None:
         """Compare with a manifest that may be a copy, which lies elsewhere."""
-        own = os.path.dirname(manifest.path)
+        own = split_name(manifest.path)[0]
         names = {entry.name for entry in manifest.entries}
-        folders = {
-            os.path.dirname(file)
-            for files in by_path.values()
-            for file in files
-            if os.path.basename(file) in names
-        }
+        places = [split_name(file) for files in by_path.values() for file in files]
+        folders = {folder for folder, name in places if name in names}
         if own not in folders and len(folders) == 1:
             (own,) = folders
         known = len(self._inventory.faults)
@@ -245,7 +241,7 @@ class _Survey:
         ``folder`` is where its shards are; left out, beside it.
         """
         if folder is None:
-            folder = os.path.dirname(manifest.path)
+            folder = split_name(manifest.path)[0]
         files = [os.path.join(folder, entry.name) for entry in manifest.entries]
         present = set(_present(files)) if whole else set()
         for shard, entry in zip(files, manifest.entries, strict=True):
