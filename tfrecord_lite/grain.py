@@ -17,7 +17,7 @@ from tfrecord_lite.dataset.damage_report import DamageReport, reported
 from tfrecord_lite.dataset.in_turns import BatchesInTurns
 from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.dataset.numbers import at_least
-from tfrecord_lite.dataset.rows import ExampleRows
+from tfrecord_lite.dataset.rows import ExampleRows, as_index
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class DataSource(ExampleRows):
     """
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        return self._getitems([number])[0]
+        return self._getitems([as_index(number, self)])[0]
 
     def _getitems(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
         return self._rows(numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from tfrecord_lite.dataset.schema import LateFeatures, Schema
 from tfrecord_lite.dataset.table import BlockDecoder, Table, decode_by
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.example.padding import Values
+from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Sparse
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.record_set import RecordSet
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.files.by_number import Numbers
     from tfrecord_lite.records.framing import RecordBlock
 
-__all__ = ["ExampleRows", "rows_of_blocks"]
+__all__ = ["ExampleRows", "as_index", "rows_of_blocks"]
 
 
 class ExampleRows:
@@ -92,6 +94,17 @@ class ExampleRows:
         named = repr(files[0]) if len(files) == 1 else f"{len(files)} files from {files[0]!r} on"
         kind = type(self).__name__
         return f"{kind}({named}, {self._count} records, features {_names(self.features)})"
+
+
+def as_index(number: Any, what: object) -> int:
+    """Return the number of one record; TypeError about ``what`` for several, say."""
+    try:
+        return operator.index(number)
+    except TypeError:
+        raise TypeError(
+            f"{what!r}: an item is asked for by an integer, and not by {quote(number)}; samplers "
+            "and loaders put the items of a batch together"
+        ) from None
 
 
 def rows_of_blocks(blocks: Iterable[RecordBlock], schema: Schema) -> Iterator[dict[str, Any]]:

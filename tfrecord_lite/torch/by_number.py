@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import Dataset
 
-from tfrecord_lite.dataset.rows import ExampleRows
+from tfrecord_lite.dataset.rows import ExampleRows, as_index
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.torch.tensors import to_tensors
 
@@ -70,7 +70,7 @@ class MapDataset(ExampleRows, Dataset):  # type: ignore[misc]
         self._transform = transform
 
     def __getitem__(self, number: int) -> Any:
-        return self.__getitems__([number])[0]
+        return self.__getitems__([as_index(number, self)])[0]
 
     def __getitems__(self, numbers: Sequence[int]) -> list[Any]:
         """Return records of these numbers, in their order: one read for all."""

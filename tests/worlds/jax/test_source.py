@@ -43,6 +43,8 @@ def test_rows(source):
     assert list(map(values, source._getitems(numbers))) == list(map(expected, numbers))
     assert source._getitems([]) == []
     assert source.read(numbers)["id"].tolist() == numbers
+    with pytest.raises(TypeError, match=r"DataSource\(.*: an item is asked for by an integer"):
+        source[[0, 1]]
 
 
 def test_grain_asks_for_many_at_once(source, monkeypatch):

@@ -61,6 +61,15 @@ def test_rows(paths):
         data[23]
 
 
+@pytest.mark.parametrize("asked", [[0, 1], slice(2), np.arange(2), 1.0, "id"], ids=repr)
+def test_an_item_is_asked_for_by_an_integer(paths, asked):
+    """It was told that lists and slices are taken."""
+    data = MapDataset(paths, FEATURES)
+    assert values(data[torch.tensor(3)]) == values(data[np.int32(3)]) == expected(3)
+    with pytest.raises(TypeError, match=r"MapDataset\(.*: an item is asked for by an integer"):
+        data[asked]
+
+
 def test_features_are_found_where_none_are_given(tmp_path):
     data = MapDataset(write_ids(tmp_path, (3,)))
     assert data[2] == {"id": 2}
