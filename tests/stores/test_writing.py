@@ -296,3 +296,11 @@ def test_a_bucket_is_no_set(url, tmp_path, monkeypatch):
         tfr.read_records(url)
     assert set(asked) == {url}
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["s3", "gs", "http"])
+def test_a_set_that_is_called_as_a_scheme_is(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(name, RECORDS)
+    assert list(tfr.read_records(name)) == RECORDS
+    assert tfr.verify(name)

@@ -118,8 +118,13 @@ _stores: dict[tuple[int, str, str], Store] = {}
 
 
 def is_bucket(url: str) -> bool:
-    """Tell whether a URL says which bucket, container or server is meant, and no more."""
-    return scheme_of(url) in _OBSTORE_SCHEMES and "/" not in url.partition("://")[2]
+    """Tell whether a name is a URL of a bucket, a container or a server, and of nothing in it.
+
+    >>> is_bucket("s3://bucket"), is_bucket("s3://bucket/a"), is_bucket("s3")
+    (True, False, False)
+    """
+    scheme, separator, rest = url.partition("://")
+    return bool(separator) and scheme.lower() in _OBSTORE_SCHEMES and "/" not in rest
 
 
 def store_of(url: str) -> Store:
