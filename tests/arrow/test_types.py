@@ -373,3 +373,28 @@ def test_what_a_type_does_not_hold_is_not_read_as_it(name, value, kind):
     for asked in (kind, pa.list_(kind), dictionary(kind)):
         with pytest.raises(tfr.ExampleError, match="record 1.*'x'.*found"):
             to_arrow(name, {"x": asked}).read_all()
+
+
+@pytest.mark.parametrize("text", ["9007199254740993", "-9007199254740993", "1" * 25])
+@pytest.mark.parametrize("kind", [pa.string(), pa.decimal128(38, 3)])
+def test_a_whole_number_that_float64_does_not_hold_is_refused(name, text, kind):
+    column = pa.array(["1", text]).cast(kind)
+    with pytest.raises(tfr.ExampleError, match=f"'x': row 1 has {text}.* would become"):
+        write_table(pa.table({"x": column}), name, cast={"x": "float64"})
+    write_table(pa.table({"x": column}), name, cast={"x": "float32"})  # which says that it is meant
+
+
+def test_large_numbers_that_float64_holds_are_taken(name):
+    texts = ["9007199254740992", "-3.4028234663852886e38", "nan", "inf", "0.1"]
+    write_table(pa.table({"x": texts}), name, cast={"x": "float64"})
+    assert tfr.RecordSet(name).manifest.records == len(texts)
+
+
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.list_(pa.string_view())])
+def test_numbers_as_views_of_text(name, kind):
+    column = pa.array([1, 2]) if kind == pa.string_view() else pa.array([[1], [2]])
+    write_table(pa.table({"x": column}), name, cast={"x": kind})
+    assert [tfr.decode_example(record)["x"] for record in tfr.read_records(name)] == [
+        [b"1"],
+        [b"2"],
+    ]

@@ -36,12 +36,15 @@ __all__ = [
     "plain_array",
     "stripped",
     "validity_of",
+    "without_views",
     "wrapped_array",
 ]
 
 
 # How a number begins whose digits are bits to Arrow: no sign is among them.
 HEXADECIMAL: Final = "0[xX]"
+# float64 holds every whole number below.
+_FIRST_ROUNDED: Final = 1 << 53
 
 
 class LostNumberError(Exception):
@@ -133,10 +136,10 @@ def plain_array(array: pa.Array) -> pa.Array:
         runs = np.searchsorted(array.run_ends.to_numpy(), rows, "right")
         return plain_array(array.values).take(pa.array(runs))
     if is_view(kind):
-        return array.cast(_without_views(kind))
+        return array.cast(without_views(kind))
     if not (is_any_list(kind) or pt.is_fixed_size_list(kind)):
         return array
-    wanted = with_leaf(kind, _without_views(leaf_of(kind)))
+    wanted = with_leaf(kind, without_views(leaf_of(kind)))
     if kind == wanted and not _is_sliced(array):
         return array
     return _plain_lists(array, wanted) if len(array) else pa.array([], wanted)
@@ -175,7 +178,7 @@ def _plain_lists(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     return list_array(items.take(pa.array(which)), sizes, wanted, validity_of(there))
 
 
-def _without_views(kind: pa.DataType) -> pa.DataType:
+def without_views(kind: pa.DataType) -> pa.DataType:
     """Return a type of byte strings one after another, which more of Arrow's kernels take."""
     if pt.is_string_view(kind):
         return pa.large_string()
@@ -196,13 +199,13 @@ def wrapped_array(array: pa.Array, kind: pa.DataType) -> pa.Array:
         storage = _in_form(wrapped_array(array, storage_of(kind)), kind.storage_type)
         return pa.ExtensionArray.from_storage(kind, storage)
     if pt.is_dictionary(kind):
-        encoded = array.cast(_without_views(array.type)).dictionary_encode()
+        encoded = array.cast(without_views(array.type)).dictionary_encode()
         values = wrapped_array(encoded.dictionary.cast(array.type), kind.value_type)
         indices = encoded.indices.cast(kind.index_type)
         return pa.DictionaryArray.from_arrays(indices, values, ordered=kind.ordered)
     if pt.is_run_end_encoded(kind):
         run_ends = pc.run_end_encode(
-            array.cast(_without_views(array.type)), run_end_type=kind.run_end_type
+            array.cast(without_views(array.type)), run_end_type=kind.run_end_type
         )
         values = wrapped_array(run_ends.values.cast(array.type), kind.value_type)
         return pa.RunEndEncodedArray.from_arrays(run_ends.run_ends, values, type=kind)
@@ -239,8 +242,9 @@ def cast_leaves(array: pa.Array, leaf: pa.DataType) -> pa.Array:
     """Return values, none of them null, as others of Arrow's.
 
     Raises `LostNumberError` for a finite one that would become 0 or infinite, an integer that a
-    half does not hold, and text of hexadecimal digits that would be negative: Arrow refuses what
-    else integers do not hold, and nothing else.
+    half does not hold, a whole number of a text or decimal that float64 does not, and text of
+    hexadecimal digits that would be negative: Arrow refuses what else integers do not hold, and
+    nothing else.
     """
     if array.type == leaf:
         return array
@@ -271,8 +275,16 @@ def _lost(array: pa.Array, found: AnyArray) -> tuple[int, str] | None:
     elif pt.is_boolean(kind):
         return None
     else:  # decimals, and text
-        suspect = np.flatnonzero(np.isinf(found) | (found == 0)).tolist()
-        at = np.array([index for index in suspect if _is_other(array[index].as_py(), found[index])])
+        suspect = np.isinf(found) | (found == 0)
+        if found.dtype == np.float64:
+            suspect |= np.abs(found) >= _FIRST_ROUNDED
+        at = np.array(
+            [
+                index
+                for index in np.flatnonzero(suspect).tolist()
+                if _is_other(array[index].as_py(), found[index])
+            ]
+        )
     if not len(at):
         return None
     index = int(at[0])
@@ -280,6 +292,14 @@ def _lost(array: pa.Array, found: AnyArray) -> tuple[int, str] | None:
 
 
 def _is_other(value: Any, found: Any) -> bool:
-    """Tell whether 0 or infinity is not what a decimal is, or the number that is a text."""
-    number = Decimal(value.decode() if isinstance(value, bytes) else value)
-    return number.is_finite() and not (number == 0 and found == 0)
+    """Tell whether 0, infinity or a large float is not what a decimal is, or the number in a text.
+
+    Of large ones that is a whole number in full; with an exponent it is a rounded one.
+    """
+    text = value.decode() if isinstance(value, bytes) else value
+    number = Decimal(text)
+    if not number.is_finite() or not found or np.isinf(found):
+        return number.is_finite() and not (number == 0 and found == 0)
+    if isinstance(text, str) and "e" in text.lower():
+        return False
+    return number == number.to_integral_value() and number != Decimal(float(found))

@@ -11,8 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tfrecord_lite.arrow.arrays import LostNumberError, cast_leaves, leaf_of, plain_array
-from tfrecord_lite.arrow.strings import is_view
+from tfrecord_lite.arrow.arrays import (
+    LostNumberError,
+    cast_leaves,
+    leaf_of,
+    plain_array,
+    without_views,
+)
 from tfrecord_lite.arrow.types import (
     SEQUENCE_PARTS,
     are_sequences,
@@ -223,10 +228,7 @@ def _target(
         wanted = _as_type(name, cast)
         nested = pt.is_nested(wanted) or not pt.is_nested(plain_type(kind))
         kind = wanted if nested else with_leaf(kind, wanted)
-    leaf = _feature_leaf(name, kind)
-    if is_view(leaf):
-        return with_leaf(kind, pa.large_binary())
-    return with_leaf(kind, leaf)
+    return with_leaf(kind, without_views(_feature_leaf(name, kind)))
 
 
 def _as_type(name: str, cast: Any) -> pa.DataType:
