@@ -389,6 +389,10 @@ def test_an_empty_file_is_an_empty_table(path):
         ({"rows_per_batch": 0}, ValueError, "rows_per_batch=0 must be at least 1"),
         ({"rows_per_batch": 1.5}, TypeError, "rows_per_batch=1.5 must be an integer"),
         ({"select": []}, ValueError, "select=.. names no column"),
+        ({"select": "ab"}, TypeError, "select='ab' must be a list of names"),
+        ({"select": b"ab"}, TypeError, "must be a list of names"),
+        ({"select": [1]}, TypeError, "must be a list of names"),
+        ({"select": 5}, TypeError, "must be a list of names"),
     ],
 )
 def test_options_that_make_no_sense(path, options, error, text):

@@ -18,7 +18,7 @@ from tfrecord_lite.dataset.schema import LateFeatures, Schema
 from tfrecord_lite.dataset.table import BlockDecoder
 from tfrecord_lite.errors import ExampleError, ignore_damage
 from tfrecord_lite.example.composites import keys_alone, without_sparse
-from tfrecord_lite.example.normalize import check_given, select_features
+from tfrecord_lite.example.normalize import check_given, checked_names, select_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.record_set import RecordSet
@@ -149,6 +149,8 @@ class Selection(NamedTuple):
                 raise ValueError(f"{name}={value!r} must be one of {', '.join(get_args(values))}")
         if layout == "tfx" and binary != "binary":
             raise ValueError(f"binary={binary!r}: the tfx layout has large_binary and nothing else")
+        if select is not None:
+            select = checked_names(select)
         plain, asked = asked_types(features)
         check_given(plain)
         schema = Schema.find(plain, records, strict=strict)
@@ -174,7 +176,7 @@ class Selection(NamedTuple):
             named = {**named, **asked_types(asked)[0]}
             named = dict(sorted(named.items()))
         if select is not None:
-            if not (select := list(select)):
+            if not select:
                 raise ValueError("select=[] names no column; name one, or leave it out for all")
             named = select_features(named, select)
             schema = schema._replace(inferred=False)

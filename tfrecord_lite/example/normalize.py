@@ -26,6 +26,7 @@ __all__ = [
     "SPECS",
     "as_feature",
     "check_given",
+    "checked_names",
     "is_sequences",
     "normalize_features",
     "select_features",
@@ -122,6 +123,19 @@ def select_features(
             f"feature {quote(error.args[0])} is not among those that were found: {there}; if only "
             "some records have it, pass a mapping that says what it is"
         ) from None
+
+
+def checked_names(select: Any) -> list[str]:
+    """Return the names that ``select`` has; TypeError for one name alone, of which it has letters.
+
+    >>> checked_names(("label", "image"))
+    ['label', 'image']
+    """
+    one = isinstance(select, (str, bytes)) or not isinstance(select, Iterable)
+    names = [] if one else list(select)
+    if one or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"select={quote(select)} must be a list of names, such as ['label']")
+    return names
 
 
 def as_feature(feature: Any, name: str) -> FeatureSpec:

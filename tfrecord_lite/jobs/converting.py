@@ -10,7 +10,11 @@ from tfrecord_lite.dataset.schema import written_features
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.dataset.tables import FoundFeatures, write_any
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.example.normalize import is_sequences, normalize_features
+from tfrecord_lite.example.normalize import (
+    checked_names,
+    is_sequences,
+    normalize_features,
+)
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.record_set import RecordSet
@@ -218,6 +222,7 @@ def _scalars(src: Any, select: Sequence[str] | None, reading: dict[str, Any]) ->
     from tfrecord_lite.events import read_scalars
 
     table = read_scalars(src, **reading)
+    select = None if select is None else checked_names(select)
     if unknown := sorted({*(select or ())} - {*table.column_names}):
         raise ValueError(
             f"select: {quote(unknown[0])} is no column of scalars: {', '.join(table.column_names)}"
