@@ -208,6 +208,38 @@ def test_in_a_fork(sets):
         assert flat(dataset) == list(range(100))
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_fork_lets_go_of_what_its_parent_reads_ahead():
+    """It waited for the thread that reads, which it has not, for ever."""
+    reads, may_go_on = threading.Event(), threading.Event()
+
+    def items():
+        yield 0
+        reads.set()
+        assert may_go_on.wait(60)
+        yield 1
+
+    def reading(items):
+        with closing_idle(items), closing(read_ahead(items)) as ahead:
+            yield from ahead
+
+    held = [reading(items())]
+    assert next(held[0]) == 0
+    assert reads.wait(60)
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(20)
+        held.clear()
+        os._exit(0)
+    try:
+        assert os.waitpid(pid, 0)[1] == 0
+    finally:
+        may_go_on.set()
+    assert list(held[0]) == [1]
+
+
 def test_pickled_after_an_epoch_with_workers(sets):
     with Dataset(sets["plain"], ID, batch_size=7, workers=1) as dataset:
         first = list(dataset)

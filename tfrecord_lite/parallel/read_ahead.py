@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import deque
@@ -54,6 +55,7 @@ def closing_idle(items: Generator[T, None, None]) -> Generator[None, None, None]
 
     An interrupt while that thread was started or awaited may have the pool forget it.
     """
+    owner = os.getpid()
     try:
         yield
     finally:
@@ -64,7 +66,8 @@ def closing_idle(items: Generator[T, None, None]) -> Generator[None, None, None]
             except ValueError as error:
                 if not _is_refusal(error):
                     raise
-                if _is_left_by_us(items):
+                # A forked child has not the thread that was in it.
+                if owner != os.getpid() or _is_left_by_us(items):
                     break
                 time.sleep(_SECONDS_TO_LOOK_AGAIN)
 
