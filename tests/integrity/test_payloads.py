@@ -382,3 +382,11 @@ def test_names_over_sequence_examples_say_how_these_are_named(tmp_path):
             verify(source, examples=True, features=["id"], workers=0)
     with pytest.raises(ValueError, match="these are SequenceExamples, whose features are named"):
         next(tfr.read_batches(tmp_path / "a", ["id"]))
+
+
+def test_a_late_feature_of_a_record_that_tensorflow_misreads_is_named(path):
+    odd = GOOD[0] + example(entry(b"late", of_ints(packed(1) + packed(2))))
+    write(path, [*GOOD * 4, odd, tfr.encode_example({"a": 1, "name": b"", "late": 2})])
+    (file,) = verify(path, examples=True).files
+    assert [(fault.kind, fault.record) for fault in file.faults] == [("tensorflow", 1200)]
+    assert file.late_features == {"late": 1200}

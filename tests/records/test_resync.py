@@ -20,7 +20,14 @@ from integrity.corrupting import Pipe
 from peak import growth
 from variants import few_or_many
 
-from tfrecord_lite import CorruptRecordError, Damage, RecordReader, read_records, write_records
+from tfrecord_lite import (
+    CorruptRecordError,
+    Damage,
+    RecordReader,
+    RecordSet,
+    read_records,
+    write_records,
+)
 from tfrecord_lite.records import blocks, byte_source, checksum, inflate, recovery
 from tfrecord_lite.records.resync import find_headers
 from tfrecord_lite.records.window import Window
@@ -534,6 +541,28 @@ def test_a_record_too_large_is_stepped_over(confirmed: bool, intact: bool, tmp_p
             assert damage[0] == (168, 168 + len(large), 4, "too_large")
         else:
             assert got == FOUR + THREE * 3 + FOUR
+
+
+@pytest.mark.parametrize(("at", "kind"), [(21, "length"), (40, "data")])
+def test_a_record_too_large_counts_after_damage(at: int, kind: str, tmp_path) -> None:
+    """It went with the damage before it: nothing told of it, and later records had wrong numbers."""
+    data = flipped(PLAIN, at) + frame(bytes(200)) * 2 + PLAIN
+    data = data[:127] + data[168:]  # the large ones come next
+    for source in sources(data, tmp_path):
+        got, damage = read(source, max_record_bytes=100)
+        assert got == [FOUR[0], *FOUR]
+        assert damage == [
+            (21, 127, 1, kind),
+            (127, 343, 2, "too_large"),
+            (343, 559, 3, "too_large"),
+        ]
+    # Splits begin at records that are returned.
+    for count in range(1, 8):
+        parts = RecordSet(
+            tmp_path / "damaged", max_record_bytes=100, on_damage=lambda damage: None
+        ).splits(count)
+        found = [record for part in parts for block in part.blocks() for record in block]
+        assert found == [FOUR[0], *FOUR]
 
 
 def test_a_record_too_large_of_a_stream_is_kept_only_so_far(tmp_path, monkeypatch) -> None:

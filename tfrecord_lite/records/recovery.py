@@ -111,7 +111,7 @@ class Recovery:
         if self._holds_frames:
             return True
         after = window.look(stop, HEADER_SIZE)
-        if not after or (len(after) == HEADER_SIZE and self._is_header(after)):
+        if not after or (len(after) == HEADER_SIZE and length_is_intact(after)):
             return not checked or not self._is_reached_over(begin + 1, stop)
         if not checked and self.within_budget(begin, length) and self._is_true(begin, length):
             return True
@@ -126,17 +126,11 @@ class Recovery:
             stop - window.offset <= limits.kept_record_bytes and len(window.look(stop - 1, 1)) == 1
         )
 
-    def _is_header(self, header: memoryview) -> bool:
-        return (
-            length_is_intact(header)
-            and int.from_bytes(header[:8], "little") <= self._max_record_bytes
-        )
-
     def search(self, before: int | None = None) -> bool:
         """Move the window to the next true record; False where there is none before its end.
 
         After False the window stands near its end, and the search may go on when there is more.
-        After ``before`` it may stop, too.
+        After ``before`` it may stop, too; then one that is too large to be returned is passed over.
         """
         window = self._window
         # The next record is mostly near.
@@ -148,7 +142,7 @@ class Recovery:
                 continue
             end = min(window.end, window.begin + stride)
             searched = window.base + end - HEADER_SIZE + 1
-            for offset in self._headers(end):
+            for offset in self._headers(end, too_large=before is None):
                 # What comes before is searched; a stream keeps no more than this record.
                 window.begin = offset - window.base
                 if self._is_worth_it(offset):
@@ -157,16 +151,24 @@ class Recovery:
             stride = min(2 * stride, _PIECE_BYTES)
         return False
 
-    def _headers(self, end: int) -> list[int]:
+    def _headers(self, end: int, *, too_large: bool) -> list[int]:
         """Return the offsets of the headers in the buffer up to ``end``, of what may be whole."""
         window = self._window
-        most, limit = self._max_record_bytes, window.limit
-        if limit is not None:
-            most = min(most, limit - window.offset - FRAME_OVERHEAD)
+        most = self._largest if too_large else min(self._max_record_bytes, self._largest)
         if most < 0:
             return []
         found = find_headers(window.buffer, window.begin, end, most)
         return [window.base + at for at in found.tolist()]
+
+    @property
+    def _largest(self) -> int:
+        """How large a record may be, to be found: one too large to be returned is told as that.
+
+        Of a stream no more than that is kept.
+        """
+        if (limit := self._window.limit) is not None:
+            return limit - self._window.offset - FRAME_OVERHEAD
+        return max(self._max_record_bytes, limits.kept_record_bytes)
 
     def _is_worth_it(self, offset: int) -> bool:
         """Tell whether the record at ``offset`` is true, if that can be told at a fair price."""
@@ -208,7 +210,7 @@ class Recovery:
         for at in range(begin, stop, _PIECE_BYTES):
             size = min(_PIECE_BYTES + HEADER_SIZE - 1, stop - at)
             piece = np.frombuffer(window.look(at, size), np.uint8)
-            found = find_headers(piece, 0, len(piece), self._max_record_bytes)
+            found = find_headers(piece, 0, len(piece), self._largest)
             ends = at + found + _lengths_at(piece, found) + FRAME_OVERHEAD
             if (ends == stop).any():
                 return True
