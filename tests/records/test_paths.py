@@ -205,6 +205,18 @@ def test_below_the_working_directory(tree: Path, monkeypatch: pytest.MonkeyPatch
     assert len(expand_shards("**")) == 3
 
 
+@pytest.mark.parametrize("given", ["train", "train/"])
+def test_an_empty_directory_tells_of_the_set_of_its_name(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("train").mkdir()
+    Path("train-00000-of-00001").touch()
+    with pytest.raises(FileNotFoundError, match=r"the set of that name: train-\* means its shards$"):
+        expand_shards(given)
+    assert expand_shards("train-*") == ["train-00000-of-00001"]
+
+
 def test_nothing_but_what_a_writer_left(tmp_path: Path) -> None:
     """What `DIR/**` passes over as well is no reason to advise it."""
     (tmp_path / ".train.0123abcd.tfrecord-partial").mkdir()

@@ -545,7 +545,7 @@ def test_a_record_too_large_is_stepped_over(confirmed: bool, intact: bool, tmp_p
 
 @pytest.mark.parametrize(("at", "kind"), [(21, "length"), (40, "data")])
 def test_a_record_too_large_counts_after_damage(at: int, kind: str, tmp_path) -> None:
-    """It went with the damage before it: nothing told of it, and later records had wrong numbers."""
+    """It went with the damage before it: nothing told of it, and later numbers were wrong."""
     data = flipped(PLAIN, at) + frame(bytes(200)) * 2 + PLAIN
     data = data[:127] + data[168:]  # the large ones come next
     for source in sources(data, tmp_path):
