@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tfrecord_lite import expand_shards, read_records, write_records
+from tfrecord_lite import ShardWriter, expand_shards, read_records, write_records
 from tfrecord_lite.files.paths import Folders, expand_path, is_data_file
 
 
@@ -205,23 +205,23 @@ def test_below_the_working_directory(tree: Path, monkeypatch: pytest.MonkeyPatch
     assert len(expand_shards("**")) == 3
 
 
-@pytest.mark.parametrize("given", ["train", "train/"])
-def test_an_empty_directory_tells_of_the_set_of_its_name(
-    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("train").mkdir()
-    Path("train-00000-of-00001").touch()
-    with pytest.raises(FileNotFoundError, match=r"the set of that name: train-\* means its shards$"):
-        expand_shards(given)
-    assert expand_shards("train-*") == ["train-00000-of-00001"]
-
-
 def test_nothing_but_what_a_writer_left(tmp_path: Path) -> None:
     """What `DIR/**` passes over as well is no reason to advise it."""
     (tmp_path / ".train.0123abcd.tfrecord-partial").mkdir()
     with pytest.raises(FileNotFoundError, match="no data files in this directory$"):
         expand_shards(tmp_path)
+
+
+def test_an_empty_directory_with_the_name_of_a_set(tmp_path: Path) -> None:
+    with ShardWriter(tmp_path / "train", num_shards=1) as writer:
+        writer.write(b"record")
+    (tmp_path / "train").mkdir()
+    advice = "no data files in this directory, which has the name of a set: (.*) means that$"
+    for given in (str(tmp_path / "train"), f"{tmp_path}/train/"):
+        with pytest.raises(FileNotFoundError, match=advice) as caught:
+            expand_shards(given)
+        assert f" {writer.manifest.path} " in str(caught.value)
+    assert list(read_records(writer.manifest.path)) == [b"record"]
 
 
 def test_a_file_beside_a_folder(tmp_path: Path) -> None:

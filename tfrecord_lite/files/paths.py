@@ -7,10 +7,10 @@ import glob
 import os
 import re
 from bisect import bisect_left
-from contextlib import suppress
 from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
+from tfrecord_lite.files.manifest import MANIFEST_SUFFIX
 from tfrecord_lite.records.file_system import (
     exists,
     glob_paths,
@@ -171,11 +171,9 @@ def expand_path(path: str, folders: Folders) -> list[str]:
 
 
 def _what_else_in(path: str) -> str:
-    folder, name = split_name(path.rstrip("/"))
-    shard = re.compile(rf"{re.escape(name)}-[0-9]+-of-[0-9]")
-    with suppress(OSError):  # of a folder that may not be read
-        if name and any(shard.match(other) for other, _ in list_directory(folder or os.curdir)):
-            return f", which wins over the set of that name: {path.rstrip('/')}-* means its shards"
+    manifest = path.rstrip(os.sep + (os.altsep or "")) + MANIFEST_SUFFIX
+    if exists(manifest):
+        return f", which has the name of a set: {manifest} means that"
     inside = sum(is_folder and name[0] not in "._" for name, is_folder in list_directory(path))
     if not inside:
         return ""
