@@ -228,8 +228,9 @@ def test_streams_of_hugging_face_that_functions_make(write, name):
     stream = datasets.Dataset.from_dict(rows, features=types).to_iterable_dataset()
     expected = [{"a": [1], "m": [1, 2], "w": [b"x"]}, {"a": [2], "w": []}, {"a": [3], "m": [3, 4]}]
     chosen = stream.filter(lambda row: row["a"] > 1)
-    write(chosen, name)
-    assert plain(name) == expected[1:]
+    for number, form in enumerate((None, "numpy", "arrow")):
+        write(chosen.with_format(form), f"{name}-{number}")
+        assert plain(f"{name}-{number}") == expected[1:]
     write(datasets.interleave_datasets([chosen, stream.filter(lambda row: False)]), name + "2")
     assert plain(name + "2") == expected[1:2]
     # Of these the types are not known.

@@ -166,7 +166,8 @@ def _of_hugging_face(data: Any) -> Iterator[pa.RecordBatch]:
         for table in data.with_format("arrow").iter(_READ_ROWS):
             yield from table.to_batches()
         return
-    rows = iter(data.decode(False) if hasattr(data, "decode") else data)
+    plain = data.with_format(None)
+    rows = iter(plain.decode(False) if hasattr(plain, "decode") else plain)
     while some := list(islice(rows, _FEW_ROWS)):
         yield pa.RecordBatch.from_pylist(some, data.features.arrow_schema)
 
