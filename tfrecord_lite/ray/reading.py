@@ -13,6 +13,7 @@ from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from tfrecord_lite.arrow.arrays import no_rows
 from tfrecord_lite.arrow.reading import Selection
 from tfrecord_lite.dataset.damage_report import DamageReport, absolute_paths, reported
 from tfrecord_lite.errors import Damage, TFRecordError, ignore_damage
@@ -159,8 +160,8 @@ class _TFRecords(Datasource):  # type: ignore[misc]
         ratio = self.estimate_inmemory_data_size() / max(sum(self._sizes), 1)
         counts = self._counts(splits)
         names = None if self._projection_map is None else list(self._projection_map)
-        no_rows = pa.RecordBatch.from_pylist([], self._selection.plan().schema)
-        schema = with_tensors(no_rows, self._selection.asked).schema
+        rows = no_rows(self._selection.plan().schema)
+        schema = with_tensors(rows, self._selection.asked).schema
         if names is not None:
             schema = pa.schema([schema.field(name) for name in names])
         return [

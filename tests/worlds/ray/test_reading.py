@@ -55,6 +55,14 @@ def test_shapes_are_tensors(tmp_path):
     assert read_tfrecords(paths, asked).schema().types[1] == pa.list_(pa.float32(), 2)
 
 
+def test_a_type_of_which_arrow_makes_no_empty_array(tmp_path):
+    kind = pa.dictionary(pa.int8(), pa.timestamp("us"))
+    tfr.write_examples(tmp_path / "a.tfrecord", {"t": [1, 2, 1]})
+    dataset = read_tfrecords(tmp_path / "a.tfrecord", {"t": kind})
+    assert dataset.schema().base_schema.field("t").type == kind
+    assert dataset.count() == 3
+
+
 def test_one_file_is_read_by_several_tasks(tmp_path):
     (path,) = write_ids(tmp_path / "in", [20_000])
     dataset = read_tfrecords(path, override_num_blocks=4)
