@@ -99,7 +99,7 @@ class Columns:
             name: RaggedFeature(bytes)
             for name, feature in self._features.items()
             if feature.dtype is bytes
-            and not (isinstance(feature, FixedLenFeature) and math.prod(feature.shape) > 0)
+            and (not isinstance(feature, FixedLenFeature) or 0 in feature.shape)
         }
 
     def columns(self, arrays: Sequence[pa.Array], first_row: int) -> dict[str, Any]:

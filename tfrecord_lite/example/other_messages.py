@@ -43,8 +43,8 @@ def is_list_of_examples(data: bytes, features: Mapping[str, object]) -> bool:
     value, and a whole entry as a name.
 
     >>> entry = b"\n\x05label\x12\x05\x1a\x03\n\x01\x03"
-    >>> example = b"\n\x12\n\x10" + entry
-    >>> is_list_of_examples(b"\n\x14" + example, {entry.decode(): None})
+    >>> example = b"\n\x10\n\x0e" + entry
+    >>> is_list_of_examples(b"\n\x12" + example, {entry.decode(): None})
     True
     """
     if any(value is not None for value in features.values()):
