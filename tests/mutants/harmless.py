@@ -426,7 +426,8 @@ HARMLESS: dict[str, dict[str, str]] = {
     },
     "tfrecord_lite/records/frame_errors.py": {
         'may_be_right = kind is None and 0 < int.from_bytes(header[:8], "little") '
-        "<= max_record_bytes": ("what more an error says of a record of no bytes"),
+        "<= _LIKELY_BYTES": ("what more an error says of a record of no bytes"),
+        "_LIKELY_BYTES = 1 << 30": ("of which lengths an error says more"),
     },
     "tfrecord_lite/records/writer.py": {
         "is_one = len(frames) == 1 and len(frames[0]) == 1": ("one that is joined is the same"),
