@@ -18,7 +18,7 @@ from tfrecord_lite import example
 from tfrecord_lite.compat._tensor import StringTensor, Tensor, as_dtype, tensor_of
 from tfrecord_lite.compat.errors import InvalidArgumentError
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example import FeatureSpec, FixedLenFeature, Ragged, SparseFeature, VarLenFeature
+from tfrecord_lite.example import FeatureSpec, FixedLenFeature, Ragged, VarLenFeature
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.ragged import Sparse
 
@@ -69,6 +69,12 @@ class RaggedFeature(example.RaggedFeature):
         if splits not in (np.int32, np.int64):
             raise ValueError(f"row_splits_dtype={row_splits_dtype!r}; choose int32 or int64")
         object.__setattr__(self, "row_splits_dtype", splits)
+
+
+class SparseFeature(example.SparseFeature):
+    """As the package's own, but an index may be any, as in TensorFlow, which looks at none."""
+
+    inside_size = False
 
 
 class SparseTensor(NamedTuple):
@@ -191,6 +197,14 @@ def _own(features: Mapping[str, Any] | None) -> dict[str, FeatureSpec]:
     own = normalize_features(features) if features else {}
     for key, feature in own.items():
         given = (features or {})[key]
+        if feature is not given and isinstance(feature, example.SparseFeature):
+            own[key] = SparseFeature(
+                feature.index_key,
+                feature.value_key,
+                feature.dtype,
+                feature.size,
+                feature.already_sorted,
+            )
         if feature is not given and isinstance(feature, example.RaggedFeature):
             own[key] = RaggedFeature(
                 feature.dtype, feature.value_key, feature.partitions, given.row_splits_dtype

@@ -118,7 +118,7 @@ def sparse(feature: SparseFeature, read: Callable[[str, Any], Ragged]) -> Sparse
             )
         at = indices.values
         fits = (at >= 0) & (at < size)
-        if not fits.all():
+        if feature.inside_size and not fits.all():
             first = int(np.argmin(fits))
             raise UnfitError(
                 int(rows[first]),

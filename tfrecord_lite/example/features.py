@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from operator import index
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -236,6 +236,9 @@ class SparseFeature:
     dtype: Any
     size: int | Sequence[int]
     already_sorted: bool = False
+
+    # That of `compat` has what TensorFlow returns.
+    inside_size: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _normalize(self)
