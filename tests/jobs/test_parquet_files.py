@@ -40,6 +40,8 @@ def test_rows_that_arrow_does_not_return_are_an_error(tmp_path):
         return
     with pytest.raises(tfr.TFRecordError, match=r"a\.parquet: row group 0 .* 1 rows, .* reads 0"):
         convert(path, tmp_path / "new")
+    with pytest.raises(tfr.TFRecordError, match=r"have 2 rows, of which Arrow reads 0"):
+        write_table(pyarrow.dataset.dataset(path), tmp_path / "new")
     assert tree(tmp_path) == ["a.parquet"]
 
 

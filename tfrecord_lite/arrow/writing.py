@@ -17,7 +17,7 @@ from tfrecord_lite.arrow.files import parquet_batches
 from tfrecord_lite.arrow.objects import checked_objects, is_objects
 from tfrecord_lite.arrow.relations import not_in_arrow
 from tfrecord_lite.dataset.shard_writer import ShardWriter
-from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.errors import ExampleError, TFRecordError
 from tfrecord_lite.example.column_values import known_columns, series_values
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
@@ -226,10 +226,14 @@ def _of_stream(data: Any) -> Iterator[pa.RecordBatch]:
         )
 
 
-def _scanned(dataset: Any) -> Iterable[pa.RecordBatch]:
-    """Read a dataset of files; not ahead by whole files, as it would be otherwise."""
+def _scanned(dataset: Any) -> Iterator[pa.RecordBatch]:
+    """Read a dataset of files; not ahead by whole files, as it would be otherwise.
+
+    Raises `TFRecordError` where Arrow returns fewer rows than there are, as `parquet_batches`.
+    """
     options: dict[str, Any] = {}
-    if getattr(getattr(dataset, "format", None), "default_extname", None) == "parquet":
+    counted = getattr(getattr(dataset, "format", None), "default_extname", None) == "parquet"
+    if counted:
         from pyarrow.dataset import ParquetFragmentScanOptions
 
         buffered = ParquetFragmentScanOptions(
@@ -239,7 +243,16 @@ def _scanned(dataset: Any) -> Iterable[pa.RecordBatch]:
     scanner = dataset.scanner(
         batch_size=_READ_ROWS, batch_readahead=1, fragment_readahead=1, **options
     )
-    return _read(scanner.to_reader())
+    done = 0
+    for batch in _read(scanner.to_reader()):
+        yield batch
+        done += batch.num_rows
+    # That of a dataset which a filter was put on is by what is read.
+    if counted and done != (expected := dataset.count_rows()):
+        raise TFRecordError(
+            f"these Parquet files have {expected} rows, of which Arrow reads {done}; write them "
+            "again with data_page_version='1.0'"
+        )
 
 
 def _chunked(name: str, column: Any, said: AbstractSet[str]) -> Any:
