@@ -254,7 +254,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         "if end - begin > self._most + FRAME_OVERHEAD:": (
             "who refuses looks again: this saves the call"
         ),
-        "near &= (": ("how much is read by one call"),
+        "near &= begins[1:] // run_bytes == begins[:-1] // run_bytes": (
+            "how much is read by one call"
+        ),
     },
     "tfrecord_lite/dataset/order.py": {
         "last = np.diff(place, append=-1) != 0": ("any number that is no place"),
@@ -264,6 +266,11 @@ HARMLESS: dict[str, dict[str, str]] = {
             "how many records are picked before the rest is read from the front: the same"
         ),
         "mean = max(self._records.mean_bytes, 1)": ("how much is read at once"),
+    },
+    "tfrecord_lite/parallel/programs.py": {
+        '_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}': (
+            "how many threads libraries have"
+        ),
     },
     "tfrecord_lite/parallel/shared_memory.py": {
         "sizes[1:][pickler.are_bytes] *= -1": ("to divide by -1 is to multiply by it"),
@@ -276,9 +283,6 @@ HARMLESS: dict[str, dict[str, str]] = {
     "tfrecord_lite/parallel/workers.py": {
         "return pickle.dumps((stream.getvalue(), buffers), protocol=5)": (
             "any protocol brings them over"
-        ),
-        '_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}': (
-            "how many threads libraries have"
         ),
         "process.wait(max(deadline - time.monotonic(), 0))": (
             "to wait for less than nothing is not to wait"
