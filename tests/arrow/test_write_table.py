@@ -238,6 +238,34 @@ def test_streams_of_hugging_face_that_functions_make(write, name):
     assert plain(name + "3") == [{"a": [n], "b": [n / 2]} for n in (1, 2, 3)]
 
 
+def test_streams_of_hugging_face_whose_types_are_not_known(name):
+    datasets = pytest.importorskip("datasets")
+
+    def rows():
+        for day in (1, 2):
+            yield {
+                "n": day,
+                "day": dt.datetime.fromisoformat(f"1970-01-0{day + 1}"),
+                "grid": np.full((2, 2), day),
+            }
+
+    stream = datasets.IterableDataset.from_generator(rows)
+    assert stream.features is None
+    flat = stream.remove_columns("grid").map(lambda row: row)
+    for form in (None, "arrow", "numpy"):
+        manifest = write_table(flat.with_format(form), name, overwrite=True, cast={"n": "float32"})
+        assert [*tfr.features_from_json(manifest.features)] == ["n", "day"]
+        assert plain(name) == [{"day": [86_400_000_000 * n], "n": [n]} for n in (1, 2)]
+    grid = {"n": np.int64, "grid": tfr.FixedLenFeature([2, 2], np.int64)}
+    write_table(stream.remove_columns("day"), name + "2", grid)
+    assert plain(name + "2") == [{"grid": [day] * 4, "n": [day]} for day in (1, 2)]
+    mixed = datasets.IterableDataset.from_generator(
+        lambda: ({"n": "text" if row == 5000 else row} for row in range(6000))
+    )
+    with pytest.raises(tfr.ExampleError, match="'n': row 5000 has bytes"):
+        write_table(mixed, name + "3")
+
+
 def test_arrays_of_hugging_face(write, name):
     datasets = pytest.importorskip("datasets")
     types = datasets.Features(

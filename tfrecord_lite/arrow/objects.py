@@ -45,16 +45,16 @@ def is_objects(values: Any) -> bool:
     return dtype is None or (isinstance(dtype, np.dtype) and dtype.kind == "O")
 
 
-def checked_objects(name: str, values: Any, *, said: bool) -> Any:
+def checked_objects(name: str, values: Any, *, said: bool, first_row: int = 0) -> Any:
     """Return values of which Arrow makes no others; bools among integers are integers.
 
-    ExampleError for values of several kinds in a column, with its rows. Where it is ``said`` what
-    the column becomes, only times have to be of one kind.
+    ExampleError for values of several kinds in a column, with its rows, of which the first here is
+    ``first_row``. Where it is ``said`` what the column becomes, only times have to be of one kind.
     """
     if not is_objects(values):
         return values
     seen: dict[str, int] = {}
-    for row, value in enumerate(values):
+    for row, value in enumerate(values, first_row):
         cls: type = type(value)
         kind = _kind_of_type(cls)
         if kind not in _LOOKED_AT:

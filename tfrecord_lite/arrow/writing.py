@@ -138,6 +138,8 @@ def _batches(data: Any, said: AbstractSet[str]) -> Iterable[pa.RecordBatch]:
     if hasattr(data, "scanner"):
         return _scanned(data)
     if hasattr(data, "with_format"):  # of Hugging Face
+        if data.features is None:
+            return _of_objects(data.with_format(None), said)
         return chain([no_rows(data.features.arrow_schema)], _of_hugging_face(data))
     if hasattr(data, "num_row_groups"):
         return chain([no_rows(data.schema_arrow)], parquet_batches(data, _READ_ROWS))
@@ -170,6 +172,22 @@ def _of_hugging_face(data: Any) -> Iterator[pa.RecordBatch]:
     rows = iter(plain.decode(False) if hasattr(plain, "decode") else plain)
     while some := list(islice(rows, _FEW_ROWS)):
         yield pa.RecordBatch.from_pylist(some, data.features.arrow_schema)
+
+
+def _of_objects(
+    rows: Iterable[Mapping[str, Any]], said: AbstractSet[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yield rows of Python objects, some at a time, of the types that Arrow finds in them."""
+    rows = iter(rows)
+    done = 0
+    while some := list(islice(rows, _FEW_ROWS)):
+        columns = {}
+        for name in _checked_names(dict.fromkeys(chain.from_iterable(some))):
+            objects = [row.get(name) for row in some]
+            objects = checked_objects(name, objects, said=name in said, first_row=done)
+            columns[name] = _array(name, objects)
+        yield from pa.table(columns).to_batches()
+        done += len(some)
 
 
 def _goes_by_rows(data: Any) -> bool:

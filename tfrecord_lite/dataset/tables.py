@@ -248,6 +248,9 @@ def _write_part(
 
 
 def _parts(data: Any, features: Any, cast: Mapping[str, Any] | None) -> Iterator[TablePart]:
+    if features and not cast and hasattr(data, "with_format") and data.features is None:
+        # A stream of Hugging Face whose types are not known, as after `map`: here they are.
+        return _parts_of_rows(data.with_format(None))
     of_arrow = isinstance(data, Mapping) and any(map(_is_arrow, data.values()))
     if of_arrow or _is_frame(data) or _is_stream(data):
         from tfrecord_lite.arrow.writing import arrow_parts
@@ -276,11 +279,8 @@ def _is_arrow(column: Any) -> bool:
 def _is_stream(data: Any) -> bool:
     """Tell whether a table can be had from Arrow: a stream, a dataset of files, a Parquet file.
 
-    Hugging Face's datasets give theirs where they are asked for by ``with_format``, but for streams
-    of which they do not know the types, as after ``map``.
+    Hugging Face's datasets give theirs where they are asked for by ``with_format``.
     """
-    if hasattr(data, "with_format") and getattr(data, "features", None) is None:
-        return False
     known = ("__arrow_c_stream__", "__arrow_c_array__", "scanner", "iter_batches", "with_format")
     return not isinstance(data, Mapping) and any(hasattr(data, name) for name in known)
 
