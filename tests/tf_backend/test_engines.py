@@ -260,6 +260,19 @@ def test_an_iterator_is_saved_and_goes_on(sets, tmp_path, kind, options):
     assert ids(again) == ids(iterator) != []
 
 
+def test_an_iterator_over_features_of_several_keys_is_saved_and_goes_on(tmp_path):
+    path = tmp_path / "a.tfrecord"
+    tfr.write_examples(path, {"at": [[number % 5] for number in range(30)], "id": range(30)})
+    features = {"sparse": tfr.SparseFeature("at", "id", "int64", 5), **ID}
+    data = make_dataset(path, features, batch_size=7)
+    iterator = iter(data)
+    next(iterator)
+    saved = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "state"))
+    again = iter(data)
+    tf.train.Checkpoint(iterator=again).restore(saved)
+    assert ids(again) == ids(iterator) != []
+
+
 # Cache and map.
 
 

@@ -77,7 +77,8 @@ def _parse_here(
             raise ExampleError(f"of this batch, {error}") from None
         return tensors.arrays(Table(columns, len(records)).batch())
 
-    parts = tf.numpy_function(parse, [serialized], dtypes_of(tensors.nothing))
+    # A stateful one would keep iterators from being saved in checkpoints.
+    parts = tf.numpy_function(parse, [serialized], dtypes_of(tensors.nothing), stateful=False)
     return tensors.tensors(iter(parts if isinstance(parts, (list, tuple)) else [parts]))
 
 
