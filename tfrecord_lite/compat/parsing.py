@@ -253,7 +253,7 @@ def _records(serialized: Any) -> list[bytes]:
         raise ValueError(  # noqa: TRY004 - as TensorFlow
             "serialized records are a list or a tensor of bytes"
         )
-    return [one_record(item) for item in serialized]
+    return [item if type(item) is bytes else one_record(item) for item in serialized]
 
 
 def _tensors(
