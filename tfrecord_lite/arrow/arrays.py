@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEXADECIMAL",
+    "LARGEST_EXACT",
     "LostNumberError",
     "cast_leaves",
     "has_half_dictionaries",
@@ -43,8 +44,8 @@ __all__ = [
 
 # How a number begins whose digits are bits to Arrow: no sign is among them.
 HEXADECIMAL: Final = "0[xX]"
-# float64 holds every whole number below.
-_FIRST_ROUNDED: Final = 1 << 53
+# float64 holds every whole number up to here.
+LARGEST_EXACT: Final = 1 << 53
 
 
 class LostNumberError(Exception):
@@ -277,7 +278,7 @@ def _lost(array: pa.Array, found: AnyArray) -> tuple[int, str] | None:
     else:  # decimals, and text
         suspect = np.isinf(found) | (found == 0)
         if found.dtype == np.float64:
-            suspect |= np.abs(found) >= _FIRST_ROUNDED
+            suspect |= np.abs(found) >= LARGEST_EXACT
         at = np.array(
             [
                 index

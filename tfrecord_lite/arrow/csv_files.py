@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfrecord_lite.arrow.arrays import HEXADECIMAL, no_rows
+from tfrecord_lite.arrow.arrays import HEXADECIMAL, LARGEST_EXACT, no_rows
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.floats import LARGEST_WHOLE
 from tfrecord_lite.example.normalize import normalize_features
@@ -32,8 +32,6 @@ __all__ = ["read_csv"]
 
 # The types of columns are those of the rows in so many bytes.
 _BLOCK_BYTES: Final = 1 << 20
-# float64 holds every whole number up to here.
-_LARGEST_EXACT: Final = float(1 << 53)
 # Text that is no zero, and text that is none of the words for what is infinite.
 _NOT_ZERO: Final = "^[^eE]*[1-9]"
 _FINITE: Final = "[0-9]"
@@ -176,7 +174,7 @@ class _Numbers:
         with np.errstate(over="ignore", invalid="ignore"):
             narrow = values.astype(np.float32)
             size = np.abs(values)
-            other = (size >= _LARGEST_EXACT) | (narrow != values)
+            other = (size >= LARGEST_EXACT) | (narrow != values)
             whole = (size > LARGEST_WHOLE) & (np.trunc(values) == values) & np.isfinite(values)
         found = {}
         for row in np.flatnonzero(whole & other).tolist():
