@@ -248,7 +248,8 @@ def _write_part(
 
 
 def _parts(data: Any, features: Any, cast: Mapping[str, Any] | None) -> Iterator[TablePart]:
-    if features and not cast and hasattr(data, "with_format") and data.features is None:
+    of_unknown_types = hasattr(data, "with_format") and getattr(data, "features", True) is None
+    if features and not cast and of_unknown_types:
         # A stream of Hugging Face whose types are not known, as after `map`: here they are.
         return _parts_of_rows(data.with_format(None))
     of_arrow = isinstance(data, Mapping) and any(map(_is_arrow, data.values()))
