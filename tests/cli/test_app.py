@@ -100,6 +100,26 @@ def test_messages_advise_commands_and_no_calls(command, tmp_path, monkeypatch):
     assert not re.search(r"\b(?!train|val)[a-z_]+=", everything)
 
 
+def test_messages_have_paths_as_they_are(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("split=train", "a b/by=3", "sample=0.5"):
+        path = f"{folder}/none.tfrecord"
+        assert command("head", path).err.startswith(f"tfrecord-lite: {path}: no such file")
+
+
+def test_what_overwrite_does_not_replace(command, tmp_path):
+    tfr.write_records(tmp_path / "a", [b"one"])
+    (tmp_path / "folder").mkdir()
+    for name, target, reason in (
+        ("merge", "folder", "File exists"),
+        ("shard", "a/set", "Not a directory"),
+    ):
+        outcome = command(name, tmp_path / "a", tmp_path / target)
+        assert outcome.code == 2
+        assert reason in outcome.err
+        assert "--overwrite" not in outcome.err
+
+
 @pytest.mark.parametrize("name", ["head", "tail"])
 def test_more_records_than_any_file_has(command, tmp_path, name):
     tfr.write_records(tmp_path / "a", [b"one"])

@@ -165,6 +165,13 @@ def test_no_object(server):
         tfr.RecordReader(server.url + "/none")
 
 
+@pytest.mark.parametrize("url", ["s3://", "gs:///a.tfrecord"])
+def test_no_bucket(url):
+    pytest.importorskip("obstore")
+    with pytest.raises(ValueError, match=f"^{url}: [^\n]*$"):
+        tfr.expand_shards(url)
+
+
 @pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://127.0.0.1/a"])
 def test_a_redirect_to_what_is_no_http(server, url, where):
     server.redirect = where

@@ -119,7 +119,9 @@ def exit_where_output_fails() -> Iterator[None]:
 def _text_of(error: OSError) -> object:
     if error.errno == errno.EBADF and error.filename is None:
         return "standard input or standard output is closed"
-    if str(error) == str(FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), error.filename)):
+    exists = FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), error.filename or "")
+    # Nothing replaces a directory.
+    if str(error) == str(exists) and not os.path.isdir(error.filename):
         return f"{error.filename}: {error.strerror}; pass --overwrite to replace it"
     return error
 

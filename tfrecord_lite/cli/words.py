@@ -55,11 +55,12 @@ _ADVICE: Final = tuple(
         (r"\bsplit and by exclude\b", "--split and --by exclude"),
     )
 )
-# Parameters that commands have as options.
+# Parameters that commands have as options. What stands in a path, as `split=train/` does, is none.
 _OPTION: Final = re.compile(
-    r"\b(by|bytes_per_shard|cast|compression|num_shards|overwrite|records_per_shard|sample|seed"
-    r"|select|shuffle|split|where|write_compression)="
-    r"(True|None|N|[0-9]+|'[^']*'|\"[^\"]*\"|\{[^{}]*\})?"
+    r"(?<![^\s(])(by|bytes_per_shard|cast|compression|num_shards|overwrite|records_per_shard|sample"
+    r"|seed|select|shuffle|split|where|write_compression)="
+    r"(True|None|N|[0-9]+|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\{[^{}]*\})?"
+    r"(?=[,;:.)]*(?:\s|$))"
 )
 _TWO_OPTIONS: Final = re.compile(
     r"\b((?:records_per_shard|bytes_per_shard|num_shards)(?: and (?:bytes_per_shard|num_shards))+)"

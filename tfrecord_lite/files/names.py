@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -153,8 +154,15 @@ class ShardNames:
 
     def make_folder(self) -> None:
         """Make the folder of the set where there is none; a store of objects needs none."""
-        if not is_url(self.folder):
+        if is_url(self.folder):
+            return
+        try:
             os.makedirs(self.folder or ".", exist_ok=True)
+        except FileExistsError as error:
+            # No set is there, and none can be replaced.
+            raise NotADirectoryError(
+                errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename
+            ) from None
 
     def remove_folder(self, folder: str) -> None:
         """Remove a folder beside the shards, with all that is in it, as far as that is possible."""

@@ -12,7 +12,15 @@ import obstore
 from obstore.exceptions import BaseError, NotSupportedError
 from obstore.store import from_url
 
-from tfrecord_lite.stores.store import Entry, ObjectState, Store, Upload, errors_of, replaced
+from tfrecord_lite.stores.store import (
+    Entry,
+    ObjectState,
+    Store,
+    Upload,
+    errors_of,
+    reason_of,
+    replaced,
+)
 from tfrecord_lite.urls import scheme_of, shown
 
 if TYPE_CHECKING:
@@ -58,7 +66,7 @@ class ObstoreStore:
         try:
             self._store: Any = from_url(self._root, **options)
         except Exception as error:  # noqa: BLE001 - of any kind
-            raise ValueError(f"{shown(url)}: {shown(str(error))[:300]}") from None
+            raise ValueError(f"{shown(url)}: {reason_of(error)}") from None
 
     def _key(self, url: str) -> str:
         key = url.partition("://")[2].partition("/")[2]

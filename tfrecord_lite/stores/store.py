@@ -20,6 +20,7 @@ __all__ = [
     "Upload",
     "errors_of",
     "is_bucket",
+    "reason_of",
     "replaced",
     "store_of",
 ]
@@ -185,7 +186,7 @@ def _raise_of_store(error: Exception, url: str, begin: int | None) -> NoReturn:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), shown(url)) from None
     if isinstance(error, FileExistsError) or name == "AlreadyExistsError":
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), shown(url)) from None
-    reason = shown(" ".join(str(error).partition("\n\n")[0].split()))[:_MAX_REASON] or name
+    reason = reason_of(error)
     if isinstance(error, PermissionError) or name in _NO_PERMISSION:
         raise PermissionError(f"{where}: no permission: {reason}") from None
     if isinstance(error, ReplacedError) or name == "PreconditionError":
@@ -195,6 +196,16 @@ def _raise_of_store(error: Exception, url: str, begin: int | None) -> NoReturn:
             raise kind(f"{where}: {name}: {reason}") from None
     said = reason if type(error) is OSError else f"{name}: {reason}"
     raise OSError(f"{where}: {said}") from None
+
+
+def reason_of(error: Exception) -> str:
+    """Return what a library's error says, on one line and without secrets, or else its name.
+
+    >>> reason_of(ValueError("no such host:   s3://me:secret@a"))
+    'no such host: s3://a'
+    """
+    reason = shown(" ".join(str(error).partition("\n\n")[0].split()))[:_MAX_REASON]
+    return reason or type(error).__name__
 
 
 def replaced(url: str, begin: int) -> ReplacedError:
