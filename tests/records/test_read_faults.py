@@ -26,7 +26,9 @@ from frames import COMPRESS, FILES, THREE, frames
 from tfrecord_lite import (
     Damage,
     FixedLenFeature,
+    Manifest,
     RecordFile,
+    RecordIndex,
     RecordReader,
     RecordWriter,
     TFRecordError,
@@ -387,9 +389,26 @@ def test_row_22_an_error_of_the_disk_names_the_file(tmp_path):
     write_records(path, RECORDS)
     with RecordFile(path) as by_number:
         assert by_number[3] == RECORDS[3]
-        for read_one in (lambda: next(read_records(path)), lambda: by_number[30]):
+        for read_one in (
+            lambda: next(read_records(path)),
+            lambda: by_number[30],
+            lambda: by_number[:],
+            lambda: by_number[[30, 3]],
+            lambda: by_number.read_block(range(3, 30)),
+        ):
             error = OSError(errno.EIO, os.strerror(errno.EIO))
             with FaultyReads(nth=1, error=error), pytest.raises(OSError) as caught:
                 read_one()
             assert caught.value.filename == str(path)
             assert str(path) in str(caught.value)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="no file that cannot be read")
+@pytest.mark.parametrize("name", ["set.manifest.json", "data.index"])
+def test_row_22_an_error_of_the_disk_names_what_stands_beside(tmp_path, name):
+    write_records(tmp_path / "data", RECORDS)
+    beside = tmp_path / name
+    beside.symlink_to("/proc/self/mem")
+    with pytest.raises(OSError) as caught:
+        Manifest.load(beside) if "set" in name else RecordIndex.load(tmp_path / "data")
+    assert caught.value.filename == str(beside)

@@ -20,7 +20,7 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.compression import Codec, codec_named
 from tfrecord_lite.records.file_system import is_file, list_directory, open_file, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
-from tfrecord_lite.records.storage import is_path, name_of, path_of
+from tfrecord_lite.records.storage import is_path, name_of, naming_file, path_of
 from tfrecord_lite.text import html_table, is_json, listed, plural
 from tfrecord_lite.urls import shown, split_name
 
@@ -244,7 +244,7 @@ class Manifest:
 
 
 def _read(path: str) -> bytes:
-    with io.BufferedReader(open_file(path)) as file:
+    with naming_file(path), io.BufferedReader(open_file(path)) as file:
         return file.read(_MOST_BYTES + 1)
 
 

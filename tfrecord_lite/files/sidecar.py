@@ -39,7 +39,7 @@ from tfrecord_lite.files.fingerprint import Fingerprint, StaleIndexError
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
-from tfrecord_lite.records.storage import Output
+from tfrecord_lite.records.storage import Output, naming_file
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
@@ -182,8 +182,9 @@ class SidecarBlocks:
         row_bytes = sum(self.widths)
         begin = first * self.block_rows * row_bytes
         size = min(end * self.block_rows, self.rows) * row_bytes - begin
-        file.seek(self._begin + begin)
-        data = file.read(size)
+        with naming_file(self.path):
+            file.seek(self._begin + begin)
+            data = file.read(size)
         if len(data) < size:
             raise damaged(self.path, "it was cut")
         return memoryview(data)
@@ -216,7 +217,7 @@ def read_sidecar(
     Of version 2 that is the table of its blocks. No more memory is taken than an index of that file
     can need.
     """
-    with open_file(path) as file:
+    with naming_file(path), open_file(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         head = _read_head(path, file, data)

@@ -9,7 +9,7 @@ from io import FileIO
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.records.file_system import open_file
-from tfrecord_lite.records.storage import check_binary, is_path, name_of
+from tfrecord_lite.records.storage import check_binary, is_path, name_file, name_of
 from tfrecord_lite.stores.object_file import ObjectFile
 
 if TYPE_CHECKING:
@@ -44,14 +44,8 @@ def read_at(file: Any, size: int, offset: int) -> bytes:
             have += len(data)
         return b"".join(parts)
     except OSError as error:
-        _name_file(error, name_of(file))
+        name_file(error, name_of(file))
         raise
-
-
-def _name_file(error: OSError, name: str) -> None:
-    """Have an error of the system, of a disk that fails for example, name the file."""
-    if error.errno is not None and error.filename is None:
-        error.filename = name
 
 
 def _read_once(file: Any, size: int, offset: int) -> bytes:
@@ -127,7 +121,7 @@ class ByteSource:
             else:
                 count = self._read_and_move(view)
         except OSError as error:
-            _name_file(error, self.path)
+            name_file(error, self.path)
             raise
         if count is None:
             raise BlockingIOError(

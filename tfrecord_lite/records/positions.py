@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.records.byte_source import read_at
 from tfrecord_lite.records.closing import Closing
-from tfrecord_lite.records.storage import check_binary, is_path, name_of
+from tfrecord_lite.records.storage import check_binary, is_path, name_file, name_of
 from tfrecord_lite.stores.object_file import ObjectFile
 from tfrecord_lite.urls import is_url
 
@@ -142,7 +142,11 @@ class PositionedFile(Closing):
             return len(data)
         done, descriptor = 0, self._descriptor
         while done < len(view):
-            count = os.preadv(self.raw.fileno(), [view[done:]], offset + done)
+            try:
+                count = os.preadv(self.raw.fileno(), [view[done:]], offset + done)
+            except OSError as error:
+                name_file(error, self.path)
+                raise
             if not count:
                 break
             done += count
@@ -156,7 +160,11 @@ class PositionedFile(Closing):
         if self._positional:
             # As below, in one go.
             descriptor, pread, handle = self._descriptor, os.pread, self.raw.fileno()
-            parts = [pread(handle, end - at, at) for at, end in zip(begins, ends, strict=True)]
+            try:
+                parts = [pread(handle, end - at, at) for at, end in zip(begins, ends, strict=True)]
+            except OSError as error:
+                name_file(error, self.path)
+                raise
             del descriptor
             if sum(map(len, parts)) == sum(ends) - sum(begins):
                 return parts

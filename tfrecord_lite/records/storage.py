@@ -30,6 +30,7 @@ __all__ = [
     "fsync_folder",
     "is_partial",
     "is_path",
+    "name_file",
     "name_of",
     "naming_file",
 ]
@@ -83,9 +84,14 @@ def naming_file(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is not None and error.filename is None:
-            error.filename = path
+        name_file(error, path)
         raise
+
+
+def name_file(error: OSError, path: str) -> None:
+    """Name the file in an error of the system that names none: `naming_file`, for what is hot."""
+    if error.errno is not None and error.filename is None:
+        error.filename = path
 
 
 class Output:
