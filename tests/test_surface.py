@@ -384,7 +384,7 @@ def test_what_is_no_path_of_one_file(folder, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir() if path != folder] == ["open"]
 
 
-@pytest.mark.parametrize("given", [1.5, float("nan"), "2", [1], b"1"])
+@pytest.mark.parametrize("given", [1.5, float("nan"), "2", [1], b"1", True, False])
 def test_what_are_no_numbers(folder, tmp_path, given):
     """They are refused in one way by all that counts, and nothing is made before."""
     name, out = folder / "train", tmp_path / "out"

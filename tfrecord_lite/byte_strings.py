@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array, Uint8Array
 
-__all__ = ["as_bytes", "check_records", "lost_nuls", "strings_by_size"]
+__all__ = ["as_bytes", "check_records", "contiguous", "lost_nuls", "strings_by_size"]
 
 
 def strings_by_size(
@@ -55,19 +55,34 @@ def as_bytes(data: object) -> bytes:
 
     For text, too, for masked values, and for objects, whose memory has no bytes but places.
     """
+    return data if type(data) is bytes else _view_of(data, "a record").tobytes()
+
+
+def contiguous(data: object, what: str = "a record") -> bytes | memoryview:
+    """Return the memory of a C-contiguous bytes-like object; TypeError for all else.
+
+    The error is about ``what``; see `as_bytes`.
+    """
     if type(data) is bytes:
         return data
+    view = _view_of(data, what)
+    if not view.c_contiguous:
+        raise TypeError(f"{what}'s memory must be C-contiguous; pass a copy")
+    return view
+
+
+def _view_of(data: object, what: str) -> memoryview:
     if isinstance(data, str):
-        raise TypeError("a record is bytes, not str; encode the text first: text.encode()")
+        raise TypeError(f"{what} is bytes, not str; encode the text first: text.encode()")
     try:
         view = memoryview(data)  # type: ignore[arg-type]
     except (TypeError, ValueError, BufferError):
-        raise TypeError(f"a record is bytes or bytes-like, not {type(data).__name__}") from None
+        raise TypeError(f"{what} is bytes or bytes-like, not {type(data).__name__}") from None
     if "O" in view.format:
-        raise TypeError("a record is bytes, not an array of objects; pass these one by one")
+        raise TypeError(f"{what} is bytes, not an array of objects; pass these one by one")
     if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
-        raise TypeError("a record is bytes, and these are masked; fill them, or leave them out")
-    return view.tobytes()
+        raise TypeError(f"{what} is bytes, and these are masked; fill them, or leave them out")
+    return view
 
 
 def check_records(records: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import mmap
 import os
+import re
 import pickle
 import threading
 
@@ -153,7 +154,7 @@ def test_options_of_the_set(tmp_path):
         RecordSet(tmp_path / "a", compression="LZ4")
 
 
-@pytest.mark.parametrize("most", [None, "1", 1.5, -1])
+@pytest.mark.parametrize("most", [None, "1", 1.5, -1, True])
 def test_what_is_no_max_record_bytes(tmp_path, most):
     write_records(tmp_path / "a", [b"x"])
     error, told = (ValueError, "at least 0") if most == -1 else (TypeError, "must be an integer")
@@ -400,7 +401,7 @@ def test_an_open_file_that_can_be_read_and_nothing_else_is_one_split(args):
 @pytest.mark.parametrize("name", ["count", "bytes_per_split"])
 def test_what_is_no_number_of_splits(tmp_path, name):
     write_records(tmp_path / "a", [b"x"])
-    for number in ("2", 1.5):
+    for number in ("2", 1.5, True):
         with pytest.raises(TypeError, match=f"^{name}={number!r} must be an integer"):
             RecordSet(tmp_path / "a").splits(**{name: number})
 
@@ -581,3 +582,17 @@ def test_a_text_file_is_refused_in_the_same_words_everywhere(tmp_path):
                 with pytest.raises(TypeError, match=message):
                     call(text)
                     pytest.fail(name)
+
+
+@pytest.mark.parametrize("url", ["ftp:///a", "ftp:///a-*", "reference://a", "github://a@2"])
+def test_a_url_that_does_not_say_enough_for_its_file_system(url):
+    """Some of fsspec's want a host, say: what they raise is a TypeError of their own."""
+    pytest.importorskip("fsspec")
+    with pytest.raises(ValueError, match=rf"^{re.escape(url.split('a')[0])}.*missing"):
+        RecordSet(url).files  # noqa: B018 - what it raises
+
+
+def test_a_file_system_that_cannot_connect_names_the_url():
+    pytest.importorskip("fsspec")
+    with pytest.raises(OSError, match="ftp://127.0.0.1:1/a"):
+        RecordSet("ftp://127.0.0.1:1/a").files  # noqa: B018 - what it raises

@@ -107,6 +107,11 @@ def test_the_compression_is_that_of_the_source_unless_another_is_asked_for(
         with tfr.RecordReader(tmp_path / "b") as reader:
             assert reader.compression == (kind if wanted == "auto" else wanted)
             assert list(reader) == RECORDS
+    for name, told in (("c", None), ("c.gz", "GZIP")):
+        salvage(path, tmp_path / name, write_compression="infer")
+        with tfr.RecordReader(tmp_path / name) as reader:
+            assert reader.compression == told
+            assert list(reader) == RECORDS
 
 
 def test_row_18_blocked_gzip_member_by_member(tmp_path):

@@ -57,6 +57,18 @@ def test_an_empty_line_of_one_column_is_a_record_without_it(tmp_path, end):
     ]
 
 
+@pytest.mark.parametrize("names", ["a", "a,b", '"a",b', '"a\n,",b', "\n\na,b"])
+def test_names_alone_are_no_records_with_a_line_end_or_without(tmp_path, names):
+    for end in ("", "\n", "\r\n"):
+        assert converted(tmp_path, names + end) == []
+
+
+def test_names_whose_quotes_do_not_end_are_no_file(tmp_path):
+    for text in ("", '"a', 'a,"b'):
+        with pytest.raises(tfr.TFRecordError, match="no whole CSV file"):
+            converted(tmp_path, text)
+
+
 def test_an_empty_line_of_several_columns_is_passed_over(tmp_path):
     assert converted(tmp_path, "\na,b\n1,2\n\n3,4\n") == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
 

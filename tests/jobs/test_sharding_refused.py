@@ -42,7 +42,7 @@ def labels(name):
         ({"by": "nothing"}, "there is no feature 'nothing'"),
         ({"by": "score"}, "a feature of floats"),
         ({"where": "name > 3"}, "cannot be compared"),
-        ({"where": "open('x')"}, "there is"),
+        ({"where": "open('x')"}, "not supported"),
         ({"by": "words", "where": "label < 1"}, "record 0 at .* 'words' is missing"),
         ({"by": "words", "where": "words is not None"}, "2 values where one is meant"),
         ({"where": "words == 'cat'"}, "2 values where one is meant"),

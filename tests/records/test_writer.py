@@ -26,6 +26,7 @@ from tfrecord_lite import (
     RecordReader,
     RecordWriter,
     TruncatedRecordError,
+    masked_crc32c,
     read_records,
     write_records,
 )
@@ -183,6 +184,7 @@ def test_row_31_arrays_that_hold_no_records(records) -> None:
     "record",
     [
         *(None, 7, "text", [b"a"], 1.5, memoryview(b"abcdef")[::2], np.arange(9)[::2]),
+        np.asfortranarray(np.zeros((2, 3))),
         # Their memory has pointers, or what a mask hides.
         *(np.array([b"a"], object), memoryview(np.array([b"a"], object))),
         np.ma.array(np.zeros(3, np.uint8), mask=[0, 1, 0]),
@@ -195,6 +197,8 @@ def test_row_31_anything_else_is_a_type_error_before_a_byte_is_written(record) -
     writer.write(b"foo")
     with pytest.raises(TypeError, match=r"bytes|C-contiguous"):
         writer.write(record)
+    with pytest.raises(TypeError, match=r"what is checked.* (bytes|C-contiguous)"):
+        masked_crc32c(record)
     writer.write(b"bar")
     writer.close()
     assert file.getvalue() == frames([b"foo", b"bar"])

@@ -9,6 +9,7 @@ one is looked at.
 from __future__ import annotations
 
 import io
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,10 +51,15 @@ def read_csv(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
     is wrong Arrow raises.
     """
     known = {name: _type_of(name, given) for name, given in types.items()}
-    with io.BufferedReader(open_file(path)) as source:
+    with io.BufferedReader(open_file(path)) as file:
+        source: io.BufferedIOBase = file
         head = source.read(2 * _BLOCK_BYTES)
         # Empty lines before the names are no values, even of one column.
         begin = len(head) - len(head.lstrip(b"\r\n"))
+        if len(head) < 2 * _BLOCK_BYTES and _is_one_line(head[begin:]):
+            # Names without a line end are nothing to Arrow; with one they have no rows.
+            head += b"\n"
+            source = io.BytesIO(head)
         numbers = {name: kind for name, kind in known.items() if _is_number(kind)}
         known.update(dict.fromkeys(numbers, pa.string()))
         schema = _opened(io.BytesIO(head[begin:]), known).schema
@@ -73,6 +79,12 @@ def read_csv(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
             ]
             yield pa.RecordBatch.from_arrays(columns, batch.schema.names), source.tell()
             done += batch.num_rows
+
+
+def _is_one_line(text: bytes) -> bool:
+    """Tell whether this is one line without its end; in quotes there may be ends of lines."""
+    inside = re.sub(rb'"[^"]*"', b"", text)
+    return bool(text) and not any(sign in inside for sign in (b"\r", b"\n", b'"'))
 
 
 def _opened(source: Any, types: Mapping[str, pa.DataType], *, one_column: bool = False) -> Any:

@@ -40,7 +40,7 @@ def salvage(
     dst: PathOrFile,
     *,
     compression: CompressionOrAuto = "auto",
-    write_compression: CompressionOrAuto = "auto",
+    write_compression: CompressionOrAuto | Compression = "auto",
     verify: Verify = True,
     max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     overwrite: bool = False,
@@ -62,7 +62,7 @@ def salvage(
     and `Report.lost` say how many are lost.
 
     ``compression`` is that of the source, ``write_compression`` that of what is written; left out,
-    they are the same. ``verify`` and ``max_record_bytes`` are those of `RecordReader`: a larger
+    they are the same, and "infer" tells it by the name, as `RecordWriter`. ``verify`` and ``max_record_bytes`` are those of `RecordReader`: a larger
     record is left. With ``verify="none"`` a file whose writer left out the checksums, or took
     others, is written again with true ones; what is damaged in it nobody can tell.
 
@@ -82,7 +82,7 @@ def salvage(
     >>> list(tfr.read_records(folder + "/b"))
     [b'foo', b'last']
     """
-    if write_compression != "auto":
+    if write_compression not in ("auto", "infer"):
         codec_named(write_compression)
     src, options = with_own_options(
         src,

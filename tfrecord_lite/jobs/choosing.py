@@ -79,7 +79,7 @@ class Chooser:
         if by is not None:
             found |= _features_of(records, features, [by], f"by={by!r}")
             if found[by].dtype is np.float32:
-                raise ValueError(f"by={by!r}: a feature of floats; choose one of few values")
+                raise ValueError(f"by={by!r}: a feature of floats; choose one that has few values")
         self._columns = Columns(found) if found else None
 
     def name_values(self, name: str, opened: Callable[[NamedValue], None]) -> None:
@@ -197,7 +197,7 @@ def _features_of(
     found = Schema.find(features, records, strict=True).features
     if isinstance(found, SequenceFeatures):
         raise ValueError(  # noqa: TRY004 - of what is in files
-            f"{what}: these records are SequenceExamples; it is for Examples"
+            f"{what}: these records are SequenceExamples, and it works on Examples only"
         )
     keys = keys_alone(found)
     chosen: dict[str, FixedLenFeature | RaggedFeature] = {}
@@ -254,11 +254,11 @@ class _ValueNames:
 
     def __call__(self, block: RecordBlock, column: Ragged, rows: Int64Array) -> Int64Array:
         """Return the number of the set of each of these records, int64 ``[rows]``."""
-        advice = "records are told apart by one value each"
+        advice = "the set of a record is chosen by one value"
         values, known = single_values(block, self._feature, column, advice, rows)
         if not known.all():
             at = int(rows[np.argmin(known)])
-            reason = f"feature {quote(self._feature)} is missing; leave out such records by where="
+            reason = f"feature {quote(self._feature)} is missing; leave out such records with where="
             raise error_at(block, at, reason)
         listed = values.tolist()
         for row, value in zip(rows.tolist(), listed, strict=True):
@@ -272,8 +272,8 @@ class _ValueNames:
             raise error_at(
                 block,
                 at,
-                f"feature {quote(self._feature)} has more than {count} values, and of each there "
-                "would be a set; choose another feature, or some values of it by where=",
+                f"feature {quote(self._feature)} has more than {count} values, and each "
+                "would make a set; choose another feature, or fewer values of it with where=",
             )
         suffix = self._suffix(value)
         # Some file systems take upper and lower case for the same.

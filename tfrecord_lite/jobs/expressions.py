@@ -57,7 +57,7 @@ _TAKEN: Final = (
     "names of features (`in backticks` where they are no identifiers), numbers, strings, bytes, "
     "comparisons, in, is None, and, or, not, + - * / // %"
 )
-_TOO_DEEP: Final = f"nested too deep; {_DEEPEST} operations within each other are the most"
+_TOO_DEEP: Final = f"nested too deeply; at most {_DEEPEST} operations may stand within each other"
 _LITERALS: Final = (bool, int, float, str, bytes)
 
 
@@ -76,7 +76,7 @@ class Expression:
             raise TypeError(f"where={text!r}: an expression is a str")
         self.text = text
         if len(text) > _MOST_CHARACTERS:
-            raise ValueError(f"where: {len(text)} characters; {_MOST_CHARACTERS} are the most")
+            raise ValueError(f"where: {len(text)} characters; at most {_MOST_CHARACTERS} are allowed")
         self._quoted: dict[str, str] = {}
         self.names: list[str] = []
         prefix = "quoted_"
@@ -96,7 +96,8 @@ class Expression:
             self._tree = ast.parse(source, mode="eval").body
         # ValueError: of what is no UTF-8, or has zero bytes.
         except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
-            raise ValueError(f"where={text!r}: no expression ({error}); it has {_TAKEN}") from None
+            reason = f"is no expression ({error}); expressions consist of {_TAKEN}"
+            raise ValueError(f"where={text!r} {reason}") from None
         self._check_spelling(source)
         self._check(self._tree)
 
@@ -164,7 +165,7 @@ class Expression:
             for operation, right in zip(node.ops, node.comparators, strict=True):
                 self._check_comparison(node, operation, right, inside)
         else:
-            self._refuse(node, f"there is {_TAKEN}")
+            self._refuse(node, f"not supported; expressions consist of {_TAKEN}")
         for part in inside:
             self._check(part, depth + 1)
 
@@ -172,11 +173,11 @@ class Expression:
         self, node: ast.Compare, operation: ast.cmpop, right: ast.expr, inside: list[ast.AST]
     ) -> None:
         if isinstance(operation, (ast.In, ast.NotIn, ast.Is, ast.IsNot)) and len(node.ops) > 1:
-            self._refuse(node, "one comparison at a time; join them by and")
+            self._refuse(node, "write one comparison at a time, and join them with `and`")
         if isinstance(operation, (ast.Is, ast.IsNot)):
             is_none = isinstance(right, ast.Constant) and right.value is None
             if not (is_none and isinstance(node.left, ast.Name)):
-                self._refuse(node, "a feature can be None, or not None, and nothing else")
+                self._refuse(node, "only a feature can be None, or not None")
         elif isinstance(operation, (ast.In, ast.NotIn)):
             if isinstance(right, (ast.Tuple, ast.List, ast.Set)):
                 inside += right.elts
@@ -198,7 +199,7 @@ class Expression:
     def _number(self, node: ast.expr, rows: _Rows) -> Values:
         found = self._value(node, rows)
         if found.kind != "number":
-            self._refuse(node, "no number")
+            self._refuse(node, "not a number")
         return found
 
     def _value(self, node: ast.expr, rows: _Rows) -> Values:

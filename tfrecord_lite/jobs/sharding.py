@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import operator
 import os
 import tempfile
 from collections.abc import Mapping
@@ -276,13 +275,10 @@ def _check_numbers(least: int, **options: object) -> None:
         if given is None and name != "seed":
             continue
         try:
-            # True and False are numbers to Python.
-            number = None if isinstance(given, bool) else operator.index(given)  # type: ignore[arg-type]
+            at_least(least, **{name: given})
         except TypeError:
-            number = None
-        if number is None:
-            raise TypeError(f"{name}={given!r} must be a whole number, of at least {least}")
-        at_least(least, **{name: number})
+            message = f"{name}={given!r} must be a whole number, of at least {least}"
+            raise TypeError(message) from None
 
 
 def _shares(split: Any, path: str) -> list[float]:

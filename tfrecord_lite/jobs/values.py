@@ -26,6 +26,7 @@ __all__ = ["Values", "compared", "computed", "constant", "joined", "of_feature"]
 
 _INT64: Final = 1 << 63
 _DIVISIONS: Final = (operator.truediv, operator.floordiv, operator.mod)
+_KINDS: Final = {"number": "a number", "bytes": "a string", "truth": "a condition"}
 _TOO_LARGE: Final = "an integer of more than 64 bits; compute with floats, as in 1.0 * x"
 
 
@@ -66,7 +67,7 @@ def constant(value: float | str | bytes) -> Values:
     if isinstance(value, int) and not -_INT64 <= value < _INT64:
         raise ValueError(_TOO_LARGE)
     if not math.isfinite(value):
-        raise ValueError("a number beyond float64; write feature > 3.5e38 for what is infinite")
+        raise ValueError("a number beyond float64; write FEATURE > 3.5e38 to find infinite values")
     return Values(value, np.True_, "number")
 
 
@@ -93,7 +94,7 @@ def compared(compare: Callable[[Any, Any], Any], left: Values, right: Values) ->
     array([ True])
     """
     if left.kind != right.kind:
-        raise ValueError(f"a {left.kind} and a {right.kind} cannot be compared")
+        raise ValueError(f"{_KINDS[left.kind]} and {_KINDS[right.kind]} cannot be compared")
     if left.kind == "number":
         found = _numbers_compared(compare, left, right)
     else:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from crc32c import crc32c
 
+from tfrecord_lite.byte_strings import contiguous
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -66,12 +68,12 @@ def _unmask_crcs(masked: Uint32Array) -> Uint32Array:
 
 
 def masked_crc32c(data: Buffer) -> int:
-    """Return the masked CRC-32C of any C-contiguous bytes-like object.
+    """Return the masked CRC-32C of any C-contiguous bytes-like object; TypeError for all else.
 
     >>> hex(masked_crc32c(b"foo"))
     '0xfebe8a61'
     """
-    return mask_crc(crc32c(data))
+    return mask_crc(crc32c(contiguous(data, "what is checked")))
 
 
 def first_bad_record(

@@ -17,7 +17,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
-from tfrecord_lite.byte_strings import as_bytes, check_records
+from tfrecord_lite.byte_strings import check_records, contiguous
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock, footer_of, header_of
 from tfrecord_lite.records.ownership import Owned
 from tfrecord_lite.text import plural
@@ -112,7 +112,7 @@ class FrameWriter(Owned):
 
     def write(self, record: Buffer) -> None:
         """Write one record, a C-contiguous bytes-like object; TypeError for all else."""
-        data = record if type(record) is bytes else _bytes_of(record)
+        data = record if type(record) is bytes else bytes(contiguous(record))
         size = len(data)
         frame = (header_of(size), data, footer_of(data))
         if self._gathered >= self._chunk_bytes:
@@ -296,10 +296,3 @@ class FrameWriter(Owned):
             self._counted = (0, 0)
             self._stored_records += count + more
             self._stored_bytes += size
-
-
-def _bytes_of(record: Buffer) -> bytes:
-    data = as_bytes(record)
-    if not memoryview(record).c_contiguous:
-        raise TypeError("a record's memory must be C-contiguous; pass a copy")
-    return data

@@ -26,11 +26,15 @@ def at_least(least: int, **option: Any) -> int:
 def integer(**option: Any) -> int:
     """Return the one option that is given by name; ``TypeError`` where it is no integer.
 
+    True and False are none here, though they are to Python.
+
     >>> integer(rank=0)
     0
     """
     ((name, given),) = option.items()
     try:
-        return operator.index(given)
+        if not isinstance(given, bool):
+            return operator.index(given)
     except TypeError:
-        raise TypeError(f"{name}={given!r} must be an integer") from None
+        pass
+    raise TypeError(f"{name}={given!r} must be an integer")

@@ -52,8 +52,13 @@ class FsspecStore:
             ) from None
         try:
             self._system: Any = fsspec.core.url_to_fs(url)[0]
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
+            # TypeError: where a file system wants more than the URL says, such as a host.
             raise ValueError(f"{shown(url)}: {shown(str(error))}") from None
+        except OSError:
+            # Some connect as soon as they are made.
+            with errors_of(url):
+                raise
         protocol = self._system.protocol
         self._protocols = {protocol} if isinstance(protocol, str) else set(protocol)
         self._is_http = bool(self._protocols & _HTTP)
