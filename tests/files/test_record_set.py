@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import mmap
 import os
-import re
 import pickle
+import re
+import socket
 import threading
 
 import numpy as np
@@ -584,15 +585,54 @@ def test_a_text_file_is_refused_in_the_same_words_everywhere(tmp_path):
                     pytest.fail(name)
 
 
-@pytest.mark.parametrize("url", ["ftp:///a", "ftp:///a-*", "reference://a", "github://a@2"])
+# Of fsspec's own class for FTP.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("url", ["ftp:///a", "ftp:///a-*", "reference://a", "github://a"])
 def test_a_url_that_does_not_say_enough_for_its_file_system(url):
     """Some of fsspec's want a host, say: what they raise is a TypeError of their own."""
     pytest.importorskip("fsspec")
-    with pytest.raises(ValueError, match=rf"^{re.escape(url.split('a')[0])}.*missing"):
+    with pytest.raises(ValueError, match=rf"^{re.escape(url)}.* cannot use this URL"):
         RecordSet(url).files  # noqa: B018 - what it raises
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_file_system_that_cannot_connect_names_the_url():
     pytest.importorskip("fsspec")
     with pytest.raises(OSError, match="ftp://127.0.0.1:1/a"):
         RecordSet("ftp://127.0.0.1:1/a").files  # noqa: B018 - what it raises
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no FIFOs")
+@pytest.mark.timeout(60)
+def test_pipes_and_sockets_are_passed_over_in_directories_and_by_globs(tmp_path, monkeypatch):
+    """A reader would wait for a writer. What does not exist is no such file, and is an error."""
+    below = tmp_path / "below"
+    below.mkdir()
+    for folder in (tmp_path, below):
+        write_records(folder / "b", [b"x"])
+        os.mkfifo(folder / "a")
+        (folder / "c").symlink_to("a")
+        (folder / "d").symlink_to(os.devnull)
+        (folder / "e").symlink_to("b")
+    # The paths of sockets are short.
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("f")
+    for paths, folders in {
+        tmp_path: [tmp_path],
+        tmp_path / "**": [tmp_path, below],
+        tmp_path / "*": [tmp_path],
+        tmp_path / "bel*" / "*": [below],
+    }.items():
+        meant = sorted(str(folder / name) for folder in folders for name in ("b", "e"))
+        assert RecordSet(paths).files == meant
+        assert [file.path for file in tfr.verify(paths, workers=0).files] == meant
+        assert tfr.salvage(paths, tmp_path.parent / f"{tmp_path.name}-out" / "s", overwrite=True).ok
+    assert RecordSet(tmp_path / "a").files == [str(tmp_path / "a")]
+    with pytest.raises(FileNotFoundError, match="no data files"):
+        (tmp_path / "g").mkdir()
+        os.mkfifo(tmp_path / "g" / "a")
+        RecordSet(tmp_path / "g")
+    (below / "f").symlink_to("none")
+    with pytest.raises(FileNotFoundError, match="below/f"):
+        list(RecordSet(below))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -795,3 +797,26 @@ def test_a_long_damaged_length_is_told_as_by_readers(tmp_path):
     list(tfr.read_records(tmp_path / "a", on_damage=told.append))
     assert verify(tmp_path / "a").files[0].damage == told
     assert "verify='none'" not in told[0].reason
+
+
+@pytest.mark.parametrize("examples", [False, True])
+def test_what_a_manifest_says_of_compression_and_features_is_compared_too(tmp_path, examples):
+    with ShardWriter(tmp_path / "t", num_shards=3, features={"a": int}) as writer:
+        writer.write_examples({"a": [1, 2]})
+    path = tmp_path / "t.manifest.json"
+    said = json.loads(path.read_text())
+    wrong = {
+        "compression": ("GZIP", [("compression", "is none, .*t.manifest.json says GZIP")] * 2),
+        "features": ({"a": 1}, [("manifest", "its features: .*'a'")]),
+    }
+    for key, (value, faults) in wrong.items():
+        path.write_text(json.dumps({**said, key: value}))
+        for paths in (tmp_path / "t", tmp_path, str(tmp_path / "t-*")):
+            report = verify(paths, examples=examples)
+            assert not report.ok
+            found = [fault for file in report.files for fault in file.faults]
+            assert [fault.kind for fault in found] == [kind for kind, _ in faults]
+            for fault, (_, reason) in zip(found, faults, strict=True):
+                assert re.search(reason, fault.reason)
+    path.write_text(json.dumps(said))
+    assert verify(tmp_path / "t", examples=examples).ok

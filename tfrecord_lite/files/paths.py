@@ -15,6 +15,7 @@ from tfrecord_lite.records.file_system import (
     exists,
     glob_paths,
     is_directory,
+    is_special,
     is_url,
     list_directory,
 )
@@ -60,7 +61,7 @@ class Folders:
         self._files: dict[str, list[str]] = {}
 
     def files(self, folder: str) -> list[str]:
-        """Return the names of all in a folder that is no directory, in their order."""
+        """Return the names of all in a folder that is neither a directory nor special, in their order."""
         if folder not in self._files:
             try:
                 found = list_directory(folder)
@@ -81,7 +82,8 @@ class Folders:
         folder, name = split_name(pattern)
         if glob.has_magic(folder) or not glob.has_magic(name):
             every = os.path.join(glob.escape(within), pattern)
-            return [file for file in glob_paths(every) if not is_directory(file)]
+            found = [file for file in glob_paths(every) if not is_directory(file)]
+            return [file for file in found if is_url(file) or not is_special(file)]
         folder = os.path.join(within, folder) if folder else within
         names = self.files(folder)
         begin = re.split(r"[*?[]", name)[0]
@@ -150,7 +152,8 @@ def expand_path(path: str, folders: Folders) -> list[str]:
 
     A path that exists is taken as it is, before any other reading. A directory means the data files
     in it (not hidden, partial, index or description files), ``DIR/**`` also those in the
-    directories below; a glob passes over directories. ``NAME@N`` means the N files
+    directories below; a glob passes over directories. Both pass over pipes, sockets and devices, at
+    which a reader may wait for ever; by its own path each is read. ``NAME@N`` means the N files
     ``NAME-00000-of-0000N``, ``NAME@N.SUFFIX`` those with a suffix; without one it is any of none,
     .tfrecord, .tfrecord.gz, .gz, .tfrecords, .tfrec and .record. All must exist. Raises
     ``FileNotFoundError`` for what matches nothing, and ``ValueError`` where shards with several

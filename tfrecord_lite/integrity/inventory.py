@@ -12,6 +12,7 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, ManifestEntry, manifests_naming
 from tfrecord_lite.files.paths import Folders, is_data_file
 from tfrecord_lite.files.record_set import RecordSet
@@ -242,6 +243,11 @@ class _Survey:
         """
         if folder is None:
             folder = split_name(manifest.path)[0]
+        try:
+            features_from_json(manifest.features or "{}")
+        except ValueError as error:
+            fault = Fault(manifest.path, "manifest", f"its features: {error}")
+            self._inventory.faults.append(fault)
         files = [os.path.join(folder, entry.name) for entry in manifest.entries]
         present = set(_present(files)) if whole else set()
         for shard, entry in zip(files, manifest.entries, strict=True):

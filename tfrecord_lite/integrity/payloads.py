@@ -90,10 +90,7 @@ class Payloads:
         *,
         strict: bool,
     ) -> Payloads:
-        """Find out which features to expect: those given, in a manifest, or in the first records.
-
-        A manifest whose features are none is a fault, which the inventory gets.
-        """
+        """Find out which features to expect: those given, in a manifest, or in the first records."""
         check_given(features)
         if isinstance(features, SequenceFeatures):
             return cls(_Expected(features), {}, None, strict=strict)
@@ -106,7 +103,7 @@ class Payloads:
             manifest = entries[0][0]
             if manifest.path not in of_sets:
                 of_sets[manifest.path] = None
-                spec = _features_of(manifest, inventory)
+                spec = _features_of(manifest)
                 if spec is not None:
                     if names is not None:
                         spec = select_features(examples_only(spec), names)
@@ -170,17 +167,11 @@ def _first_records(files: Sequence[str], compression: CompressionOrAuto) -> Iter
                 yield from block
 
 
-def _features_of(
-    manifest: Manifest, inventory: Inventory
-) -> Mapping[str, FeatureSpec] | SequenceFeatures | None:
-    """Return the features in a manifest; where they are invalid, that is a fault of it."""
-    if manifest.features is None:
-        return None
-    try:
-        return features_from_json(manifest.features)
-    except ValueError as error:
-        inventory.faults.append(Fault(manifest.path, "manifest", f"its features: {error}"))
-        return None
+def _features_of(manifest: Manifest) -> Mapping[str, FeatureSpec] | SequenceFeatures | None:
+    """Return the features in a manifest; None where they are invalid, a fault that is known."""
+    with suppress(ValueError):
+        return None if manifest.features is None else features_from_json(manifest.features)
+    return None
 
 
 def _inferred(records: Iterable[bytes], names: Sequence[str] | None) -> _Expected:

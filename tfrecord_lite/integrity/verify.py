@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
+from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.integrity.check import ByteRange, Checker, Checksum, RangeReport
 from tfrecord_lite.integrity.inventory import Inventory, with_own_options
 from tfrecord_lite.integrity.payloads import Payloads
 from tfrecord_lite.integrity.report import Fault, FileReport, Report
 from tfrecord_lite.integrity.schedule import Schedule
+from tfrecord_lite.records.compression import codec_of
 from tfrecord_lite.records.file_system import known_size
 from tfrecord_lite.records.numbers import integer
 
@@ -41,7 +44,7 @@ def verify(
     file that cannot be read.
 
     With ``manifest="auto"`` the files are compared with each manifest beside them that names them:
-    which shards there are, their sizes, checksums and numbers of records. It may also be a manifest
+    which shards there are, their sizes, compression, checksums and numbers of records. It may also be a manifest
     or its path, that of a copy in another folder too, or None; a set that is named as a whole is
     the shards of its own manifest all the same. With ``examples`` each record is decoded too, and
     named where it is no Example, where it does not have the ``features`` (left out: those in the
@@ -133,7 +136,7 @@ def _compare_with_manifests(
     for file, report in zip(inventory.files, reports, strict=True):
         entries = inventory.entries.get(file, []) if isinstance(file, str) else []
         for manifest, entry in entries:
-            for fault in _differences(report, manifest, entry):
+            for fault in _differences(report, manifest, entry, checker.compression):
                 report.add_fault(fault)
         if entries and report.ok:
             whole.append((report, entries))
@@ -151,7 +154,9 @@ def _compare_with_manifests(
                 report.add_fault(Fault(report.path, "checksum", reason))
 
 
-def _differences(report: FileReport, manifest: Manifest, entry: ManifestEntry) -> Iterator[Fault]:
+def _differences(
+    report: FileReport, manifest: Manifest, entry: ManifestEntry, compression: CompressionOrAuto
+) -> Iterator[Fault]:
     if report.error is not None:
         return
     size = known_size(report.path)
@@ -163,6 +168,14 @@ def _differences(report: FileReport, manifest: Manifest, entry: ManifestEntry) -
         if has != said:
             reason = f"it has {has:,} {noun}, {manifest.path} says {said:,}"
             yield Fault(report.path, kind, reason)
+    # A file of no bytes has any.
+    if size and not report.damage:
+        with suppress(OSError, TFRecordError):
+            codec = codec_of(report.path, compression)
+            if codec != manifest.compression:
+                names = [name or "none" for name in (codec, manifest.compression)]
+                reason = f"its compression is {names[0]}, {manifest.path} says {names[1]}"
+                yield Fault(report.path, "compression", reason)
 
 
 def _with_faults(reports: list[FileReport], faults: list[Fault]) -> list[FileReport]:

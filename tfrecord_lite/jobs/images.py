@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.records.file_system import is_special
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,7 +84,7 @@ def _images(folder: str, others: list[str] | None = None) -> Iterator[str]:
     with os.scandir(folder) as found:
         entries = sorted((entry.name, entry.is_dir()) for entry in found if entry.name[0] != ".")
     for name, is_folder in entries:
-        if is_image(name) and not is_folder:
+        if is_image(name) and not is_folder and not is_special(os.path.join(folder, name)):
             yield name
         elif others is not None:
             others.append(os.path.join(folder, name))

@@ -31,6 +31,7 @@ __all__ = [
     "is_directory",
     "is_file",
     "is_same_file",
+    "is_special",
     "is_url",
     "known_size",
     "known_sizes",
@@ -181,13 +182,36 @@ def checksum_of(path: str) -> int:
     return crc
 
 
-def list_directory(path: str) -> list[tuple[str, bool]]:
-    """Return what is in a directory, sorted: names, and whether each is a directory."""
+def list_directory(path: str, *, special: bool = False) -> list[tuple[str, bool]]:
+    """Return what is in a directory, sorted: names, and whether each is a directory.
+
+    Pipes, sockets and devices, which may have no end, are there with ``special`` alone.
+    """
     if is_url(path):
         found = store_of(path).list(path)
         return sorted((entry.name, entry.is_directory) for entry in found)
     with os.scandir(path or ".") as entries:
-        return sorted((entry.name, _leads_to_directory(entry)) for entry in entries)
+        return sorted(
+            (entry.name, _leads_to_directory(entry))
+            for entry in entries
+            if special or not _is_special(entry)
+        )
+
+
+def _is_special(entry: Any) -> bool:
+    try:
+        return not entry.is_file(follow_symlinks=False) and is_special(entry.path)
+    except OSError:
+        return False
+
+
+def is_special(path: str) -> bool:
+    """Tell whether a name is that of a pipe, a socket or a device; one of a missing file is not."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _leads_to_directory(entry: Any) -> bool:

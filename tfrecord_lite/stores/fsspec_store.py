@@ -52,9 +52,12 @@ class FsspecStore:
             ) from None
         try:
             self._system: Any = fsspec.core.url_to_fs(url)[0]
-        except (TypeError, ValueError) as error:
-            # TypeError: where a file system wants more than the URL says, such as a host.
+        except ValueError as error:
             raise ValueError(f"{shown(url)}: {shown(str(error))}") from None
+        except (LookupError, TypeError) as error:
+            # Some file systems want more than the URL says, such as a host.
+            reason = f"fsspec cannot use this URL: {type(error).__name__}: {shown(str(error))}"
+            raise ValueError(f"{shown(url)}: {reason}") from None
         except OSError:
             # Some connect as soon as they are made.
             with errors_of(url):
