@@ -76,8 +76,10 @@ def serve(connection: Any, paths: dict[str, str], delay: float, rate: float) -> 
         server.delay, server.rate = delay, rate
         connection.send(server.url)
         while connection.recv():
-            connection.send(len(server.requests))
+            count = len(server.requests)
+            # Before the answer: what is asked for after it counts for the next.
             server.requests.clear()
+            connection.send(count)
 
 
 @contextmanager
