@@ -7,6 +7,7 @@ import pytest
 
 import tfrecord_lite as tfr
 from tfrecord_lite.cli import main
+from tfrecord_lite.integrity.report_text import file_text
 
 
 @pytest.fixture
@@ -77,3 +78,26 @@ def test_the_types_of_what_is_returned_are_there(path):
         assert getattr(tfr, type(found).__name__) is type(found)
         assert type(found).__name__ in tfr.__all__
     assert len(file.faults) == 1
+
+
+@pytest.mark.parametrize("width", [70, 50, 40, 30, 20])
+def test_nothing_of_reasons_and_names_is_lost_in_a_narrow_terminal(path, width):
+    """No line is longer than it, either."""
+    data = bytearray(path.read_bytes())
+    data[14] ^= 1
+    path.write_bytes(data)
+    (path.parent / "empty").write_bytes(b"")
+    report = tfr.verify(path)
+    (damage,) = report.files[0].damage
+    _, *lines = file_text(report.files[0], width).split("\n")
+    assert max(map(len, lines)) <= width
+    text = "".join("".join(lines).split())
+    if width < 70:
+        assert text.endswith("".join(damage.reason.split()))
+    assert "record0" in text
+    assert f"byte{damage.begin}" in text
+    found = tfr.describe([path, path.parent / "empty"])
+    found.files[0].path, found.files[1].path = "a" * 11, "b" * 11
+    files = found.table(files=True, width=width).split("\n\n")[2 if found.features else 1]
+    assert "a" * 11 in files
+    assert "b" * 11 in files

@@ -164,24 +164,39 @@ def cut(text: str, width: int) -> str:
     return kept.rstrip(" ,;:") + "..."[:width]
 
 
-def table_text(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+def table_text(
+    rows: Sequence[Sequence[str]], width: int | None = None, *, least: int = 0
+) -> str:
     """Return rows of text in columns, one line each, with two spaces between columns.
 
     To fit ``width`` columns of a terminal the last column is cut, and then the widest of the
-    others. Where that leaves none of them legible, lines are cut, and the last columns are lost.
-    The text must be safe to print.
+    others. Where that leaves none of them legible, lines are cut, and the last columns are lost;
+    but with ``least``, where the last column would have less than that, a row gets several lines,
+    and nothing is cut. The text must be safe to print.
 
     >>> print(table_text([["a", "1"], ["long", "22"]]))
     a     1
     long  22
     >>> print(table_text([["reading by hand", "8,424", "one more word"]], 33))
     reading...    8,424  one more...
+    >>> print(table_text([["reading by hand", "8,424", "one more word"]], 16, least=9))
+    reading by hand
+      8,424
+      one more word
     """
     if not any(rows):
         return ""
+    if width is not None and (indent := min(_indent(row[0]) for row in rows)):
+        begin = " " * min(indent, width // 4)
+        inner = [[row[0][indent:], *row[1:]] for row in rows]
+        text = table_text(inner, width - len(begin), least=least)
+        return "\n".join(begin + line for line in text.split("\n"))
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     if width is not None:
-        widths = _fitted(widths, width)
+        fitted = _fitted(widths, width)
+        if least and width - sum(fitted[:-1]) - 2 * (len(fitted) - 1) < min(least, widths[-1]):
+            return _stacked(rows, widths, width)
+        widths = fitted
     lines = []
     for row in rows:
         cells = [cut(cell, wide) for cell, wide in zip(row[:-1], widths, strict=False)]
@@ -195,6 +210,46 @@ def table_text(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
         line = (begin + last).rstrip()
         lines.append(line if width is None else cut(line, width))
     return "\n".join(lines)
+
+
+def _stacked(rows: Sequence[Sequence[str]], widths: list[int], width: int) -> str:
+    """Return rows of text of several lines each; what does not fit beside others has its own."""
+    indent = min(2, width // 2)
+    together: list[list[int]] = []
+    taken = 0
+    for column, wide in enumerate(widths):
+        taken += 2 + wide
+        if column < 2 or taken > width:
+            together.append([])
+            taken = indent + wide
+        together[-1].append(column)
+    lines = []
+    for row in rows:
+        for columns in together:
+            cells = [row[at] + " " * (widths[at] - _width(row[at])) for at in columns]
+            begin = " " * indent if columns[0] else ""
+            if text := "  ".join(cells).strip():
+                lines += [begin + part for part in _wrapped(text, max(width - len(begin), 1))]
+    return "\n".join(lines)
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip(" "))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Return lines of so many columns of a terminal at most, broken between words if they can be."""
+    lines = []
+    while _width(text) > width:
+        # Of a character that is wider than a line, there is a line all the same.
+        end = 1
+        while _width(text[: end + 1]) <= width:
+            end += 1
+        space = text.rfind(" ", 1, end + 1)
+        end = space if space > 0 else end
+        lines.append(text[:end].rstrip())
+        text = text[end:].lstrip()
+    return [*lines, text]
 
 
 def _fitted(widths: list[int], width: int) -> list[int]:

@@ -7,6 +7,7 @@ says what others need in their environment to use it, and runs until it is inter
 
 from __future__ import annotations
 
+import argparse
 import os
 import socket
 import subprocess
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BUCKET = "bucket"
+SETTINGS = [
+    *("AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION"),
+]
 
 
 @contextmanager
@@ -40,14 +45,8 @@ def started() -> Iterator[str]:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    os.environ.update(
-        AWS_ENDPOINT_URL=url,
-        AWS_ALLOW_HTTP="true",
-        AWS_ACCESS_KEY_ID="anything",
-        AWS_SECRET_ACCESS_KEY="anything",
-        AWS_REGION="us-east-1",
-        AWS_DEFAULT_REGION="us-east-1",
-    )
+    values = [url, "true", "anything", "anything", "us-east-1", "us-east-1"]
+    os.environ.update(zip(SETTINGS, values, strict=True))
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
@@ -72,8 +71,12 @@ def _make_bucket(url: str, server: subprocess.Popen[bytes]) -> None:
 
 def main() -> None:
     """Serve until interrupted."""
+    argparse.ArgumentParser(
+        description="A server of S3 on this machine, until it is interrupted."
+    ).parse_args()
     with started() as folder:
-        print("".join(f"export {key}={os.environ[key]}\n" for key in os.environ if "AWS_" in key))
+        if "://" in folder:
+            print("".join(f"export {key}={os.environ[key]}\n" for key in SETTINGS))
         print(f"python examples/cluster/cluster.py {folder}", flush=True)
         try:
             while True:

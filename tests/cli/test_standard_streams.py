@@ -65,4 +65,15 @@ def test_what_was_printed_before_an_error_must_be_written_too(tmp_path):
     (tmp_path / "a").write_bytes(b"no record here, whatever else it is")
     code, errors = run(tmp_path, "verify a", ">/dev/full")
     assert code == 2
-    assert "No space left" in errors
+    assert "standard output: No space left" in errors
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written_is_named(tmp_path, monkeypatch, unbuffered):
+    """Also where it is help, or more than is buffered."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    tfr.write_examples(tmp_path / "a", {"x": range(3000)})
+    for command in ("info a", "cat a", "--help", "head a --json"):
+        code, errors = run(tmp_path, command, ">/dev/full")
+        assert code == 2
+        assert errors.startswith("tfrecord-lite: standard output: No space left on device")

@@ -242,6 +242,25 @@ def test_what_it_finds_fits_the_files(name: str) -> None:
         find_manifest(files)
 
 
+@pytest.mark.parametrize("other", ["a", "z"])
+def test_each_manifest_that_names_these_files_is_checked(name: str, other: str) -> None:
+    """As where a glob finds them; of several that fit it is the first by name."""
+    own = Manifest.load(f"{name}.manifest.json")
+    path = os.path.join(os.path.dirname(name), f"{other}.manifest.json")
+    said = json.loads(own.to_json())
+    Path(path).write_text(json.dumps(said))
+    found = find_manifest(own.files)
+    assert found is not None
+    assert found.path == min(path, own.path)
+    shard = max(said["shards"], key=lambda shard: shard["raw_bytes"])
+    for key in ("size", "raw_bytes"):
+        shard[key] += 1
+    said["raw_bytes"] += 1
+    Path(path).write_text(json.dumps(said))
+    with pytest.raises(TFRecordError, match=f"{other}.manifest.json says"):
+        find_manifest(own.files)
+
+
 def test_a_manifest_of_others_is_passed_over_and_a_broken_one_of_ours_is_not(name: str) -> None:
     files = Manifest.load(name + ".manifest.json").files
     path = Path(name + ".manifest.json")

@@ -40,6 +40,7 @@ DAMAGED: Final = 1
 UNUSABLE: Final = 2
 # 128 + SIGPIPE, as a shell reports a command that the signal ended.
 _BROKEN_PIPE: Final = 141
+_FULL: Final = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def complain(message: object) -> None:
@@ -123,6 +124,9 @@ def _text_of(error: OSError) -> object:
     # Nothing replaces a directory.
     if str(error) == str(exists) and not os.path.isdir(error.filename):
         return f"{error.filename}: {error.strerror}; pass --overwrite to replace it"
+    # All other files are named where they are written.
+    if error.filename is None and error.errno in _FULL:
+        return f"standard output: {error.strerror}"
     return error
 
 

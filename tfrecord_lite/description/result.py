@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Description", "FileDescription"]
 
+# So many columns of a terminal a file's name has at least, if it needs them.
+_LEAST_PATH = 12
+
 
 @dataclass
 class FileDescription:
@@ -220,7 +223,7 @@ class Description:
         if self.features:
             parts.append(table_text(self._feature_rows(), width))
         if files:
-            parts.append(table_text(self._file_rows(), width))
+            parts.append(table_text(self._file_rows(), width, least=_LEAST_PATH))
         wrong = [
             [printable(file.path), printable(str(file.error))] for file in self.files if file.error
         ]

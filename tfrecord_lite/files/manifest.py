@@ -289,8 +289,9 @@ def _is_encodable(name: str) -> bool:
 def find_manifest(files: Path | Iterable[Path]) -> Manifest | None:
     """Return the manifest that covers exactly these files, in any order; None where none does.
 
-    Its folder is searched. What is returned has been checked against the sizes of the files: raises
-    as `Manifest.check` does, and as `Manifest.load` for a broken manifest that names one of them.
+    Its folder is searched. Each that covers them has been checked against the sizes of the files,
+    as a glob's are, and of several it is the first by name: raises as `Manifest.check` does, and as
+    `Manifest.load` for a broken manifest that names one of them.
 
     >>> import tempfile
     >>> from tfrecord_lite import ShardWriter
@@ -311,10 +312,11 @@ def find_manifest(files: Path | Iterable[Path]) -> Manifest | None:
     names = {os.path.basename(path) for path in paths}
     folders = {split_name(path)[0] for path in paths}
     if len(folders) == 1 and len(names) == len(paths):
-        for manifest in manifests_naming(paths):
-            if names == {entry.name for entry in manifest.entries}:
-                manifest.check()
-                return manifest
+        beside = manifests_naming(paths)
+        found = [one for one in beside if names == {entry.name for entry in one.entries}]
+        for manifest in found:
+            manifest.check()
+        return found[0] if found else None
     return None
 
 

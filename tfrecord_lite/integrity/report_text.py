@@ -30,6 +30,8 @@ __all__ = [
 
 # For people; JSON has them all.
 _PLACES_SHOWN = 20
+# So many columns of a terminal a reason has at least.
+_LEAST_REASON = 24
 _FILES_SHOWN = 1000
 
 
@@ -141,9 +143,9 @@ def _places_text(file: FileReport, width: int | None = None) -> list[str]:
         for name, record in file.late_features.items()
     ]
     parts = [
-        table_text(regions, width),
+        table_text(regions, width, least=_LEAST_REASON),
         _more(file.regions, len(file.damage), "region"),
-        table_text(faults, width),
+        table_text(faults, width, least=_LEAST_REASON),
         _more(file.fault_count, len(file.faults), "fault"),
         *late,
     ]

@@ -96,8 +96,8 @@ class Expression:
             self._tree = ast.parse(source, mode="eval").body
         # ValueError: of what is no UTF-8, or has zero bytes.
         except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
-            reason = f"is no expression ({error}); expressions consist of {_TAKEN}"
-            raise ValueError(f"where={text!r} {reason}") from None
+            reason = f"no expression ({error}); expressions consist of {_TAKEN}"
+            raise ValueError(f"where={text!r}: {reason}") from None
         self._check_spelling(source)
         self._check(self._tree)
 
