@@ -164,9 +164,7 @@ def cut(text: str, width: int) -> str:
     return kept.rstrip(" ,;:") + "..."[:width]
 
 
-def table_text(
-    rows: Sequence[Sequence[str]], width: int | None = None, *, least: int = 0
-) -> str:
+def table_text(rows: Sequence[Sequence[str]], width: int | None = None, *, least: int = 0) -> str:
     """Return rows of text in columns, one line each, with two spaces between columns.
 
     To fit ``width`` columns of a terminal the last column is cut, and then the widest of the
@@ -238,7 +236,7 @@ def _indent(text: str) -> int:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """Return lines of so many columns of a terminal at most, broken between words if they can be."""
+    """Return lines of so many columns of a terminal at most, broken between words if possible."""
     lines = []
     while _width(text) > width:
         # Of a character that is wider than a line, there is a line all the same.

@@ -180,7 +180,9 @@ class ShardNames:
         if not is_url(self.folder) and not os.path.isdir(self.folder or "."):
             return []
         regexes = [_regex(template) for template in self._templates]
-        files = [name for name, is_folder in list_directory(self.folder, special=True) if not is_folder]
+        files = [
+            name for name, is_folder in list_directory(self.folder, special=True) if not is_folder
+        ]
         shards = {file for file in files if any(regex.fullmatch(file) for regex in regexes)}
         manifest = os.path.basename(self.manifest)
         if manifest not in files:

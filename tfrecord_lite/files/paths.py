@@ -61,7 +61,7 @@ class Folders:
         self._files: dict[str, list[str]] = {}
 
     def files(self, folder: str) -> list[str]:
-        """Return the names of all in a folder that is neither a directory nor special, in their order."""
+        """Return the names of the files in a folder, in their order; special ones are none."""
         if folder not in self._files:
             try:
                 found = list_directory(folder)

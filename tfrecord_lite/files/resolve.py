@@ -114,10 +114,10 @@ def expand_shards(pattern: Path | Iterable[Path]) -> list[str]:
     reading. A directory means the data files in it (not hidden, partial, index or description
     files), ``DIR/**`` also those in the directories below, in the order of their names; so does a
     glob, which passes over directories. Both pass over pipes, sockets and devices. ``NAME@N`` means
-    the N files ``NAME-00000-of-0000N``, ``NAME@N.SUFFIX`` those with a suffix. A list is taken one by one. Files that a directory or a
-    glob finds are checked against each manifest beside them that names them, and must not belong to
-    a set that is not published yet. Where no manifest has them and some of ``-00000-of-0000N`` do
-    not exist, that is a ``UserWarning``.
+    the N files ``NAME-00000-of-0000N``, ``NAME@N.SUFFIX`` those with a suffix. A list is taken one
+    by one. Files that a directory or a glob finds are checked against each manifest beside them
+    that names them, and must not belong to a set that is not published yet. Where no manifest has
+    them and some of ``-00000-of-0000N`` do not exist, that is a ``UserWarning``.
 
     Raises ``FileNotFoundError`` for what matches nothing or is missing, ``ValueError`` where shards
     of ``NAME@N`` have several suffixes, `TFRecordError` for a shard that does not fit its manifest,

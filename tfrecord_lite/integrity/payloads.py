@@ -90,7 +90,7 @@ class Payloads:
         *,
         strict: bool,
     ) -> Payloads:
-        """Find out which features to expect: those given, in a manifest, or in the first records."""
+        """Find out which features to expect: as given, in a manifest, or in the first records."""
         check_given(features)
         if isinstance(features, SequenceFeatures):
             return cls(_Expected(features), {}, None, strict=strict)

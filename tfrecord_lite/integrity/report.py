@@ -24,11 +24,11 @@ __all__ = ["Fault", "FileReport", "Report"]
 class Fault(NamedTuple):
     """Something that is wrong though no byte is damaged: what `verify` lists as ``faults``.
 
-    ``kind`` is, about a whole file, ``"missing"``, ``"extra"``, ``"size"``, ``"compression"``, ``"checksum"`` or
-    ``"records"``, where it is not what its manifest says, or ``"manifest"`` where it is a manifest
-    that is none; about a record, ``"example"`` where that is no Example, ``"features"`` where it
-    does not have the features it should, and ``"tensorflow"`` where TensorFlow reads it
-    differently.
+    ``kind`` is, about a whole file, ``"missing"``, ``"extra"``, ``"size"``, ``"compression"``,
+    ``"checksum"`` or ``"records"``, where it is not what its manifest says, or ``"manifest"`` where
+    it is a manifest that is none; about a record, ``"example"`` where that is no Example,
+    ``"features"`` where it does not have the features it should, and ``"tensorflow"`` where
+    TensorFlow reads it differently.
 
     >>> import tempfile, tfrecord_lite as tfr
     >>> path = tempfile.mkdtemp() + "/a.tfrecord"

@@ -62,9 +62,10 @@ def salvage(
     and `Report.lost` say how many are lost.
 
     ``compression`` is that of the source, ``write_compression`` that of what is written; left out,
-    they are the same, and "infer" tells it by the name, as `RecordWriter`. ``verify`` and ``max_record_bytes`` are those of `RecordReader`: a larger
-    record is left. With ``verify="none"`` a file whose writer left out the checksums, or took
-    others, is written again with true ones; what is damaged in it nobody can tell.
+    they are the same, and "infer" tells it by the name, as `RecordWriter`. ``verify`` and
+    ``max_record_bytes`` are those of `RecordReader`: a larger record is left. With
+    ``verify="none"`` a file whose writer left out the checksums, or took others, is written again
+    with true ones; what is damaged in it nobody can tell.
 
     What is new takes its name when it is complete. A file or a set of that name raises
     ``FileExistsError`` unless ``overwrite`` is given; the source itself is never replaced, that is

@@ -44,12 +44,12 @@ def verify(
     file that cannot be read.
 
     With ``manifest="auto"`` the files are compared with each manifest beside them that names them:
-    which shards there are, their sizes, compression, checksums and numbers of records. It may also be a manifest
-    or its path, that of a copy in another folder too, or None; a set that is named as a whole is
-    the shards of its own manifest all the same. With ``examples`` each record is decoded too, and
-    named where it is no Example, where it does not have the ``features`` (left out: those in the
-    manifest, or else those that the first records have), or where TensorFlow would read something
-    else in it than protobuf. ``features`` and ``strict`` are those of `read_batches`.
+    which shards there are, their sizes, compression, checksums and numbers of records. It may also
+    be a manifest or its path, that of a copy in another folder too, or None; a set that is named as
+    a whole is the shards of its own manifest all the same. With ``examples`` each record is decoded
+    too, and named where it is no Example, where it does not have the ``features`` (left out: those
+    in the manifest, or else those that the first records have), or where TensorFlow would read
+    something else in it than protobuf. ``features`` and ``strict`` are those of `read_batches`.
 
     ``workers`` is how many processes share the work, 0 for none beside this one; left out, large
     files and many files are spread over all cores, by threads or by processes, whichever is faster.

@@ -258,7 +258,9 @@ class _ValueNames:
         values, known = single_values(block, self._feature, column, advice, rows)
         if not known.all():
             at = int(rows[np.argmin(known)])
-            reason = f"feature {quote(self._feature)} is missing; leave out such records with where="
+            reason = (
+                f"feature {quote(self._feature)} is missing; leave out such records with where="
+            )
             raise error_at(block, at, reason)
         listed = values.tolist()
         for row, value in zip(rows.tolist(), listed, strict=True):

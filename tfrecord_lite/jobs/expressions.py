@@ -76,7 +76,9 @@ class Expression:
             raise TypeError(f"where={text!r}: an expression is a str")
         self.text = text
         if len(text) > _MOST_CHARACTERS:
-            raise ValueError(f"where: {len(text)} characters; at most {_MOST_CHARACTERS} are allowed")
+            raise ValueError(
+                f"where: {len(text)} characters; at most {_MOST_CHARACTERS} are allowed"
+            )
         self._quoted: dict[str, str] = {}
         self.names: list[str] = []
         prefix = "quoted_"
