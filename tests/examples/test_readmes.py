@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from examples.running import EXAMPLES, ROOT
+from examples.running import EXAMPLES, ROOT, run
 
 FOLDERS = sorted(path.parent.name for path in EXAMPLES.glob("*/README.md"))
 
@@ -26,3 +26,8 @@ def test_commands_name_scripts_and_their_options(folder):
         source = (ROOT / script).read_text(encoding="utf-8")
         for option in re.findall(r"--[\w-]+", options):
             assert f'"{option}"' in source, (script, option)
+
+
+def test_the_server_of_a_bucket_says_what_it_is_and_ends_where_it_is_asked():
+    stdout, _ = run("cluster/store.py", "--help")
+    assert stdout.startswith("usage: store.py")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tarfile
 
 import pytest
@@ -358,3 +359,12 @@ def test_images_without_class_folders_are_not_taken_for_records(tmp_path):
     for source in (tmp_path / "flat", tmp_path / "flat" / "a.PNG"):
         with pytest.raises(ValueError, match=r"a\.PNG: an image; .* class folders"):
             convert(source, tmp_path / "new")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no FIFOs")
+@pytest.mark.timeout(60)
+def test_a_pipe_among_images_is_passed_over(tmp_path):
+    images = put(tmp_path / "i", {"cat/a.jpg": JPEG})
+    os.mkfifo(images / "cat" / "b.jpg")
+    with pytest.warns(UserWarning, match="b.jpg"):
+        assert convert(images, tmp_path / "images.tfrecord") == 1
