@@ -20,7 +20,8 @@ class ObjectServer:
 
     ``delay`` is how many seconds go by before each answer, ``rate`` how many bytes a second a
     connection has. ``cut`` maps a number of a GET (from 0) to after how many bytes its connection
-    is lost. ``fail`` is the status of the answers to come, ``failures`` how many of them.
+    is lost. ``fail`` is the status of the answers to come, ``failures`` how many of them; to GET
+    alone, or with ``fails_at_all`` to all. ``missing`` is that of what it does not have.
     """
 
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -29,6 +30,8 @@ class ObjectServer:
     cut: dict[int, int] = field(default_factory=dict)
     fail: int = 0
     failures: int = 0
+    fails_at_all: bool = False
+    missing: int = 404
     ignores_ranges: bool = False
     truncates: int = 0
     has_etags: bool = True
@@ -65,7 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             number = len(state.gets())
             state.requests.append((self.command, self.path, asked))
-            fails = self.command == "GET" and state.fail and state.failures > 0
+            meant = state.fails_at_all or self.command == "GET"
+            fails = meant and state.fail and state.failures > 0
             state.failures -= bool(fails)
         time.sleep(state.delay)
         path = unquote(self.path.partition("?")[0])
@@ -74,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         if state.redirect:
             return self._send(302, {"Location": state.redirect}, b"")
         if path not in state.objects:
-            return self._send(404, {}, b"")
+            return self._send(state.missing, {}, b"")
         data = state.objects[path]
         headers = {}
         if state.has_etags:

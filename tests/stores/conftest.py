@@ -1,10 +1,14 @@
-"""Folders in fsspec's memory, each of one test."""
+"""Folders in fsspec's memory, each of one test, and a server of HTTP for each library."""
 
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 
 import pytest
+from object_server import serving
+
+from tfrecord_lite.stores import store as stores
 
 folders = itertools.count()
 
@@ -31,3 +35,31 @@ def names():
         return sorted(path.removeprefix(top + "/") for path in memory.find(top))
 
     return listed
+
+
+@pytest.fixture(params=["fsspec", "obstore"])
+def library(request, monkeypatch):
+    """Have URLs be read by one library."""
+    if request.param == "obstore":
+        pytest.importorskip("obstore")
+        from tfrecord_lite.stores import obstore_store
+
+        quick = {
+            "init_backoff": timedelta(milliseconds=1),
+            "max_backoff": timedelta(milliseconds=9),
+            "base": 2.0,
+        }
+        monkeypatch.setitem(obstore_store.RETRY, "backoff", quick)
+        monkeypatch.setitem(obstore_store.RETRY, "max_retries", 2)
+    else:
+        pytest.importorskip("fsspec")
+        pytest.importorskip("aiohttp")
+    monkeypatch.setenv("TFRECORD_LITE_STORE", request.param)
+    monkeypatch.setattr(stores, "_stores", {})
+    return request.param
+
+
+@pytest.fixture
+def server(library):
+    with serving() as server:
+        yield server

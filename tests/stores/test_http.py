@@ -9,50 +9,19 @@ import random
 import signal
 import subprocess
 import sys
-from datetime import timedelta
 
 import numpy as np
 import pytest
-from object_server import serving
 
 import tfrecord_lite as tfr
 from tfrecord_lite.cli import main
 from tfrecord_lite.dataset.damage_report import DamageReport
 from tfrecord_lite.files.manifest import ManifestEntry
 from tfrecord_lite.records.file_system import open_file
-from tfrecord_lite.stores import store as stores
 from tfrecord_lite.stores.store import store_of
 from tfrecord_lite.thresholds import limits, thresholds
 
 RECORDS = [b"%d-" % number * (number % 1000) for number in range(3000)]
-
-
-@pytest.fixture(params=["fsspec", "obstore"])
-def library(request, monkeypatch):
-    """Have URLs be read by one library."""
-    if request.param == "obstore":
-        pytest.importorskip("obstore")
-        from tfrecord_lite.stores import obstore_store
-
-        quick = {
-            "init_backoff": timedelta(milliseconds=1),
-            "max_backoff": timedelta(milliseconds=9),
-            "base": 2.0,
-        }
-        monkeypatch.setitem(obstore_store.RETRY, "backoff", quick)
-        monkeypatch.setitem(obstore_store.RETRY, "max_retries", 2)
-    else:
-        pytest.importorskip("fsspec")
-        pytest.importorskip("aiohttp")
-    monkeypatch.setenv("TFRECORD_LITE_STORE", request.param)
-    monkeypatch.setattr(stores, "_stores", {})
-    return request.param
-
-
-@pytest.fixture
-def server(library):
-    with serving() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -331,7 +331,12 @@ def manifests_naming(files: Iterable[str], *, by_its_name: bool = False) -> Iter
         folder, name = split_name(file)
         folders.setdefault(folder, set()).add(json.dumps(name))
     for folder, names in folders.items():
-        for found, is_folder in list_directory(folder):
+        try:
+            inside = list_directory(folder)
+        except PermissionError:
+            # What is in it may well be read by its name; that it is of a set nobody can tell.
+            continue
+        for found, is_folder in inside:
             path = os.path.join(folder, found)
             if found.endswith(MANIFEST_SUFFIX) and not is_folder and is_file(path):
                 # What does not mention them is no matter, and need not even be ours.

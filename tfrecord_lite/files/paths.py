@@ -63,10 +63,7 @@ class Folders:
     def files(self, folder: str) -> list[str]:
         """Return the names of the files in a folder, in their order; special ones are none."""
         if folder not in self._files:
-            try:
-                found = list_directory(folder)
-            except OSError:
-                found = []
+            found = _list_if_any(folder) or []
             self._files[folder] = [name for name, is_folder in found if not is_folder]
         return self._files[folder]
 
@@ -82,7 +79,7 @@ class Folders:
         folder, name = split_name(pattern)
         if glob.has_magic(folder) or not glob.has_magic(name):
             every = os.path.join(glob.escape(within), pattern)
-            found = [file for file in glob_paths(every) if not is_directory(file)]
+            found = glob_paths(every, files_alone=True)
             return [file for file in found if is_url(file) or not is_special(file)]
         folder = os.path.join(within, folder) if folder else within
         names = self.files(folder)
@@ -109,15 +106,26 @@ class Folders:
                 yield from (os.path.join(folder, name) for name in names if name[0] != ".")
 
 
+def _list_if_any(folder: str) -> list[tuple[str, bool]] | None:
+    """Return what is in a folder; None for one that cannot be listed, as globs of files do.
+
+    Where a store fails at it nobody knows what there is: that is an error.
+    """
+    try:
+        return list_directory(folder)
+    except OSError:
+        if is_url(folder):
+            raise
+        return None
+
+
 def _folders_below(top: str) -> Iterator[str]:
     """Yield a folder and those below it, each once; not those whose names say that they are not."""
     seen = set()
     folders = [top]
     while folders:
         folder = folders.pop()
-        try:
-            inside = list_directory(folder)
-        except OSError:
+        if (inside := _list_if_any(folder)) is None:
             continue
         # Links may lead back.
         place = os.path.realpath(folder) if not is_url(folder) else folder
@@ -160,6 +168,9 @@ def expand_path(path: str, folders: Folders) -> list[str]:
     suffixes are there.
     """
     if is_directory(path):
+        if is_url(path):
+            # In names of objects each slash counts.
+            path = re.sub(r"(?<=[^:/])/+$", "/", path)
         files = [os.path.join(path, name) for name in folders.files(path)]
         return _data_files(files, f"{path}: no data files in this directory{_what_else_in(path)}")
     if exists(path):

@@ -204,7 +204,11 @@ class _Survey:
         """Return the names in a folder, in their order."""
         names = self._listings.get(folder)
         if names is None:
-            names = self._listings[folder] = [name for name, _ in list_directory(folder)]
+            names = []
+            # What is in it may well be read by its name.
+            with suppress(PermissionError):
+                names = [name for name, _ in list_directory(folder)]
+            self._listings[folder] = names
         return names
 
     def _is_meant(self, folder: str, partial: str) -> bool:

@@ -7,7 +7,7 @@ import glob
 import os
 import re
 import stat
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.parallel.threads import Threads
@@ -85,8 +85,14 @@ def can_be_reread(path: str) -> bool:
 
 
 def is_directory(path: str) -> bool:
-    """Tell whether a name is that of a directory."""
-    return store_of(path).is_directory(path) if is_url(path) else os.path.isdir(path)
+    """Tell whether a name is that of a directory; what may not be listed is none."""
+    if not is_url(path):
+        return os.path.isdir(path)
+    try:
+        return store_of(path).is_directory(path)
+    except PermissionError:
+        # Objects may well be read where nobody may list them.
+        return False
 
 
 def is_same_file(one: PathOrFile, other: PathOrFile) -> bool:
@@ -123,15 +129,19 @@ def sizes_of(paths: Sequence[str]) -> list[int | None]:
         else:
             sizes[path] = _size_if_any(path)
     for folder, inside in folders.items():
+        found = None
         if len(inside) > 1 and not scheme_of(folder).startswith("http"):
-            found = {
-                entry.name: entry.size
-                for entry in store_of(folder).list(folder)
-                if not entry.is_directory
-            }
-            sizes.update((path, found.get(os.path.basename(path))) for path in inside)
-        else:
+            # Where nobody may list them objects may well be read.
+            with suppress(PermissionError):
+                found = {
+                    entry.name: entry.size
+                    for entry in store_of(folder).list(folder)
+                    if not entry.is_directory
+                }
+        if found is None:
             sizes.update(zip(inside, _each_size(inside), strict=True))
+        else:
+            sizes.update((path, found.get(os.path.basename(path))) for path in inside)
     return [sizes[path] for path in paths]
 
 
@@ -222,10 +232,11 @@ def _leads_to_directory(entry: Any) -> bool:
         return False
 
 
-def glob_paths(pattern: str) -> list[str]:
-    """Return all that a glob matches, files and directories, sorted."""
+def glob_paths(pattern: str, *, files_alone: bool = False) -> list[str]:
+    """Return all that a glob matches, files and directories, or files alone, sorted."""
     if not is_url(pattern):
-        return sorted(glob.glob(pattern))
+        matches = sorted(glob.glob(pattern))
+        return [path for path in matches if not (files_alone and os.path.isdir(path))]
     root, *parts = re.split(r"(?<=://)|/", pattern)
     found = [root]
     for number, part in enumerate(parts):
@@ -235,14 +246,15 @@ def glob_paths(pattern: str) -> list[str]:
                 _inside(folder, name)
                 for folder in found
                 for name, is_folder in list_directory(folder)
-                if (is_last or is_folder)
+                if (is_folder or is_last)
+                and not (is_folder and is_last and files_alone)
                 and fnmatch.fnmatchcase(name, part)
                 and (name[0] != "." or part[0] == ".")
             ]
         else:
             found = [_inside(folder, part) for folder in found]
             if is_last:
-                found = [path for path in found if exists(path)]
+                found = list(filter(is_file if files_alone else exists, found))
     return sorted(found)
 
 

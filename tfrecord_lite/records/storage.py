@@ -13,7 +13,7 @@ import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from tfrecord_lite.stores.store import Upload, store_of
+from tfrecord_lite.stores.store import Upload, is_bucket, store_of
 from tfrecord_lite.urls import is_url, local_path, shown
 
 if TYPE_CHECKING:
@@ -159,6 +159,9 @@ class Output:
                 f"{shown(self.path)}: mode={self._mode!r}, atomic={atomic}: an object is written "
                 "whole, and is there when it is complete; write a new one"
             )
+        if self.path.endswith("/") or is_bucket(self.path):
+            # Stores would take it for the name without the slash.
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), shown(self.path))
         self._refuse_taken()
         store = store_of(self.path)
         store.remove_unfinished(self.path)

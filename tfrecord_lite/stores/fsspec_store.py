@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.stores.store import (
@@ -14,10 +15,10 @@ from tfrecord_lite.stores.store import (
     errors_of,
     replaced,
 )
-from tfrecord_lite.urls import shown
+from tfrecord_lite.urls import scheme_of, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 __all__ = ["FsspecStore"]
@@ -31,9 +32,17 @@ _VERSIONS = (
     "LastModified", "last_modified", "updated", "mtime", "created",
 )  # fmt: skip
 # Of a connection that was lost, in the words of aiohttp and http.client.
-_LOST = {"ClientPayloadError", "ServerDisconnectedError", "ClientOSError", "IncompleteRead"}
-# What a server of HTTP answers where an object is not in the state that was asked for.
+_LOST = {
+    *("ClientPayloadError", "ServerDisconnectedError", "ClientOSError", "IncompleteRead"),
+    "ClientConnectorError",
+}
+# What a server of HTTP answers: no such object, not for you, another state than was asked for, and
+# what may be another answer the next time.
+_MISSING = (404, 410)
+_FORBIDDEN = (401, 403, 405)
 _ANOTHER_STATE = 412
+_BUSY = (408, 429, 500, 502, 503, 504)
+_WAITS = (0.1, 0.2, 0.4)
 _PART_BYTES = 8 << 20
 
 
@@ -51,22 +60,23 @@ class FsspecStore:
                 f"{shown(url)}: URLs are read by fsspec: pip install 'tfrecord-lite-np[remote]'"
             ) from None
         try:
-            self._system: Any = fsspec.core.url_to_fs(url)[0]
+            self._system: Any = fsspec.core.url_to_fs(_with_small_scheme(url))[0]
         except ValueError as error:
             raise ValueError(f"{shown(url)}: {shown(str(error))}") from None
         except (LookupError, TypeError) as error:
             # Some file systems want more than the URL says, such as a host.
             reason = f"fsspec cannot use this URL: {type(error).__name__}: {shown(str(error))}"
             raise ValueError(f"{shown(url)}: {reason}") from None
-        except OSError:
+        except OSError as error:
             # Some connect as soon as they are made.
             with errors_of(url):
-                raise
+                raise error from None
         protocol = self._system.protocol
         self._protocols = {protocol} if isinstance(protocol, str) else set(protocol)
         self._is_http = bool(self._protocols & _HTTP)
 
     def _path(self, url: str) -> str:
+        url = _with_small_scheme(url)
         return str(self._system._strip_protocol(url))  # noqa: SLF001 - its name is part of the API
 
     def state(self, url: str) -> ObjectState:
@@ -84,8 +94,15 @@ class FsspecStore:
     def _info(self, url: str) -> dict[str, Any]:
         path = self._path(url)
         self._system.invalidate_cache(path)
+        if self._is_http:
+            return _until_answered(lambda: self._info_if_answered(path))
         info: dict[str, Any] = self._system.info(path)
         return info
+
+    def _info_if_answered(self, path: str) -> dict[str, Any]:
+        with _answers(is_http=self._is_http):
+            info: dict[str, Any] = self._system.info(path)
+            return info
 
     def read(self, url: str, begin: int, end: int, state: ObjectState) -> Iterator[Any]:
         """See `Store`."""
@@ -97,7 +114,7 @@ class FsspecStore:
         yield data
 
     def _range(self, path: str, begin: int, end: int, state: ObjectState) -> Any:
-        try:
+        with _answers(is_http=self._is_http):
             if not self._is_http:
                 return self._system.cat_file(path, start=begin, end=end)
             # This looks at what the server made of the range before it takes the bytes.
@@ -106,12 +123,6 @@ class FsspecStore:
             ) as file:
                 file.seek(begin)
                 return file.read(end - begin)
-        except Exception as error:
-            if getattr(error, "status", None) == _ANOTHER_STATE:
-                raise ReplacedError from None
-            if type(error).__name__ in _LOST:
-                raise ConnectionError(str(error)) from None
-            raise
 
     def is_directory(self, url: str) -> bool:
         """See `Store`."""
@@ -127,7 +138,11 @@ class FsspecStore:
         """See `Store`."""
         path = self._path(url)
         found: list[Any] = []
-        with errors_of(url), suppress(FileNotFoundError, NotADirectoryError):
+        with (
+            errors_of(url),
+            suppress(FileNotFoundError, NotADirectoryError),
+            _answers(is_http=self._is_http),
+        ):
             self._system.invalidate_cache(path)
             found = self._system.ls(path, detail=True)
         own = path.rstrip("/")
@@ -195,6 +210,49 @@ class FsspecStore:
                 begins = key.endswith(("/", ".")) and upload["Key"].startswith(key)
                 if begins or upload["Key"] == key:
                     self._system.abort_mpu(bucket, upload["Key"], upload["UploadId"])
+
+
+def _with_small_scheme(url: str) -> str:
+    """Return a URL as fsspec knows it, whose schemes have small letters alone."""
+    scheme = scheme_of(url)
+    return scheme + url[len(scheme) :]
+
+
+@contextmanager
+def _answers(*, is_http: bool) -> Iterator[None]:
+    """Have what a server of HTTP answered, or that it did not, be the system's error of its kind.
+
+    Of other stores the libraries have done so.
+    """
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - of any library
+        cause = error.__cause__ if is_http and isinstance(error, FileNotFoundError) else None
+        # fsspec says that of every answer to its first question, and of none.
+        raise _of_its_kind(cause or error) from None
+
+
+def _of_its_kind(error: BaseException) -> BaseException:
+    status = getattr(error, "status", None)
+    if status in _MISSING:
+        return FileNotFoundError()
+    if status in _FORBIDDEN:
+        return PermissionError(str(error))
+    if status == _ANOTHER_STATE:
+        return ReplacedError()
+    if status in _BUSY or type(error).__name__ in _LOST:
+        return ConnectionError(str(error))
+    return error
+
+
+def _until_answered(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Ask a few times, as long as it is the connection or the server that fails."""
+    for wait in _WAITS:
+        try:
+            return ask()
+        except ConnectionError:
+            time.sleep(wait)
+    return ask()
 
 
 def _only_if(state: ObjectState) -> dict[str, str]:

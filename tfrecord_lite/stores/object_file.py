@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ObjectFile"]
 
+# As long as this, and longer each time, nobody asks again where a connection was lost.
+_LOST_SECONDS = 0.1
 # Those that have ranges in memory.
 _reading: weakref.WeakSet[ObjectFile] = weakref.WeakSet()
 
@@ -297,6 +300,7 @@ class _Object:
                 lost = 1 if at > first else lost + 1
                 if lost > limits.lost_connections:
                     raise
+                time.sleep(lost * _LOST_SECONDS)
                 continue
             if at == first:
                 raise OSError(

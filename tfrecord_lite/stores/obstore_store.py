@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import obstore
-from obstore.exceptions import BaseError, NotSupportedError
+from obstore.exceptions import BaseError, InvalidPathError, NotSupportedError
 from obstore.store import from_url
 
 from tfrecord_lite.stores.store import (
@@ -106,7 +106,11 @@ class ObstoreStore:
             return url.endswith("/")
         with errors_of(url):
             listing = obstore.list(self._store, self._prefix(url), chunk_size=1)
-            return any(True for _ in listing)
+            try:
+                return any(True for _ in listing)
+            except InvalidPathError:
+                # There is one whose name it does not take.
+                return True
 
     def _prefix(self, url: str) -> str | None:
         return self._key(url).rstrip("/") or None
@@ -119,7 +123,14 @@ class ObstoreStore:
         own = self._prefix(url)
         found: Any = {"common_prefixes": [], "objects": []}
         with errors_of(url), suppress(FileNotFoundError):
-            found = obstore.list_with_delimiter(self._store, own)
+            try:
+                found = obstore.list_with_delimiter(self._store, own)
+            except InvalidPathError as error:
+                # One name of `//` or `..`, and it lists none.
+                try:
+                    return self._by_fsspec(url).list(url)
+                except ImportError:
+                    raise error from None
         folders = [Entry(os.path.basename(key), True, 0) for key in found["common_prefixes"]]
         return folders + [
             Entry(os.path.basename(one["path"]), False, one["size"])

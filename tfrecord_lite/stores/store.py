@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
@@ -28,10 +29,12 @@ __all__ = [
 # By which library: "obstore" and "fsspec" are taken whatever the scheme is.
 _CHOICE = "TFRECORD_LITE_STORE"
 _OBSTORE_SCHEMES = {"s3", "s3a", "gs", "az", "abfs", "abfss", "http", "https"}
+_NO_NAMES = {"", ".", ".."}
 # A library's error may come with pages of what it is made of.
 _MAX_REASON = 300
 # What obstore calls it.
 _NO_PERMISSION = {"PermissionDeniedError", "UnauthenticatedError"}
+_FORBIDDEN = re.compile("status code: 40[13] ")
 
 
 class ObjectState(NamedTuple):
@@ -115,7 +118,7 @@ class ReplacedError(OSError):
     """An object was replaced while it was read."""
 
 
-_stores: dict[tuple[int, str, str], Store] = {}
+_stores: dict[tuple[int, str, str, bool], Store] = {}
 
 
 def is_bucket(url: str) -> bool:
@@ -137,18 +140,27 @@ def store_of(url: str) -> Store:
     scheme = scheme_of(url)
     place = url.partition("://")[2].partition("/")[0]
     # Neither library's connections go on in a forked child.
-    key = os.getpid(), scheme, place if "?" not in url else url
+    by_fsspec = not _is_for_obstore(url, scheme, place)
+    key = os.getpid(), scheme, place if "?" not in url else url, by_fsspec
     store = _stores.get(key)
     if store is None:
-        store = _stores[key] = _open(url, scheme, place)
+        store = _stores[key] = _open(url, by_fsspec=by_fsspec)
     return store
 
 
-def _open(url: str, scheme: str, place: str) -> Store:
+def _is_for_obstore(url: str, scheme: str, place: str) -> bool:
+    """Tell whether obstore takes a URL as it is."""
+    if scheme.startswith("http") and ("@" in place or "?" in url):
+        # It drops these.
+        return False
+    key = url.partition("://")[2].partition("/")[2].removesuffix("/")
+    # It has no names for such.
+    return scheme in _OBSTORE_SCHEMES and not (key and _NO_NAMES.intersection(key.split("/")))
+
+
+def _open(url: str, *, by_fsspec: bool) -> Store:
     choice = os.environ.get(_CHOICE, "")
-    # These are dropped by obstore.
-    signed = scheme.startswith("http") and ("@" in place or "?" in url)
-    if scheme in _OBSTORE_SCHEMES and not signed and choice != "fsspec":
+    if not by_fsspec and choice != "fsspec":
         try:
             from tfrecord_lite.stores.obstore_store import ObstoreStore, usable
         except ImportError:
@@ -178,6 +190,7 @@ def _raise_of_store(error: Exception, url: str, begin: int | None) -> NoReturn:
 
     No secret of the URL is in it, and nothing of the library's own error.
     """
+    said_of = _without_user(str(error), url)
     where = shown(url) if begin is None else f"{shown(url)}: at byte {begin}"
     name = type(error).__name__
     if isinstance(error, FileNotFoundError) or "NoSuchBucket" in str(error):
@@ -186,8 +199,10 @@ def _raise_of_store(error: Exception, url: str, begin: int | None) -> NoReturn:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), shown(url)) from None
     if isinstance(error, FileExistsError) or name == "AlreadyExistsError":
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), shown(url)) from None
-    reason = reason_of(error)
-    if isinstance(error, PermissionError) or name in _NO_PERMISSION:
+    reason = _on_one_line(said_of) or name
+    # Of a listing it is a `GenericError`.
+    is_forbidden = name in _NO_PERMISSION or _FORBIDDEN.search(said_of)
+    if isinstance(error, PermissionError) or is_forbidden:
         raise PermissionError(f"{where}: no permission: {reason}") from None
     if isinstance(error, ReplacedError) or name == "PreconditionError":
         raise replaced(url, begin or 0) from None
@@ -204,8 +219,17 @@ def reason_of(error: Exception) -> str:
     >>> reason_of(ValueError("no such host:   s3://me:secret@a"))
     'no such host: s3://a'
     """
-    reason = shown(" ".join(str(error).partition("\n\n")[0].split()))[:_MAX_REASON]
-    return reason or type(error).__name__
+    return _on_one_line(str(error)) or type(error).__name__
+
+
+def _on_one_line(text: str) -> str:
+    return shown(" ".join(text.partition("\n\n")[0].split()))[:_MAX_REASON]
+
+
+def _without_user(text: str, url: str) -> str:
+    """Return a text without the name and the password of a URL, that a library took for others."""
+    user, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+    return text.replace(user + at, "").replace(user, "...") if user else text
 
 
 def replaced(url: str, begin: int) -> ReplacedError:

@@ -1,0 +1,152 @@
+"""What stores answer but bytes: that there is no object, that it is not for you, or not now."""
+
+from __future__ import annotations
+
+import pytest
+
+import tfrecord_lite as tfr
+from tfrecord_lite.stores.fsspec_store import FsspecStore
+from tfrecord_lite.stores.store import errors_of
+
+fsspec = pytest.importorskip("fsspec")
+RECORDS = [b"one", b"", b"three"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "a"
+    tfr.write_records(path, RECORDS)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("at_all", [False, True])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, PermissionError), (403, PermissionError), (404, FileNotFoundError)]
+)
+def test_the_error_is_of_the_answers_kind(server, data, status, kind, at_all):
+    server.objects["/a"] = data
+    server.fail, server.failures, server.fails_at_all = status, 1000, at_all
+    with pytest.raises(kind, match=server.url + "/a"):
+        list(tfr.read_records(server.url + "/a"))
+
+
+def test_a_server_that_fails_has_the_object_all_the_same(server, data):
+    server.objects["/a"] = data
+    server.fail, server.failures, server.fails_at_all = 500, 1000, True
+    with pytest.raises(OSError, match="500") as caught:
+        tfr.read_records(server.url + "/a")
+    assert not isinstance(caught.value, FileNotFoundError)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("at_all", [False, True])
+def test_a_server_that_is_busy_for_a_while(server, data, status, at_all):
+    server.objects["/a"] = data
+    server.fail, server.failures, server.fails_at_all = status, 2, at_all
+    assert list(tfr.read_records(server.url + "/a")) == RECORDS
+
+
+def test_a_server_that_shows_what_is_asked_for_alone(server, data):
+    server.objects["/a"] = server.objects["/b"] = data
+    server.missing = 403
+    for paths in (server.url + "/a", [server.url + "/a", server.url + "/b"]):
+        found = tfr.RecordSet(paths)
+        assert found[-1] == RECORDS[-1]
+        assert len(found.splits(2)) == 2
+        assert tfr.verify(paths).ok
+    with pytest.raises(PermissionError, match="/none"):
+        tfr.read_records(server.url + "/none")
+
+
+@pytest.mark.parametrize("name", ["/a//b", "/a/b"])
+def test_each_slash_counts(server, data, name):
+    server.objects[name] = data
+    server.objects["/a"] = server.objects["/b"] = b""
+    assert list(tfr.read_records(server.url + name)) == RECORDS
+
+
+def test_objects_that_nobody_may_list(folder, monkeypatch):
+    urls = [f"{folder}/{name}.tfrecord" for name in "ab"]
+    for url in urls:
+        tfr.write_records(url, RECORDS)
+    with tfr.ShardWriter(folder + "/set", num_shards=2) as writer:
+        writer.write_many(RECORDS)
+
+    def refuse(store, url):
+        raise PermissionError(url)
+
+    monkeypatch.setattr(FsspecStore, "list", refuse)
+    monkeypatch.setattr(FsspecStore, "is_directory", refuse)
+    for paths, count in ((urls[0], 3), (urls, 6), (folder + "/set.manifest.json", 3)):
+        assert len(list(tfr.read_records(paths))) == count
+        assert len(tfr.RecordSet(paths)) == count
+        assert tfr.verify(paths).ok
+    for paths in (folder + "/*", folder + "/**", folder + "/?/*", folder + "/b@2"):
+        with pytest.raises(PermissionError, match=folder):
+            tfr.expand_shards(paths)
+
+
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(folder, monkeypatch):
+    for name in ("a", "b/c"):
+        tfr.write_records(f"{folder}/{name}.tfrecord", RECORDS)
+    listed = FsspecStore.list
+
+    def fail(store, url):
+        if url.endswith("/b"):
+            raise OSError(f"{url}: busy")
+        return listed(store, url)
+
+    monkeypatch.setattr(FsspecStore, "list", fail)
+    for pattern in ("/**", "/**/*.tfrecord", "/b/*.tfrecord", "/?/*.tfrecord"):
+        with pytest.raises(OSError, match="busy"):
+            tfr.read_records(folder + pattern)
+
+
+def test_a_glob_of_folders_asks_nothing_of_each_file(folder, monkeypatch):
+    for number in range(30):
+        tfr.write_records(f"{folder}/{number % 2}/{number:02d}", [b"%d" % number])
+    asked = []
+    path = FsspecStore._path
+    monkeypatch.setattr(
+        FsspecStore, "_path", lambda store, url: asked.append(url) or path(store, url)
+    )
+    assert len(tfr.expand_shards(folder + "/?/*")) == 30
+    assert len(asked) < 20
+
+
+@pytest.mark.parametrize("slashes", ["", "/", "//"])
+def test_slashes_after_a_folder(folder, slashes):
+    tfr.write_records(folder + "/a", RECORDS)
+    files = tfr.expand_shards(folder + slashes)
+    assert files == [folder + "/a"]
+    assert list(tfr.read_records(files)) == RECORDS
+
+
+@pytest.mark.parametrize("end", ["/", "/a/", "/a//"])
+def test_a_name_that_ends_in_a_slash_is_not_written(folder, names, end):
+    with pytest.raises(IsADirectoryError, match=folder + end):
+        tfr.write_records(folder + end, RECORDS)
+    with pytest.raises(IsADirectoryError, match="s3://bucket"):
+        tfr.write_records("s3://bucket", RECORDS)
+    assert not fsspec.filesystem("memory").exists("/" + folder.partition("://")[2])
+
+
+def test_a_scheme_in_capitals(folder):
+    url = folder.replace("memory", "MEMORY") + "/a"
+    tfr.write_records(url, RECORDS)
+    assert list(tfr.read_records(url)) == list(tfr.read_records(folder + "/a")) == RECORDS
+
+
+def test_a_library_that_takes_the_password_for_a_bucket():
+    with (
+        pytest.raises(OSError, match="^s3://bucket/a: ") as caught,
+        errors_of("s3://me:SECRET@bucket/a"),
+    ):
+        raise ValueError("no bucket 'me:SECRET@bucket'; 'me:SECRET' is no name")
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_server_that_refuses_the_first_connection():
+    with pytest.raises(OSError, match="ftp://127.0.0.1:1/a") as caught:
+        tfr.read_records("ftp://me:SECRET@127.0.0.1:1/a")
+    assert "SECRET" not in str(caught.value)
