@@ -273,6 +273,59 @@ def test_an_iterator_over_features_of_several_keys_is_saved_and_goes_on(tmp_path
     assert ids(again) == ids(iterator) != []
 
 
+@pytest.mark.parametrize("options", [{}, {"world_size": 2}, {"cache": True}])
+def test_a_shuffle_that_is_saved_goes_on_in_the_order_of_its_seed(sets, tmp_path, options):
+    """In later epochs too, wherever in an epoch, or how far ahead of its user, it was saved."""
+
+    def make():
+        return make_dataset(
+            sets["plain"], ID, batch_size=7, shuffle=True, repeat=3, seed=1, **options
+        )
+
+    expected = ids(make())
+    for taken in range(len(expected) // 2):
+        iterator = iter(make())
+        for _ in range(taken):
+            next(iterator)
+        path = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "state"))
+        again = iter(make())
+        tf.train.Checkpoint(iterator=again).restore(path)
+        assert ids(again) == expected[taken:]
+
+
+def test_a_buffer_that_is_saved_goes_on_through_its_epoch(sets, tmp_path):
+    """The files of later epochs TensorFlow may order otherwise, but with a cache."""
+    for cache in (False, True):
+        options = {"batch_size": 7, "shuffle": 10, "repeat": 2, "seed": 7, "cache": cache}
+        expected = ids(make_dataset(sets["plain"], ID, **options))
+        for taken in (1, 5):
+            iterator = iter(make_dataset(sets["plain"], ID, **options))
+            for _ in range(taken):
+                next(iterator)
+            path = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "state"))
+            again = iter(make_dataset(sets["plain"], ID, **options))
+            tf.train.Checkpoint(iterator=again).restore(path)
+            found = expected[:taken] + ids(again)
+            assert Counter(flat(found)) == dict.fromkeys(range(TOTAL), 2)
+            assert found[:8] == expected[:8]
+            assert not cache or found == expected
+
+
+@pytest.mark.parametrize("shuffle", [True, 10])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_seed_alone_makes_the_order(sets, engine, shuffle):
+    """Whatever a program gives to ``tf.random.set_seed``, as Keras does."""
+    options = {"batch_size": 8, "shuffle": shuffle, "seed": 3, "engine": engine}
+    try:
+        found = []
+        for seed in (1, 2):
+            tf.random.set_seed(seed)
+            found.append(ids(make_dataset(sets["plain"], ID, **options)))
+    finally:
+        tf.random.set_seed(None)
+    assert found[0] == found[1]
+
+
 # Cache and map.
 
 

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
     from tfrecord_lite.records.compression import Codec
 
-__all__ = ["RecordRange", "read_chunks", "within"]
+__all__ = ["RecordRange", "read_chunks", "shuffled", "within"]
 
 _BUFFER_BYTES = 1 << 20
+# TensorFlow's own where nobody has called ``tf.random.set_seed``.
+_GLOBAL_SEED = 87654321
 
 
 class RecordRange(NamedTuple):
@@ -44,17 +46,17 @@ def read_chunks(
     *,
     in_order: bool,
     deterministic: bool,
-    seed: int | None,
+    order_files: Callable[[Any], Any],
     files_at_once: int | None,
     begin: Callable[[Any], Any],
 ) -> Any:
     """Return a dataset of chunks of up to ``size`` records each: string tensors ``[n]``.
 
     ``in_order`` reads one file after the other; otherwise several are read at once, a chunk of each
-    in turn, ``files_at_once`` if that is given. With a ``seed`` each epoch has an order of files of
-    its own, and the last chunk of each file is smaller. A chunk travels through the pipeline at the
-    cost of a record, so it is chunks that are interleaved. Each epoch reads ``begin`` of the files,
-    unless TensorFlow runs through them by itself.
+    in turn, ``files_at_once`` if that is given; then the last chunk of each file is smaller. A
+    chunk travels through the pipeline at the cost of a record, so it is chunks that are
+    interleaved. Each epoch reads ``begin`` of the files, in the order that ``order_files`` gives
+    them, unless TensorFlow runs through them by itself.
     """
     whole = all(source.skip == 0 and source.take == -1 for source in sources)
     codecs = {source.codec for source in sources}
@@ -71,9 +73,7 @@ def read_chunks(
             tf.constant([source.take for source in sources], tf.int64),
         )
     )
-    files = begin(files)
-    if seed is not None:
-        files = files.shuffle(max(len(sources), 1), seed=seed)
+    files = order_files(begin(files))
 
     def read(path: Any, codec: Any, skip: Any, take: Any) -> Any:
         records = _records(path, codec)
@@ -88,7 +88,29 @@ def read_chunks(
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=deterministic,
     )
-    return chunks.rebatch(size) if seed is None else chunks
+    return chunks.rebatch(size) if files_at_once is None else chunks
+
+
+def shuffled(data: Any, size: int, seed: int, *, each_epoch: bool = True) -> Any:
+    """Return ``data.shuffle(size, seed)``, whatever ``tf.random.set_seed`` was called with.
+
+    With ``each_epoch`` each has an order of its own.
+    """
+    if not tf.compat.v1.executing_eagerly_outside_functions():
+        # A graph of TensorFlow 1 knows no generators of seeds.
+        return data.shuffle(size, seed, reshuffle_each_iteration=each_epoch)
+    specs = tf.nest.flatten(data.element_spec)
+    variant = tf.raw_ops.ShuffleDatasetV3(
+        input_dataset=tf.data.experimental.to_variant(data),
+        buffer_size=size,
+        seed=_GLOBAL_SEED,
+        seed2=seed % (1 << 63),
+        seed_generator=tf.raw_ops.DummySeedGenerator(),
+        output_types=[spec.dtype for spec in specs],
+        output_shapes=[spec.shape for spec in specs],
+        reshuffle_each_iteration=each_epoch,
+    )
+    return tf.data.experimental.from_variant(variant, data.element_spec)
 
 
 def _records(paths: Any, codec: Any) -> Any:

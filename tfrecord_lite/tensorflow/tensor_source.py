@@ -17,7 +17,7 @@ from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.tensorflow.checks import before_each_epoch
 from tfrecord_lite.tensorflow.columns import ColumnTensors
 from tfrecord_lite.tensorflow.fed import feed
-from tfrecord_lite.tensorflow.native import RecordRange, read_chunks, within
+from tfrecord_lite.tensorflow.native import RecordRange, read_chunks, shuffled, within
 from tfrecord_lite.tensorflow.parsing import parse_tensors
 from tfrecord_lite.tensorflow.ranges import Landmarks, Ranges, cut
 from tfrecord_lite.tensorflow.scattered import ScatteredRecords
@@ -147,13 +147,26 @@ class TensorSource:
             size,
             in_order=in_order,
             deterministic=self.deterministic,
-            seed=self.seed if self.shuffle else None,
+            order_files=self._order_files,
             files_at_once=self.interleave if self.shuffle else None,
             begin=partial(before_each_epoch, self.look),
         )
         if self.drop_remainder and wanted is None and not self.shuffle:
             chunks = chunks.rebatch(size, drop_remainder=True)
         return chunks
+
+    def _order_files(self, files: Any) -> Any:
+        """Shuffle the files, where records are shuffled by a buffer that does not hold all.
+
+        Once all records of an epoch are in a buffer, a checkpoint holds nothing of the stages
+        before it: what goes on may begin with the first order of files again. Where that need not
+        be it is the same in each epoch: where the buffer holds all, or a cache is to be filled.
+        """
+        if self.shuffle is False or self.shuffle is True:
+            return files
+        return shuffled(
+            files, max(len(self.records.files), 1), self.seed, each_epoch=self.cache is None
+        )
 
     def _parsed(self, data: Any, parse: Callable[[Any], Any]) -> Any:
         return data.map(parse, tf.data.AUTOTUNE, self.deterministic)
@@ -166,8 +179,12 @@ class TensorSource:
         if buffer is True:
             # All, as many as there are.
             buffer = tf.data.UNKNOWN_CARDINALITY if self.share is None else len(self.share) or 1
-        shuffled = records.shuffle(buffer, self.seed)
-        batches = shuffled.batch(self.batch_size, drop_remainder=self.drop_remainder)
+        records = shuffled(records, buffer, self.seed)
+        # In a thread of its own: TensorFlow's other one forgets the shuffle after a last, smaller
+        # batch, and a checkpoint taken there would go on in another order.
+        batches = records.batch(
+            self.batch_size, self.drop_remainder, num_parallel_calls=1, deterministic=True
+        )
         return batches.repeat(self.repeat)
 
     def from_numpy(self) -> Any:
