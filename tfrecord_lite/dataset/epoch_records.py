@@ -116,6 +116,8 @@ class EpochRecords:
                 if not (self.tolerant or isinstance(error, CompressionError)):
                     raise
                 if needed:
+                    # To pass on_damage= is no advice to who has.
+                    error.reason = error.reason.partition("; on_damage=")[0]
                     error.reason += "; or shuffle=N, a buffer, which reads from the front"
                     raise
                 indexed = False
