@@ -51,6 +51,7 @@ def test_messages_name_options_as_the_command_has_them(command, tmp_path):
 
 
 def test_messages_advise_commands_and_no_calls(command, tmp_path, monkeypatch):
+    pytest.importorskip("duckdb")
     monkeypatch.chdir(tmp_path)
     tfr.write_examples("good", {"a": [1, 2, 3], "b": [[1, 2]] * 3})
     data = Path("good").read_bytes()

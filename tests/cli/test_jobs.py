@@ -107,6 +107,7 @@ def test_warnings_are_lines_like_others(command, tmp_path):
 
 
 def test_options_that_are_not_for_sequence_examples(command, tmp_path):
+    pytest.importorskip("pyarrow")
     sequences, table = tmp_path / "a.tfrecord", tmp_path / "a.parquet"
     tfr.write_records(sequences, [tfr.encode_sequence_example({"id": 1}, {"t": [[1], [2]]})])
     assert command("convert", sequences, table).code == 0
