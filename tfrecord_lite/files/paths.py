@@ -15,7 +15,6 @@ from tfrecord_lite.records.file_system import (
     exists,
     glob_paths,
     is_directory,
-    is_special,
     is_url,
     list_directory,
 )
@@ -79,8 +78,7 @@ class Folders:
         folder, name = split_name(pattern)
         if glob.has_magic(folder) or not glob.has_magic(name):
             every = os.path.join(glob.escape(within), pattern)
-            found = glob_paths(every, files_alone=True)
-            return [file for file in found if is_url(file) or not is_special(file)]
+            return glob_paths(every, files_alone=True)
         folder = os.path.join(within, folder) if folder else within
         names = self.files(folder)
         begin = re.split(r"[*?[]", name)[0]

@@ -217,11 +217,16 @@ def _is_special(entry: Any) -> bool:
 
 def is_special(path: str) -> bool:
     """Tell whether a name is that of a pipe, a socket or a device; one of a missing file is not."""
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):
-        return False
+    mode = _mode_of(path)
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _mode_of(path: str) -> int:
+    """Return what a name is of; a name of what is missing is that of a file to be."""
+    try:
+        return os.stat(path).st_mode
+    except (OSError, ValueError):
+        return stat.S_IFREG
 
 
 def _leads_to_directory(entry: Any) -> bool:
@@ -233,10 +238,11 @@ def _leads_to_directory(entry: Any) -> bool:
 
 
 def glob_paths(pattern: str, *, files_alone: bool = False) -> list[str]:
-    """Return all that a glob matches, files and directories, or files alone, sorted."""
+    """Return all that a glob matches, sorted; or files alone, and none that are special."""
     if not is_url(pattern):
         matches = sorted(glob.glob(pattern))
-        return [path for path in matches if not (files_alone and os.path.isdir(path))]
+        # Each is looked at once, which may be over a network.
+        return [path for path in matches if not files_alone or stat.S_ISREG(_mode_of(path))]
     root, *parts = re.split(r"(?<=://)|/", pattern)
     found = [root]
     for number, part in enumerate(parts):
