@@ -58,6 +58,30 @@ def test_a_server_that_shows_what_is_asked_for_alone(server, data):
         tfr.read_records(server.url + "/none")
 
 
+@pytest.fixture
+def served_set(server, tmp_path):
+    with tfr.ShardWriter(tmp_path / "set", num_shards=2) as writer:
+        writer.write_many(RECORDS)
+    server.objects.update({f"/{path.name}": path.read_bytes() for path in tmp_path.iterdir()})
+    return server.url + "/set"
+
+
+def test_a_set_where_what_is_missing_is_forbidden(server, served_set):
+    server.missing = 403
+    for name in (served_set, served_set + "@2"):
+        assert sorted(tfr.read_records(name)) == sorted(RECORDS)
+        assert tfr.verify(name).ok
+    with pytest.raises(PermissionError, match="/none: no permission"):
+        tfr.read_records(server.url + "/none")
+
+
+def test_verify_asks_for_a_shard_twice(server, served_set):
+    assert tfr.verify(served_set).ok
+    asked = [path for method, path, _ in server.requests if method == "GET" and "-of-" in path]
+    # For its records, and for its checksum.
+    assert len(asked) == 2 * 2
+
+
 @pytest.mark.parametrize("name", ["/a//b", "/a/b"])
 def test_each_slash_counts(server, data, name):
     server.objects[name] = data

@@ -187,14 +187,22 @@ class NamedSet(NamedTuple):
 
 def set_named(path: str) -> NamedSet | None:
     """Return the set that a path names, by its manifest, ``NAME`` or ``NAME@N``; or None."""
-    if exists(path):
+    if _is_seen(path):
         return NamedSet(path) if path.endswith(MANIFEST_SUFFIX) else None
     name, total, suffix = name_and_count(path) or (path, None, None)
     if is_bucket(name):
         # What is beside that is another one, of which nothing was said.
         return None
     manifest = manifest_of(name)
-    return NamedSet(manifest, total, suffix) if exists(manifest) else None
+    return NamedSet(manifest, total, suffix) if _is_seen(manifest) else None
+
+
+def _is_seen(path: str) -> bool:
+    """Tell whether a name is taken; some servers forbid, too, what is missing."""
+    try:
+        return exists(path)
+    except PermissionError:
+        return False
 
 
 def _what_is_missing(path: str) -> str:
