@@ -20,7 +20,7 @@ from tfrecord_lite.urls import shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["TableFile", "parquet_batches", "write_batches"]
+__all__ = ["TableFile", "parquet_batches", "require_rows", "write_batches"]
 
 # About so much is read at once, and at most so many rows.
 _BATCH_BYTES: Final = 1 << 23
@@ -153,11 +153,16 @@ def parquet_batches(file: Any, rows: int) -> Iterator[pa.RecordBatch]:
         for batch in file.iter_batches(rows, row_groups=[number], use_threads=False):
             yield batch
             done += batch.num_rows
-        if done != expected:
-            raise TFRecordError(
-                f"row group {number} of this Parquet file has {expected} rows, of which Arrow "
-                f"reads {done}; write it again with data_page_version='1.0'"
-            )
+        require_rows(f"row group {number} of this Parquet file has", expected, done)
+
+
+def require_rows(what: str, expected: int, done: int) -> None:
+    """Raise `TFRecordError` where Arrow returned fewer rows than Parquet's metadata says."""
+    if done != expected:
+        raise TFRecordError(
+            f"{what} {expected} rows, of which Arrow reads {done}; write it again with "
+            "data_page_version='1.0'"
+        )
 
 
 def _arrow(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch, int]]:  # noqa: ARG001

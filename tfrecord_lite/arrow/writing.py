@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from tfrecord_lite.arrow.arrays import has_half_dictionaries, joined, no_rows
 from tfrecord_lite.arrow.encoding import Columns, SequenceColumns, columns_of
-from tfrecord_lite.arrow.files import parquet_batches
+from tfrecord_lite.arrow.files import parquet_batches, require_rows
 from tfrecord_lite.arrow.objects import checked_objects, is_objects
 from tfrecord_lite.arrow.relations import not_in_arrow
 from tfrecord_lite.dataset.shard_writer import ShardWriter
-from tfrecord_lite.errors import ExampleError, TFRecordError
+from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.column_values import known_columns, series_values
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
@@ -266,11 +266,8 @@ def _scanned(dataset: Any) -> Iterator[pa.RecordBatch]:
         yield batch
         done += batch.num_rows
     # That of a dataset which a filter was put on is by what is read.
-    if counted and done != (expected := dataset.count_rows()):
-        raise TFRecordError(
-            f"these Parquet files have {expected} rows, of which Arrow reads {done}; write them "
-            "again with data_page_version='1.0'"
-        )
+    if counted:
+        require_rows("these Parquet files have", dataset.count_rows(), done)
 
 
 def _chunked(name: str, column: Any, said: AbstractSet[str]) -> Any:
