@@ -67,6 +67,8 @@ class Thresholds:
     walked_records: int = 16
     walked_large_record_bytes: int = 1024
     walked_large_entries: int = 32
+    # Feature lists with so many bytes in all are walked, of however few records they are.
+    walked_steps_bytes: int = 128
     # So many lists of strings or steps of no more bytes than this are walked in step as well.
     walked_lists: int = 64
     walked_list_bytes: int = 64

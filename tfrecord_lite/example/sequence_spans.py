@@ -26,6 +26,7 @@ from tfrecord_lite.example.value_headers import LARGEST_VALUE_SIZE, read_headers
 from tfrecord_lite.example.wire import MAX_VARINT_BYTES
 from tfrecord_lite.example.words import BYTE, Words, as_words, turns_of, varints_in
 from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,10 @@ def find_sequence_spans(
 
     found = np.zeros((len(context), 3, len(starts)), np.int64)
     contexts = RecordBlock(buffer, starts, context_end - starts)
-    odd[walk(buffer, contexts, context, found, np.flatnonzero(~odd))] = True
+    # What is read one by one has its steps read one by one too.
+    many = int((lists_end - lists_begin).sum()) >= thresholds.walked_steps_bytes
+    least = 1 if many else None
+    odd[walk(buffer, contexts, context, found, np.flatnonzero(~odd), least=least)] = True
     entries = _entries(words, lists, lists_begin, lists_end, odd)
     steps = _feature_steps(buffer, words, entries.begin, entries.end)
     spans, entry_of = steps.spans, steps.entry

@@ -110,15 +110,21 @@ def walk(
     found: Int64Array,
     lane: Int64Array,
     unknown: UnknownFeatures | None = None,
+    *,
+    least: int | None = None,
 ) -> Int64Array:
-    """Walk some records of a block; return those that must be read one by one."""
+    """Walk some records of a block; return those that must be read one by one.
+
+    Fewer than ``least`` at once, left out what the thresholds say, are not walked.
+    """
     if not len(lane):
         return lane
+    least = thresholds.walked_records if least is None else least
     walk = _Walk(buffer, lane, block.starts[lane], block.lengths[lane], names, found, unknown)
     walk.enter()
     large = int(block.lengths[lane].sum()) > thresholds.walked_large_record_bytes * len(lane)
     entries = 0
-    while (left := len(walk.position)) >= thresholds.walked_records or (
+    while (left := len(walk.position)) >= max(least, 1) or (
         left and large and entries < thresholds.walked_large_entries
     ):
         walk.step()
