@@ -62,10 +62,10 @@ class Thresholds:
 
     # --- Records walked in step (example/spans.py) ---
 
-    # With fewer records than this left, each costs less when it is read by itself; unless the
-    # records are large on average, and then only for so many entries.
+    # With fewer records than this left, each costs less when it is read by itself; unless they have
+    # so many bytes in all, and then only for so many entries.
     walked_records: int = 16
-    walked_large_record_bytes: int = 1024
+    walked_bytes: int = 2560
     walked_large_entries: int = 32
     # Feature lists with so many bytes in all are walked, of however few records they are.
     walked_steps_bytes: int = 128

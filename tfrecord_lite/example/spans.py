@@ -122,7 +122,7 @@ def walk(
     least = thresholds.walked_records if least is None else least
     walk = _Walk(buffer, lane, block.starts[lane], block.lengths[lane], names, found, unknown)
     walk.enter()
-    large = int(block.lengths[lane].sum()) > thresholds.walked_large_record_bytes * len(lane)
+    large = int(block.lengths[lane].sum()) >= thresholds.walked_bytes
     entries = 0
     while (left := len(walk.position)) >= max(least, 1) or (
         left and large and entries < thresholds.walked_large_entries
