@@ -31,13 +31,14 @@ from tfrecord_lite.records.gap import Gap
 from tfrecord_lite.records.inflate import InflatedSource
 from tfrecord_lite.records.large import LargeRecord
 from tfrecord_lite.records.recovery import Recovery
-from tfrecord_lite.records.window import AnySource, Window
+from tfrecord_lite.records.window import Window
 from tfrecord_lite.thresholds import limits, thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tfrecord_lite._types import Int64Array, Verify
+    from tfrecord_lite.records.byte_source import ByteSource
 
 __all__ = ["BlockStream"]
 
@@ -58,7 +59,7 @@ class BlockStream:
 
     def __init__(
         self,
-        source: AnySource,
+        source: ByteSource | InflatedSource,
         *,
         verify: Verify,
         on_damage: Callable[[Damage], Any] | None,

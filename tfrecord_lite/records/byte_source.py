@@ -78,11 +78,12 @@ class ByteSource:
             check_binary(file)
             self._file = file
         self._origin = position_of(self._file)
-        self._ready = self._owned and self.remaining() is not None
+        self.ready = self._owned and self.remaining() is not None
+        """Whether it is a regular file, opened here: reading never waits, and `read_at` works."""
         # The read of a file with a position that has not been accounted for.
         self._last: tuple[int, memoryview, list[int | None]] | None = None
         # The position of an open file is shared by forks; how far each has read is not.
-        self._at_own_offset = self._ready and hasattr(os, "preadv")
+        self._at_own_offset = self.ready and hasattr(os, "preadv")
 
     @property
     def seekable(self) -> bool:
@@ -156,16 +157,6 @@ class ByteSource:
         elif counts and self.offset == offset:
             self._pushed_back = view[: counts[0]].tobytes()
         self._last = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether reading never waits: the source is a regular file, opened here."""
-        return self._ready
-
-    @property
-    def positional(self) -> bool:
-        """Whether `read_at` works."""
-        return self._ready
 
     def read_at(self, size: int, offset: int) -> bytes:
         """Return ``size`` bytes from ``offset``, fewer at the end, without moving there."""

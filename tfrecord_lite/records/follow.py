@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tfrecord_lite.records.byte_source import ByteSource
     from tfrecord_lite.records.compression import Codec
     from tfrecord_lite.records.framing import RecordBlock
-    from tfrecord_lite.records.window import AnySource
 
 __all__ = ["FollowedStream", "OpenedFile"]
 
@@ -52,7 +51,7 @@ class OpenedFile(NamedTuple):
 
 
 class FollowedStream:
-    """The blocks of a file that is waited for; otherwise as `BlockStream`.
+    """The blocks of a file that is waited for, and what is read of it now: ``file``.
 
     ``open_file`` opens what is at the path now. ``timeout`` is how many seconds to wait for more,
     None for ever; after that `read_block` returns None, or raises `TruncatedRecordError` inside a
@@ -94,29 +93,6 @@ class FollowedStream:
                 os.close(handle)
                 raise
             os.close(handle)
-
-    @property
-    def source(self) -> AnySource:
-        """What is read now."""
-        return self.file.stream.source
-
-    @property
-    def offset(self) -> int:
-        """Where the next record begins, in uncompressed bytes."""
-        return self.file.stream.offset
-
-    @property
-    def block_bytes(self) -> int:
-        """About how many bytes are read at once."""
-        return self.file.stream.block_bytes
-
-    @block_bytes.setter
-    def block_bytes(self, size: int) -> None:
-        self.file.stream.block_bytes = size
-
-    def recycle(self, block: RecordBlock) -> None:
-        """Take the buffer of a block that is no longer needed, for a block to come."""
-        self.file.stream.recycle(block)
 
     def close(self) -> None:
         """End the waiting and close the file. Closing twice is harmless."""
@@ -170,9 +146,9 @@ class FollowedStream:
 
     def _remember(self) -> None:
         """Remember up to where the content was dealt with, and what it is before that."""
-        source = self.source
+        stream, source = self.file.stream, self.file.stream.source
         # Where inflating has failed, `offset` is before what it has used.
-        self._position = source.furthest if isinstance(source, InflatedSource) else self.offset
+        self._position = source.furthest if isinstance(source, InflatedSource) else stream.offset
         self._mark = self._mark_of(self._handle)
 
     def _mark_of(self, handle: int) -> tuple[int, int]:
@@ -220,7 +196,7 @@ class FollowedStream:
         else:
             # A truncated end may have been removed, and something else written there; and a search
             # for a true record has passed over one that was not complete.
-            self.file.stream.rewind(self.offset, self.file.stream.record)
+            self.file.stream.rewind(self.file.stream.offset, self.file.stream.record)
 
     def _change_over(self) -> None:
         """Go on in the other file that has the name now."""
@@ -235,7 +211,7 @@ class FollowedStream:
 
     def _take(self, handle: int, file: OpenedFile, seen: tuple[int, int]) -> None:
         self._let_go()
-        file.stream.block_bytes = self.block_bytes
+        file.stream.block_bytes = self.file.stream.block_bytes
         self._handle, self.file, self._seen = handle, file, seen
         self._remember()
 

@@ -43,7 +43,7 @@ class InflatedSource:
     def __init__(self, source: ByteSource, codec: Literal["GZIP", "ZLIB"]) -> None:
         self.path = source.path
         self._source = source
-        self._ahead = MembersAhead(source) if codec == "GZIP" and source.positional else None
+        self._ahead = MembersAhead(source) if codec == "GZIP" and source.ready else None
         # What is left of a member that was inflated ahead.
         self._whole = memoryview(b"")
         self.codec = codec

@@ -129,10 +129,10 @@ class RecordReader(Closing):
                 raise ValueError(f"{self.path}: follow=True needs a path, not an open file")
             self._follower = FollowedStream(self.path, self._open, timeout)
         self._file = self._follower.file if self._follower else self._open()
-        self._stream = self._follower or self._file.stream
+        self._blocks = self._follower or self._file.stream
         # Large records of a regular file can be read straight into their results.
-        self._direct = not follow and self._file.codec is None and self._file.source.positional
-        stream = self._engine
+        self._direct = not follow and self._file.codec is None and self._file.source.ready
+        stream = self._stream
         self._position = _Position(stream, stream.offset, stream.record, None, iter(()))
         # The position at which the stream stands; after an exception it may stand anywhere.
         self._settled: _Position | None = self._position
@@ -240,14 +240,14 @@ class RecordReader(Closing):
     def _read(self) -> _Position:
         """Return the next block and where it ends; whoever hands it out makes that the position."""
         position = self._position
-        stream = self._engine
+        stream = self._stream
         if self._settled is not position and position.stream is stream:
             stream.rewind(position.offset, position.record)
         self._settled = None
         try:
-            block = self._stream.read_block()
+            block = self._blocks.read_block()
         except BaseException as error:
-            stream = self._engine
+            stream = self._stream
             if stream.refused_at is not None:
                 # What `on_damage` raised: the region before this has been reported.
                 after = _Position(stream, *stream.refused_at, None, iter(()))
@@ -256,13 +256,14 @@ class RecordReader(Closing):
                 # Of a file that is followed: so have regions before the end.
                 self._position = _Position(stream, stream.offset, stream.record, None, iter(()))
             raise
-        stream = self._engine
+        stream = self._stream
         if self._settled is not None:
             raise RuntimeError(f"{self.path}: read by a signal handler while it was being read")
         return _Position(stream, stream.offset, stream.record, block, iter(()))
 
     @property
-    def _engine(self) -> BlockStream:
+    def _stream(self) -> BlockStream:
+        """What is read now: of a file that is followed, what is at its path."""
         return self._follower.file.stream if self._follower else self._file.stream
 
     def _large_record(self, _: None) -> bytes:
@@ -330,7 +331,7 @@ class RecordReader(Closing):
 
     def go_to(self, offset: int, record: int) -> None:
         """Go on at another boundary, where the record of this number begins."""
-        self._position = _Position(self._engine, offset, record, None, iter(()))
+        self._position = _Position(self._stream, offset, record, None, iter(()))
 
     def read_ahead_until(self, end: int | None) -> None:
         """Have no more of an object asked for in advance than what comes before byte ``end``."""

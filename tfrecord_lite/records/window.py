@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from tfrecord_lite.thresholds import limits, thresholds
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Uint8Array
+    from tfrecord_lite.records.inflate import InflatedSource
 
 __all__ = ["Window"]
 
@@ -28,35 +29,16 @@ _MOST_SPARE = 3
 _MORE_BYTES = 1 << 6
 
 
-class AnySource(Protocol):
-    """What is read: a `ByteSource`, or what is inflated from one."""
-
-    path: str
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def ready(self) -> bool: ...
-    def readinto(self, view: memoryview) -> int: ...
-    def remaining(self) -> int | None: ...
-    def seek(self, offset: int) -> None: ...
-    @property
-    def taken(self) -> int | None: ...
-    def rewind(self, offset: int) -> int: ...
-    def forget(self, offset: int) -> None: ...
-    def close(self) -> None: ...
-
-
 class Window:
     """A buffer over the bytes ``base + begin`` to ``base + end`` of a source.
 
     What lies before ``begin`` in the buffer has been dealt with.
     """
 
-    def __init__(self, source: AnySource) -> None:
+    def __init__(self, source: ByteSource | InflatedSource) -> None:
         self.source = source
         # Where it can be read without moving there.
-        self._file = source if isinstance(source, ByteSource) and source.positional else None
+        self._file = source if isinstance(source, ByteSource) and source.ready else None
         self.block_bytes = limits.read_block_bytes
         self._spare: deque[Uint8Array] = deque(maxlen=_MOST_SPARE)
         self.buffer = self._new_buffer(limits.read_block_bytes)
