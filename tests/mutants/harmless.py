@@ -87,7 +87,6 @@ HARMLESS: dict[str, dict[str, str]] = {
         "self._more_output = True": (
             "4,000 damaged streams gave the same: the rest of a run comes with the next input"
         ),
-        "return self.offset == offset": ("no caller asks for it"),
         "len(self._input) < MEMBER_HEADER.size": ("a read earlier that comes next anyway"),
         "return self._input[: MEMBER_HEADER.size]": ("more of the front than is looked at"),
         "return self.peek(MEMBER_HEADER.size)[: MEMBER_HEADER.size]": (
@@ -132,7 +131,6 @@ HARMLESS: dict[str, dict[str, str]] = {
         "source.seek(0)": ("the search that follows goes to its own place"),
     },
     "tfrecord_lite/records/resync.py": {
-        "return np.uint32(mask_crcs(_tables()[0][:1])[0])": ("the first of more is the first"),
         "_STRIDE_BYTES = 1 << 18": ("how much is looked at at once"),
         "if 16 * count > len(likely):": ("when a test that saves work is made"),
     },

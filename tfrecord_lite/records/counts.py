@@ -7,6 +7,7 @@ shared out. So whoever does look inside compares.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["MemberCounts", "StatedMember"]
 
 
+@dataclass(eq=False)
 class StatedMember:
     """A member that is being read, and what its header states.
 
@@ -28,28 +30,14 @@ class StatedMember:
     ``compared`` has damage in it.
     """
 
-    __slots__ = (
-        "begin",
-        "compared",
-        "compressed_begin",
-        "end",
-        "first_record",
-        "intact",
-        "size",
-        "stated",
-    )
-
-    def __init__(
-        self, begin: int, compressed_begin: int, stated: Member, *, intact: bool = True
-    ) -> None:
-        self.begin = begin
-        self.compressed_begin = compressed_begin
-        self.stated = stated
-        self.intact = intact
-        self.end: int | None = None
-        self.size = 0
-        self.first_record: int | None = None
-        self.compared = True
+    begin: int
+    compressed_begin: int
+    stated: Member
+    intact: bool = True
+    end: int | None = None
+    size: int = 0
+    first_record: int | None = None
+    compared: bool = True
 
     def fault(self, records: int) -> str | None:
         """Say in what it is not as its header states; None where all is well."""

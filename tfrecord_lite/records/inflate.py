@@ -202,8 +202,8 @@ class InflatedSource:
             pass
         return self._input
 
-    def go_to(self, offset: int) -> bool:
-        """Stand at another compressed byte; False where a stream cannot go back there."""
+    def go_to(self, offset: int) -> None:
+        """Stand at another compressed byte, which a stream that does not seek cannot go back to."""
         ahead = offset - self.offset
         if 0 <= ahead <= len(self._input):
             self._input = self._input[ahead:]
@@ -213,7 +213,6 @@ class InflatedSource:
         else:
             while (ahead := offset - self.offset) > 0 and self.peek(1):
                 self._input = self._input[ahead:]
-        return self.offset == offset
 
     def restart(self, raw_begin: int, first_record: int | None) -> None:
         """Take what stands here for a member, with such numbers."""

@@ -9,19 +9,17 @@ that does not help (in zeros, and in small integers), the CRC of eight bytes is 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfrecord_lite.records.checksum import crc32c, mask_crcs
+from tfrecord_lite.records.checksum import crc32c, mask_crc, mask_crcs
 from tfrecord_lite.records.framing import HEADER_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tfrecord_lite._types import BoolArray, Int64Array, Uint8Array, Uint32Array
-
-    Mask = BoolArray
+    from tfrecord_lite._types import Int64Array, Uint8Array, Uint32Array
 
 __all__ = ["find_headers"]
 
@@ -29,29 +27,7 @@ __all__ = ["find_headers"]
 _STRIDE_BYTES = 1 << 18
 _WORD = 4
 _UINT32 = 0xFFFFFFFF
-
-
-class _Words(NamedTuple):
-    """Every fourth position of a stride, from ``first`` on, read as a header: three words."""
-
-    first: int
-    low: Uint32Array
-    high: Uint32Array
-    crc: Uint32Array
-
-    def positions(self, rows: Int64Array) -> Int64Array:
-        """Return where rows of these words stand."""
-        return self.first + _WORD * rows
-
-    def hold(self, rows: Int64Array) -> Mask:
-        """Tell at which rows the CRC of the length holds."""
-        lookups = _tables()
-        low, high = self.low[rows], self.high[rows]
-        crcs = lookups[0][low & 0xFFFF] ^ lookups[1][low >> 16]
-        if high.any():
-            crcs ^= lookups[2][high & 0xFFFF] ^ lookups[3][high >> 16]
-        right: Mask = mask_crcs(crcs) == self.crc[rows]
-        return right
+_CRC_OF_ZERO = np.uint32(mask_crc(crc32c(bytes(8))))
 
 
 def find_headers(buffer: Uint8Array, begin: int, end: int, most: int) -> Int64Array:
@@ -66,25 +42,31 @@ def find_headers(buffer: Uint8Array, begin: int, end: int, most: int) -> Int64Ar
     """
     found = [np.empty(0, np.int64)]
     most_low, most_high = np.uint32(min(most, _UINT32)), np.uint32(min(most >> 32, _UINT32))
-    for words in _read_words(buffer, begin, end):
-        likely = words.high <= most_high
+    for first, words in _read_words(buffer, begin, end):
+        low, high, crc = words[:-2], words[1:-1], words[2:]
+        likely = high <= most_high
         count = np.count_nonzero(likely)
         if not count:
             continue
         if 16 * count > len(likely):
             # Zeros pass the first test everywhere, and fail this one.
-            likely &= (words.low | words.high != 0) | (words.crc == _crc_of_zero())
+            likely &= (low | high != 0) | (crc == _CRC_OF_ZERO)
         if not most_high:
-            likely &= words.low <= most_low
+            likely &= low <= most_low
         rows = np.flatnonzero(likely)
-        found.append(words.positions(rows[words.hold(rows)]))
+        rows = rows[_masked_crcs(low[rows], high[rows]) == crc[rows]]
+        found.append(first + _WORD * rows)
     positions = np.concatenate(found)
     positions.sort()
     return positions
 
 
-def _read_words(buffer: Uint8Array, begin: int, end: int) -> Iterator[_Words]:
-    """Yield the words at all positions from ``begin`` on with 12 bytes left before ``end``."""
+def _read_words(buffer: Uint8Array, begin: int, end: int) -> Iterator[tuple[int, Uint32Array]]:
+    """Yield the words from all positions on from ``begin`` that have 12 bytes before ``end``.
+
+    Those from every fourth position come together, with where the first of them is. Three that
+    follow each other are a header.
+    """
     while end - begin >= HEADER_SIZE:
         # The next stride begins with the first position that was not looked at.
         stop = min(end, begin + _STRIDE_BYTES + HEADER_SIZE - 1)
@@ -92,7 +74,7 @@ def _read_words(buffer: Uint8Array, begin: int, end: int) -> Iterator[_Words]:
             # A copy of bytes is cheap, arithmetic on words that are not aligned is not.
             words = np.empty((stop - phase) // _WORD, "<u4")
             words.view(np.uint8)[:] = buffer[phase : phase + words.nbytes]
-            yield _Words(phase, words[:-2], words[1:-1], words[2:])
+            yield phase, words
         begin = stop - HEADER_SIZE + 1
 
 
@@ -115,6 +97,10 @@ def _tables() -> tuple[Uint32Array, ...]:
     return tuple(tables)
 
 
-@lru_cache(maxsize=1)
-def _crc_of_zero() -> np.uint32:
-    return np.uint32(mask_crcs(_tables()[0][:1])[0])
+def _masked_crcs(low: Uint32Array, high: Uint32Array) -> Uint32Array:
+    """Return the masked CRCs of lengths."""
+    lookups = _tables()
+    crcs = lookups[0][low & 0xFFFF] ^ lookups[1][low >> 16]
+    if high.any():
+        crcs ^= lookups[2][high & 0xFFFF] ^ lookups[3][high >> 16]
+    return mask_crcs(crcs)
