@@ -67,7 +67,7 @@ class StreamEncoder:
         # Where cuts matter each call must bring one frame.
         self.chunk_bytes = _BUFFER_BYTES if flush_mode == zlib.Z_NO_FLUSH else 1
 
-    def encode(self, frames: bytes | memoryview, records: int) -> bytes:  # noqa: ARG002 - the protocol's
+    def encode(self, frames: bytes | memoryview, records: int) -> bytes:
         """Return the next bytes for the file."""
         if self._flush_mode == zlib.Z_NO_FLUSH:
             return self._deflate.compress(frames)

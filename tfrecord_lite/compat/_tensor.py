@@ -96,7 +96,6 @@ def constant(
     >>> constant([1, 2]).dtype, constant("abc").numpy()
     (dtype('int32'), b'abc')
     """
-    del name
     wanted = None if dtype is None else as_dtype(dtype)
     if isinstance(value, (np.ndarray, np.generic)) and not isinstance(value, (str, bytes)):
         array = _from_numpy(value, wanted)
@@ -111,7 +110,6 @@ def convert_to_tensor(
     value: Any, dtype: Any = None, dtype_hint: Any = None, name: str | None = None
 ) -> Tensor | StringTensor:
     """Make a tensor, as `constant` does."""
-    del dtype_hint, name
     return constant(value, dtype)
 
 

@@ -80,7 +80,7 @@ class OpError(Exception):
 
     error_code: int = UNKNOWN
 
-    def __init__(self, node_def: object, op: object, message: str, *args: object) -> None:  # noqa: ARG002 - as TensorFlow
+    def __init__(self, node_def: object, op: object, message: str, *args: object) -> None:
         super().__init__(message)
         self.node_def = node_def
         self.op = op

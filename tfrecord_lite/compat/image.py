@@ -53,7 +53,6 @@ def decode_jpeg(
     for bytes that are no such image or a damaged one; ImportError without Pillow. Whatever
     ``dct_method`` says, the accurate one is used.
     """
-    del dct_method, name
     return _tensor(_decode_still(contents, channels))
 
 
@@ -61,7 +60,6 @@ def decode_png(
     contents: bytes, channels: int = 0, dtype: Any = np.uint8, name: str | None = None
 ) -> Tensor:
     """Decode an image as `decode_jpeg` does; with ``dtype`` uint16 to 16 bits."""
-    del name
     if as_dtype(dtype) == np.uint8:
         return _tensor(_decode_still(contents, channels))
     if as_dtype(dtype) != np.uint16:
@@ -88,7 +86,6 @@ def decode_image(
 
     A GIF gives ``[frames, height, width, 3]``, or with ``expand_animations=False`` its first frame.
     """
-    del name
     if as_dtype(dtype) != np.uint8:
         raise _unimplemented(f"decode_image with dtype={dtype!r}, other than uint8,")
     image = _open(contents, channels or 0)
@@ -116,7 +113,6 @@ def encode_jpeg(
 
     ``format`` is "grayscale", "rgb", or "" for what the channels say.
     """
-    del name
     pixels = _checked(image, (np.uint8,), (1, 3))
     natural = "rgb" if pixels.shape[2] == 3 else "grayscale"
     if format not in ("", natural):
@@ -142,7 +138,6 @@ def encode_png(
 
     ``compression`` is zlib's level, -1 for the default.
     """
-    del name
     pixels = _checked(image, (np.uint8, np.uint16), (1, 2, 3, 4))
     if pixels.dtype == np.uint16 and pixels.shape[2] != 1:
         raise _unimplemented("encoding 16 bits in several channels")

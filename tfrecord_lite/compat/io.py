@@ -77,7 +77,6 @@ def serialize_tensor(tensor: Any, name: str | None = None) -> StringTensor:
     >>> serialize_tensor([1, 2]).numpy()
     b'\x08\x03\x12\x04\x12\x02\x08\x02"\x08\x01\x00\x00\x00\x02\x00\x00\x00'
     """
-    del name
     value = constant(tensor)
     array = np.array(value, object) if isinstance(value, bytes) else value.view(np.ndarray)
     return StringTensor(tensors.serialize_tensor(array))
@@ -89,7 +88,6 @@ def parse_tensor(serialized: Any, out_type: Any, name: str | None = None) -> Ten
     >>> parse_tensor(serialize_tensor([1, 2]), np.int32).numpy()
     array([1, 2], dtype=int32)
     """
-    del name
     several = serialized.ndim if isinstance(serialized, np.ndarray) else False
     if several or isinstance(serialized, (list, tuple)):
         raise InvalidArgumentError(
@@ -108,14 +106,12 @@ def parse_tensor(serialized: Any, out_type: Any, name: str | None = None) -> Ten
 
 def read_file(filename: Path, name: str | None = None) -> StringTensor:
     """Return all bytes of a file."""
-    del name
     with gfile.GFile(filename, "rb") as file:
         return StringTensor(file.read())
 
 
 def write_file(filename: Path, contents: bytes | str, name: str | None = None) -> None:
     """Write bytes, or str as UTF-8, to a file; the directories above it are created."""
-    del name
     gfile.makedirs(os.path.dirname(os.fspath(filename)) or ".")
     with gfile.GFile(filename, "wb") as file:
         file.write(contents)

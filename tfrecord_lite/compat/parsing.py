@@ -63,7 +63,6 @@ class RaggedFeature(example.RaggedFeature):
         row_splits_dtype: Any = np.int32,
         validate: bool = False,
     ) -> None:
-        del validate
         super().__init__(dtype, value_key, tuple(partitions))
         splits = as_dtype(row_splits_dtype)
         if splits not in (np.int32, np.int64):
@@ -126,7 +125,6 @@ def parse_example(
     >>> parse_example([record], {"label": FixedLenFeature([], np.int64)})["label"].numpy()
     array([4])
     """
-    del example_names, name
     features = _own(features)
     for key, feature in features.items():
         if isinstance(feature, example.FixedLenSequenceFeature) and not feature.allow_missing:
@@ -162,7 +160,6 @@ def parse_sequence_example(
     name: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Parse serialized SequenceExamples into context, feature lists and their lengths."""
-    del example_names, name
     context_features, sequence_features = _own(context_features), _own(sequence_features)
     with _refused():
         context, lists, lengths = example.parse_sequence_example(
@@ -183,7 +180,6 @@ def parse_single_sequence_example(
     name: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Parse one serialized SequenceExample into context and feature lists."""
-    del example_name, name
     context_features, sequence_features = _own(context_features), _own(sequence_features)
     with _refused():
         context, lists = example.parse_single_sequence_example(

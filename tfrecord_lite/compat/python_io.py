@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sys
 import weakref
-from io import RawIOBase
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from tfrecord_lite.compat._deflate import StreamEncoder
@@ -19,7 +18,8 @@ from tfrecord_lite.compat._missing import missing
 from tfrecord_lite.compat.errors import FailedPreconditionError, data_loss, of_system, renamed
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.closing import Closing
-from tfrecord_lite.records.positions import PositionedFile
+from tfrecord_lite.records.numbers import at_least
+from tfrecord_lite.records.positions import FilePart, PositionedFile
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.writer import RecordWriter
 
@@ -251,21 +251,6 @@ def tf_record_iterator(path: Path, options: Any = None) -> _RecordIterator:
     return _RecordIterator(path, TFRecordOptions.get_compression_type_string(options))
 
 
-class _From(RawIOBase):
-    """A file from an offset on, with a position of its own."""
-
-    def __init__(self, file: PositionedFile, offset: int) -> None:
-        self.name = file.path
-        self._file = file
-        self._offset = offset
-
-    def readinto(self, view: Any) -> int:
-        data = self._file.read_at(len(view), self._offset)
-        view[: len(data)] = data
-        self._offset += len(data)
-        return len(data)
-
-
 class _RandomRecordReader:
     """The record at any offset of a file, as TensorFlow's ``RandomRecordReader``.
 
@@ -286,17 +271,16 @@ class _RandomRecordReader:
         file = self._file
         if file is None:
             raise FailedPreconditionError(None, None, "Random TFRecord Reader is closed.")
-        try:
-            part: Any = _From(file, offset)
+        part: Any = FilePart(file.path, file.read_into, at_least(0, offset=offset), sys.maxsize)
+        with renamed():
             reader = RecordReader(part, compression=None, max_record_bytes=sys.maxsize)
-            for record in reader:
-                return record, offset + reader.offset
-        except TFRecordError as error:
-            # The reader counts from where it began.
-            error.record, error.offset = None, offset
-            raise data_loss(error) from error
-        except OSError as error:
-            raise of_system(error) from error
+            try:
+                for record in reader:
+                    return record, offset + reader.offset
+            except TFRecordError as error:
+                # The reader counts from where it began.
+                error.record, error.offset = None, offset
+                raise
         raise IndexError(f"Out of range at reading offset {offset}")
 
     def close(self) -> None:
