@@ -35,34 +35,30 @@ from tfrecord_lite.example.other_messages import description_of, is_list_of_exam
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.varints import decode_varints
 from tfrecord_lite.example.wire import (
-    LENGTH_DELIMITED,
+    Span,
+    read_fields,
     read_length,
-    read_tag,
     read_varint,
-    skip_field,
 )
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from typing_extensions import Buffer
 
 __all__ = [
     "ENTRY",
-    "Span",
     "Value",
     "decode_entry",
     "decode_example",
     "decode_feature",
     "decode_features",
-    "read_fields",
 ]
 
 Int64Values: TypeAlias = npt.NDArray[np.int64]
 Float32Values: TypeAlias = npt.NDArray[np.float32]
 Value: TypeAlias = Int64Values | Float32Values | list[bytes] | None
-Span: TypeAlias = tuple[int, int]
 
 _T = TypeVar("_T")
 
@@ -129,19 +125,6 @@ def _decode_into(features: dict[str, Value], data: bytes) -> str | None:
 def _resemblance(data: bytes) -> str:
     kind = description_of(data)
     return "" if kind is None else f"; it looks like {kind}"
-
-
-def read_fields(data: bytes, spans: list[Span], depth: int) -> Iterator[tuple[int, int, int]]:
-    """Yield each field of a message: its tag, and where its content starts and stops."""
-    for first, end in spans:
-        stop = first
-        while stop < end:
-            tag, start = read_tag(data, stop, end)
-            if tag & 7 == LENGTH_DELIMITED:
-                start, stop = read_length(data, start, end)
-            else:
-                stop = skip_field(data, tag, start, end, depth)
-            yield tag, start, stop
 
 
 def decode_features(data: bytes, pos: int, end: int, found: dict[str, Value]) -> None:

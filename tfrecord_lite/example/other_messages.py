@@ -12,10 +12,11 @@ An ELWC is TensorFlow Ranking's ExampleListWithContext.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.wire import LENGTH_DELIMITED, read_length, read_tag, skip_field
+from tfrecord_lite.example.wire import read_fields
 from tfrecord_lite.records.identify import looks_like
 
 if TYPE_CHECKING:
@@ -111,15 +112,6 @@ def _is_example(data: bytes) -> bool:
 
 def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield tag and content of the fields of a message, up to where it is none."""
-    position = 0
-    try:
-        while position < len(data):
-            tag, position = read_tag(data, position, len(data))
-            begin = position
-            if tag & 7 == LENGTH_DELIMITED:
-                begin, position = read_length(data, position, len(data))
-            else:
-                position = skip_field(data, tag, position, len(data), 0)
-            yield tag, data[begin:position]
-    except ExampleError:
-        return
+    with suppress(ExampleError):
+        for tag, begin, end in read_fields(data, [(0, len(data))], 0):
+            yield tag, data[begin:end]

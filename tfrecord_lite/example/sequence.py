@@ -19,12 +19,10 @@ from tfrecord_lite.byte_strings import as_bytes, lost_nuls
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.decode import (
     ENTRY,
-    Span,
     Value,
     decode_entry,
     decode_feature,
     decode_features,
-    read_fields,
 )
 from tfrecord_lite.example.encode import (
     Parts,
@@ -43,7 +41,7 @@ from tfrecord_lite.example.features import (
 from tfrecord_lite.example.kinds import KIND_NAMES
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.values import check_size, encode_feature
-from tfrecord_lite.example.wire import varint
+from tfrecord_lite.example.wire import Span, read_fields, varint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

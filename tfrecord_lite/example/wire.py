@@ -19,21 +19,28 @@ from the start of the message.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tfrecord_lite.errors import ExampleError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "LENGTH_DELIMITED",
     "MAX_DEPTH",
     "MAX_MESSAGE_BYTES",
     "MAX_VARINT_BYTES",
+    "Span",
+    "read_fields",
     "read_length",
     "read_tag",
     "read_varint",
     "skip_field",
     "varint",
 ]
+
+Span: TypeAlias = tuple[int, int]
 
 VARINT: Final = 0
 FIXED64: Final = 1
@@ -139,6 +146,19 @@ def skip_field(data: bytes, tag: int, pos: int, end: int, depth: int) -> int:
         if not groups:
             return pos
         tag, pos = read_tag(data, pos, end, lowest=0)
+
+
+def read_fields(data: bytes, spans: list[Span], depth: int) -> Iterator[tuple[int, int, int]]:
+    """Yield each field of a message: its tag, and where its content starts and stops."""
+    for first, end in spans:
+        stop = first
+        while stop < end:
+            tag, start = read_tag(data, stop, end)
+            if tag & 7 == LENGTH_DELIMITED:
+                start, stop = read_length(data, start, end)
+            else:
+                stop = skip_field(data, tag, start, end, depth)
+            yield tag, start, stop
 
 
 @lru_cache(maxsize=1 << 14)

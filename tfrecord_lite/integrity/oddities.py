@@ -11,10 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from tfrecord_lite.example.decode import ENTRY, Span, Value, decode_example, decode_feature
+from tfrecord_lite.example.decode import ENTRY, Value, decode_example, decode_feature
 from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.wire import (
+    Span,
     read_length,
     read_tag,
     skip_field,
