@@ -106,6 +106,7 @@ class FixedLenSequenceFeature:
 
     def __post_init__(self) -> None:
         _normalize(self)
+        object.__setattr__(self, "allow_missing", bool(self.allow_missing))
         if self.default_value is not None:
             values = tuple(_default_values(self.default_value, self.dtype))
             if len(values) != 1:

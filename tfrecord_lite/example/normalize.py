@@ -7,8 +7,9 @@ records.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, KeysView, Mapping
-from typing import Any, Final, NoReturn, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 
@@ -36,12 +37,14 @@ SPECS: Final = get_args(FeatureSpec)
 _PLAIN: Final[dict[object, FeatureSpec]] = {
     dtype: FixedLenFeature((), dtype) for dtype in (np.int64, int, np.float32, float, bytes, str)
 }
-# The fields of tf.io's features, which are named tuples.
-_FIXED: Final = ("shape", "dtype", "default_value")
-_VAR: Final = ("dtype",)
-_SEQUENCE: Final = ("shape", "dtype", "allow_missing", "default_value")
-_RAGGED: Final = ("dtype", "value_key", "partitions", "row_splits_dtype", "validate")
-_SPARSE: Final = ("index_key", "value_key", "dtype", "size", "already_sorted")
+# The fields of tf.io's features, which are named tuples; ours have them too, but for some.
+_OF_TENSORFLOW: Final[dict[tuple[str, ...], Any]] = {
+    ("shape", "dtype", "default_value"): FixedLenFeature,
+    ("dtype",): VarLenFeature,
+    ("shape", "dtype", "allow_missing", "default_value"): FixedLenSequenceFeature,
+    ("dtype", "value_key", "partitions", "row_splits_dtype", "validate"): RaggedFeature,
+    ("index_key", "value_key", "dtype", "size", "already_sorted"): SparseFeature,
+}
 _TAKEN: Final = (
     "a feature class (FixedLenFeature and others, tf.io's too), or int, float, bytes or str "
     "(np.int64, np.float32) for one value a record"
@@ -144,29 +147,20 @@ def as_feature(feature: Any, name: str) -> FeatureSpec:
         return feature  # type: ignore[no-any-return]
     if isinstance(feature, type) and feature in _PLAIN:
         return _PLAIN[feature]
-    fields = getattr(feature, "_fields", ())
-    if fields not in (_FIXED, _VAR, _SEQUENCE, _RAGGED, _SPARSE):
-        _refuse(feature, name)
+    fields = getattr(feature, "_fields", None)
+    cls = _OF_TENSORFLOW.get(fields) if isinstance(fields, tuple) else None
+    if cls is None:
+        hint = ""
+        if isinstance(feature, Mapping):
+            hint = "; parse_sequence_example reads context and feature lists"
+        raise TypeError(f"feature {quote(name)}: {quote(feature)} is not {_TAKEN}{hint}")
     try:
-        return _of_tensorflow(feature, fields)
+        own = {field.name: getattr(feature, field.name) for field in dataclasses.fields(cls)}
+        return cls(**own)  # type: ignore[no-any-return]
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"feature {quote(name)}, tf.io.{type(feature).__name__}: {error}"
         ) from error
-
-
-def _of_tensorflow(feature: Any, fields: tuple[str, ...]) -> FeatureSpec:
-    if fields == _VAR:
-        return VarLenFeature(feature.dtype)
-    if fields == _RAGGED:
-        return RaggedFeature(feature.dtype, feature.value_key, feature.partitions)
-    if fields == _SPARSE:
-        return SparseFeature(*feature)
-    if fields == _FIXED:
-        return FixedLenFeature(feature.shape, feature.dtype, feature.default_value)
-    return FixedLenSequenceFeature(
-        feature.shape, feature.dtype, bool(feature.allow_missing), feature.default_value
-    )
 
 
 def _check_name(name: object, parameter: str) -> None:
@@ -176,10 +170,3 @@ def _check_name(name: object, parameter: str) -> None:
         name.encode()
     except UnicodeEncodeError as error:
         raise ValueError(f"{parameter}: {quote(name)}: {error.reason}; a name is UTF-8") from None
-
-
-def _refuse(feature: object, name: str) -> NoReturn:
-    hint = ""
-    if isinstance(feature, Mapping):
-        hint = "; parse_sequence_example reads context and feature lists"
-    raise TypeError(f"feature {quote(name)}: {quote(feature)} is not {_TAKEN}{hint}")
