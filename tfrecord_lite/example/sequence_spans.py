@@ -11,18 +11,24 @@ after the block.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.keys import KEY_HEAD, Keys, are_plain_keys
-from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST, MISSING, STRING
+from tfrecord_lite.example.kinds import INT64_LIST, MISSING
 from tfrecord_lite.example.sequence import decode_sequence_example
 from tfrecord_lite.example.short_features import find_short_features
-from tfrecord_lite.example.spans import Spans, StoredValues, error_at, unreadable_runs, walk
+from tfrecord_lite.example.spans import (
+    Spans,
+    StoredValues,
+    error_at,
+    read_values,
+    unreadable_runs,
+    walk,
+)
 from tfrecord_lite.example.steps import find_steps
-from tfrecord_lite.example.value_headers import LARGEST_VALUE_SIZE, read_headers, read_large_headers
 from tfrecord_lite.example.wire import MAX_VARINT_BYTES
 from tfrecord_lite.example.words import BYTE, Words, as_words, turns_of, varints_in
 from tfrecord_lite.records.framing import RecordBlock
@@ -278,25 +284,8 @@ def _feature_spans(
         return _FeatureSpans(begin, begin, begin, np.ones(0, np.bool_))
     # A header is told from the length before it, of one to three bytes.
     size = end - begin
-    length_size = 1 + (size >= 0x80).astype(np.int64) + (size >= 0x4000)
-    at, value_size = begin - length_size, size + length_size
-    headers = read_headers(words[at], value_size)
-    kind, header_size, good, single = (
-        cast("Any", np.array(np.broadcast_to(column, begin.shape))) for column in headers
-    )
-    rows = np.flatnonzero(value_size > LARGEST_VALUE_SIZE)
-    if len(rows):
-        large = read_large_headers(buffer, words, at[rows], value_size[rows])
-        for column, of_large in zip((kind, header_size, good, single), large, strict=True):
-            column[rows] = of_large
-    payload = at + header_size
-    sizes = end - payload
-    good &= (sizes >= 0) & ((kind != FLOAT_LIST) | (sizes & 3 == 0))
-    good &= (kind != INT64_LIST) | (sizes == 0) | (buffer[np.maximum(end - 1, 0)] < 0x80)
-    several = np.flatnonzero((kind == BYTES_LIST) & ~single & good & (sizes > 0))
-    if len(several):
-        good[several] = find_steps(buffer, payload[several], end[several]).good
-    kind[(kind == BYTES_LIST) & single] = STRING
+    value = begin - (1 + (size >= 0x80).astype(np.int64) + (size >= 0x4000))
+    kind, payload, good = read_values(buffer, words, value, end)
     return _FeatureSpans(kind, payload, end, good)
 
 

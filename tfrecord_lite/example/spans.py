@@ -50,6 +50,7 @@ __all__ = [
     "StoredValues",
     "error_at",
     "find_spans",
+    "read_values",
     "unreadable_runs",
     "walk",
 ]
@@ -203,22 +204,11 @@ class _Walk:
             return
         first = self._words[entry]
         value = entry + KEY_HEAD + 1 + (first >> _8 & BYTE).astype(np.int64)
-        value_size = end - value
-        good = value_size > 0
+        good = value < end
         if not good.all():
             self.leave(~good)
             return
-        headers = read_headers(self._words[value], value_size)
-        if value_size.max() > LARGEST_VALUE_SIZE:
-            rows = np.flatnonzero(value_size > LARGEST_VALUE_SIZE)
-            large = read_large_headers(self._buffer, self._words, value[rows], value_size[rows])
-            for column, of_large in zip(headers, large, strict=True):
-                column[rows] = of_large
-        kind, size, good, single = headers
-        begin = value + size
-        is_bytes = kind == BYTES
-        good &= self._contents_hold(kind, begin, end, several=is_bytes & ~single)
-        kind[is_bytes & single] = STRING
+        kind, begin, good = read_values(self._buffer, self._words, value, end)
         other = self._store(entry, first, (kind, begin, end))
         if len(other):
             good[other] &= are_plain_keys(self._words, entry[other])
@@ -229,20 +219,6 @@ class _Walk:
         self.position = end
         self.leave(~good)
         self.keep(self.position < self.end)
-
-    def _contents_hold(
-        self, kind: Int64Array, begin: Int64Array, end: Int64Array, several: BoolArray
-    ) -> BoolArray:
-        """Tell which payloads are what their kind asks for."""
-        size = end - begin
-        if kind[0] == BYTES and (kind == BYTES).all() and not several.any():
-            return np.ones(len(kind), np.bool_)
-        good: BoolArray = (kind != FLOAT) | (size & 3 == 0)
-        good &= (kind != INT64) | (size == 0) | (self._buffer.take(end - 1) < 0x80)
-        rows = np.flatnonzero(several & (size > 0))
-        if len(rows):
-            good[rows] = find_steps(self._buffer, begin[rows], end[rows]).good
-        return good
 
     def _store(self, entry: Int64Array, first: Words, spans: tuple[Int64Array, ...]) -> Int64Array:
         """Store the spans by the names that the keys are; return the rows with none of these."""
@@ -287,6 +263,34 @@ class _Walk:
             return np.empty(0, np.int64)
         lanes, begins, ends = (np.concatenate(column) for column in zip(*self._unread, strict=True))
         return np.asarray(lanes[unreadable_runs(self._buffer, begins, ends)], np.int64)
+
+
+def read_values(
+    buffer: Uint8Array, words: Words, value: Int64Array, end: Int64Array
+) -> tuple[Int64Array, Int64Array, BoolArray]:
+    """Read values, Features from their length on, that must go on to ``end``, none empty.
+
+    Returns kind and begin of their payloads, as in `Spans`, and which are of the plain form.
+    """
+    value_size = end - value
+    headers = read_headers(words[value], value_size)
+    if value_size.max() > LARGEST_VALUE_SIZE:
+        rows = np.flatnonzero(value_size > LARGEST_VALUE_SIZE)
+        large = read_large_headers(buffer, words, value[rows], value_size[rows])
+        for column, of_large in zip(headers, large, strict=True):
+            column[rows] = of_large
+    kind, header_size, good, single = headers
+    begin = value + header_size
+    is_bytes = kind == BYTES
+    if not is_bytes.all():
+        size = end - begin
+        good &= (kind != FLOAT) | (size & 3 == 0)
+        good &= (kind != INT64) | (size == 0) | (buffer.take(end - 1) < 0x80)
+    several = np.flatnonzero(is_bytes & ~single & good & (begin < end))
+    if len(several):
+        good[several] &= find_steps(buffer, begin[several], end[several]).good
+    kind[is_bytes & single] = STRING
+    return kind, begin, good
 
 
 def unreadable_runs(buffer: Uint8Array, begins: Int64Array, ends: Int64Array) -> Int64Array:
