@@ -7,6 +7,8 @@ handlers of its own, these get the messages.
 from __future__ import annotations
 
 import logging as _logging
+from collections import defaultdict
+from itertools import count
 from typing import Any
 
 from tfrecord_lite.compat._missing import missing
@@ -42,8 +44,8 @@ ERROR = _logging.ERROR
 FATAL = _logging.CRITICAL
 
 _logger = _logging.getLogger("tfrecord_lite")
-# How often log_every_n and log_first_n were called, by message.
-_calls: dict[str, int] = {}
+# By message, how often log_every_n and log_first_n were called before.
+_calls: defaultdict[str, count[int]] = defaultdict(count)
 
 
 def log(level: int, msg: object, *args: Any, **kwargs: Any) -> None:
@@ -94,19 +96,12 @@ def log_if(level: int, msg: object, condition: object, *args: Any) -> None:
 
 def log_every_n(level: int, msg: str, n: int, *args: Any) -> None:
     """Log a message at the first of each ``n`` calls with it."""
-    log_if(level, msg, _count(msg) % n == 0, *args)
+    log_if(level, msg, next(_calls[msg]) % n == 0, *args)
 
 
 def log_first_n(level: int, msg: str, n: int, *args: Any) -> None:
     """Log a message at the first ``n`` calls with it."""
-    log_if(level, msg, _count(msg) < n, *args)
-
-
-def _count(msg: str) -> int:
-    """Return how often this was called with a message before."""
-    before = _calls.get(msg, 0)
-    _calls[msg] = before + 1
-    return before
+    log_if(level, msg, next(_calls[msg]) < n, *args)
 
 
 def set_verbosity(v: int) -> None:

@@ -81,25 +81,11 @@ __all__ = [
     "serialize_tensor",
 ]
 
-# Making the message classes costs as much time as importing all the rest: they are made at first
-# use.
-_MESSAGES = frozenset(
-    {
-        "BytesList",
-        "Example",
-        "Feature",
-        "FeatureList",
-        "FeatureLists",
-        "Features",
-        "FloatList",
-        "Int64List",
-        "SequenceExample",
-    }
-)
-
 
 def __getattr__(name: str) -> Any:
-    if name in _MESSAGES:
+    # Making the message classes costs as much time as importing all the rest: they are made at
+    # first use.
+    if name in __all__:
         from tfrecord_lite.example import messages
 
         return getattr(messages, name)

@@ -15,7 +15,7 @@ import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.buffers import ByteStrings, Present
-from tfrecord_lite.example.composites import is_composite
+from tfrecord_lite.example.composites import is_composite, splits_of
 from tfrecord_lite.example.encode import encode_as
 from tfrecord_lite.example.features import FeatureSpec, RaggedFeature, RawFeature, VarLenFeature
 from tfrecord_lite.example.floats import narrow
@@ -297,6 +297,5 @@ def _numbers(flat: AnyArray, splits: Int64Array, *, rounded: bool = False) -> Pa
     if kind != INT64_LIST or (flat.size and int(flat.max()) > _MAX_INT64):
         return None
     integers = flat.astype(np.int64, copy=False)
-    ends = np.zeros(len(integers) + 1, np.int64)
-    np.cumsum(varint_sizes(integers), out=ends[1:])
+    ends = splits_of(varint_sizes(integers))
     return Payloads(kind, encode_varints(integers), np.diff(ends[splits]))

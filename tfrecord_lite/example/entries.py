@@ -7,10 +7,11 @@ scatter. Between the records space is left for their frames, which `RecordWriter
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfrecord_lite.example.composites import splits_of
 from tfrecord_lite.example.kinds import BYTES_LIST
 from tfrecord_lite.example.values import check_size
 from tfrecord_lite.example.varints import varint_sizes
@@ -29,16 +30,6 @@ __all__ = ["Entries", "StepLists", "lay_out"]
 _ENTRY = 0x0A
 # A step of no kind: an empty Feature.
 _NO_KIND = b"\x0a\x00"
-
-
-class _Placed(Protocol):
-    """What has a place in some records."""
-
-    def add_sizes(self, total: Int64Array) -> None:
-        """Add its sizes to those of the records."""
-
-    def put(self, buffer: Uint8Array, position: Int64Array) -> None:
-        """Write it where its records stand, and move these on."""
 
 
 class Entries:
@@ -138,10 +129,9 @@ class StepLists:
         self._no_kind = np.flatnonzero(sizes)
         self._steps.add_sizes(sizes)
         # Where each step begins, were there nothing but these, and where the last one ends.
-        self._bounds = np.concatenate([[0], np.cumsum(sizes)])
-        splits = np.concatenate([[0], np.cumsum(counts)])
-        self._begins = self._bounds[splits[:-1]]
-        self._contents = self._bounds[splits[1:]] - self._begins
+        self._bounds = splits_of(sizes)
+        bounds = self._bounds[splits_of(counts)]
+        self._begins, self._contents = bounds[:-1], np.diff(bounds)
         self._wholes = len(key) + varint_sizes(self._contents) + self._contents
 
     def add_sizes(self, total: Int64Array) -> None:
@@ -160,7 +150,7 @@ class StepLists:
         position[self._rows] = at + self._contents
 
 
-def lay_out(parts: Sequence[tuple[int, Sequence[_Placed]]], rows: int) -> RecordBlock:
+def lay_out(parts: Sequence[tuple[int, Sequence[Entries | StepLists]]], rows: int) -> RecordBlock:
     """Put records into one buffer, with space for the frames between them.
 
     Each part is a message of the records: its tag, and what is in it.

@@ -7,6 +7,7 @@ that float32 is meant. A finite number that would become 0 or infinite is refuse
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,6 +26,7 @@ _PLAIN_NUMBERS: Final = {int, bool, float, np.float64}
 # float32 holds every whole number up to here, and a float64 from here on never becomes 0.
 LARGEST_WHOLE: Final = float(1 << 24)
 SMALLEST: Final = 1e-37
+_LARGEST: Final = sys.float_info.max
 
 
 def narrow(array: npt.NDArray[Any], *, rounded: bool = False) -> npt.NDArray[np.float32]:
@@ -103,15 +105,7 @@ def _doubles(values: list[Any]) -> npt.NDArray[np.float64]:
     try:
         return np.array(values, np.float64)
     except OverflowError:
-        large = next(value for value in values if isinstance(value, int) and _is_beyond(value))
+        large = next(value for value in values if isinstance(value, int) and abs(value) > _LARGEST)
         raise ExampleError(
             f"{quote(large)} is beyond float32 and would become infinite; store it as text"
         ) from None
-
-
-def _is_beyond(value: int) -> bool:
-    try:
-        float(value)
-    except OverflowError:
-        return True
-    return False

@@ -22,6 +22,7 @@ import numpy as np
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST
 from tfrecord_lite.example.wire import read_length
+from tfrecord_lite.example.words import BYTE, LOW
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import BoolArray, Int64Array, Uint8Array
@@ -34,38 +35,13 @@ LARGEST_VALUE_SIZE: Final = 2 + 0x3FFF
 _IS_KIND: Final = np.isin(np.arange(256), [BYTES_LIST, FLOAT_LIST, INT64_LIST])
 
 
-class _Form(NamedTuple):
-    """What headers have in common: the sizes of their lengths, 0 for those that are not there."""
-
-    first: int = 0
-    second: int = 0
-    run: int = 0
-    plain: int = 0  # whether there is no kind, an empty list, or one run
-
-    @property
-    def list_size(self) -> int:
-        """Bytes before the list's content."""
-        return self.first + 1 + self.second if self.second else self.first
-
-    @property
-    def size(self) -> int:
-        """Bytes before the payload."""
-        return self.list_size + (1 + self.run if self.run else 0)
-
-    @property
-    def plain_kinds(self) -> BoolArray:
-        """Tell which kinds a plain head of this form may have."""
-        kinds = _IS_KIND if self.second else np.arange(256) == 0
-        return kinds & (self.plain > 0)
-
-    def mask(self, size: int) -> int:
-        """Return a mask of the first ``size`` bytes but the kind."""
-        kind = 0xFF << 8 * self.first if self.second else 0
-        return ((1 << 8 * size) - 1) & ~kind
-
-
 class _Tables:
-    """Head and form by the size of a value, and what each form has."""
+    """Head and form by the size of a value, and what each form has.
+
+    A form is what headers have in common: the sizes of their lengths, ``first``, ``second`` and
+    ``run``, 0 for those that are not there, and whether it is ``plain``: without kind, of an empty
+    list, or of one run.
+    """
 
     def __init__(self) -> None:
         # For each size of a list's content, the lengths around it; and the one inside, if there is
@@ -80,25 +56,27 @@ class _Tables:
         tag_and_run = np.uint64(0x0A) | _varints(content - 1 - run) << np.uint64(8)
         head |= tag_and_run << _bits(first + 1 + second)
         rows = np.stack([first, second, run, (run > 0) | (content == 0)], 1)
-        # No kind has the form 1, and all that is impossible the form 0.
         forms, which = np.unique(rows, axis=0, return_inverse=True)
-        self.forms = [_Form(), _Form(1, plain=1), *(_Form(*form) for form in forms.tolist())]
         fits = first + value <= LARGEST_VALUE_SIZE
         self.form_of = np.zeros(LARGEST_VALUE_SIZE + 2, np.uint8)
         self.head_of = np.zeros(LARGEST_VALUE_SIZE + 2, np.uint64)
+        # No kind has the form 1, and all that is impossible the form 0.
         self.form_of[1] = 1
         self.form_of[(first + value)[fits]] = which.reshape(-1)[fits] + 2
         self.head_of[(first + value)[fits]] = head[fits]
-        self.mask = np.array([form.mask(form.size) for form in self.forms], np.uint64)
-        self.list_mask = np.array([form.mask(form.list_size) for form in self.forms], np.uint64)
+        first, second, run, plain = np.concatenate([[[0, 0, 0, 0], [1, 0, 0, 1]], forms]).T
+        has_kind, self.has_run = second > 0, run > 0
+        # Bytes before the content of the list, and before the payload.
+        self.list_size = first + has_kind + second
+        self.size = self.list_size + self.has_run + run
+        self.kind_shift = _bits(first)
+        self.kind_mask = np.where(has_kind, BYTE, np.uint64(0))
+        but_kind = ~(self.kind_mask << self.kind_shift)
+        self.mask, self.list_mask = LOW[self.size] & but_kind, LOW[self.list_size] & but_kind
         # By form and kind, whether a head with them is plain: only where there is none is it 0.
-        self.is_plain = np.stack([form.plain_kinds for form in self.forms]).reshape(-1)
-        self.first_kind = 256 * np.arange(len(self.forms))
-        self.has_run = np.array([form.run > 0 for form in self.forms])
-        self.size = np.array([form.size for form in self.forms])
-        self.list_size = np.array([form.list_size for form in self.forms])
-        self.kind_shift = np.array([8 * form.first for form in self.forms], np.uint64)
-        self.kind_mask = np.array([0xFF if form.second else 0 for form in self.forms], np.uint64)
+        kinds = np.where(has_kind[:, None], _IS_KIND, np.arange(256) == 0)
+        self.is_plain = (kinds & (plain > 0)[:, None]).reshape(-1)
+        self.first_kind = 256 * np.arange(len(first))
 
 
 def _sizes(values: Int64Array) -> Int64Array:

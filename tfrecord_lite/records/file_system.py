@@ -116,8 +116,10 @@ def size_of(path: str) -> int:
     return store_of(path).state(path).size if is_url(path) else os.stat(path).st_size
 
 
-def sizes_of(paths: Sequence[str]) -> list[int | None]:
-    """Return the bytes of files, None for one that is not there.
+def sizes_of(
+    paths: Sequence[str], *, unless: type[OSError] = FileNotFoundError
+) -> list[int | None]:
+    """Return the bytes of files, None for one that is not there, or of which ``unless`` is raised.
 
     Of URLs each folder is listed once, however many of the files are in it.
     """
@@ -127,19 +129,19 @@ def sizes_of(paths: Sequence[str]) -> list[int | None]:
         if is_url(path):
             folders.setdefault(split_name(path)[0], []).append(path)
         else:
-            sizes[path] = _size_if_any(path)
+            sizes[path] = _size_unless(path, unless)
     for folder, inside in folders.items():
         found = None
         if len(inside) > 1 and not scheme_of(folder).startswith("http"):
             # Where nobody may list them objects may well be read.
-            with suppress(PermissionError):
+            with suppress(PermissionError, unless):
                 found = {
                     entry.name: entry.size
                     for entry in store_of(folder).list(folder)
                     if not entry.is_directory
                 }
         if found is None:
-            sizes.update(zip(inside, _each_size(inside), strict=True))
+            sizes.update(zip(inside, _each_size(inside, unless), strict=True))
         else:
             sizes.update((path, found.get(os.path.basename(path))) for path in inside)
     return [sizes[path] for path in paths]
@@ -151,35 +153,27 @@ def known_sizes(paths: Sequence[str]) -> list[int]:
     Whoever opens that says what is wrong with it.
     """
     files = [path for path in paths if can_be_reread(path)]
-    try:
-        found = sizes_of(files)
-    except OSError:
-        # One of them, or a folder that is not to be listed: the others have sizes all the same.
-        found = list(map(known_size, files))
-    sizes = dict(zip(files, found, strict=True))
+    sizes = dict(zip(files, sizes_of(files, unless=OSError), strict=True))
     return [sizes.get(path) or 0 for path in paths]
 
 
 def known_size(path: str) -> int:
     """Return the bytes of a file, 0 for one that cannot be looked at."""
-    try:
-        return size_of(path)
-    except OSError:
-        return 0
+    return _size_unless(path, OSError) or 0
 
 
-def _each_size(paths: list[str]) -> list[int | None]:
+def _each_size(paths: list[str], unless: type[OSError]) -> list[int | None]:
     if len(paths) == 1:
-        return [_size_if_any(paths[0])]
+        return [_size_unless(paths[0], unless)]
     with closing(Threads(limits.remote_connections, "tfrecord_lite-sizes")) as threads:
-        calls = [threads.submit(_size_if_any, path) for path in paths]
+        calls = [threads.submit(_size_unless, path, unless) for path in paths]
         return [call.result() for call in calls]
 
 
-def _size_if_any(path: str) -> int | None:
+def _size_unless(path: str, unless: type[OSError]) -> int | None:
     try:
         return size_of(path)
-    except FileNotFoundError:
+    except unless:
         return None
 
 
