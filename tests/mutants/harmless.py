@@ -346,7 +346,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         ),
     },
     "tfrecord_lite/example/sequence_spans.py": {
-        "entry[odd] = -1": ("any negative is none"),
+        "entry_of_name[:, odd] = -1": ("any negative is none"),
         "_CONTEXT: Final = np.uint64(0x0A)": ("records are read one by one instead"),
     },
     "tfrecord_lite/files/sidecar.py": {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import importlib
 import json
 import math
 import operator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tfrecord_lite.example.features import DTYPES, PARTITIONS, FeatureSpec, RaggedFeature
+from tfrecord_lite.example.kinds import dtype_named
 from tfrecord_lite.example.normalize import SPECS, normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures
@@ -183,15 +183,7 @@ def _dtype_from_json(dtype: Any) -> Any:
             raise ValueError(f"dtype {quote(dtype)} is no name of a dtype")  # noqa: TRY004
         return np.lib.format.descr_to_dtype(_tuples(dtype))
     if dtype not in DTYPES:
-        try:
-            np.dtype(dtype)
-        except TypeError:
-            try:
-                importlib.import_module("ml_dtypes")  # gives NumPy the names of its dtypes
-            except ImportError:
-                raise ImportError(
-                    f"NumPy does not know {dtype}; it may be of ml_dtypes: pip install ml_dtypes"
-                ) from None
+        dtype_named(dtype)
     return dtype
 
 

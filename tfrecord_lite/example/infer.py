@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from tfrecord_lite.byte_strings import as_bytes, check_records
 from tfrecord_lite.errors import ExampleError
@@ -115,7 +114,7 @@ class _Reading:
             for name, values in lists.items():
                 for value in values:
                     self._steps.add(name, value, number)
-                self._steps.see(name, len(values))
+                self._steps.wanted[name] += len(values)
         except ExampleError as error:
             error.record = number
             # In its traceback are all who hold the records: see below.
@@ -146,14 +145,11 @@ class _Known:
     def __init__(self, what: str) -> None:
         self._what = what
         self._dtypes: dict[str, Any] = {}
-        self._counts: dict[str, set[int]] = {}
-        self._seen: dict[str, int] = {}
-        self._wanted: dict[str, int] = {}
+        # By name, how often each number of values came.
+        self._counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        self.wanted: Counter[str] = Counter()
+        """How many there are of each name, of a kind or not."""
         self._without_kind: set[str] = set()
-
-    def see(self, name: str, count: int) -> None:
-        """Note that there are so many more of a name, of a kind or not."""
-        self._wanted[name] = self._wanted.get(name, 0) + count
 
     def add(self, name: str, value: Value, record: int) -> None:
         if value is None:
@@ -167,8 +163,7 @@ class _Known:
                 f"{known.__name__}; a column has one kind: pass features= without it",
                 record=record,
             )
-        self._counts.setdefault(name, set()).add(len(value))
-        self._seen[name] = self._seen.get(name, 0) + 1
+        self._counts[name][len(value)] += 1
 
     def features(self, wanted: int | None) -> dict[str, FeatureSpec]:
         """Return them; always there are those of which there are ``wanted``, or all that came."""
@@ -176,7 +171,8 @@ class _Known:
             name: _feature(
                 dtype,
                 self._counts[name],
-                always=self._seen[name] == (self._wanted[name] if wanted is None else wanted),
+                always=sum(self._counts[name].values())
+                == (self.wanted[name] if wanted is None else wanted),
             )
             for name, dtype in self._dtypes.items()
         }
@@ -186,10 +182,8 @@ class _Known:
         return sorted(self._without_kind - self._dtypes.keys())
 
 
-def _feature(dtype: Any, counts: set[int], *, always: bool) -> FeatureSpec:
-    if not always or len(counts) > 1 or counts == {0}:
+def _feature(dtype: Any, counts: Counter[int], *, always: bool) -> FeatureSpec:
+    count, *others = counts
+    if not always or others or count == 0:
         return RaggedFeature(dtype)
-    (count,) = counts
-    return FixedLenFeature(
-        [] if count == 1 else [count], np.dtype(dtype).type if dtype is not bytes else bytes
-    )
+    return FixedLenFeature([] if count == 1 else [count], dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = [
     "KIND_NAMES",
     "MISSING",
     "STRING",
+    "dtype_named",
     "kind_of",
     "kind_of_dtype",
 ]
@@ -43,6 +45,23 @@ _KINDS_OF_BASES: Final[dict[type, int]] = {
     **dict.fromkeys((bool, int), INT64_LIST),
     float: FLOAT_LIST,
 }
+
+
+def dtype_named(name: str) -> np.dtype[Any]:
+    """Return the dtype of this name, of NumPy or ml_dtypes.
+
+    TypeError where there is none, ImportError where ml_dtypes may have it and is missing.
+    """
+    try:
+        return np.dtype(name)
+    except TypeError:
+        try:
+            importlib.import_module("ml_dtypes")  # gives NumPy the names of its dtypes
+        except ImportError:
+            raise ImportError(
+                f"NumPy does not know {name}; it may be of ml_dtypes: pip install ml_dtypes"
+            ) from None
+    return np.dtype(name)
 
 
 def kind_of(cls: type) -> int | None:

@@ -109,36 +109,37 @@ def find_sequence_spans(
             kinds[index], begins[index], stops[index] = (
                 stored.add(features[name]) if name in features else (MISSING, 0, 0)
             )
-    for number, name in enumerate(lists):
-        entry = entry_of_name[number]
-        entry[odd] = -1
-        present = entry >= 0
-        counts = np.zeros(len(starts), np.int64)
-        counts[present] = steps.counts[entry[present]]
-        extra: dict[int, list[tuple[int, int, int]]] = {}
-        for index, (_, feature_lists) in decoded.items():
+    # Decoded lists are entries after those that were found, and their steps are after all others.
+    entry_of_name[:, odd] = -1
+    more_counts: list[int] = []
+    more_steps: list[tuple[int, int, int]] = []
+    for index, (_, feature_lists) in decoded.items():
+        for number, name in enumerate(lists):
             if name in feature_lists:
-                extra[index] = [stored.add(value) for value in feature_lists[name]]
-                counts[index], present[index] = len(extra[index]), True
-        regular = np.flatnonzero((entry >= 0) & (counts > 0))
-        chosen, each = entry[regular], counts[regular]
+                entry_of_name[number, index] = len(steps.counts) + len(more_counts)
+                more_counts.append(len(feature_lists[name]))
+                more_steps += map(stored.add, feature_lists[name])
+    counts, first = steps.counts, steps.first
+    columns: Any = spans[:3]
+    if more_counts:
+        added = np.array(more_counts, np.int64)
+        counts = np.append(counts, added)
+        first = np.append(first, len(spans.kind) + np.cumsum(added) - added)
+        columns = np.hstack([columns, np.array(more_steps, np.int64).reshape(-1, 3).T])
+    for entry in entry_of_name:
+        present = entry >= 0
+        each = np.zeros(len(starts), np.int64)
+        each[present] = counts[entry[present]]
+        rows = np.flatnonzero(each)
+        chosen = entry[rows]
         ordered = steps.ordered and (chosen[1:] > chosen[:-1]).all()
-        if not extra and len(spans.kind) == each.sum() and ordered:
+        if ordered and len(columns[0]) == each.sum():
             # These are all steps that there are.
-            result.append(ListSpans(Spans(*spans[:3]), counts, present))
-            continue
-        columns = np.empty((3, int(counts.sum())), np.int64)
-        place = np.cumsum(counts) - counts
-        within = turns_of(each)
-        source = np.repeat(steps.first[chosen], each) + within
-        target = np.repeat(place[regular], each) + within
-        for column, values in zip(columns, spans[:3], strict=True):
-            column[target] = values[source]
-        for index, triples in extra.items():
-            at = int(place[index])
-            for offset, triple in enumerate(triples):
-                columns[:, at + offset] = triple
-        result.append(ListSpans(Spans(*columns), counts, present))
+            result.append(ListSpans(Spans(*columns), each, present))
+        else:
+            source = np.repeat(first[chosen], each[rows]) + turns_of(each[rows])
+            of_list = Spans(*(column[source] for column in columns))
+            result.append(ListSpans(of_list, each, present))
     return stored.after(buffer), [Spans(*columns) for columns in found], result
 
 

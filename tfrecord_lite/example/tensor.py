@@ -20,6 +20,7 @@ import numpy as np
 
 from tfrecord_lite.byte_strings import as_bytes
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.kinds import dtype_named
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.values import as_text_bytes, check_size, refuse_masked, string_values
 from tfrecord_lite.example.wire import varint
@@ -181,7 +182,13 @@ def _numbers(tensor: Any, count: int) -> npt.NDArray[Any]:
     if tensor.dtype not in _FIELDS:
         raise ExampleError(f"a tensor of data type {tensor.dtype}, for which NumPy has none")
     name, field = _FIELDS[tensor.dtype]
-    dtype = _dtype(name)
+    try:
+        dtype = dtype_named(name)
+    except (ImportError, TypeError):
+        raise ExampleError(
+            f"a tensor of {name}, which NumPy has only with a recent package ml_dtypes: "
+            "pip install --upgrade ml_dtypes"
+        ) from None
     narrow = name in ("int4", "uint4", "int2", "uint2")
     stored = np.dtype(np.int8) if narrow else dtype.newbyteorder("<")
     content = tensor.tensor_content
@@ -208,23 +215,6 @@ def _numbers(tensor: Any, count: int) -> npt.NDArray[Any]:
     else:
         array = np.array(values, dtype)
     return array
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    try:
-        return np.dtype(name)
-    except TypeError:
-        pass
-    try:
-        import ml_dtypes
-
-        dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
-    except (ImportError, AttributeError):
-        raise ExampleError(
-            f"a tensor of {name}, which NumPy has only with a recent package ml_dtypes: "
-            "pip install --upgrade ml_dtypes"
-        ) from None
-    return dtype
 
 
 def _filled(values: npt.NDArray[Any], count: int, max_bytes: int) -> npt.NDArray[Any]:
