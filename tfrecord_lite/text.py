@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import textwrap
 import unicodedata
 from typing import TYPE_CHECKING, Any
@@ -184,29 +185,25 @@ def table_text(rows: Sequence[Sequence[str]], width: int | None = None, *, least
     """
     if not any(rows):
         return ""
-    if width is not None and (indent := min(_indent(row[0]) for row in rows)):
+    width = sys.maxsize if width is None else width
+    if indent := min(len(row[0]) - len(row[0].lstrip(" ")) for row in rows):
         begin = " " * min(indent, width // 4)
         inner = [[row[0][indent:], *row[1:]] for row in rows]
         text = table_text(inner, width - len(begin), least=least)
         return "\n".join(begin + line for line in text.split("\n"))
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    if width is not None:
-        fitted = _fitted(widths, width)
-        if least and width - sum(fitted[:-1]) - 2 * (len(fitted) - 1) < min(least, widths[-1]):
-            return _stacked(rows, widths, width)
-        widths = fitted
+    fitted = _fitted(widths, width)
+    if least and width - sum(fitted[:-1]) - 2 * (len(fitted) - 1) < min(least, widths[-1]):
+        return _stacked(rows, widths, width)
     lines = []
     for row in rows:
-        cells = [cut(cell, wide) for cell, wide in zip(row[:-1], widths, strict=False)]
+        cells = [cut(cell, wide) for cell, wide in zip(row[:-1], fitted, strict=False)]
         begin = "".join(
             cell + " " * (wide - _width(cell)) + "  "
-            for cell, wide in zip(cells, widths, strict=False)
+            for cell, wide in zip(cells, fitted, strict=False)
         )
-        last = row[-1]
-        if width is not None:
-            last = cut(last, max(width - _width(begin), 0))
-        line = (begin + last).rstrip()
-        lines.append(line if width is None else cut(line, width))
+        last = cut(row[-1], max(width - _width(begin), 0))
+        lines.append(cut((begin + last).rstrip(), width))
     return "\n".join(lines)
 
 
@@ -229,10 +226,6 @@ def _stacked(rows: Sequence[Sequence[str]], widths: list[int], width: int) -> st
             if text := "  ".join(cells).strip():
                 lines += [begin + part for part in _wrapped(text, max(width - len(begin), 1))]
     return "\n".join(lines)
-
-
-def _indent(text: str) -> int:
-    return len(text) - len(text.lstrip(" "))
 
 
 def _wrapped(text: str, width: int) -> list[str]:

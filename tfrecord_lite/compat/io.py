@@ -29,6 +29,7 @@ from tfrecord_lite.compat.parsing import (
     parse_sequence_example,
     parse_single_example,
     parse_single_sequence_example,
+    refused,
 )
 from tfrecord_lite.compat.python_io import (
     TFRecordCompressionType,
@@ -36,7 +37,6 @@ from tfrecord_lite.compat.python_io import (
     TFRecordWriter,
     tf_record_iterator,
 )
-from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example import tensor as tensors
 
 if TYPE_CHECKING:
@@ -93,10 +93,8 @@ def parse_tensor(serialized: Any, out_type: Any, name: str | None = None) -> Ten
         raise InvalidArgumentError(
             None, None, "serialized is the bytes of one tensor, a scalar; parse each by itself"
         )
-    try:
+    with refused():
         array = tensors.parse_tensor(one_record(serialized))
-    except ExampleError as error:
-        raise InvalidArgumentError(None, None, str(error)) from error
     if array.dtype != as_dtype(out_type):
         raise InvalidArgumentError(
             None, None, f"the tensor is of {array.dtype}, not of out_type={out_type!r}"

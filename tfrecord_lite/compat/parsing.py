@@ -35,6 +35,7 @@ __all__ = [
     "parse_sequence_example",
     "parse_single_example",
     "parse_single_sequence_example",
+    "refused",
 ]
 
 
@@ -132,7 +133,7 @@ def parse_example(
                 f"FixedLenSequenceFeature {key!r} requires allow_missing to be True in an Example"
             )
     serialized = _value(serialized)
-    with _refused():
+    with refused():
         if isinstance(serialized, (bytes, str)):
             return _tensors(
                 example.parse_single_example(_bytes(serialized), features, strict=False), features
@@ -161,7 +162,7 @@ def parse_sequence_example(
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Parse serialized SequenceExamples into context, feature lists and their lengths."""
     context_features, sequence_features = _own(context_features), _own(sequence_features)
-    with _refused():
+    with refused():
         context, lists, lengths = example.parse_sequence_example(
             _records(serialized), context_features, sequence_features, strict=False
         )
@@ -181,7 +182,7 @@ def parse_single_sequence_example(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Parse one serialized SequenceExample into context and feature lists."""
     context_features, sequence_features = _own(context_features), _own(sequence_features)
-    with _refused():
+    with refused():
         context, lists = example.parse_single_sequence_example(
             one_record(serialized), context_features, sequence_features, strict=False
         )
@@ -209,7 +210,8 @@ def _own(features: Mapping[str, Any] | None) -> dict[str, FeatureSpec]:
 
 
 @contextmanager
-def _refused() -> Iterator[None]:
+def refused() -> Iterator[None]:
+    """Raise what is wrong with an Example, or a tensor, under TensorFlow's name."""
     try:
         yield
     except ExampleError as error:

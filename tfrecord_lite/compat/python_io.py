@@ -18,7 +18,6 @@ from tfrecord_lite.compat._missing import missing
 from tfrecord_lite.compat.errors import FailedPreconditionError, data_loss, of_system, renamed
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.closing import Closing
-from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.positions import FilePart, PositionedFile
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.writer import RecordWriter
@@ -271,7 +270,7 @@ class _RandomRecordReader:
         file = self._file
         if file is None:
             raise FailedPreconditionError(None, None, "Random TFRecord Reader is closed.")
-        part: Any = FilePart(file.path, file.read_into, at_least(0, offset=offset), sys.maxsize)
+        part: Any = FilePart(file.path, file.read_into, offset, sys.maxsize)
         with renamed():
             reader = RecordReader(part, compression=None, max_record_bytes=sys.maxsize)
             try:

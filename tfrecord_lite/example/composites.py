@@ -182,33 +182,24 @@ def _cut(ragged: Ragged, cuts: Ragged, kind: str, key: str) -> Ragged:
         begins = np.cumsum(row_counts) - row_counts
         lengths = np.bincount(given + begins[record_of], minlength=int(row_counts.sum()))
         return Ragged(Ragged(ragged.values, splits_of(lengths)), splits_of(row_counts))
-    row_counts = counts
-    if kind == "RowLengths":
-        lengths = given
-    else:
+    row_counts, lengths = counts, given
+    if kind in ("RowSplits", "RowStarts"):
+        # Of no elements there need not even be the 0: so has a record without both keys.
+        require((counts > 0) | (elements == 0), misfit)
+        first = np.zeros(len(given), np.bool_)
+        first[rows[:-1][counts > 0]] = True
+        require(~first | (given == 0), misfit, record_of)
         if kind == "RowSplits":
-            # Of no elements there need not even be the 0: so has a record without both keys.
-            require((counts > 0) | (elements == 0), misfit)
-            first = np.zeros(len(given), np.bool_)
-            first[rows[:-1][counts > 0]] = True
-            require(~first | (given == 0), misfit, record_of)
             given, record_of = given[~first], record_of[~first]
             row_counts = np.maximum(counts - 1, 0)
-        begins = splits_of(row_counts)[:-1][row_counts > 0]
-        if kind == "RowStarts":
-            follow = np.append(given[1:], 0)
-            ends = splits_of(row_counts)[1:][row_counts > 0] - 1
-            follow[ends] = elements[row_counts > 0]
-            lengths = follow - given
-            require(
-                np.isin(np.arange(len(given)), begins, invert=True) | (given == 0),
-                misfit,
-                record_of,
-            )
         else:
-            before = np.append(0, given[:-1])
-            before[begins] = 0
-            lengths = given - before
+            given = np.roll(given, -1)
+            given[rows[1:][counts > 0] - 1] = elements[counts > 0]
+    if kind != "RowLengths":
+        # Where rows end is given, by now.
+        before = np.roll(given, 1)
+        before[splits_of(row_counts)[:-1][row_counts > 0]] = 0
+        lengths = given - before
     require((lengths >= 0) & (lengths <= _MOST_ROWS), misfit, record_of)
     sums = np.bincount(record_of, lengths, len(counts)).astype(np.int64)
     require(sums == elements, misfit)

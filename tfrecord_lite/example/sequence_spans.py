@@ -19,7 +19,7 @@ from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.keys import KEY_HEAD, Keys, are_plain_keys
 from tfrecord_lite.example.kinds import INT64_LIST, MISSING
 from tfrecord_lite.example.sequence import decode_sequence_example
-from tfrecord_lite.example.short_features import find_short_features
+from tfrecord_lite.example.short_features import FeatureSteps, find_short_features
 from tfrecord_lite.example.spans import (
     Spans,
     StoredValues,
@@ -84,20 +84,18 @@ def find_sequence_spans(
     odd[walk(buffer, contexts, context, found, np.flatnonzero(~odd), least=least)] = True
     entries = _entries(words, lists, lists_begin, lists_end, odd)
     steps = _feature_steps(buffer, words, entries.begin, entries.end)
-    spans, entry_of = steps.spans, steps.entry
     odd[entries.record[~steps.good]] = True
-    odd[entries.record[entry_of[~spans.good]]] = True
     # Of entries with one key the last counts: it stands after the others.
     entry_of_name = np.full((len(lists), len(starts)), -1)
     named = np.flatnonzero(entries.name >= 0)
     entry_of_name[entries.name[named], entries.record[named]] = named
     # The integers of these are read, and so found to be too long, later.
-    long = (spans.kind == INT64_LIST) & (spans.end - spans.begin > MAX_VARINT_BYTES) & spans.good
-    unread = np.ones(len(entries.record), np.bool_)
+    unread = steps.good.copy()
     unread[entry_of_name[entry_of_name >= 0]] = False
-    rows = np.flatnonzero(long & unread[entry_of])
-    too_long = rows[unreadable_runs(buffer, spans.begin[rows], spans.end[rows])]
-    odd[entries.record[entry_of[too_long]]] = True
+    long = (steps.kind == INT64_LIST) & (steps.end - steps.begin > MAX_VARINT_BYTES)
+    rows = np.flatnonzero(long & unread[steps.entry])
+    too_long = rows[unreadable_runs(buffer, steps.begin[rows], steps.end[rows])]
+    odd[entries.record[steps.entry[too_long]]] = True
 
     irregular = np.flatnonzero(odd)
     decoded = dict(zip(irregular.tolist(), _decoded(block, irregular, strict=strict), strict=True))
@@ -120,11 +118,12 @@ def find_sequence_spans(
                 more_counts.append(len(feature_lists[name]))
                 more_steps += map(stored.add, feature_lists[name])
     counts, first = steps.counts, steps.first
-    columns: Any = spans[:3]
+    columns: Any = steps[:3]
+    ordered = (steps.entry[1:] >= steps.entry[:-1]).all()
     if more_counts:
         added = np.array(more_counts, np.int64)
         counts = np.append(counts, added)
-        first = np.append(first, len(spans.kind) + np.cumsum(added) - added)
+        first = np.append(first, len(steps.kind) + np.cumsum(added) - added)
         columns = np.hstack([columns, np.array(more_steps, np.int64).reshape(-1, 3).T])
     for entry in entry_of_name:
         present = entry >= 0
@@ -132,8 +131,7 @@ def find_sequence_spans(
         each[present] = counts[entry[present]]
         rows = np.flatnonzero(each)
         chosen = entry[rows]
-        ordered = steps.ordered and (chosen[1:] > chosen[:-1]).all()
-        if ordered and len(columns[0]) == each.sum():
+        if ordered and len(columns[0]) == each.sum() and (chosen[1:] > chosen[:-1]).all():
             # These are all steps that there are.
             result.append(ListSpans(Spans(*columns), each, present))
         else:
@@ -226,68 +224,32 @@ def _kept(odd: BoolArray, good: Any, lane: Int64Array, *columns: Any) -> Any:
     return lane[good], *(column[good] for column in columns)
 
 
-class _FeatureSpans(NamedTuple):
-    kind: Int64Array
-    begin: Int64Array
-    end: Int64Array
-    good: BoolArray
-
-
-class _FeatureSteps(NamedTuple):
-    """The steps of entries: the spans of all, and of which entry each step is.
-
-    ``first`` is where the steps of an entry begin, ``counts`` how many it has, ``good`` which
-    entries are steps and nothing else: ``[entries]`` all. ``ordered`` tells whether the steps come
-    in the order of their entries.
-    """
-
-    spans: _FeatureSpans
-    entry: Int64Array
-    first: Int64Array
-    counts: Int64Array
-    good: BoolArray
-    ordered: bool
-
-
 def _feature_steps(
     buffer: Uint8Array, words: Words, begin: Int64Array, end: Int64Array
-) -> _FeatureSteps:
+) -> FeatureSteps:
     """Find the steps of entries and read the headers of their Features.
 
     Entries whose steps all are short have them found by their form; of the others steps are found
     first, and then headers are read.
     """
     short = find_short_features(buffer, begin, end)
-    every = np.ones(len(short.kind), np.bool_)
-    spans = _FeatureSpans(short.kind, short.begin, short.end, every)
     rest = np.flatnonzero(~short.good)
-    if not len(rest):
-        ordered = bool((short.list[1:] >= short.list[:-1]).all())
-        return _FeatureSteps(spans, short.list, short.first, short.counts, short.good, ordered)
     steps = find_steps(buffer, begin[rest], end[rest], features=True)
-    others = _feature_spans(buffer, words, steps.begin, steps.end)
-    entry = np.repeat(rest, steps.counts)
     good, counts, first = short.good.copy(), short.counts.copy(), short.first.copy()
     good[rest], counts[rest] = steps.good, steps.counts
-    first[rest] = len(short.list) + np.cumsum(steps.counts) - steps.counts
-    if not len(short.list):
-        return _FeatureSteps(others, entry, first, counts, good, ordered=True)
-    both = _FeatureSpans(*(np.concatenate(pair) for pair in zip(spans, others, strict=True)))
-    entry = np.concatenate([short.list, entry])
-    return _FeatureSteps(both, entry, first, counts, good, ordered=False)
-
-
-def _feature_spans(
-    buffer: Uint8Array, words: Words, begin: Int64Array, end: Int64Array
-) -> _FeatureSpans:
-    """Read the headers of Features from ``begin`` to before ``end``."""
-    if not len(begin):
-        return _FeatureSpans(begin, begin, begin, np.ones(0, np.bool_))
+    first[rest] = len(short.kind) + np.cumsum(steps.counts) - steps.counts
+    if not len(steps.begin):
+        return short._replace(first=first, counts=counts, good=good)
     # A header is told from the length before it, of one to three bytes.
-    size = end - begin
-    value = begin - (1 + (size >= 0x80).astype(np.int64) + (size >= 0x4000))
-    kind, payload, good = read_values(buffer, words, value, end)
-    return _FeatureSpans(kind, payload, end, good)
+    size = steps.end - steps.begin
+    value = steps.begin - (1 + (size >= 0x80).astype(np.int64) + (size >= 0x4000))
+    kind, payload, plain = read_values(buffer, words, value, steps.end)
+    entry = np.repeat(rest, steps.counts)
+    good[entry[~plain]] = False
+    columns: Any = kind, payload, steps.end, entry
+    if len(short.kind):
+        columns = map(np.concatenate, zip(short[:4], columns, strict=True))
+    return FeatureSteps._make([*columns, first, counts, good])
 
 
 def _decoded(block: RecordBlock, rows: Int64Array, *, strict: bool) -> list[Any]:

@@ -20,34 +20,34 @@ from tfrecord_lite.thresholds import thresholds
 if TYPE_CHECKING:
     from tfrecord_lite._types import BoolArray, Int64Array, Uint8Array
 
-__all__ = ["ShortFeatures", "find_short_features"]
+__all__ = ["FeatureSteps", "find_short_features"]
 
 _TAG: Final = 0x0A
 # Before the values: three tags, each with its length.
 _HEADER_BYTES: Final = 6
 
 
-class ShortFeatures(NamedTuple):
-    """The Features of the lists that have this form: their spans, in the order of the buffer.
+class FeatureSteps(NamedTuple):
+    """The Features of feature lists: the spans of each, and which list, or ``entry``, it is of.
 
-    ``list`` is which list each is of; ``first`` where those of a list begin, ``counts`` how many
-    there are, and ``good`` which lists are of this form throughout: ``[lists]`` these. Of one that
-    is not there are none.
+    ``first`` is where the Features of an entry begin, ``counts`` how many it has, and ``good``
+    which entries have them and nothing else: ``[entries]`` these.
     """
 
     kind: Int64Array
     begin: Int64Array
     end: Int64Array
-    list: Int64Array
+    entry: Int64Array
     first: Int64Array
     counts: Int64Array
     good: BoolArray
 
 
-def find_short_features(buffer: Uint8Array, begin: Int64Array, end: Int64Array) -> ShortFeatures:
+def find_short_features(buffer: Uint8Array, begin: Int64Array, end: Int64Array) -> FeatureSteps:
     """Find the Features of lists from ``begin`` to before ``end``, where they are of this form.
 
-    Where lists overlap, as those of a record that is there twice do, none is found.
+    They come in the order of the buffer; of a list that is not of this form throughout there are
+    none. Where lists overlap, as those of a record that is there twice do, none is found.
     """
     # The first step tells of most lists whether their steps are short.
     short = (buffer[begin] == _TAG) & (buffer[begin + 1] < 0x80) & (begin < end)
@@ -59,7 +59,7 @@ def find_short_features(buffer: Uint8Array, begin: Int64Array, end: Int64Array) 
         found = find_short_features(buffer, begin[order], end[order])
         back = np.argsort(order, kind="stable")
         return found._replace(
-            list=order[found.list],
+            entry=order[found.entry],
             first=found.first[back],
             counts=found.counts[back],
             good=found.good[back],
@@ -101,13 +101,13 @@ def find_short_features(buffer: Uint8Array, begin: Int64Array, end: Int64Array) 
     if len(of) < len(at):
         rows = np.arange(len(of)) + np.repeat(first - place, counts)
         at, kinds, after = at[rows], kinds[rows], after[rows]
-    return ShortFeatures(kinds, at + _HEADER_BYTES, after, of, place, counts, good)
+    return FeatureSteps(kinds, at + _HEADER_BYTES, after, of, place, counts, good)
 
 
-def _none(count: int) -> ShortFeatures:
+def _none(count: int) -> FeatureSteps:
     empty = np.empty(0, np.int64)
     counts = np.zeros(count, np.int64)
-    return ShortFeatures(empty, empty, empty, empty, counts, counts, np.zeros(count, np.bool_))
+    return FeatureSteps(empty, empty, empty, empty, counts, counts, np.zeros(count, np.bool_))
 
 
 def _forms(buffer: Uint8Array, low: int, high: int) -> Int64Array:

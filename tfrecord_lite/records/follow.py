@@ -127,7 +127,9 @@ class FollowedStream:
                 if truncated is not None:
                     raise truncated
                 return None
-            self._wait(min(left, _POLL_SECONDS))
+            # Until then, or until it is closed.
+            with suppress(Empty):
+                self._ended.get(timeout=min(left, _POLL_SECONDS))
 
     def _read(self) -> tuple[RecordBlock | None, TruncatedRecordError | None]:
         """Return what can be read now, and the error where the end is inside a record."""
@@ -138,11 +140,6 @@ class FollowedStream:
             truncated = error
         self._remember()
         return block, truncated
-
-    def _wait(self, seconds: float) -> None:
-        """Wait so long, or until it is closed."""
-        with suppress(Empty):
-            self._ended.get(timeout=seconds)
 
     def _remember(self) -> None:
         """Remember up to where the content was dealt with, and what it is before that."""

@@ -85,16 +85,14 @@ class Gap:
         assert isinstance(self._window.source, InflatedSource)
         # Until the region has been reported, an exception has to lead back before it.
         self._window.source.unsettle()
-        place = resume(self._window.source)
+        # Both count the same bytes, whatever was lost before them.
+        place = resume(self._window.source, self.begin)
         if place is None:
             if growing and self._window.source.codec == "GZIP":
                 return False
             self._finish()
         else:
-            # Both count the same bytes, whatever was lost before them.
-            offset = max(self.begin, place.offset)
-            self._window.source.count_from(offset)
-            self._window.restart(offset)
+            self._window.restart(place.offset)
             self._next_record = place.record
         return True
 

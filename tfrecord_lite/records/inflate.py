@@ -146,10 +146,6 @@ class InflatedSource:
         """Have `rewind` come before anything else is read, unless `settle` comes."""
         self._settled = False
 
-    def count_from(self, offset: int) -> None:
-        """Have the next byte, with which a member begins, counted as that at ``offset``."""
-        self.raw_begin, self._member_size = offset, 0
-
     def settle(self) -> None:
         """Note that a member begins here, and that the damage before it has been reported."""
         start = self.raw_offset, self.offset, self.first_record, self._members

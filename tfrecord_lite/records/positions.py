@@ -134,6 +134,8 @@ class PositionedFile(Closing):
 
     def read_into(self, view: memoryview, offset: int) -> int:
         """Fill ``view`` with the bytes from ``offset`` on; return how many, fewer at the end."""
+        if offset < 0:  # which to `os.preadv` is where the file's own position is
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), self.path)
         if self.remote is not None:
             return self.remote.read_into(view, offset)
         if not (self._positional and hasattr(os, "preadv")):

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recovery"]
 
+_NONE = np.empty(0, np.int64)
 _LEAST_STRIDE_BYTES = 1 << 12
 _PIECE_BYTES = 1 << 20
 # How many frames inside a record are followed to see that it holds frames.
@@ -142,7 +143,10 @@ class Recovery:
                 continue
             end = min(window.end, window.begin + stride)
             searched = window.base + end - HEADER_SIZE + 1
-            for offset in self._headers(end, too_large=before is None):
+            # One that is too large to be returned is told as that.
+            most = self._largest if before is None else min(self._max_record_bytes, self._largest)
+            found = find_headers(window.buffer, window.begin, end, most) if most >= 0 else _NONE
+            for offset in (window.base + found).tolist():
                 # What comes before is searched; a stream keeps no more than this record.
                 window.begin = offset - window.base
                 if self._is_worth_it(offset):
@@ -151,21 +155,9 @@ class Recovery:
             stride = min(2 * stride, _PIECE_BYTES)
         return False
 
-    def _headers(self, end: int, *, too_large: bool) -> list[int]:
-        """Return the offsets of the headers in the buffer up to ``end``, of what may be whole."""
-        window = self._window
-        most = self._largest if too_large else min(self._max_record_bytes, self._largest)
-        if most < 0:
-            return []
-        found = find_headers(window.buffer, window.begin, end, most)
-        return [window.base + at for at in found.tolist()]
-
     @property
     def _largest(self) -> int:
-        """How large a record may be, to be found: one too large to be returned is told as that.
-
-        Of a stream no more than that is kept.
-        """
+        """How large a record may be, to be found; of a stream no more than that is kept."""
         if (limit := self._window.limit) is not None:
             return limit - self._window.offset - FRAME_OVERHEAD
         return max(self._max_record_bytes, limits.kept_record_bytes)

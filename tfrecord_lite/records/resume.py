@@ -61,8 +61,11 @@ class Resumption(NamedTuple):
     record: int | None
 
 
-def resume(source: InflatedSource) -> Resumption | None:
-    """Move a source that has failed to its next member; None where there is none."""
+def resume(source: InflatedSource, offset: int) -> Resumption | None:
+    """Move a source that has failed to its next member; None where there is none.
+
+    That is counted as no byte before ``offset``.
+    """
     if source.codec != "GZIP":
         return None
     place = None if source.between_members else _skip(source)
@@ -76,6 +79,7 @@ def resume(source: InflatedSource) -> Resumption | None:
         if not _search(source, begin):
             return None
         place = Resumption(source.raw_offset, None)
+    place = place._replace(offset=max(place.offset, offset))
     source.restart(*place)
     return place
 
