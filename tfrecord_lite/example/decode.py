@@ -94,8 +94,18 @@ def decode_example(data: Buffer, *, strict: bool = True) -> dict[str, Value]:
     """
     data = as_bytes(data)
     features: dict[str, Value] = {}
+    unknown = None
+    at = 0
     try:
-        unknown = _decode_into(features, data)
+        for tag, start, stop in read_fields(data, [(0, len(data))], 0):
+            if tag == _FEATURES:
+                decode_features(data, start, stop, features)
+            elif unknown is None:
+                unknown = (
+                    f"byte {at}: unknown field {tag >> 3} at top level (wire type {tag & 7}), not "
+                    "an Example's"
+                )
+            at = stop
     except ExampleError as error:
         error.reason += _resemblance(data)
         raise
@@ -104,22 +114,6 @@ def decode_example(data: Buffer, *, strict: bool = True) -> dict[str, Value]:
     if strict and features and is_list_of_examples(data, features):
         raise ExampleError("not an Example" + _resemblance(data))
     return features
-
-
-def _decode_into(features: dict[str, Value], data: bytes) -> str | None:
-    """Decode all Features messages of an Example; say what the first unknown field is."""
-    unknown = None
-    at = 0
-    for tag, start, stop in read_fields(data, [(0, len(data))], 0):
-        if tag == _FEATURES:
-            decode_features(data, start, stop, features)
-        elif unknown is None:
-            unknown = (
-                f"byte {at}: unknown field {tag >> 3} at top level (wire type {tag & 7}), not an "
-                "Example's"
-            )
-        at = stop
-    return unknown
 
 
 def _resemblance(data: bytes) -> str:

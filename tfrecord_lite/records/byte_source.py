@@ -190,10 +190,14 @@ class ByteSource:
     def forget(self, offset: int) -> None:
         """Nothing is kept for going back."""
 
+    def status(self) -> os.stat_result:
+        """Return what the system says of the file."""
+        return os.fstat(self._file.fileno())
+
     def remaining(self) -> int | None:
         """Return how many bytes a regular file still holds; None for everything else."""
         try:
-            status = os.fstat(self._file.fileno())
+            status = self.status()
         except (AttributeError, OSError):
             return None
         if self._origin is None or not stat.S_ISREG(status.st_mode):

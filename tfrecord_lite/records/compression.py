@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 Codec: TypeAlias = Literal["GZIP", "ZLIB"] | None
+_CODECS: dict[str | None, Codec] = {None: None, "": None, "GZIP": "GZIP", "ZLIB": "ZLIB"}
 
 # How much of the file's front tells what it is.
 HEAD_BYTES = 512
@@ -57,13 +58,12 @@ def codec_named(compression: str | None) -> Codec:
     ...
     ValueError: unknown compression 'gzip'; choose 'GZIP', 'ZLIB' or None
     """
-    if compression is None or compression == "":
-        return None
-    if compression == "GZIP":
-        return "GZIP"
-    if compression == "ZLIB":
-        return "ZLIB"
-    raise ValueError(f"unknown compression {compression!r}; choose 'GZIP', 'ZLIB' or None")
+    try:
+        return _CODECS[compression]
+    except (KeyError, TypeError):
+        raise ValueError(
+            f"unknown compression {compression!r}; choose 'GZIP', 'ZLIB' or None"
+        ) from None
 
 
 def codec_by_name(name: str) -> Codec:

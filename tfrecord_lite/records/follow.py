@@ -13,7 +13,7 @@ import stat
 import time
 import warnings
 from _thread import RLock
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,37 +74,29 @@ class FollowedStream:
         self._closed = False
         self._ended: SimpleQueue[None] = SimpleQueue()
         # Of the file: size and time of modification at the last look.
-        self._handle, self.file, self._seen = self._open()
+        self.file, self._seen = self._open()
         self._position = 0
-        self._mark = self._mark_of(self._handle)
+        self._mark = self._mark_of(self.file)
 
-    def _open(self) -> tuple[int, OpenedFile, tuple[int, int]]:
-        """Open the file twice, for reading and for looking at it; make sure that it is one file."""
+    def _open(self) -> tuple[OpenedFile, tuple[int, int]]:
+        """Open what is at the path; where another takes its place meanwhile, that."""
         while True:
-            handle = os.open(self._path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-            try:
-                # First: what is written while the file is opened is a change to it.
-                seen = _state(handle)
-                file = self._open_file()
-                if os.path.samestat(os.fstat(handle), os.stat(self._path)):
-                    return handle, file, seen
-                file.close()
-            except BaseException:
-                os.close(handle)
-                raise
-            os.close(handle)
+            # First: what is written while the file is opened is a change to it.
+            seen = _state(os.stat(self._path))
+            file = self._open_file()
+            with ExitStack() as stack:
+                stack.callback(file.close)
+                if os.path.samestat(file.source.status(), os.stat(self._path)):
+                    stack.pop_all()
+                    return file, seen
 
     def close(self) -> None:
         """End the waiting and close the file. Closing twice is harmless."""
         with self._in_use:
             if not self._closed:
                 self._closed = True
-                self._let_go()
+                self.file.close()
         self._ended.put(None)
-
-    def _let_go(self) -> None:
-        self.file.close()
-        os.close(self._handle)
 
     def read_block(self) -> RecordBlock | None:
         """Return the next intact records as soon as there are any; None where the wait is over."""
@@ -127,9 +119,7 @@ class FollowedStream:
                 if truncated is not None:
                     raise truncated
                 return None
-            # Until then, or until it is closed.
-            with suppress(Empty):
-                self._ended.get(timeout=min(left, _POLL_SECONDS))
+            self._wait(min(left, _POLL_SECONDS))
 
     def _read(self) -> tuple[RecordBlock | None, TruncatedRecordError | None]:
         """Return what can be read now, and the error where the end is inside a record."""
@@ -141,25 +131,28 @@ class FollowedStream:
         self._remember()
         return block, truncated
 
+    def _wait(self, seconds: float) -> None:
+        """Wait so long, or until it is closed."""
+        with suppress(Empty):
+            self._ended.get(timeout=seconds)
+
     def _remember(self) -> None:
         """Remember up to where the content was dealt with, and what it is before that."""
         stream, source = self.file.stream, self.file.stream.source
         # Where inflating has failed, `offset` is before what it has used.
         self._position = source.furthest if isinstance(source, InflatedSource) else stream.offset
-        self._mark = self._mark_of(self._handle)
+        self._mark = self._mark_of(self.file)
 
-    def _mark_of(self, handle: int) -> tuple[int, int]:
+    def _mark_of(self, file: OpenedFile) -> tuple[int, int]:
         begin = max(self._position - _MARK_BYTES, 0)
-        os.lseek(handle, begin, os.SEEK_SET)
-        before = os.read(handle, self._position - begin)
-        os.lseek(handle, 0, os.SEEK_SET)
-        front = os.read(handle, min(self._position, _MARK_BYTES))
+        before = file.source.read_at(self._position - begin, begin)
+        front = file.source.read_at(min(self._position, _MARK_BYTES), 0)
         return crc32c(front), crc32c(before)
 
-    def _is_same(self, handle: int) -> bool:
+    def _is_same(self, file: OpenedFile) -> bool:
         """Tell whether a file holds what was read of the file so far."""
-        size = os.fstat(handle).st_size
-        return size >= self._position and self._mark_of(handle) == self._mark
+        size = file.source.status().st_size
+        return size >= self._position and self._mark_of(file) == self._mark
 
     def _look(self, *, at_end: bool) -> bool:
         """Look what has become of the file; tell whether there is something new.
@@ -168,13 +161,13 @@ class FollowedStream:
         file.
         """
         try:
-            replaced = not os.path.samestat(os.stat(self._path), os.fstat(self._handle))
+            replaced = not os.path.samestat(os.stat(self._path), self.file.source.status())
         except FileNotFoundError:
             # It may come back.
             replaced = False
         # What is gone while it is opened may come back, too.
         with suppress(FileNotFoundError):
-            if (now := _state(self._handle)) != self._seen:
+            if (now := _state(self.file.source.status())) != self._seen:
                 self._begin_again()
                 self._seen = now
                 return True
@@ -184,7 +177,7 @@ class FollowedStream:
         return False
 
     def _begin_again(self) -> None:
-        if not self._is_same(self._handle):
+        if not self._is_same(self.file):
             self._tell("has been written again, or cut")
             self._take(*self._open())
         elif self._position == 0:
@@ -197,19 +190,19 @@ class FollowedStream:
 
     def _change_over(self) -> None:
         """Go on in the other file that has the name now."""
-        handle, file, seen = self._open()
+        file, seen = self._open()
         before = self.file.stream
-        same = self.file.codec is None is file.codec and self._is_same(handle)
+        same = self.file.codec is None is file.codec and self._is_same(file)
         if same:
             file.stream.move_to(before.offset, before.record)
         elif self._position:
             self._tell("has been replaced by another one")
-        self._take(handle, file, seen)
+        self._take(file, seen)
 
-    def _take(self, handle: int, file: OpenedFile, seen: tuple[int, int]) -> None:
-        self._let_go()
+    def _take(self, file: OpenedFile, seen: tuple[int, int]) -> None:
+        self.file.close()
         file.stream.block_bytes = self.file.stream.block_bytes
-        self._handle, self.file, self._seen = handle, file, seen
+        self.file, self._seen = file, seen
         self._remember()
 
     def _tell(self, what: str) -> None:
@@ -220,6 +213,5 @@ class FollowedStream:
         )
 
 
-def _state(handle: int) -> tuple[int, int]:
-    status = os.fstat(handle)
+def _state(status: os.stat_result) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns

@@ -71,8 +71,7 @@ class Window:
         if self._given_away:
             self.buffer = self._new_buffer(self.block_bytes)
             self._given_away = 0
-        self.base, self.begin, self.end = offset, 0, 0
-        self._deferred = None
+        self.restart(offset)
         self._moved = True
 
     def restart(self, offset: int) -> None:
