@@ -1,4 +1,4 @@
-"""Ranges of files, each from one record to another, and reading them block by block."""
+"""Ranges of files, each from one record to another, and reading one block by block."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ import numpy as np
 from tfrecord_lite.errors import CorruptRecordError, Damage, TFRecordError
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.framing import HEADER_SIZE, RecordBlock
-from tfrecord_lite.records.iterating import OneThread
 from tfrecord_lite.records.positions import FilePart
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.stores.object_file import ObjectFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from tfrecord_lite._types import NameOrFile
 
-__all__ = ["FileRange", "RangesReader"]
+__all__ = ["FileRange", "RangeReader"]
 
 
 @dataclass(frozen=True)
@@ -45,35 +44,7 @@ class FileRange:
     cut_by_index: bool = False
 
 
-class RangesReader:
-    """The blocks of ranges, one range after another; an exception costs none."""
-
-    def __init__(self, ranges: Sequence[FileRange], options: dict[str, Any]) -> None:
-        self._left = list(reversed(ranges))
-        self._options = options
-        self._reader: _RangeReader | None = None
-        self._one_thread = OneThread("this iterator over a split")
-
-    def next_block(self) -> RecordBlock | None:
-        """Return the next block; None after the last range."""
-        with self._one_thread:
-            while self._left:
-                if self._reader is None:
-                    self._reader = _RangeReader(self._left[-1], self._options)
-                block = self._reader.next_block()
-                if block is not None:
-                    return block
-                reader, self._reader = self._reader, None
-                self._left.pop()
-                reader.close()
-            return None
-
-    def __del__(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-
-
-class _RangeReader:
+class RangeReader:
     """Reads one range, block by block."""
 
     def __init__(self, file_range: FileRange, options: dict[str, Any]) -> None:
@@ -97,7 +68,13 @@ class _RangeReader:
             if file_range.begin:
                 self._reader.go_to(file_range.begin, file_range.record or 0)
 
+    def take_pending(self) -> Iterator[bytes] | None:
+        """Return an iterator over the records of the next block; None at the end."""
+        block = self.next_block()
+        return None if block is None else iter(block.to_list())
+
     def next_block(self) -> RecordBlock | None:
+        """Return the next block; None at the end."""
         if self._whole is not None:
             return self._next_of_part()
         end = self._range.end
@@ -156,6 +133,7 @@ class _RangeReader:
         return block
 
     def close(self) -> None:
+        """Close the file."""
         self._reader.close()
         if self._whole is not None:
             self._whole.close()

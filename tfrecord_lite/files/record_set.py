@@ -14,11 +14,11 @@ import numpy as np
 from tfrecord_lite.errors import CompressionError, TFRecordError, ignore_damage
 from tfrecord_lite.files.by_number import ByNumber, as_numbers, no_record
 from tfrecord_lite.files.checked_block import read_few_of_each
-from tfrecord_lite.files.from_front import FromFront
 from tfrecord_lite.files.fronts import Fronts
 from tfrecord_lite.files.index import RecordIndex, load_fitting
 from tfrecord_lite.files.kept_indexes import KeptIndexes, max_bytes_of_each
 from tfrecord_lite.files.manifest import Manifest, find_manifest
+from tfrecord_lite.files.one_after_another import OneAfterAnother
 from tfrecord_lite.files.open_files import OpenFiles
 from tfrecord_lite.files.picked_block import PickedBlock
 from tfrecord_lite.files.record_file import RecordFile
@@ -188,14 +188,17 @@ class RecordSet(ByNumber):
         return self._fronts.file(number)
 
     def __iter__(self) -> Iterator[bytes]:
-        source = FromFront(self)
+        source = self._reading()
         records = flatten(source.take_pending, self)
         records.close = source.close
         return records
 
     def blocks(self) -> Iterator[RecordBlock]:
         """Iterate over all records by `RecordBlock`, file after file."""
-        return iter(FromFront(self).next_block, None)
+        return iter(self._reading().next_block, None)
+
+    def _reading(self) -> OneAfterAnother:
+        return OneAfterAnother(len(self.files), self.reader, self)
 
     def splits(
         self, count: int | None = None, *, bytes_per_split: int | None = None

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.files.file_ranges import FileRange, RangesReader
+from tfrecord_lite.files.file_ranges import FileRange, RangeReader
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex, load_fitting
+from tfrecord_lite.files.one_after_another import OneAfterAnother
 from tfrecord_lite.records.blocks import BlockStream
 from tfrecord_lite.records.byte_source import ByteSource, position_of
 from tfrecord_lite.records.file_system import can_be_reread, sizes_of
@@ -64,16 +65,16 @@ class Split:
 
     def blocks(self) -> Iterator[RecordBlock]:
         """Iterate over the records by `RecordBlock`; raises what `RecordReader` does."""
-        return iter(RangesReader(self.ranges, self._options).next_block, None)
+        return iter(self._reading().next_block, None)
 
     def __iter__(self) -> Iterator[bytes]:
-        reading = RangesReader(self.ranges, self._options)
+        return flatten(self._reading().take_pending, self)
 
-        def refill() -> Iterator[bytes] | None:
-            block = reading.next_block()
-            return None if block is None else iter(block.to_list())
+    def _reading(self) -> OneAfterAnother:
+        return OneAfterAnother(len(self.ranges), self._reader, self)
 
-        return flatten(refill, self)
+    def _reader(self, number: int) -> RangeReader:
+        return RangeReader(self.ranges[number], self._options)
 
 
 def make_splits(
