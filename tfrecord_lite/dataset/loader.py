@@ -229,12 +229,10 @@ class Dataset(Closing):
         if step and self._shuffle:
             # To go on between files that take turns all must be counted, for the workers too.
             self._records.total()
-        chunk_reader = ChunkReader(self._records, self._schema)
-        reader: ChunkReader | BatchMapper = chunk_reader
-        if self._map is not None:
-            reader = BatchMapper(
-                chunk_reader, self._records, self._map, seed=self._seed, carry=self._carry()
-            )
+        if self._map is None:
+            reader = ChunkReader(self._records, self._schema)
+        else:
+            reader = BatchMapper(self._records, self._schema, self._map, self._seed, self._carry())
         tasks = self._tasks(plan, epoch, step, end)
         if not self._workers:
             # Only inflating leaves the interpreter free for long enough.

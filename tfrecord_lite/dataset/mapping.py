@@ -9,14 +9,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.dataset.chunk import Chunk
+from tfrecord_lite.dataset.chunk_reader import ChunkReader
 from tfrecord_lite.dataset.order import batch_random
 from tfrecord_lite.dataset.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tfrecord_lite.dataset.chunk_reader import ChunkReader, DecodedChunk, Task
+    from tfrecord_lite.dataset.chunk_reader import DecodedChunk, Task
     from tfrecord_lite.dataset.epoch_records import EpochRecords
+    from tfrecord_lite.dataset.schema import Schema
 
 __all__ = ["BatchMapper"]
 
@@ -36,7 +38,7 @@ class Mapped(Table):
         return self.result
 
 
-class BatchMapper:
+class BatchMapper(ChunkReader):
     """Makes of tasks, each of one batch, what ``function`` makes of the batch.
 
     Where the function has a parameter ``rng`` it is given a `numpy.random.Generator` that follows
@@ -46,31 +48,21 @@ class BatchMapper:
 
     def __init__(
         self,
-        reader: ChunkReader,
         records: EpochRecords,
+        schema: Schema,
         function: Callable[..., Any],
-        *,
         seed: int,
         carry: Callable[[Exception], Any] | None,
     ) -> None:
-        self._reader = reader
-        self._records = records
+        super().__init__(records, schema)
         self._function = function
         self._takes_rng = _takes_rng(function)
         self._seed = seed
         self._carry = carry
 
-    def __call__(self, task: Task) -> DecodedChunk:
-        """Read, decode and map."""
-        return self.decode(self.read(task))
-
-    def read(self, task: Task) -> Task:
-        """Read the records, where that is not done."""
-        return self._reader.read(task)
-
     def decode(self, task: Task) -> DecodedChunk:
         """Decode a batch that was read, and map it."""
-        decoded = self._reader.decode(task)
+        decoded = super().decode(task)
         table = decoded.table
         if table is None or not table.rows:
             return decoded
@@ -97,16 +89,12 @@ class BatchMapper:
 
     def _names(self, chunk: Chunk) -> str:
         """Return files and numbers of a chunk's records, as far as they fit a line."""
-        if chunk.block.path is not None:
-            first = chunk.block.first_record
-            numbers = {chunk.block.path: [*range(first, first + len(chunk.block))]}
-        elif not self._records.can_place(int(chunk.numbers[0])):
+        if chunk.block.path is None and not self._records.can_place(int(chunk.numbers[0])):
             return f"{_some(chunk.numbers.tolist())} of all files"
-        else:
-            numbers = {}
-            for number in chunk.numbers.tolist():
-                file, record = self._records.place(number)
-                numbers.setdefault(self._records.files[file], []).append(record)
+        numbers: dict[str | None, list[int]] = {}
+        for row in range(len(chunk.numbers)):
+            file, record = self._place(chunk, row)
+            numbers.setdefault(file, []).append(record)
         named = [
             f"{file}: {_some(records)}" for file, records in islice(numbers.items(), _FILES_NAMED)
         ]
@@ -115,9 +103,9 @@ class BatchMapper:
         )
         return "; ".join(named) + more
 
-    def close(self) -> None:
-        """Close the files that are open."""
-        self._reader.close()
+    def __reduce__(self) -> tuple[type[ChunkReader], tuple[object, ...]]:
+        known = self._records, self._schema, self._function, self._seed, self._carry
+        return BatchMapper, known
 
 
 def _some(records: list[int]) -> str:
