@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfrecord_lite.example.features import (
     FeatureSpec,
-    FixedLenFeature,
     FixedLenSequenceFeature,
     RaggedFeature,
-    RawFeature,
     SparseFeature,
     VarLenFeature,
 )
@@ -39,9 +37,9 @@ class ColumnTensors:
     def __init__(self, features: Mapping[str, FeatureSpec] | SequenceFeatures) -> None:
         self._sequences = isinstance(features, SequenceFeatures)
         # By the path to it in a batch, and whether it is of each step.
-        self._features: list[tuple[tuple[str, ...], FeatureSpec, bool]]
+        found: list[tuple[tuple[str, ...], FeatureSpec, bool]]
         if isinstance(features, SequenceFeatures):
-            self._features = [
+            found = [
                 *((("context", name), item, False) for name, item in features.context.items()),
                 *(
                     (("feature_lists", name), item, True)
@@ -49,10 +47,9 @@ class ColumnTensors:
                 ),
             ]
         else:
-            self._features = [((name,), item, False) for name, item in features.items()]
-        self.nothing = [
-            array for _, feature, steps in self._features for array in _nothing(feature, steps)
-        ]
+            found = [((name,), item, False) for name, item in features.items()]
+        self._features = [(path, item, _parts_of(item, steps)) for path, item, steps in found]
+        self.nothing = [part.nothing for *_, parts in self._features for part in parts]
 
     def arrays(self, batch: Mapping[str, Any]) -> list[npt.NDArray[Any]]:
         """Return the arrays of a batch."""
@@ -76,42 +73,47 @@ class ColumnTensors:
     def tensors(self, parts: Iterator[Any]) -> dict[str, Any]:
         """Make a batch of tensors, in a graph, of what `arrays` gave."""
         batch: dict[str, Any] = {"context": {}, "feature_lists": {}} if self._sequences else {}
-        for path, feature, steps in self._features:
+        for path, feature, own in self._features:
+            found = [next(parts) for _ in own]
+            for tensor, part in zip(found, own, strict=True):
+                tensor.set_shape(part.shape)
             inner = batch
             for name in path[:-1]:
                 inner = inner[name]
-            inner[path[-1]] = _tensor(feature, steps, parts)
+            inner[path[-1]] = _tensor(feature, found)
         return batch
 
 
-def _nothing(feature: FeatureSpec, steps: bool) -> list[npt.NDArray[Any]]:
+class _Part(NamedTuple):
+    """An array of a column: as it is in a batch without records, and the shape that all have."""
+
+    nothing: npt.NDArray[Any]
+    shape: tuple[int | None, ...]
+
+
+def _parts_of(feature: FeatureSpec, steps: bool) -> list[_Part]:
     dtype = tensor_dtype(feature).as_numpy_dtype
-    if isinstance(feature, VarLenFeature):
-        dimensions = 2 + steps
-        shape = np.zeros(dimensions, np.int64)
-        return [np.empty((0, dimensions), np.int64), np.empty(0, dtype), shape]
-    if isinstance(feature, SparseFeature):
+    if isinstance(feature, (VarLenFeature, SparseFeature)):
+        dimensions = 1 + steps + len(getattr(feature, "sizes", (None,)))
         return [
-            np.empty((0, 1 + len(feature.sizes)), np.int64),
-            np.empty(0, dtype),
-            _shape(feature),
+            _Part(np.empty((0, dimensions), np.int64), (None, dimensions)),
+            _Part(np.empty(0, dtype), (None,)),
+            _Part(np.zeros(dimensions, np.int64), (dimensions,)),
         ]
-    if isinstance(feature, RaggedFeature) or _is_of_frames(feature, steps):
-        depth, inner = _levels(feature, steps)
-        return [*[np.zeros(1, np.int64)] * depth, np.empty((0, *inner), dtype)]
-    lengths = (0, 0) if isinstance(feature, FixedLenSequenceFeature) else (0,)
-    return [np.empty((*lengths, *feature.shape), dtype)]
+    depth, lengths, inner = _levels(feature, steps)
+    splits = _Part(np.zeros(1, np.int64), (None,))
+    values = np.empty((*[0] * lengths, *inner), dtype)
+    return [*[splits] * depth, _Part(values, (*[None] * lengths, *inner))]
 
 
-def _is_of_frames(feature: FeatureSpec, steps: bool) -> bool:
-    """Tell whether each step of a feature list has values of one shape."""
-    return steps and isinstance(feature, (FixedLenFeature, RawFeature))
+def _levels(feature: Any, steps: bool) -> tuple[int, int, tuple[int, ...]]:
+    """Return how many row splits lie around the values, and the shape of these.
 
-
-def _levels(feature: Any, steps: bool) -> tuple[int, tuple[int, ...]]:
-    """Return how many row splits lie around the values, and the shape of one of these."""
+    That is how many lengths are known with the batch alone, and the sizes that are known before.
+    """
     if not isinstance(feature, RaggedFeature):
-        return 1, tuple(feature.shape)
+        padded = isinstance(feature, FixedLenSequenceFeature)
+        return int(steps and not padded), 1 + padded, tuple(feature.shape)
     inner: tuple[int, ...] = ()
     depth = 1 + steps
     for partition in reversed(feature.partitions):
@@ -119,33 +121,17 @@ def _levels(feature: Any, steps: bool) -> tuple[int, tuple[int, ...]]:
             inner = (partition.length, *inner)
         else:
             depth += 1
-    return depth, inner
+    return depth, 1, inner
 
 
-def _shape(feature: SparseFeature) -> npt.NDArray[np.int64]:
-    return np.array([0, *feature.sizes], np.int64)
-
-
-def _tensor(feature: Any, steps: bool, parts: Iterator[Any]) -> Any:
+def _tensor(feature: FeatureSpec, parts: list[Any]) -> Any:
     if isinstance(feature, (VarLenFeature, SparseFeature)):
-        indices, values, dense_shape = (next(parts) for _ in range(3))
-        dimensions = 1 + steps + len(getattr(feature, "sizes", (None,)))
-        indices.set_shape((None, dimensions))
-        values.set_shape((None,))
-        dense_shape.set_shape((dimensions,))
+        indices, values, dense_shape = parts
         if isinstance(feature, SparseFeature):
             # The sizes, which so are known in the graph.
             dense_shape = tf.concat([dense_shape[:1], tf.constant(feature.sizes, tf.int64)], 0)
         return tf.SparseTensor(indices, values, dense_shape)
-    if isinstance(feature, RaggedFeature) or _is_of_frames(feature, steps):
-        depth, inner = _levels(feature, steps)
-        splits = [next(parts) for _ in range(depth)]
-        values = next(parts)
-        values.set_shape((None, *inner))
-        for each in splits:
-            each.set_shape((None,))
+    *splits, values = parts
+    if splits:
         return tf.RaggedTensor.from_nested_row_splits(values, splits, validate=False)
-    tensor = next(parts)
-    lengths = (None, None) if isinstance(feature, FixedLenSequenceFeature) else (None,)
-    tensor.set_shape((*lengths, *feature.shape))
-    return tensor
+    return values
