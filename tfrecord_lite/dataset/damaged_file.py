@@ -22,10 +22,8 @@ from tfrecord_lite.errors import (
     TruncatedRecordError,
 )
 from tfrecord_lite.files.frames import edges_of
-from tfrecord_lite.files.record_file import RecordFile
-from tfrecord_lite.files.remains import Kept, Remains, Stretch, remains_of
+from tfrecord_lite.files.remains import Kept, Remains, Stretch
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, RecordBlock
-from tfrecord_lite.records.positions import PositionedFile
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -58,15 +56,8 @@ class DamagedFile:
     """A file of a set, to be read by number with damage left out."""
 
     def __init__(self, records: RecordSet, number: int) -> None:
-        self._index = records.index(number)
-        self._options = {name: records.options[name] for name in ("verify", "max_record_bytes")}
-        self._file = PositionedFile(records.names[number])
-        try:
-            self._index.check(self._file)
-        except BaseException:
-            self._file.close()
-            raise
-        self._records = RecordFile.opened(self._file, self._index, **self._options)
+        self._records = records.open_file(number)
+        self._index = self._records.index
         self._remains: dict[Stretch, Remains] = {}
 
     def __len__(self) -> int:
@@ -104,7 +95,7 @@ class DamagedFile:
     def _chunk(self, numbers: Int64Array, kept: list[Kept], damages: list[Damage]) -> Chunk:
         block = RecordBlock.from_records([found.record for found in kept])
         if kept:
-            block.path, block.first_record = self._file.path, int(numbers[0])
+            block.path, block.first_record = self._records.path, int(numbers[0])
             block.base = kept[0].offset - (int(block.starts[0]) - HEADER_SIZE)
         return Chunk(block, numbers, numbers, damages)
 
@@ -197,12 +188,12 @@ class DamagedFile:
             if error.kind == "data" and self._index.members is None:
                 # Bytes may be lost in it, and what was after them has moved up.
                 return Stretch(begin, end, begin, end, number, number + 1, compressed=False)
-        return Damage(self._file.path, begin, end, record, error.kind, error.reason)
+        return Damage(self._records.path, begin, end, record, error.kind, error.reason)
 
     def _remains_of(self, stretch: Stretch, error: TFRecordError) -> Remains:
         remains = self._remains.pop(stretch, None)
         if remains is None:
-            remains = remains_of(self._file, stretch, error, **self._options)
+            remains = self._records.remains_of(stretch, error)
         self._remains[stretch] = remains
         while len(self._remains) > _MAX_REMAINS:
             del self._remains[next(iter(self._remains))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -10,11 +10,9 @@ from tfrecord_lite.errors import RecordTooLargeError
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tfrecord_lite._types import BoolArray, Int64Array, Uint8Array
 
-__all__ = ["Frames", "FramesAt", "edges_of", "refuse_large"]
+__all__ = ["Frames", "edges_of", "refuse_large"]
 
 
 class Frames(NamedTuple):
@@ -24,26 +22,6 @@ class Frames(NamedTuple):
     sizes: Int64Array
     offsets: Int64Array
     """Where each begins in the (uncompressed) file."""
-
-
-class FramesAt(Protocol):
-    """Gives frames as they lie in a file, before their checksums are looked at."""
-
-    def frame(self, number: int) -> tuple[bytes, bytes, bytes]:
-        """Return header, data and footer of one frame; less where the file has become shorter."""
-
-    def are_large(self, numbers: Int64Array) -> bool:
-        """Tell whether each of these records is cheaper to get by itself."""
-
-    def between(self, first: int, end: int) -> Frames | None:
-        """Return all frames from one to before another, where that is cheaper than `pieces`."""
-
-    def pieces(self, numbers: Int64Array) -> Iterator[tuple[list[bytes], Int64Array]]:
-        """Iterate over frames, and where each begins in the (uncompressed) file.
-
-        The numbers ascend; each may come several times. A piece has some
-        `picked_piece_bytes`.
-        """
 
 
 def refuse_large(path: str, numbers: Any, offsets: Any, sizes: Any, most: int) -> None:

@@ -69,7 +69,10 @@ class PlainFrames:
         return Frames(buffer, sizes, begins)
 
     def pieces(self, numbers: Int64Array) -> Iterator[tuple[list[bytes], Int64Array]]:
-        """Iterate over frames, and where each begins; near ones are read at once."""
+        """Iterate over frames, and where each begins; near ones are read at once.
+
+        The numbers ascend; each may come several times.
+        """
         last, self._last = self._last, None
         begins, ends = last[1:] if last and last[0] is numbers else self._bounds.frames(numbers)
         gap_bytes, run_bytes, piece_bytes = (

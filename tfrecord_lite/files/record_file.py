@@ -13,6 +13,7 @@ from tfrecord_lite.files.checked_block import checked_block, in_order, join_fram
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.member_frames import MemberFrames
 from tfrecord_lite.files.plain_frames import PlainFrames
+from tfrecord_lite.files.remains import remains_of
 from tfrecord_lite.records.framing import (
     FOOTER_SIZE,
     HEADER_SIZE,
@@ -31,9 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tfrecord_lite._types import CompressionOrAuto, Int64Array, PathOrFile, Verify
+    from tfrecord_lite.errors import TFRecordError
     from tfrecord_lite.files.by_number import Numbers
-    from tfrecord_lite.files.frames import Frames, FramesAt
+    from tfrecord_lite.files.frames import Frames
     from tfrecord_lite.files.picked_block import PickedBlock
+    from tfrecord_lite.files.remains import Remains, Stretch
+
+    FindIndex = Callable[[PositionedFile], RecordIndex]
 
 __all__ = ["RecordFile"]
 
@@ -76,41 +81,40 @@ class RecordFile(ByNumber):
     ) -> None:
         verify = check_verify(verify)
         max_record_bytes = at_least(0, max_record_bytes=max_record_bytes)
-        file = PositionedFile(path)
-        try:
+
+        def find_index(file: PositionedFile) -> RecordIndex:
             if index is None:
                 lengths = verify if verify == "none" else False
-                index = RecordIndex.open(file, compression=compression, verify=lengths)
-            else:
-                # What was opened is what was indexed.
-                index.check(file)
-        except BaseException:
-            file.close()
-            raise
-        self._set_up(file, index, verify, max_record_bytes)
+                return RecordIndex.open(file, compression=compression, verify=lengths)
+            # What was opened is what was indexed.
+            index.check(file)
+            return index
+
+        self._set_up(path, find_index, verify, max_record_bytes)
 
     @classmethod
-    def opened(
-        cls, file: PositionedFile, index: RecordIndex, verify: Verify, max_record_bytes: int
+    def by(
+        cls, path: PathOrFile, find_index: FindIndex, verify: Verify, max_record_bytes: int
     ) -> RecordFile:
-        """Return the records of an open file, of which ``index`` was made, or with which it fits.
-
-        The file is closed with it.
-        """
+        """Return the records of a file, by an index that fits it as it was opened."""
         found = cls.__new__(cls)
-        found._set_up(file, index, verify, max_record_bytes)  # noqa: SLF001 - of this class
+        found._set_up(path, find_index, verify, max_record_bytes)  # noqa: SLF001 - of this class
         return found
 
     def _set_up(
-        self, file: PositionedFile, index: RecordIndex, verify: Verify, max_record_bytes: int
+        self, path: PathOrFile, find_index: FindIndex, verify: Verify, max_record_bytes: int
     ) -> None:
-        self._file = file
-        self.index = index
+        self._file = PositionedFile(path)
+        try:
+            self.index = find_index(self._file)
+        except BaseException:
+            self._file.close()
+            raise
         self.path = self._file.path
         self._count = len(self.index)
         self._verify = verify
         self._max_record_bytes = max_record_bytes
-        self._frames: FramesAt
+        self._frames: PlainFrames | MemberFrames
         if self.index.members is None:
             self._frames = PlainFrames(self._file, self.index.frames, max_record_bytes)
         else:
@@ -150,6 +154,16 @@ class RecordFile(ByNumber):
             offsets[len(frames) : len(frames) + len(piece)] = begins
             frames += piece
         return frames, offsets
+
+    def remains_of(self, stretch: Stretch, error: TFRecordError) -> Remains:
+        """Return what is left of a stretch; ``error`` is what reading it by number raised."""
+        return remains_of(
+            self._file,
+            stretch,
+            error,
+            verify=self._verify,
+            max_record_bytes=self._max_record_bytes,
+        )
 
     def _checked(self, frames: Frames, numbers: Int64Array) -> PickedBlock:
         which = np.zeros(len(numbers), np.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import os
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -336,22 +336,23 @@ class RecordSet(ByNumber):
             yield int(which[order[begin]]), order[begin:end]
 
     def _opened(self, number: int) -> RecordFile:
-        return self._open.get(number, self._open_file)
+        return self._open.get(number, self.open_file)
 
-    def _open_file(self, number: int) -> RecordFile:
-        file = PositionedFile(self.front(number))
-        try:
-            index = self._indexes.get(number)
-            if index is None:
-                index = self._find_index(number, file)
-            else:
-                index.check(file)
-        except BaseException:
-            file.close()
-            raise
-        return RecordFile.opened(
-            file, index, self.options["verify"], self.options["max_record_bytes"]
+    def open_file(self, number: int) -> RecordFile:
+        """Return one of the files, to be read by number."""
+        return RecordFile.by(
+            self.front(number),
+            partial(self._fitting_index, number),
+            self.options["verify"],
+            self.options["max_record_bytes"],
         )
+
+    def _fitting_index(self, number: int, file: PositionedFile) -> RecordIndex:
+        index = self._indexes.get(number)
+        if index is None:
+            return self._find_index(number, file)
+        index.check(file)
+        return index
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """Give the Examples as an Arrow stream, that of `tfrecord_lite.arrow.to_arrow`."""
