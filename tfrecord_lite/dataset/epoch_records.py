@@ -15,6 +15,7 @@ from tfrecord_lite.dataset.damaged_file import DamagedFile
 from tfrecord_lite.dataset.file_states import regular, state_of, states_of
 from tfrecord_lite.dataset.interleave import FileRecords
 from tfrecord_lite.dataset.memory import block_bytes
+from tfrecord_lite.dataset.order import around
 from tfrecord_lite.errors import CompressionError, Damage, TFRecordError, ignore_damage
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.record_set import RecordSet, locate
@@ -172,30 +173,23 @@ class EpochRecords:
         """Return the number of a file's first record, which tells its place by itself perhaps."""
         return int(self.bases[number]) if self.counted else (number + 1) << _FILE_BITS
 
-    def ranges(self, begin: int = 0, count: int | None = None) -> list[FileRecords]:
-        """Return the parts of files that hold ``count`` records; after the last comes the first.
+    def ranges(self, share: range | None = None) -> list[FileRecords]:
+        """Return the parts of files that hold a `share`; without one they are all files.
 
-        Without ``count`` they are all files, whose ends need not be known.
+        The ends of all files need not be known.
         """
-        if count is None:
+        if share is None:
             return [FileRecords(number, 0, known) for number, known in enumerate(self.counts)]
-        bases, found = self.bases.tolist(), list[FileRecords]()
-        total = bases[-1]
-        if total == 0:
+        if self.total() == 0:
             # There may be damage to tell of all the same.
             return [FileRecords(number, 0, 0) for number in range(len(self.files))]
-        while count > 0:
-            begin %= total
-            stop = min(begin + count, total)
-            first = max(int(np.searchsorted(self.bases, begin)) - 1, 0)
-            for number, (low, high) in enumerate(pairwise(bases[first:]), first):
-                if low > stop:
-                    break
-                if _is_wanted(low, high - low, begin, stop):
-                    found.append(FileRecords(number, max(begin - low, 0), min(stop, high) - low))
-            count -= stop - begin
-            begin = stop
-        return found
+        bases = self.bases.tolist()
+        return [
+            FileRecords(number, max(part.start - low, 0), min(part.stop, high) - low)
+            for part in around(share, self.total())
+            for number, (low, high) in enumerate(pairwise(bases))
+            if _is_wanted(low, high - low, part.start, part.stop)
+        ]
 
     def read_range(self, file_range: FileRecords) -> Generator[Chunk, None, int]:
         """Read a part of a file, and return where it ends, or the file.

@@ -19,6 +19,7 @@ from tfrecord_lite.dataset.order import (
     Even,
     Permutation,
     Stretch,
+    around,
     batch_count,
     file_order,
     permutation,
@@ -239,27 +240,24 @@ class Plan:
         if not self._records.counted:
             yield from self._records.stream(first, None, first)
             return
-        total, length = self._records.total(), len(self.part())
+        total = self._records.total()
         if total == 0:
             # There may be damage to tell of all the same.
             yield from self._records.stream(0, 0)
             return
-        start = self.share.start % total
-        # At this step comes the first record of all, again.
-        turn = total - start
-        if first < min(turn, length):
-            yield from self._records.stream(start + first, start + min(turn, length), first)
-        first = max(first, turn)
-        if first < length:
-            yield from self._records.stream(first - turn, length - turn, first)
+        step = 0
+        for part in around(self.share, total):
+            late = max(first - step, 0)
+            if late < len(part):
+                yield from self._records.stream(part.start + late, part.stop, step + late)
+            step += len(part)
 
     def _buffered(self, epoch: int, first: int) -> Generator[Chunk, None, None]:
         """Read some files at a time, in an order of the epoch, into a buffer and out of it."""
         shuffle = BufferShuffle(self._shuffle, self._seed, epoch, self._rank)
         if first or self._records.counted:
-            part = self.part()
-            shuffle.advance(first, len(part))
-            ranges = self._records.ranges(self.share.start, len(part))
+            shuffle.advance(first, len(self.share))
+            ranges = self._records.ranges(self.share)
         else:
             ranges = self._records.ranges()
         buffer = RecordBuffer(shuffle)
