@@ -28,6 +28,7 @@ import tfrecord_lite as tfr
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.order import permutation
 from tfrecord_lite.dataset.plan import Plan
+from tfrecord_lite.dataset.settings import Settings
 from tfrecord_lite.files.fingerprint import Fingerprint
 from tfrecord_lite.files.manifest import ManifestEntry
 from tfrecord_lite.files.paths import SHARD_NAME
@@ -104,16 +105,8 @@ def make(simulated: Simulated) -> list[int]:
 def numbers_read(name: str, batches: int) -> np.ndarray[Any, Any]:
     """Return which records are read for so many batches of the first epoch."""
     records = EpochRecords(tfr.RecordSet(name))
-    plan = Plan(
-        records,
-        batch_size=BATCH_SIZE,
-        shuffle=True,
-        seed=SEED,
-        rank=0,
-        world_size=1,
-        even=None,
-        parallel=False,
-    )
+    settings = Settings(batch_size=BATCH_SIZE, shuffle=True, seed=SEED)
+    plan = Plan(records, settings, parallel=False)
     numbers = []
     for run in plan.chunks(0, 0):
         numbers.append(run.numbers)

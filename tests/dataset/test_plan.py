@@ -11,16 +11,16 @@ from dataset.sets import ID, RECORDS, flat, order_of
 import tfrecord_lite as tfr
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.plan import Plan
+from tfrecord_lite.dataset.settings import Settings
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.thresholds import limits, thresholds
 
 
 def rows(path: Path, batch_size: int, **options) -> list[int]:
     """Return how many records each piece of an epoch has."""
-    options = {"shuffle": False, "seed": 0, "rank": 0, "world_size": 1, "even": None, **options}
     records = EpochRecords(RecordSet(path))
     records.build_indexes(needed=True)
-    plan = Plan(records, batch_size=batch_size, parallel=True, **options)
+    plan = Plan(records, Settings(batch_size=batch_size, **options), parallel=True)
     return [len(run.numbers) for run in plan.chunks(0, 0)]
 
 

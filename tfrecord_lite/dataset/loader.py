@@ -15,10 +15,11 @@ from tfrecord_lite.dataset.chunk_reader import ChunkReader, DecodedChunk, Task
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.fitting import check_features
 from tfrecord_lite.dataset.mapping import BatchMapper
-from tfrecord_lite.dataset.numbers import at_least, rank_of, timeout_of
+from tfrecord_lite.dataset.numbers import at_least, timeout_of
 from tfrecord_lite.dataset.plan import Plan
 from tfrecord_lite.dataset.resuming import States
 from tfrecord_lite.dataset.schema import LateFeatures, Schema
+from tfrecord_lite.dataset.settings import Settings
 from tfrecord_lite.errors import ignore_damage
 from tfrecord_lite.example.normalize import check_given
 from tfrecord_lite.example.sequence_features import SequenceFeatures
@@ -133,20 +134,22 @@ class Dataset(Closing):
         on_damage: OnDamage = "raise",
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     ) -> None:
-        self._batch_size = at_least(1, batch_size=batch_size)
-        self._shuffle = shuffle if isinstance(shuffle, bool) else at_least(1, shuffle=shuffle)
-        interleave = at_least(1, interleave=interleave)
-        self._seed = at_least(0, seed=seed)
-        rank, world_size = rank_of(rank, world_size)
-        if even not in (None, "drop", "pad"):
-            raise ValueError(f"even={even!r}; choose None, 'drop' or 'pad'")
-        self._repeat = repeat if repeat is None else at_least(1, repeat=repeat)
+        self._settings = Settings(
+            batch_size=batch_size,
+            shuffle=shuffle,
+            interleave=interleave,
+            seed=seed,
+            rank=rank,
+            world_size=world_size,
+            even=even,
+            repeat=repeat,
+            drop_remainder=drop_remainder,
+        )
         self._workers = usable_cores() if workers is None else at_least(0, workers=workers)
         if map is not None and not callable(map):
             raise TypeError(f"map={map!r} must be a function of a batch")
         self._map = map
         self._timeout = timeout_of(timeout)
-        self._drop_remainder = drop_remainder
         check_given(features)
         records = RecordSet.of(
             paths,
@@ -158,7 +161,7 @@ class Dataset(Closing):
         given = records.options["on_damage"]
         self._on_damage = given if callable(given) else ignore_damage
         self._records = EpochRecords(records)
-        by_number = self._shuffle is True
+        by_number = self._settings.shuffle is True
         if by_number or self._workers or (check and self._records.manifest is None):
             self._records.build_indexes(needed=by_number)
         self._schema = Schema.find(features, records, strict=strict)
@@ -167,34 +170,16 @@ class Dataset(Closing):
         self.features = self._schema.features
         """The features, as given or as found."""
         self._plan = Plan(
-            self._records,
-            batch_size=self._batch_size,
-            shuffle=self._shuffle,
-            seed=self._seed,
-            rank=rank,
-            world_size=world_size,
-            even=even,
-            parallel=self._workers > 0,
-            interleave=interleave,
-            by_batch=map is not None,
-            drop_remainder=drop_remainder,
+            self._records, self._settings, parallel=self._workers > 0, by_batch=map is not None
         )
-        self._states = States(
-            self._records,
-            batch_size=self._batch_size,
-            shuffle=self._shuffle,
-            interleave=interleave,
-            world_size=world_size,
-            seed=self._seed,
-            even=even,
-        )
+        self._states = States(self._records, self._settings)
         self._cursor = Cursor(Position(0, 0))
         self._idle: Workers[Task, DecodedChunk] | None = None
 
     def __len__(self) -> int:
-        if self._repeat is None:
+        if self._settings.repeat is None:
             raise TypeError("with repeat=None there is no end, and so no len()")
-        return self._plan.batches() * self._repeat
+        return self._plan.batches() * self._settings.repeat
 
     # Iterating.
 
@@ -210,8 +195,8 @@ class Dataset(Closing):
             self._cursor,
             partial(self._decoded_chunks, self._plan),
             self._end,
-            self._batch_size,
-            drop_remainder=self._drop_remainder,
+            self._settings.batch_size,
+            drop_remainder=self._settings.drop_remainder,
             on_damage=self._on_damage,
             together=together,
             goes_on=not self._plan.is_of_turns,
@@ -220,19 +205,21 @@ class Dataset(Closing):
 
     def _end(self, epoch: int) -> int:
         """Return the first epoch after those that one iterator goes through."""
-        repeat = self._repeat or 1
+        repeat = self._settings.repeat or 1
         return (epoch // repeat + 1) * repeat
 
     def _decoded_chunks(
         self, plan: Plan, epoch: int, step: int, end: int
     ) -> Generator[DecodedChunk, None, None]:
-        if step and self._shuffle:
+        if step and self._settings.shuffle:
             # To go on between files that take turns all must be counted, for the workers too.
             self._records.total()
         if self._map is None:
             reader = ChunkReader(self._records, self._schema)
         else:
-            reader = BatchMapper(self._records, self._schema, self._map, self._seed, self._carry())
+            reader = BatchMapper(
+                self._records, self._schema, self._map, self._settings.seed, self._carry()
+            )
         tasks = self._tasks(plan, epoch, step, end)
         if not self._workers:
             # Only inflating leaves the interpreter free for long enough.
@@ -258,7 +245,7 @@ class Dataset(Closing):
         return chunk
 
     def _tasks(self, plan: Plan, epoch: int, step: int, end: int) -> Generator[Task, None, None]:
-        while self._repeat is None or epoch < end:
+        while self._settings.repeat is None or epoch < end:
             empty = step == 0
             with closing(plan.chunks(epoch, step)) as chunks:
                 for chunk in chunks:
@@ -279,7 +266,7 @@ class Dataset(Closing):
     def __repr__(self) -> str:
         return (
             f"<Dataset of {plural(len(self._records.files), 'file')}: "
-            f"batches of {plural(self._batch_size, 'record')}>"
+            f"batches of {plural(self._settings.batch_size, 'record')}>"
         )
 
     def _repr_html_(self) -> str:

@@ -16,11 +16,9 @@ from tfrecord_lite.dataset.memory import block_bytes
 from tfrecord_lite.dataset.order import (
     BufferShuffle,
     Dealt,
-    Even,
     Permutation,
     Stretch,
     around,
-    batch_count,
     file_order,
     permutation,
 )
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array
     from tfrecord_lite.dataset.epoch_records import EpochRecords
+    from tfrecord_lite.dataset.settings import Settings
 
 __all__ = ["Plan"]
 
@@ -54,32 +53,19 @@ class Plan:
     def __init__(
         self,
         records: EpochRecords,
+        settings: Settings,
         *,
-        batch_size: int,
-        shuffle: bool | int,
-        seed: int,
-        rank: int,
-        world_size: int,
-        even: Even,
         parallel: bool,
-        interleave: int = 1,
         by_batch: bool = False,
-        drop_remainder: bool = False,
     ) -> None:
         self._records = records
-        self._batch_size = batch_size
-        self._shuffle = shuffle
-        self._interleave = interleave
-        self._seed = seed
-        self._rank = rank
-        self._world_size = world_size
-        self._even = even
+        self._settings = settings
+        self._batch_size = settings.batch_size
         self._parallel = parallel
         self._by_batch = by_batch
-        self._drop_remainder = drop_remainder
-        self._turns = Turns(0, 1, batch_size)
+        self._turns = Turns(0, 1, settings.batch_size)
         self._resumed = (0, 0)
-        if world_size > 1:
+        if settings.world_size > 1:
             # Nobody else can tell where a share begins.
             records.total()
 
@@ -100,15 +86,22 @@ class Plan:
     @cached_property
     def share(self) -> range:
         """The records, in their order, that are this rank's where each has consecutive ones."""
-        return Stretch(self._records.total(), self._rank, self._world_size, self._even).range
+        return self._settings.share(self._records.total())
 
     def part(self, epoch: int = 0, *, rank: int | None = None) -> Stretch | Dealt:
         """Return what of an epoch is a rank's; files that nobody has counted yet are read."""
-        total, rank = self._records.total(), self._rank if rank is None else rank
-        if self._shuffle is not True:
-            return Stretch(total, rank, self._world_size, self._even)
+        total, rank = self._records.total(), self._settings.rank if rank is None else rank
+        if self._settings.shuffle is not True:
+            return Stretch(total, rank, self._settings.world_size, self._settings.even)
         begin = self.begin(epoch)
-        return Dealt(total, rank, self._world_size, self._batch_size, self._even, begin)
+        return Dealt(
+            total,
+            rank,
+            self._settings.world_size,
+            self._batch_size,
+            self._settings.even,
+            begin,
+        )
 
     def begin(self, epoch: int) -> int:
         """Return how many records of an epoch's order came with other ranks."""
@@ -120,9 +113,13 @@ class Plan:
         if not (self._by_batch and len(steps)):
             return None
         batch = int(steps[0]) // self._batch_size
-        if self._shuffle is not True:
-            return self._rank, batch
-        return (self.begin(epoch) // self._batch_size + batch * self._world_size + self._rank,)
+        if self._settings.shuffle is not True:
+            return self._settings.rank, batch
+        return (
+            self.begin(epoch) // self._batch_size
+            + batch * self._settings.world_size
+            + self._settings.rank,
+        )
 
     @property
     def is_of_turns(self) -> bool:
@@ -137,29 +134,26 @@ class Plan:
     def batches(self) -> int:
         """Return how many batches a whole epoch has, if nothing is left out."""
         # Also where the first one is gone on with, of which other ranks had some.
-        batches = self._batches_of(len(self.resumed(0, 0).part()))
+        batches = self._settings.batches(len(self.resumed(0, 0).part()))
         return len(range(self._turns.turn, batches, self._turns.turns))
-
-    def _batches_of(self, steps: int) -> int:
-        return batch_count(steps, self._batch_size, drop_remainder=self._drop_remainder)
 
     def all_done(self, epoch: int, step: int) -> bool:
         """Tell whether no rank has a batch left that has returned as many as this one."""
-        if self.is_of_turns or self._batches_of(max(len(self.part(epoch)) - step, 0)):
+        if self.is_of_turns or self._settings.batches(max(len(self.part(epoch)) - step, 0)):
             return False
         # Of all shares the last is the largest.
-        most = self._batches_of(len(self.part(epoch, rank=self._world_size - 1)))
+        most = self._settings.batches(len(self.part(epoch, rank=self._settings.world_size - 1)))
         return most * self._batch_size <= step + self._batch_size - 1
 
     def chunks(self, epoch: int, first: int) -> Generator[Request | Chunk, None, None]:
         """Yield an epoch from the step ``first`` on: as requests to be read, or as it is read."""
         self._records.look_again()
         requests: Iterator[Request] | None = None
-        if self._shuffle is True:
+        if self._settings.shuffle is True:
             part = self.part(epoch)
-            order = permutation(part.count, self._seed, epoch)
+            order = permutation(part.count, self._settings.seed, epoch)
             requests = self._requests(first, part, order)
-        elif self._parallel and self._records.indexed and not self._shuffle:
+        elif self._parallel and self._records.indexed and not self._settings.shuffle:
             requests = self._requests(first, self.part())
         # Of a batch whose records may be left out there is no telling before they are read.
         picked = self._by_batch and self._records.tolerant
@@ -170,7 +164,7 @@ class Plan:
             chunks: Iterable[Chunk]
             if requests is not None:
                 chunks = map(stack.enter_context(closing(Picker(self._records))).pick, requests)
-            elif self._shuffle:
+            elif self._settings.shuffle:
                 chunks = stack.enter_context(closing(self._buffered(epoch, first)))
             else:
                 chunks = stack.enter_context(closing(self._in_order(first)))
@@ -181,7 +175,7 @@ class Plan:
                     chunks,
                     self._batch_size,
                     aligned=self.is_of_turns,
-                    drop_remainder=self._drop_remainder,
+                    drop_remainder=self._settings.drop_remainder,
                 )
             yield from chunks
 
@@ -194,7 +188,7 @@ class Plan:
     ) -> Iterator[Request]:
         if end is None:
             end = len(part)
-            if self._by_batch and self._drop_remainder and not self._records.tolerant:
+            if self._by_batch and self._settings.drop_remainder and not self._records.tolerant:
                 end -= end % self._batch_size
         rows = max_rows = self._rows(scattered=order is not None)
         if order is not None and not self._records.compressed:
@@ -254,18 +248,20 @@ class Plan:
 
     def _buffered(self, epoch: int, first: int) -> Generator[Chunk, None, None]:
         """Read some files at a time, in an order of the epoch, into a buffer and out of it."""
-        shuffle = BufferShuffle(self._shuffle, self._seed, epoch, self._rank)
+        shuffle = BufferShuffle(
+            self._settings.shuffle, self._settings.seed, epoch, self._settings.rank
+        )
         if first or self._records.counted:
             shuffle.advance(first, len(self.share))
             ranges = self._records.ranges(self.share)
         else:
             ranges = self._records.ranges()
         buffer = RecordBuffer(shuffle)
-        order = file_order(len(ranges), self._seed, epoch, self._rank)
+        order = file_order(len(ranges), self._settings.seed, epoch, self._settings.rank)
         read = Interleave(
             [ranges[number] for number in order],
-            self._interleave,
-            self._shuffle,
+            self._settings.interleave,
+            self._settings.shuffle,
             self._records.read_range,
         )
         with closing(read.arrivals(buffer.begin)) as arrivals:

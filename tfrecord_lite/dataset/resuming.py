@@ -12,6 +12,7 @@ from tfrecord_lite.records.checksum import crc32c
 if TYPE_CHECKING:
     from tfrecord_lite.dataset.epoch_records import EpochRecords
     from tfrecord_lite.dataset.plan import Plan
+    from tfrecord_lite.dataset.settings import Settings
 
 __all__ = ["States", "check_version"]
 
@@ -26,27 +27,18 @@ class States:
     together: records of the epoch's order, of which ``begin`` came when there were other ranks.
     """
 
-    def __init__(
-        self,
-        records: EpochRecords,
-        *,
-        batch_size: int,
-        shuffle: bool | int,
-        interleave: int,
-        world_size: int,
-        **settings: Any,
-    ) -> None:
+    def __init__(self, records: EpochRecords, settings: Settings) -> None:
         self._records = records
-        self._batch_size = batch_size
-        self._shuffle = shuffle
-        self._world_size = world_size
+        self._batch_size, self._world_size = settings.batch_size, settings.world_size
+        self._shuffle = shuffle = settings.shuffle
         self._settings = {
             "files": _fingerprint(records),
-            "batch_size": batch_size,
+            "batch_size": settings.batch_size,
             "shuffle": shuffle,
             # That of a buffer alone.
-            "interleave": interleave if shuffle and shuffle is not True else None,
-            **settings,
+            "interleave": settings.interleave if shuffle and shuffle is not True else None,
+            "seed": settings.seed,
+            "even": settings.even,
         }
 
     def state(self, plan: Plan, position: Position) -> dict[str, Any]:

@@ -11,9 +11,8 @@ import tensorflow as tf
 
 from tfrecord_lite.dataset.epoch_records import EpochRecords
 from tfrecord_lite.dataset.fitting import check_features
-from tfrecord_lite.dataset.numbers import at_least, rank_of
-from tfrecord_lite.dataset.order import Even, share
 from tfrecord_lite.dataset.schema import Schema
+from tfrecord_lite.dataset.settings import Settings
 from tfrecord_lite.example.normalize import check_given, normalize_features
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.record_set import RecordSet
@@ -26,6 +25,7 @@ from tfrecord_lite.tensorflow.tensor_source import TensorSource
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, OnDamage, Paths, Verify
+    from tfrecord_lite.dataset.order import Even
 
 __all__ = ["make_dataset"]
 
@@ -117,7 +117,17 @@ def make_dataset(
     [2 3]
     [4]
     """
-    rank, world_size = rank_of(rank, world_size)
+    settings = Settings(
+        batch_size=batch_size,
+        shuffle=shuffle,
+        interleave=interleave,
+        seed=seed,
+        rank=rank,
+        world_size=world_size,
+        even=even,
+        repeat=repeat,
+        drop_remainder=drop_remainder,
+    )
     if engine not in ("tf.data", "numpy"):
         raise ValueError(f"engine={engine!r}; choose 'tf.data' or 'numpy'")
     check_given(features)
@@ -131,41 +141,42 @@ def make_dataset(
         on_damage=on_damage,
         max_record_bytes=max_record_bytes,
     )
-    tolerant, on_damage = found.tolerant, found.options["on_damage"]
-    if tolerant and engine == "tf.data":
-        raise ValueError(
-            "on_damage with a callable needs engine='numpy': TensorFlow's reader stops at damage"
-        )
-    if engine == "tf.data" and any(is_url(name) for name in found.names):
-        raise ValueError("URLs need engine='numpy'")
-    if engine == "tf.data" and found.options["verify"] is not True:
-        raise ValueError("verify= needs engine='numpy': TensorFlow checks every checksum")
-    if engine == "tf.data" and found.options["max_record_bytes"] != DEFAULT_MAX_RECORD_BYTES:
-        raise ValueError("max_record_bytes needs engine='numpy': TensorFlow knows no such limit")
-    if engine == "tf.data" and workers:
-        raise ValueError("workers= needs engine='numpy': TensorFlow reads in threads of its own")
-    if even not in (None, "drop", "pad"):
-        raise ValueError(f"even={even!r}; choose None, 'drop' or 'pad'")
-    batch_size = at_least(1, batch_size=batch_size)
-    if not isinstance(shuffle, bool):
-        shuffle = at_least(1, shuffle=shuffle)
-    repeat = repeat if repeat is None else at_least(1, repeat=repeat)
+    limit = found.options["max_record_bytes"]
+    needs_numpy = (
+        (
+            found.tolerant,
+            "on_damage with a callable needs engine='numpy': TensorFlow's reader stops at damage",
+        ),
+        (any(is_url(name) for name in found.names), "URLs need engine='numpy'"),
+        (
+            found.options["verify"] is not True,
+            "verify= needs engine='numpy': TensorFlow checks every checksum",
+        ),
+        (
+            limit != DEFAULT_MAX_RECORD_BYTES,
+            "max_record_bytes needs engine='numpy': TensorFlow knows no such limit",
+        ),
+        (workers, "workers= needs engine='numpy': TensorFlow reads in threads of its own"),
+    )
+    for is_asked, why in needs_numpy:
+        if is_asked and engine == "tf.data":
+            raise ValueError(why)
     records = EpochRecords(found)
     codecs = find_codecs(records)
     schema = Schema.find(features, found, strict=strict)
-    sequences = isinstance(schema.features, SequenceFeatures)
+    top = EXAMPLES
     if isinstance(schema.features, SequenceFeatures):
+        top = SEQUENCE_EXAMPLES
         require_parsable(schema.features.context)
         require_parsable(schema.features.feature_lists, steps=True)
     else:
         require_parsable(schema.features)
     look = None
-    if check and not tolerant:
-        start = share(records.total(), rank, world_size, even).start if records.counted else 0
+    if check and not found.tolerant:
+        start = settings.share(records.total()).start if records.counted else 0
         # Of the other engine the reading itself is strict.
-        top = SEQUENCE_EXAMPLES if sequences else EXAMPLES
         top_level = top if strict and engine == "tf.data" else None
-        landmarks = check_files(records, codecs, start, batch_size, top=top_level)
+        landmarks = check_files(records, codecs, start, settings.batch_size, top=top_level)
         look = partial(look_again, records, codecs, landmarks, top=top_level)
     else:
         landmarks = find_fronts(records, codecs)
@@ -178,19 +189,11 @@ def make_dataset(
         landmarks,
         schema,
         features,
-        batch_size=batch_size,
-        shuffle=shuffle,
-        seed=at_least(0, seed=seed),
-        rank=rank,
-        world_size=world_size,
-        even=even,
-        repeat=repeat,
-        drop_remainder=drop_remainder,
-        interleave=at_least(1, interleave=interleave),
+        settings,
         workers=workers,
         cache="" if cache is True else os.fspath(cache) if cache else None,
         deterministic=deterministic,
-        on_damage=on_damage,
+        on_damage=found.options["on_damage"],
         look=look,
     )
     data = source.from_tensorflow() if engine == "tf.data" else source.from_numpy()
@@ -200,8 +203,9 @@ def make_dataset(
         data = data.apply(tf.data.experimental.assert_cardinality(batches))
     options = tf.data.Options()
     options.deterministic = deterministic
-    by_files = engine == "tf.data" and source.divisible
-    options.experimental_distribute.auto_shard_policy = _sharding(world_size, by_files=by_files)
+    options.experimental_distribute.auto_shard_policy = _sharding(
+        world_size, by_files=engine == "tf.data" and source.divisible
+    )
     return _ahead(data.with_options(options))
 
 

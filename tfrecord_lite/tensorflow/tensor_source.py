@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tensorflow as tf
 
 from tfrecord_lite.dataset.loader import Dataset
-from tfrecord_lite.dataset.order import Even, around, batch_count, share
+from tfrecord_lite.dataset.order import around
 from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.example.features import FixedLenFeature, RawFeature
 from tfrecord_lite.example.sequence_features import SequenceFeatures
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.dataset.batcher import Batches
     from tfrecord_lite.dataset.epoch_records import EpochRecords
     from tfrecord_lite.dataset.schema import Schema
+    from tfrecord_lite.dataset.settings import Settings
     from tfrecord_lite.dataset.table import Table
     from tfrecord_lite.records.compression import Codec
 
@@ -52,15 +53,7 @@ class TensorSource:
     landmarks: list[Landmarks]
     schema: Schema
     features_given: FeaturesLike | None
-    batch_size: int
-    shuffle: bool | int
-    seed: int
-    rank: int
-    world_size: int
-    even: Even
-    repeat: int | None
-    drop_remainder: bool
-    interleave: int
+    settings: Settings
     workers: int | None
     cache: str | None
     deterministic: bool
@@ -73,27 +66,27 @@ class TensorSource:
 
         From the number of all records on they stand for the first ones again.
         """
-        if self.world_size == 1 and not self.records.counted:
+        if self.settings.world_size == 1 and not self.records.counted:
             return None
-        return share(self.records.total(), self.rank, self.world_size, self.even)
+        return self.settings.share(self.records.total())
 
     @property
     def _in_order(self) -> range | None:
         """Those of `share` that are in a batch where none is shuffled."""
         found = self.share
-        if found is None or not self.drop_remainder:
+        if found is None or not self.settings.drop_remainder:
             return found
-        return found[: len(found) - len(found) % self.batch_size]
+        return found[: len(found) - len(found) % self.settings.batch_size]
 
     @property
     def batches(self) -> int | None:
         """How many batches there will be; None where that is not known, or may change."""
-        return self._batches(self.repeat)
+        return self._batches(self.settings.repeat)
 
     def _batches(self, repeat: int | None) -> int | None:
         if self.share is None or self.records.tolerant:
             return None
-        each = batch_count(len(self.share), self.batch_size, drop_remainder=self.drop_remainder)
+        each = self.settings.batches(len(self.share))
         if repeat is None:
             return int(tf.data.INFINITE_CARDINALITY) if each else 0
         return repeat * each
@@ -102,11 +95,11 @@ class TensorSource:
     def _ranges(self) -> Ranges | None:
         """What TensorFlow reads, where it is known where the records are; of files of one codec."""
         wanted = self._in_order
-        if self.shuffle or wanted is None or len(set(self.codecs)) != 1:
+        if self.settings.shuffle or wanted is None or len(set(self.codecs)) != 1:
             return None
         if wanted.stop > self.records.total():
             return None
-        return cut(self.landmarks, self.records.bases, wanted, self.batch_size)
+        return cut(self.landmarks, self.records.bases, wanted, self.settings.batch_size)
 
     @property
     def divisible(self) -> bool:
@@ -116,29 +109,29 @@ class TensorSource:
     def from_tensorflow(self) -> Any:
         """Read with ``TFRecordDataset``, parse with ``tf.io.parse_example`` or its like."""
         parse = partial(parse_tensors, features=self.schema.features)
-        if self.shuffle:
+        if self.settings.shuffle:
             chunks = self._chunks(_SHUFFLED_CHUNK, in_order=False)
             return self._parsed(self._shuffled(chunks.unbatch()), parse)
-        repeat = self.repeat if self.cache is None else 1
+        repeat = self.settings.repeat if self.cache is None else 1
         if self._ranges is not None:
             data = self._ranges.read(
                 self.records.files,
                 self.records.sizes,
                 self.codecs[0],
-                self.batch_size,
+                self.settings.batch_size,
                 parse,
                 begin=partial(before_each_epoch, self.look),
                 repeat=repeat,
                 deterministic=self.deterministic,
             )
         else:
-            chunks = self._chunks(self.batch_size, in_order=self.deterministic)
+            chunks = self._chunks(self.settings.batch_size, in_order=self.deterministic)
             data = self._parsed(chunks.repeat(repeat), parse)
-        return data if self.cache is None else data.cache(self.cache).repeat(self.repeat)
+        return data if self.cache is None else data.cache(self.cache).repeat(self.settings.repeat)
 
     def _chunks(self, size: int, *, in_order: bool) -> Any:
         sources = [*map(RecordRange, self.records.files, self.codecs)]
-        wanted = self.share if self.shuffle else self._in_order
+        wanted = self.share if self.settings.shuffle else self._in_order
         if wanted is not None and len(wanted) != self.records.total():
             bases, parts = self.records.bases.tolist(), around(wanted, self.records.total())
             sources = [some for part in parts for some in within(sources, bases, part)]
@@ -148,10 +141,10 @@ class TensorSource:
             in_order=in_order,
             deterministic=self.deterministic,
             order_files=self._order_files,
-            files_at_once=self.interleave if self.shuffle else None,
+            files_at_once=self.settings.interleave if self.settings.shuffle else None,
             begin=partial(before_each_epoch, self.look),
         )
-        if self.drop_remainder and wanted is None and not self.shuffle:
+        if self.settings.drop_remainder and wanted is None and not self.settings.shuffle:
             chunks = chunks.rebatch(size, drop_remainder=True)
         return chunks
 
@@ -162,10 +155,13 @@ class TensorSource:
         before it: what goes on may begin with the first order of files again. Where that need not
         be it is the same in each epoch: where the buffer holds all, or a cache is to be filled.
         """
-        if self.shuffle is False or self.shuffle is True:
+        if self.settings.shuffle is False or self.settings.shuffle is True:
             return files
         return shuffled(
-            files, max(len(self.records.files), 1), self.seed, each_epoch=self.cache is None
+            files,
+            max(len(self.records.files), 1),
+            self.settings.seed,
+            each_epoch=self.cache is None,
         )
 
     def _parsed(self, data: Any, parse: Callable[[Any], Any]) -> Any:
@@ -175,42 +171,37 @@ class TensorSource:
         """Make batches of single records, in another order each epoch."""
         if self.cache is not None:
             records = records.cache(self.cache)
-        buffer = self.shuffle
+        buffer = self.settings.shuffle
         if buffer is True:
             # All, as many as there are.
             buffer = tf.data.UNKNOWN_CARDINALITY if self.share is None else len(self.share) or 1
-        records = shuffled(records, buffer, self.seed)
+        records = shuffled(records, buffer, self.settings.seed)
         # In a thread of its own: TensorFlow's other one forgets the shuffle after a last, smaller
         # batch, and a checkpoint taken there would go on in another order.
         batches = records.batch(
-            self.batch_size, self.drop_remainder, num_parallel_calls=1, deterministic=True
+            self.settings.batch_size,
+            self.settings.drop_remainder,
+            num_parallel_calls=1,
+            deterministic=True,
         )
-        return batches.repeat(self.repeat)
+        return batches.repeat(self.settings.repeat)
 
     def from_numpy(self) -> Any:
         """Read with our own reader."""
-        if self.shuffle and self.cache is not None:
+        if self.settings.shuffle and self.cache is not None:
             scattered = ScatteredRecords(self.records, self.schema, self.on_damage)
             data = self._shuffled(scattered.read(self.share).unbatch())
             columns = ColumnTensors(self.schema.features)
             return data.map(partial(scattered.parse, columns=columns))
-        repeat = self.repeat if self.cache is None else 1
+        repeat = self.settings.repeat if self.cache is None else 1
         loader = _TableDataset(
             self.records.set.replace(on_damage=self.on_damage),
             self.features_given,
-            batch_size=self.batch_size,
-            shuffle=self.shuffle,
-            seed=self.seed,
-            rank=self.rank,
-            world_size=self.world_size,
-            even=self.even,
-            repeat=repeat,
-            drop_remainder=self.drop_remainder,
-            interleave=self.interleave,
+            **{**vars(self.settings), "repeat": repeat},
             workers=self.workers,
             strict=self.schema.strict,
             # The files have been checked. But where a share begins, an index tells soonest.
-            check=self.world_size > 1,
+            check=self.settings.world_size > 1,
         )
         columns = ColumnTensors(self.schema.features)
         # Of these TensorFlow makes batches itself.
@@ -225,7 +216,7 @@ class TensorSource:
             with closing(loader.tables(together=together)) as tables:
                 for table in tables:
                     yield columns.arrays(table.batch())
-                    batches += -(-table.rows // self.batch_size)
+                    batches += -(-table.rows // self.settings.batch_size)
             if expected is not None and 0 <= batches < expected:
                 raise TFRecordError(
                     f"fewer than the {expected} batches that there were when the files were looked "
@@ -236,10 +227,10 @@ class TensorSource:
         if together:
             # Each has whole batches, but for the last.
             data = data.flat_map(self._batched)
-        return data if self.cache is None else data.cache(self.cache).repeat(self.repeat)
+        return data if self.cache is None else data.cache(self.cache).repeat(self.settings.repeat)
 
     def _batched(self, rows: Any) -> Any:
-        return tf.data.Dataset.from_tensors(rows).rebatch(self.batch_size)
+        return tf.data.Dataset.from_tensors(rows).rebatch(self.settings.batch_size)
 
 
 class _TableDataset(Dataset):
