@@ -70,7 +70,7 @@ class FoundFeatures:
 
     def __init__(self) -> None:
         self.rows = 0
-        self._kinds: dict[str, tuple[FirstRow, str]] = {}
+        self._kinds: dict[str, tuple[Meaning, str]] = {}
         self._meanings: dict[str, tuple[Meaning, str]] = {}
         self._features: dict[str, FeatureSpec] = {}
         self._of_no_rows: Mapping[str, FeatureSpec] | None = None
@@ -102,17 +102,10 @@ class FoundFeatures:
 
         No table of both could be read again.
         """
-        for name, here in kinds.items():
-            if here is None:
-                continue
-            there, before = self._kinds.setdefault(name, (here, table))
-            if there.kind != here.kind:
-                raise _other_kind(
-                    name,
-                    Meaning(KIND_NAMES[here.kind], here.row),
-                    Meaning(KIND_NAMES[there.kind], there.row),
-                    before,
-                )
+        for name, first in kinds.items():
+            if first is not None:
+                here = Meaning(KIND_NAMES[first.kind], first.row)
+                _require_same(name, here, *self._kinds.setdefault(name, (here, table)))
 
     def check_meanings(self, part: TablePart) -> None:
         """Raise `ExampleError` for a column whose types say another kind or unit than those before.
@@ -120,9 +113,8 @@ class FoundFeatures:
         Of both units the integers could not be told apart.
         """
         for name, here in (part.meanings or {}).items():
-            there, before = self._meanings.get(name, (here, ""))
-            if there.what != here.what:
-                raise _other_kind(name, here, there, before, of_examples=bool(part.features))
+            known = self._meanings.get(name, (here, ""))
+            _require_same(name, here, *known, of_examples=bool(part.features))
 
     def meanings(self) -> dict[str, Meaning]:
         """Return what the values of columns mean, as their types say."""
@@ -147,14 +139,14 @@ def check_meanings_of_tasks(tasks: Iterable[Mapping[str, Meaning]]) -> None:
     known: dict[str, Meaning] = {}
     for meanings in tasks:
         for name, here in meanings.items():
-            there = known.setdefault(name, here)
-            if there.what != here.what:
-                raise _other_kind(name, here, there, "another task")
+            _require_same(name, here, known.setdefault(name, here), "another task")
 
 
-def _other_kind(
+def _require_same(
     name: str, here: Meaning, there: Meaning, before: str, *, of_examples: bool = True
-) -> ExampleError:
+) -> None:
+    if here.what == there.what:
+        return
     kinds = {here.what, there.what}
     times = kinds - _KINDS
     families = {what.partition("[")[0].rstrip("0123456789") for what in times}
@@ -176,7 +168,7 @@ def _other_kind(
         by_features = "say which by features=, or, for columns that have types, by"
         advice = by_features if kinds <= _KINDS else "say which by"
         advice += f" cast={{{quote(name)}: {wanted!r}}}"
-    return ExampleError(
+    raise ExampleError(
         f"feature {quote(name)}: row {here.row} has {here.what}, where row {there.row} of {before} "
         f"has {there.what}, but a column has one kind in all tables: {advice}"
     )
