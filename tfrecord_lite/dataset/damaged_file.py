@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DamagedFile", "Found"]
 
-# What may be left out; a file that is not the one indexed may not.
 _DAMAGE = (CorruptRecordError, TruncatedRecordError, RecordTooLargeError, CompressionError)
 # Of so many stretches it is kept what is left of them: all of one is asked for, a part at a time.
 _MAX_REMAINS = 4
@@ -53,11 +52,13 @@ class Found(NamedTuple):
 
 
 class DamagedFile:
-    """A file of a set, to be read by number with damage left out."""
+    """A file of a set, to be read by number: with damage left out, where the set is tolerant."""
 
     def __init__(self, records: RecordSet, number: int) -> None:
         self._records = records.open_file(number)
         self._index = self._records.index
+        # What may be left out; a file that is not the one indexed may not.
+        self._left_out = _DAMAGE if records.tolerant else ()
         self._remains: dict[Stretch, Remains] = {}
 
     def __len__(self) -> int:
@@ -132,7 +133,7 @@ class DamagedFile:
                 # Where nothing can be read, that is known after the first row.
                 for part in sorted((rows[:half], rows[half:]), key=np.min):
                     self._find(numbers, part, found)
-            elif isinstance(error, _DAMAGE):
+            elif isinstance(error, self._left_out):
                 frame = self._frame(int(numbers[rows[0]]), error)
                 if isinstance(frame, Stretch):
                     self._take(numbers, rows, frame, error, found)
@@ -148,7 +149,7 @@ class DamagedFile:
     def _member(self, number: int, error: OSError | TFRecordError) -> Stretch | None:
         """Return the gzip member with a record, where none of them can be told by its number."""
         members = self._index.members
-        if members is None or not isinstance(error, _DAMAGE):
+        if members is None or not isinstance(error, self._left_out):
             return None
         if error.kind in ("data", "too_large"):
             return None

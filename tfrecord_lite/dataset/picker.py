@@ -46,57 +46,13 @@ class Picker:
         records: list[bytes | None] = [None] * len(numbers)
         told: dict[int, list[Damage]] = {}
         faults: dict[int, Exception] = {}
-        if self._records.tolerant:
-            self._look_for(numbers, records, told, faults)
-        else:
-            self._try(numbers, records, faults)
-        failure: Exception | None = None
-        if faults:
-            row = min(faults)
-            failure = faults[row]
-            del records[row:]
-        rows = [row for row in sorted(told) if row < len(records)]
-        damages = dict.fromkeys(damage for row in rows for damage in told[row])
-        kept = [row for row, record in enumerate(records) if record is not None]
-        block = RecordBlock.from_records([record for record in records if record is not None])
-        return Chunk(block, numbers[kept], steps[kept], list(damages), failure)
-
-    def _try(
-        self, numbers: Int64Array, records: list[bytes | None], faults: dict[int, Exception]
-    ) -> None:
-        """Fill in records by row, and what is wrong with the first that cannot be read."""
-        parts, first = [np.argsort(numbers, kind="stable")], len(numbers)
-        while parts:
-            rows = parts.pop()
-            rows = rows[rows < first]
-            if not len(rows):
-                continue
-            try:
-                found = self._block(numbers[rows]).to_list()
-            except (OSError, TFRecordError) as error:
-                half = len(rows) // 2
-                if half:
-                    # Where nothing can be read, that is known after the first row.
-                    parts += sorted((rows[:half], rows[half:]), key=np.min, reverse=True)
-                else:
-                    first = int(rows[0])
-                    faults[first] = error
-            else:
-                for row, record in zip(rows.tolist(), found, strict=True):
-                    records[row] = record
-
-    def _look_for(
-        self,
-        numbers: Int64Array,
-        records: list[bytes | None],
-        told: dict[int, list[Damage]],
-        faults: dict[int, Exception],
-    ) -> None:
-        """Fill in records by row, the damage that is told with each, and what else is wrong."""
         bases = self._records.bases
         files = np.searchsorted(bases, numbers, "right") - 1
         for file in np.unique(files).tolist():
             rows = np.flatnonzero(files == file)
+            rows = rows[rows < min(faults, default=len(numbers))]
+            if not len(rows):
+                continue
             try:
                 found = self._damaged_file(file).find(numbers[rows] - bases[file])
             except (OSError, TFRecordError) as error:
@@ -107,6 +63,11 @@ class Picker:
                 records[row] = None if kept is None else kept.record
             told |= {int(rows[row]): damages for row, damages in found.damages.items()}
             faults |= {int(rows[row]): fault for row, fault in found.faults.items()}
+        end = min(faults, default=len(numbers))
+        damages = dict.fromkeys(damage for row in sorted(told) if row < end for damage in told[row])
+        there = [row for row in range(end) if records[row] is not None]
+        block = RecordBlock.from_records([record for record in records[:end] if record is not None])
+        return Chunk(block, numbers[there], steps[there], list(damages), faults.get(end))
 
     def _damaged_file(self, number: int) -> DamagedFile:
         """Return a file, in which something may be damaged; those asked for last stay open."""
