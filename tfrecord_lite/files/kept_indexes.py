@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.files.open_files import pop_oldest
 from tfrecord_lite.thresholds import limits
@@ -20,13 +20,10 @@ class KeptIndexes:
     which is costly, stay, in other processes too.
     """
 
-    def __init__(self, built: dict[int, RecordIndex] | None = None) -> None:
-        self._built = {} if built is None else built
+    def __init__(self) -> None:
+        self._built: dict[int, RecordIndex] = {}
         self._indexes: dict[int, RecordIndex] = {}
         self._nbytes = 0
-
-    def __len__(self) -> int:
-        return len(self._indexes) + len(self._built)
 
     def get(self, number: int) -> RecordIndex | None:
         """Return the index of a file, if it is kept."""
@@ -46,9 +43,9 @@ class KeptIndexes:
             if (oldest := pop_oldest(self._indexes)) is not None:
                 self._nbytes -= oldest.max_nbytes
 
-    def __reduce__(self) -> tuple[type[KeptIndexes], tuple[dict[int, RecordIndex]]]:
+    def __getstate__(self) -> dict[str, Any]:
         # The others can be loaded again.
-        return KeptIndexes, (self._built,)
+        return {"_built": self._built, "_indexes": {}, "_nbytes": 0}
 
 
 def max_bytes_of_each(files: int, records: int | None) -> int:
