@@ -99,11 +99,7 @@ class ChunkReader:
         if chunk.block.path is not None:
             # It was read from the front.
             return chunk.block.path, chunk.block.number(row)
-        number = int(chunk.numbers[row])
-        if not self._records.can_place(number):
-            block = self._records.block_of(number)
-            return block.path_of(0), block.number(0)
-        file, record = self._records.place(number)
+        file, record = self._records.place(int(chunk.numbers[row]))
         return self._records.files[file], record
 
     def close(self) -> None:

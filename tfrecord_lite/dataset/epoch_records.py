@@ -159,10 +159,6 @@ class EpochRecords:
                 self.counts[number] = self._count(number)
         return np.array([*accumulate(map(int, self.counts), initial=0)])  # type: ignore[arg-type]
 
-    def can_place(self, number: int) -> bool:
-        """Whether `place` costs nothing."""
-        return self.counted or bool(number >> _FILE_BITS)
-
     def place(self, number: int) -> tuple[int, int]:
         """Return which file holds a record, and its number there."""
         if number >> _FILE_BITS:
@@ -197,9 +193,7 @@ class EpochRecords:
         Steps are counted from 0. An error is in the last chunk.
         """
         number, begin, end = file_range
-        base = self._base(number)
-        stop = sys.maxsize if end is None else base + end
-        return (yield from self._stream(number, base, base + begin, stop, 0))
+        return (yield from self._stream(number, 0, begin, sys.maxsize if end is None else end, 0))
 
     @cached_property
     def mean_bytes(self) -> float:
@@ -219,13 +213,8 @@ class EpochRecords:
     def block_of(self, number: int) -> RecordBlock:
         """Return a block of one record, read by itself: slow, and with its place."""
         if not self.indexed:
-            reading: Generator[Chunk, None, object]
-            if number >> _FILE_BITS:
-                file, record = self.place(number)
-                reading = self.read_range(FileRecords(file, record, record + 1))
-            else:
-                reading = self.stream(number, number + 1)
-            with closing(reading) as chunks:
+            file, record = self.place(number)
+            with closing(self.read_range(FileRecords(file, record, record + 1))) as chunks:
                 chunk = next(chunks)
             if chunk.error is not None:
                 raise chunk.error
@@ -257,21 +246,21 @@ class EpochRecords:
     def _stream(
         self, number: int, base: int, begin: int, stop: int, first_step: int
     ) -> Generator[Chunk, None, int]:
-        """Read one file, whose first record has the number ``base``; return how many it has."""
-        known, seen = self.counts[number], 0
+        """Read one file, whose first record comes as ``base``; return how many it has."""
+        known, seen, first_number = self.counts[number], 0, self._base(number)
         # What is read to its last record is read to its last byte.
         through = known is not None and base + known <= stop
         damages: list[Damage] = []
 
         def chunk_of(block: RecordBlock, first: int) -> Chunk:
-            numbers = np.arange(first, first + len(block))
+            at = np.arange(first, first + len(block))
             told = [
                 damage
                 for damage in damages
                 if begin <= base + damage.record and (through or base + damage.record < stop)
             ]
             damages.clear()
-            return Chunk(block, numbers, numbers + (first_step - begin), told)
+            return Chunk(block, at + (first_number - base), at + (first_step - begin), told)
 
         nothing = RecordBlock.from_records([])
         try:
@@ -302,8 +291,8 @@ class EpochRecords:
                         high = min(stop - base, len(file))
                         # Damage at the end of a gzip member is told with the last record in it.
                         for chunk in file.chunks(max(seen - 1, low), high, seen=seen):
-                            numbers = chunk.numbers + base
-                            steps = numbers + (first_step - begin)
+                            numbers = chunk.numbers + first_number
+                            steps = chunk.numbers + (base + first_step - begin)
                             yield chunk._replace(numbers=numbers, steps=steps)
                     return len(index)
         except (OSError, TFRecordError) as error:

@@ -89,8 +89,6 @@ class BatchMapper(ChunkReader):
 
     def _names(self, chunk: Chunk) -> str:
         """Return files and numbers of a chunk's records, as far as they fit a line."""
-        if chunk.block.path is None and not self._records.can_place(int(chunk.numbers[0])):
-            return f"{_some(chunk.numbers.tolist())} of all files"
         numbers: dict[str | None, list[int]] = {}
         for row in range(len(chunk.numbers)):
             file, record = self._place(chunk, row)
