@@ -287,27 +287,20 @@ def _place(value: Any, sharding: jax.sharding.Sharding | None, name: str = "the 
 
 def _check_range(array: np.ndarray[Any, Any], name: str) -> None:
     """Raise ``OverflowError`` for numbers that JAX would make others of, but for rounding."""
-    if array.dtype.kind in "fc":
-        _check_floats(array, name)
-    if array.dtype.kind not in "iu" or jax.dtypes.canonicalize_dtype(array.dtype) == array.dtype:
+    kind = array.dtype.kind
+    if kind not in "iufc" or (wanted := jax.dtypes.canonicalize_dtype(array.dtype)) == array.dtype:
         return
-    limits = np.iinfo(jax.dtypes.canonicalize_dtype(array.dtype))
-    low, high = array.min(initial=0), array.max(initial=0)
-    if low < limits.min or high > limits.max:
+    lost: Any
+    if kind in "iu":
+        how = "does not fit"
+        limits, ends = np.iinfo(wanted), (array.min(initial=0), array.max(initial=0))
+        lost = [end for end in ends if not limits.min <= end <= limits.max]
+    else:
+        how = "would become infinite as"
+        with np.errstate(over="ignore"):
+            lost = array[np.isinf(array.astype(wanted)) & ~np.isinf(array)]
+    if len(lost):
         raise OverflowError(
-            f"{name}: {low if low < limits.min else high} does not fit {limits.dtype}, which JAX "
-            f"makes of {array.dtype}; set jax_enable_x64, or leave the feature out"
-        )
-
-
-def _check_floats(array: np.ndarray[Any, Any], name: str) -> None:
-    wanted = jax.dtypes.canonicalize_dtype(array.dtype)
-    if wanted == array.dtype:
-        return
-    with np.errstate(over="ignore"):
-        infinite = np.isinf(array.astype(wanted)) & ~np.isinf(array)
-    if infinite.any():
-        raise OverflowError(
-            f"{name}: {array[infinite][0]} would become infinite as {wanted}, which JAX makes of "
-            f"{array.dtype}; set jax_enable_x64, or leave the feature out"
+            f"{name}: {lost[0]} {how} {wanted}, which JAX makes of {array.dtype}; set "
+            "jax_enable_x64, or leave the feature out"
         )

@@ -12,13 +12,14 @@ import numpy as np
 
 from tfrecord_lite.dataset.chunk import Chunk
 from tfrecord_lite.dataset.damaged_file import DamagedFile
-from tfrecord_lite.dataset.file_states import regular, state_of, states_of
+from tfrecord_lite.dataset.file_states import regular, states_of
 from tfrecord_lite.dataset.interleave import FileRecords
 from tfrecord_lite.dataset.memory import block_bytes
 from tfrecord_lite.dataset.order import around
 from tfrecord_lite.errors import CompressionError, Damage, TFRecordError, ignore_damage
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.record_set import RecordSet, locate
+from tfrecord_lite.records.file_system import size_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.thresholds import limits
@@ -96,7 +97,7 @@ class EpochRecords:
                 self.set.index(number).check(opened)
                 return True
             return False
-        if state_of(file).size != self.sizes[number]:
+        if size_of(file) != self.sizes[number]:
             return False
         return count == self._count(number)
 

@@ -14,7 +14,7 @@ from tfrecord_lite.urls import shown
 if TYPE_CHECKING:
     from tfrecord_lite._types import NameOrFile
 
-__all__ = ["regular", "state_of", "states_of"]
+__all__ = ["regular", "states_of"]
 
 
 class State(NamedTuple):
@@ -40,7 +40,7 @@ def states_of(files: list[str]) -> list[State]:
     urls = [file for file in files if is_url(file)]
     sizes = dict(zip(urls, sizes_of(urls), strict=True))
     return [
-        _state_of_object(file, sizes[file]) if file in sizes else state_of(file) for file in files
+        _state_of_object(file, sizes[file]) if file in sizes else _state_of(file) for file in files
     ]
 
 
@@ -50,10 +50,8 @@ def _state_of_object(url: str, size: int | None) -> State:
     return State(size, 0, (0, 0))
 
 
-def state_of(file: str) -> State:
+def _state_of(file: str) -> State:
     """Return the state of one file; ``ValueError`` where it is no regular one."""
-    if is_url(file):
-        return states_of([file])[0]
     status = os.stat(file)
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(

@@ -55,28 +55,31 @@ class Schema(NamedTuple):
         Of those a list of names chooses. Raises what `normalize_features`, `infer_features` and
         `RecordReader` raise.
         """
-        hint, inferred, sampled = "", False, INFER_RECORDS
-        without_kind: Sequence[str] = ()
+        if isinstance(features, SequenceFeatures):
+            return cls(features, strict=strict)
+        found = cls({}, strict=strict)
 
-        def found() -> Any:
-            nonlocal hint, inferred, sampled, without_kind
-            described = features_of(records.manifest)
-            if described is not None:
-                assert records.manifest is not None
-                hint = f" (features of {records.manifest.path})"
-                return described
-            inferred = features is None
-            named, sampled, without_kind = _infer(records, strict=strict)
-            hint = f" (features inferred from the first {sampled:,} records: pass features=)"
-            return named
+        def of_records() -> Any:
+            nonlocal found
+            found = cls._of(records, strict=strict)
+            return found.features
 
         if features is None:
-            named = found()
-        elif isinstance(features, SequenceFeatures):
-            named = features
-        else:
-            named = normalize_features(features, lambda: examples_only(found()))
-        return cls(named, hint, inferred, strict, sampled, without_kind)
+            of_records()
+            return found
+        named = normalize_features(features, lambda: examples_only(of_records()))
+        return found._replace(features=named, inferred=False)
+
+    @classmethod
+    def _of(cls, records: RecordSet, *, strict: bool) -> Schema:
+        """Take the features of the manifest, or else those of the first records."""
+        described = features_of(records.manifest)
+        if described is not None:
+            assert records.manifest is not None
+            return cls(described, f" (features of {records.manifest.path})", strict=strict)
+        named, sampled, without_kind = _infer(records, strict=strict)
+        hint = f" (features inferred from the first {sampled:,} records: pass features=)"
+        return cls(named, hint, True, strict, sampled, without_kind)
 
     def require_features(self, block: RecordBlock) -> None:
         """Raise `ExampleError`, at the front of a block, where there is no feature to read."""

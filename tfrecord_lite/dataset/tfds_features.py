@@ -27,8 +27,18 @@ __all__ = ["ClassLabel", "Image", "Text", "described_features", "stored_features
 _MODULES: Final = "tensorflow_datasets.core.features."
 
 
+class _OneValue:
+    """A feature of which an Example has one value, in the form that it is stored in."""
+
+    _stored_as: Any = bytes
+
+    def stored(self) -> FeatureSpec:
+        """Return how it lies in an Example."""
+        return FixedLenFeature((), self._stored_as)
+
+
 @dataclass(frozen=True)
-class ClassLabel:
+class ClassLabel(_OneValue):
     """A class by its number, an int64 from 0: of ``names``, in their order.
 
     >>> ClassLabel(["cat", "dog"]).names
@@ -36,6 +46,7 @@ class ClassLabel:
     """
 
     names: Sequence[str]
+    _stored_as = np.int64
 
     def __post_init__(self) -> None:
         names = () if isinstance(self.names, (str, bytes)) else tuple(self.names)
@@ -47,10 +58,6 @@ class ClassLabel:
             raise ValueError("two classes of one name")
         object.__setattr__(self, "names", names)
 
-    def stored(self) -> FeatureSpec:
-        """Return how it lies in an Example."""
-        return FixedLenFeature((), np.int64)
-
     def described(self) -> dict[str, Any]:
         """Return what features.json says of it."""
         return _kind(
@@ -59,7 +66,7 @@ class ClassLabel:
 
 
 @dataclass(frozen=True)
-class Image:
+class Image(_OneValue):
     """A picture as a byte string, PNG or JPEG; ``shape`` has None for sizes that differ.
 
     ``encoding`` ("png" or "jpeg") is what all are, where they are all one. Of ``dtype`` uint16
@@ -83,10 +90,6 @@ class Image:
         if self.dtype.name not in ("uint8", "uint16"):
             raise ValueError(f"dtype={self.dtype}: pictures are uint8 or uint16")
 
-    def stored(self) -> FeatureSpec:
-        """Return how it lies in an Example."""
-        return FixedLenFeature((), bytes)
-
     def described(self) -> dict[str, Any]:
         """Return what features.json says of it."""
         more = {} if self.encoding is None else {"encodingFormat": self.encoding}
@@ -95,19 +98,12 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Text:
+class Text(_OneValue):
     """A text, as its UTF-8."""
-
-    def stored(self) -> FeatureSpec:
-        """Return how it lies in an Example."""
-        return FixedLenFeature((), bytes)
 
     def described(self) -> dict[str, Any]:
         """Return what features.json says of it."""
         return _kind("text_feature.Text", "text")
-
-
-_KINDS: Final = (ClassLabel, Image, Text)
 
 
 def stored_features(features: Mapping[str, Any]) -> dict[str, FeatureSpec]:
@@ -118,7 +114,7 @@ def stored_features(features: Mapping[str, Any]) -> dict[str, FeatureSpec]:
     """
     return normalize_features(
         {
-            name: feature.stored() if isinstance(feature, _KINDS) else feature
+            name: feature.stored() if isinstance(feature, _OneValue) else feature
             for name, feature in features.items()
         }
         if hasattr(features, "items")
@@ -136,7 +132,7 @@ def described_features(features: Mapping[str, Any]) -> dict[str, Any]:
     stored = stored_features(features)
     described = {
         name: given.described()
-        if isinstance(given := features[name], _KINDS)
+        if isinstance(given := features[name], (ClassLabel, Image, Text))
         else _tensor(name, feature)
         for name, feature in stored.items()
     }

@@ -33,6 +33,7 @@ __all__ = [
     "MANIFEST_SUFFIX",
     "Manifest",
     "ManifestEntry",
+    "by_folder",
     "find_manifest",
     "is_plain_name",
     "manifests_naming",
@@ -326,11 +327,8 @@ def manifests_naming(files: Iterable[str], *, by_its_name: bool = False) -> Iter
     One that is empty, cut or damaged may name nothing: with ``by_its_name`` what is no JSON is
     tried, too, where its own name is that of a set of which there is a shard.
     """
-    folders: dict[str, set[str]] = {}
-    for file in files:
-        folder, name = split_name(file)
-        folders.setdefault(folder, set()).add(json.dumps(name))
-    for folder, names in folders.items():
+    for folder, files_there in by_folder(files).items():
+        names = set(map(json.dumps, files_there))
         try:
             inside = list_directory(folder)
         except PermissionError:
@@ -345,6 +343,19 @@ def manifests_naming(files: Iterable[str], *, by_its_name: bool = False) -> Iter
                 stem = found[: -len(MANIFEST_SUFFIX)]
                 if mentions or (by_its_name and _has_shard(stem, names) and not is_json(text)):
                     yield Manifest.load(path)
+
+
+def by_folder(files: Iterable[str]) -> dict[str, list[str]]:
+    """Return the names of files, by the folders that they are in.
+
+    >>> by_folder(["data/a", "data/b", "c"])
+    {'data': ['a', 'b'], '': ['c']}
+    """
+    folders: dict[str, list[str]] = {}
+    for file in files:
+        folder, name = split_name(file)
+        folders.setdefault(folder, []).append(name)
+    return folders
 
 
 def _has_shard(stem: str, names: set[str]) -> bool:

@@ -10,14 +10,14 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
-from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, manifests_naming
+from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, by_folder, manifests_naming
 from tfrecord_lite.files.names import ShardNames, manifest_of
 from tfrecord_lite.files.paths import Folders, expand_path, name_and_count
 from tfrecord_lite.files.staging import names_in_flux
 from tfrecord_lite.records.file_system import exists, is_url, list_directory
 from tfrecord_lite.records.storage import is_path, name_of
 from tfrecord_lite.stores.store import is_bucket
-from tfrecord_lite.urls import shown, split_name, without_secrets
+from tfrecord_lite.urls import shown, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -218,16 +218,8 @@ def _what_is_missing(path: str) -> str:
     return text
 
 
-def _by_folder(files: Iterable[str]) -> dict[str, list[str]]:
-    folders: dict[str, list[str]] = {}
-    for file in files:
-        folder, name = split_name(file)
-        folders.setdefault(folder, []).append(name)
-    return folders
-
-
 def _check_published(files: Iterable[str]) -> None:
-    for folder, names in _by_folder(files).items():
+    for folder, names in by_folder(files).items():
         if in_flux := names_in_flux(folder).intersection(names):
             raise FileNotFoundError(
                 f"{os.path.join(folder, min(in_flux))}: its set is being published, or the writer "
@@ -237,7 +229,7 @@ def _check_published(files: Iterable[str]) -> None:
 
 def warn_of_missing(files: list[str]) -> None:
     """Warn of shards that are not there, as the names of others beside them tell."""
-    for folder, names in _by_folder(files).items():
+    for folder, names in by_folder(files).items():
         there = _numbered([name for name, _ in list_directory(folder)])
         for key in _numbered(names):
             prefix, total, suffix = key

@@ -54,7 +54,6 @@ except ImportError:
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -164,24 +163,16 @@ class Journal:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        # An empty journal that stays is of no renames, so it is no failure that it stays.
+    def __exit__(self, *ended: object) -> None:
         if fcntl is None:
-            # Nobody waits for it, and an open file cannot be removed on Windows.
+            # An open file cannot be removed on Windows; elsewhere whoever waits for it, as nobody
+            # does there, must find that it is gone.
             os.close(self._handle)
-            if self.settled:
-                with suppress(OSError):
-                    os.unlink(self._path)
-        else:
-            # Whoever waits for it must find that it is gone.
-            if self.settled:
-                with suppress(OSError):
-                    os.unlink(self._path)
+        if self.settled:
+            # An empty journal that stays is of no renames, so it is no failure that it stays.
+            with suppress(OSError):
+                os.unlink(self._path)
+        if fcntl is not None:
             os.close(self._handle)
 
     def remove_leftovers(self, part: int | None = None) -> None:
