@@ -218,7 +218,11 @@ class Dataset(Closing):
             reader = ChunkReader(self._records, self._schema)
         else:
             reader = BatchMapper(
-                self._records, self._schema, self._map, self._settings.seed, self._carry()
+                self._records,
+                self._schema,
+                self._map,
+                self._settings.seed,
+                self._workers > 0,
             )
         tasks = self._tasks(plan, epoch, step, end)
         if not self._workers:
@@ -254,14 +258,6 @@ class Dataset(Closing):
             if empty:
                 return
             epoch, step = epoch + 1, 0
-
-    def _carry(self) -> Callable[[Exception], Any] | None:
-        """Return what takes an exception of ``map`` from a worker to here, if there are any."""
-        if not self._workers:
-            return None
-        from tfrecord_lite.parallel.cloud import CarriedError
-
-        return CarriedError
 
     def __repr__(self) -> str:
         return (

@@ -43,7 +43,7 @@ class BatchMapper(ChunkReader):
 
     Where the function has a parameter ``rng`` it is given a `numpy.random.Generator` that follows
     from ``seed``, the epoch and the batch. What it raises is the error of the result, with a note
-    that names the batch, and goes through ``carry``, if there is one.
+    that names the batch; it ``carries`` this to another process.
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class BatchMapper(ChunkReader):
         schema: Schema,
         function: Callable[..., Any],
         seed: int,
-        carry: Callable[[Exception], Any] | None,
+        carries: bool,
     ) -> None:
         super().__init__(records, schema)
         self._function = function
         self._takes_rng = _takes_rng(function)
         self._seed = seed
-        self._carry = carry
+        self._carries = carries
 
     def decode(self, task: Task) -> DecodedChunk:
         """Decode a batch that was read, and map it."""
@@ -85,7 +85,11 @@ class BatchMapper(ChunkReader):
         chunk = task.records
         assert isinstance(chunk, Chunk)
         _add_note(error, f"raised by map, of a batch of epoch {task.epoch}: {self._names(chunk)}")
-        return self._carry(error) if self._carry else error
+        if not self._carries:
+            return error
+        from tfrecord_lite.parallel.cloud import CarriedError
+
+        return CarriedError(error)
 
     def _names(self, chunk: Chunk) -> str:
         """Return files and numbers of a chunk's records, as far as they fit a line."""
@@ -102,7 +106,7 @@ class BatchMapper(ChunkReader):
         return "; ".join(named) + more
 
     def __reduce__(self) -> tuple[type[ChunkReader], tuple[object, ...]]:
-        known = self._records, self._schema, self._function, self._seed, self._carry
+        known = self._records, self._schema, self._function, self._seed, self._carries
         return BatchMapper, known
 
 

@@ -77,29 +77,22 @@ def around(part: range, count: int) -> list[range]:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A rank's records where each rank has consecutive ones: `share`, step by step.
+    """A rank's records where each rank has consecutive ones: a `share` of all, step by step.
 
-    >>> part = Stretch(8, rank=2, world_size=3, even="pad")
+    >>> part = Stretch(8, share(8, 2, 3, "pad"))
     >>> len(part), part[np.arange(3)]
     (3, array([6, 7, 0]))
     """
 
     count: int
-    rank: int
-    world_size: int
-    even: Even = None
-
-    @cached_property
-    def range(self) -> range:
-        """Which of all records in their order; from ``count`` on the first ones again."""
-        return share(self.count, self.rank, self.world_size, self.even)
+    share: range
 
     def __len__(self) -> int:
-        return len(self.range)
+        return len(self.share)
 
     def __getitem__(self, steps: Int64Array) -> Int64Array:
         """Return which of all records, in their order, come at these steps."""
-        return (self.range.start + steps) % max(self.count, 1)
+        return (self.share.start + steps) % max(self.count, 1)
 
 
 @dataclass(frozen=True)

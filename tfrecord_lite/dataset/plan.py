@@ -90,13 +90,13 @@ class Plan:
 
     def part(self, epoch: int = 0, *, rank: int | None = None) -> Stretch | Dealt:
         """Return what of an epoch is a rank's; files that nobody has counted yet are read."""
-        total, rank = self._records.total(), self._settings.rank if rank is None else rank
+        total = self._records.total()
         if self._settings.shuffle is not True:
-            return Stretch(total, rank, self._settings.world_size, self._settings.even)
+            return Stretch(total, self._settings.share(total, rank))
         begin = self.begin(epoch)
         return Dealt(
             total,
-            rank,
+            self._settings.rank if rank is None else rank,
             self._settings.world_size,
             self._batch_size,
             self._settings.even,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfrecord_lite.dataset.numbers import at_least, rank_of
 from tfrecord_lite.dataset.order import Even, batch_count, share
+from tfrecord_lite.records.numbers import at_least, integer
 
 __all__ = ["Settings"]
 
@@ -34,15 +34,21 @@ class Settings:
             self.shuffle = at_least(1, shuffle=self.shuffle)
         self.interleave = at_least(1, interleave=self.interleave)
         self.seed = at_least(0, seed=self.seed)
-        self.rank, self.world_size = rank_of(self.rank, self.world_size)
+        self.rank = integer(rank=self.rank)
+        self.world_size = at_least(1, world_size=self.world_size)
+        if not 0 <= self.rank < self.world_size:
+            raise ValueError(
+                f"rank={self.rank} must be from 0 to world_size - 1, where world_size="
+                f"{self.world_size}"
+            )
         if self.even not in (None, "drop", "pad"):
             raise ValueError(f"even={self.even!r}; choose None, 'drop' or 'pad'")
         if self.repeat is not None:
             self.repeat = at_least(1, repeat=self.repeat)
 
-    def share(self, count: int) -> range:
-        """Return which of so many records are this rank's, where each has consecutive ones."""
-        return share(count, self.rank, self.world_size, self.even)
+    def share(self, count: int, rank: int | None = None) -> range:
+        """Return which of so many records are a rank's, where each has consecutive ones."""
+        return share(count, self.rank if rank is None else rank, self.world_size, self.even)
 
     def batches(self, records: int) -> int:
         """Return how many batches so many records make."""

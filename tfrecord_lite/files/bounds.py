@@ -150,15 +150,12 @@ class StoredBounds(Bounds):
             return Bounds(self.whole()).frames(numbers)
         at = np.cumsum(is_first) - 1
         at_once = max(_BYTES_AT_ONCE // (8 * self._rows), 1)
-        if len(blocks) <= at_once:
-            lengths, ends = self._picked(blocks, at, rows)
-        else:
-            parts = []
-            for first in range(0, len(blocks), at_once):
-                low, high = np.searchsorted(at, [first, first + at_once]).tolist()
-                some = blocks[first : first + at_once]
-                parts.append(self._picked(some, at[low:high] - first, rows[low:high]))
-            lengths, ends = map(np.concatenate, zip(*parts, strict=True))
+        parts = []
+        for first in range(0, len(blocks), at_once):
+            low, high = np.searchsorted(at, [first, first + at_once]).tolist()
+            some = blocks[first : first + at_once]
+            parts.append(self._picked(some, at[low:high] - first, rows[low:high]))
+        lengths, ends = map(np.concatenate, zip(*parts, strict=True))
         ends += self._sums[which]
         return ends - lengths, ends
 

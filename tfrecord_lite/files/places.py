@@ -69,33 +69,30 @@ def find_bounds(file: PositionedFile, report: Report, *, verify: Verify) -> Int6
     and with "none" no checksum is.
     """
     with file.from_front() as raw:
-        return _scan_bounds(file, ByteSource(raw), report, verify=verify)
-
-
-def _scan_bounds(
-    file: PositionedFile, source: ByteSource, report: Report, *, verify: Verify
-) -> Int64Array:
-    size = file.size
-    stream = BlockStream(
-        source, verify=verify, on_damage=None, max_record_bytes=DEFAULT_MAX_RECORD_BYTES
-    )
-    columns: list[Column] = []
-    # A file that grows meanwhile is not followed; whoever asked has to look at it again.
-    while stream.offset <= size:
-        # Of an object each header would be a request.
-        skips = verify is False and file.remote is None
-        while skips and (lengths := _skip(file, stream.offset, size)):
-            columns.append(least_column(np.array(lengths)))
-            end = stream.offset + sum(lengths) + FRAME_OVERHEAD * len(lengths)
-            stream.move_to(end, stream.record + len(lengths))
-            report(end)
-        block = stream.read_block()
-        if block is None:
-            break
-        columns.append(least_column(block.lengths))
-        stream.recycle(block)
-        report(stream.offset)
-    return _bounds_of(columns, FRAME_OVERHEAD)
+        size = file.size
+        stream = BlockStream(
+            ByteSource(raw),
+            verify=verify,
+            on_damage=None,
+            max_record_bytes=DEFAULT_MAX_RECORD_BYTES,
+        )
+        columns: list[Column] = []
+        # A file that grows meanwhile is not followed; whoever asked has to look at it again.
+        while stream.offset <= size:
+            # Of an object each header would be a request.
+            skips = verify is False and file.remote is None
+            while skips and (lengths := _skip(file, stream.offset, size)):
+                columns.append(least_column(np.array(lengths)))
+                end = stream.offset + sum(lengths) + FRAME_OVERHEAD * len(lengths)
+                stream.move_to(end, stream.record + len(lengths))
+                report(end)
+            block = stream.read_block()
+            if block is None:
+                break
+            columns.append(least_column(block.lengths))
+            stream.recycle(block)
+            report(stream.offset)
+        return _bounds_of(columns, FRAME_OVERHEAD)
 
 
 def _skip(file: PositionedFile, offset: int, size: int) -> list[int]:

@@ -6,6 +6,7 @@ import errno
 import os
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -101,18 +102,17 @@ def make_splits(
     before = done = 0
     for file, size in zip(files, sizes, strict=True):
         cut = _Cut(file, size, options)
-        rest: FileRange | None = _whole(file)
-        while rest is not None and done + target < before + size:
+        rest = _whole(file)
+        while done + target < before + size:
             at = cut.at_or_after(done + target - before, rest)
             if at is None:
                 break
             ranges.append(cut.part(rest, at))
             done = _complete(splits, ranges, options, done, before + at.begin)
             rest = at
-        if rest is not None:
-            ranges.append(rest)
+        ranges.append(rest)
         before += size
-        if ranges and before - done >= target:
+        if before - done >= target:
             done = _complete(splits, ranges, options, done, before)
     if ranges and before == done and splits:
         # Files of no bytes.
@@ -163,30 +163,30 @@ class _Cut:
         self._file = file
         self._size = size
         self._options = options
-        self._index: RecordIndex | None = None
-        self._looked = False
-        self._plain = False
 
-    def _look(self) -> None:
-        """See what the file is: a look at its front, and at its sidecar."""
-        self._looked = True
+    @cached_property
+    def _codec(self) -> str | None:
+        """The file's codec, from a look at its front; "" where it cannot be cut."""
         if not isinstance(self._file, str) or not can_be_reread(self._file):
-            return
+            return ""
         tolerant = self._options["on_damage"] != "raise"
         with closing(ByteSource(self._file)) as source:
-            codec = codec_to_read(source, self._options["compression"], tolerant=tolerant)
-        # Without checksums there is no telling a header.
-        self._plain = codec is None and self._options["verify"] != "none"
-        self._index = load_fitting(self._file, self._options["compression"])
-        if self._index is None and codec == "GZIP":
+            return codec_to_read(source, self._options["compression"], tolerant=tolerant)
+
+    @cached_property
+    def _index(self) -> RecordIndex | None:
+        """The index of the file; of a plain one where there is a sidecar."""
+        if self._codec == "" or not isinstance(self._file, str):
+            return None
+        index = load_fitting(self._file, self._options["compression"])
+        if index is None and self._codec == "GZIP":
             # Damage, or no blocked file: to be read from its front.
             with suppress(TFRecordError):
-                self._index = RecordIndex.build(self._file, compression="GZIP")
+                index = RecordIndex.build(self._file, compression="GZIP")
+        return index
 
     def at_or_after(self, offset: int, rest: FileRange) -> FileRange | None:
         """Return the rest of the file from the first cut at ``offset`` or after; None: no such."""
-        if not self._looked:
-            self._look()
         offset = max(offset, rest.begin + 1)
         members = None if self._index is None else self._index.members
         if members is not None:
@@ -195,7 +195,9 @@ class _Cut:
                 return None
             begin, raw, record = (int(bounds[member]) for bounds in members)
             return FileRange(self._file, begin, self._size, "GZIP", raw, record)
-        if offset >= self._size or not self._plain:
+        # Without checksums there is no telling a header.
+        plain = self._codec is None and self._options["verify"] != "none"
+        if offset >= self._size or not plain:
             return None
         begin, known = self._frame_at_or_after(offset)
         return (
