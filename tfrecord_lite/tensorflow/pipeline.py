@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
@@ -18,7 +17,7 @@ from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.file_system import is_url
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
-from tfrecord_lite.tensorflow.checks import check_files, find_codecs, find_fronts, look_again
+from tfrecord_lite.tensorflow.checks import CheckedFiles
 from tfrecord_lite.tensorflow.features import require_parsable
 from tfrecord_lite.tensorflow.strictness import EXAMPLES, SEQUENCE_EXAMPLES
 from tfrecord_lite.tensorflow.tensor_source import TensorSource
@@ -162,7 +161,7 @@ def make_dataset(
         if is_asked and engine == "tf.data":
             raise ValueError(why)
     records = EpochRecords(found)
-    codecs = find_codecs(records)
+    files = CheckedFiles(records)
     schema = Schema.find(features, found, strict=strict)
     top = EXAMPLES
     if isinstance(schema.features, SequenceFeatures):
@@ -176,17 +175,15 @@ def make_dataset(
         start = settings.share(records.total()).start if records.counted else 0
         # Of the other engine the reading itself is strict.
         top_level = top if strict and engine == "tf.data" else None
-        landmarks = check_files(records, codecs, start, settings.batch_size, top=top_level)
-        look = partial(look_again, records, codecs, landmarks, top=top_level)
-    else:
-        landmarks = find_fronts(records, codecs)
+        files.look_through(start, settings.batch_size, top=top_level)
+        look = files.look_again
     if check and engine == "tf.data":
         # Of the other, `Dataset` does the same.
         check_features(records, schema)
     source = TensorSource(
         records,
-        codecs,
-        landmarks,
+        files.codecs,
+        files.landmarks,
         schema,
         features,
         settings,
