@@ -22,6 +22,7 @@ from tfrecord_lite.errors import (
     TruncatedRecordError,
 )
 from tfrecord_lite.files.frames import edges_of
+from tfrecord_lite.files.open_files import kept_or_made
 from tfrecord_lite.files.remains import Kept, Remains, Stretch
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, RecordBlock
 
@@ -192,13 +193,12 @@ class DamagedFile:
         return Damage(self._records.path, begin, end, record, error.kind, error.reason)
 
     def _remains_of(self, stretch: Stretch, error: TFRecordError) -> Remains:
-        remains = self._remains.pop(stretch, None)
-        if remains is None:
-            remains = self._records.remains_of(stretch, error)
-        self._remains[stretch] = remains
-        while len(self._remains) > _MAX_REMAINS:
-            del self._remains[next(iter(self._remains))]
-        return remains
+        return kept_or_made(
+            self._remains,
+            stretch,
+            lambda which: self._records.remains_of(which, error),
+            lambda _: _MAX_REMAINS,
+        )
 
     def close(self) -> None:
         """Close the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from tfrecord_lite.dataset.chunk import Chunk, Request
 from tfrecord_lite.dataset.damaged_file import DamagedFile
 from tfrecord_lite.errors import Damage, TFRecordError
+from tfrecord_lite.files.open_files import kept_or_made
 from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
@@ -71,13 +73,12 @@ class Picker:
 
     def _damaged_file(self, number: int) -> DamagedFile:
         """Return a file, in which something may be damaged; those asked for last stay open."""
-        file = self._damaged.pop(number, None)
-        if file is None:
-            file = DamagedFile(self._records.set, number)
-        self._damaged[number] = file
-        while len(self._damaged) > _MAX_DAMAGED:
-            self._damaged.pop(next(iter(self._damaged))).close()
-        return file
+        return kept_or_made(
+            self._damaged,
+            number,
+            partial(DamagedFile, self._records.set),
+            lambda _: _MAX_DAMAGED,
+        )
 
     def close(self) -> None:
         """Close the files that are open."""

@@ -15,7 +15,7 @@ from tfrecord_lite.example.kinds import BYTES_LIST, KIND_NAMES, KINDS
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.names import ShardNames
-from tfrecord_lite.files.publishing import existing, publish
+from tfrecord_lite.files.publishing import existing, publish_parts
 from tfrecord_lite.files.staging import MOST_PARTS, Staging
 from tfrecord_lite.records.compression import codec_by_name
 from tfrecord_lite.records.file_system import is_file, remove_file
@@ -112,20 +112,15 @@ class WriteJob:
             staging.release()
         try:
             Output(staging.path(_MARK), mode="w", atomic=True, fsync=False).close()
-            self._check_options()
+            # Wrong options are an error here and now.
+            with suppress(_NotWrittenError), self.open(0):
+                raise _NotWrittenError  # noqa: TRY301 - it ends the writer
         except BaseException:
             self.abort()
             raise
 
-    def _check_options(self) -> None:
-        with suppress(_NotWrittenError), self.open(0):
-            raise _NotWrittenError
-
-    def open(self, task: int) -> AttemptWriter:
+    def open(self, task: int, **policy: int | None) -> AttemptWriter:
         """Return a writer for one attempt of a task; after `close` it has a manifest."""
-        return self._writer(task)
-
-    def _writer(self, task: int, **policy: int | None) -> AttemptWriter:
         self._check_stands()
         attempt = f"{task:06d}-{os.urandom(4).hex()}"
         path = os.path.join(self._folder, attempt)
@@ -166,7 +161,7 @@ class WriteJob:
         features = _features_of_all(sources)
         lacking = num_shards - sum(len(source.entries) for source in sources)
         if lacking > 0:
-            with self._writer(
+            with self.open(
                 0, records_per_shard=None, bytes_per_shard=None, num_shards=lacking
             ) as writer:
                 pass
@@ -179,18 +174,13 @@ class WriteJob:
         ).check()
         names = ShardNames(self._path)
         with names.journal() as journal:
-            staging = names.staging()
-            try:
-                manifest = publish(
-                    journal,
-                    names,
-                    staging,
-                    [replace(source, features=features) for source in sources],
-                    overwrite=self._overwrite,
-                    fsync=self._fsync,
-                )
-            finally:
-                staging.remove()
+            manifest = publish_parts(
+                journal,
+                names,
+                [replace(source, features=features) for source in sources],
+                overwrite=self._overwrite,
+                fsync=self._fsync,
+            )
             self._remove()
         return manifest
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfrecord_lite.thresholds import limits
 
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from tfrecord_lite.files.record_file import RecordFile
 
-__all__ = ["OpenFiles", "pop_oldest"]
+__all__ = ["OpenFiles", "kept_or_made", "pop_oldest"]
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 # Files that stay open are no more than a part of what the system lets a process open.
@@ -32,22 +33,28 @@ class OpenFiles:
 
     def get(self, number: int, open_file: Callable[[int], RecordFile]) -> RecordFile:
         """Return a file: one that is still open, or one that is opened now."""
-        file = self._files.pop(number, None)
-        if file is None:
-            file = open_file(number)
-            is_gzip = file.index.members is not None
-            most = min(limits.open_gzip_files if is_gzip else limits.open_files, _most_open_files())
-            while len(self._files) >= most:
-                pop_oldest(self._files)
-        self._files[number] = file
-        return file
+        return kept_or_made(self._files, number, open_file, _most_like)
 
     def close(self) -> None:
         """Close all of them, one that another thread reads when that is done."""
         self._files.clear()
 
 
-def pop_oldest(kept: dict[int, T]) -> T | None:
+def kept_or_made(kept: dict[K, T], key: K, make: Callable[[K], T], most: Callable[[T], int]) -> T:
+    """Return what is kept under a key, or made now; those asked for last are kept, so many.
+
+    ``most`` tells from what was made how many may be kept with it.
+    """
+    found = kept.pop(key, None)
+    if found is None:
+        found = make(key)
+        while len(kept) >= most(found):
+            pop_oldest(kept)
+    kept[key] = found
+    return found
+
+
+def pop_oldest(kept: dict[Any, T]) -> T | None:
     """Take out what was put in first; None where other threads were quicker.
 
     An `OrderedDict` does not do for threads: another one may come in while what is taken out is
@@ -56,6 +63,11 @@ def pop_oldest(kept: dict[int, T]) -> T | None:
     with suppress(StopIteration, RuntimeError):
         return kept.pop(next(iter(kept)), None)
     return None
+
+
+def _most_like(file: RecordFile) -> int:
+    is_gzip = file.index.members is not None
+    return min(limits.open_gzip_files if is_gzip else limits.open_files, _most_open_files())
 
 
 def _most_open_files() -> int:

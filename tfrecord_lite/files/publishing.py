@@ -16,7 +16,7 @@ from tfrecord_lite.text import listed
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path
 
-__all__ = ["existing", "publish", "publish_shards"]
+__all__ = ["existing", "publish", "publish_parts", "publish_shards"]
 
 
 def existing(names: ShardNames, *, overwrite: bool) -> list[str]:
@@ -82,6 +82,22 @@ def publish(
     return manifest
 
 
+def publish_parts(
+    journal: Journal | ObjectJournal,
+    names: ShardNames,
+    sources: list[Manifest],
+    *,
+    overwrite: bool,
+    fsync: bool,
+) -> Manifest:
+    """`publish` what other writers left."""
+    staging = names.staging()
+    try:
+        return publish(journal, names, staging, sources, overwrite=overwrite, fsync=fsync)
+    finally:
+        staging.remove()
+
+
 def _publish_objects(
     journal: ObjectJournal, manifest: Manifest, sources: list[Manifest], old: list[str]
 ) -> Manifest:
@@ -143,11 +159,7 @@ def publish_shards(
         journal.remove_leftovers()
         existing(names, overwrite=overwrite)
         sources = _complete(names, parts)
-        staging = names.staging()
-        try:
-            return publish(journal, names, staging, sources, overwrite=overwrite, fsync=fsync)
-        finally:
-            staging.remove()
+        return publish_parts(journal, names, sources, overwrite=overwrite, fsync=fsync)
 
 
 def _complete(names: ShardNames, parts: int) -> list[Manifest]:
