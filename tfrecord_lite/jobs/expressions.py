@@ -11,7 +11,8 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tfrecord_lite._types import AnyArray, BoolArray, Int64Array
+
+    # What a node comes to, for each record of a block.
+    _Computed: TypeAlias = Callable[["_Rows"], Values]
 
 __all__ = ["Expression", "single_values"]
 
@@ -53,6 +57,7 @@ _ARITHMETIC: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
+_SIGNS: Final[dict[type, Values]] = {ast.USub: constant(-1), ast.UAdd: constant(1)}
 _TAKEN: Final = (
     "names of features (`in backticks` where they are no identifiers), numbers, strings, bytes, "
     "comparisons, in, is None, and, or, not, + - * / // %"
@@ -101,7 +106,10 @@ class Expression:
             reason = f"no expression ({error}); expressions consist of {_TAKEN}"
             raise ValueError(f"where={text!r}: {reason}") from None
         self._check_spelling(source)
-        self._check(self._tree)
+        try:
+            self._truth = self._as_truth(self._tree)
+        except RecursionError:
+            self._refuse(self._tree, _TOO_DEEP)
 
     def __call__(self, block: RecordBlock, columns: Mapping[str, Ragged]) -> BoolArray:
         """Tell which records of a block are meant, bool ``[records]``; ``columns`` are all ragged.
@@ -111,7 +119,7 @@ class Expression:
         """
         with np.errstate(all="ignore"):
             try:
-                found = self._truth(self._tree, _Rows(block, columns))
+                found = self._truth(_Rows(block, columns))
             except RecursionError:
                 self._refuse(self._tree, _TOO_DEEP)
         return np.broadcast_to(np.asarray(found.values & found.known, bool), len(block))
@@ -145,80 +153,12 @@ class Expression:
                     other = f"Python takes the name {quote(written)} for this one"
                     self._refuse(node, f"{other}; put it in backticks: `{written}`")
 
-    def _check(self, node: ast.AST, depth: int = 0) -> None:
-        """Refuse whatever is not of the language; note the names."""
-        if depth > _DEEPEST:
-            self._refuse(node, _TOO_DEEP)
-        inside: list[ast.AST] = []
-        if _literal(node) is not None:
-            self._tried(node, constant, _literal(node))
-        elif isinstance(node, ast.Name):
-            name = self._quoted.get(node.id, node.id)
-            if name not in self.names:
-                self.names.append(name)
-        elif isinstance(node, ast.BoolOp):
-            inside += node.values
-        elif isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Invert):
-            inside.append(node.operand)
-        elif isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
-            inside += [node.left, node.right]
-        elif isinstance(node, ast.Compare):
-            inside.append(node.left)
-            for operation, right in zip(node.ops, node.comparators, strict=True):
-                self._check_comparison(node, operation, right, inside)
-        else:
-            self._refuse(node, f"not supported; expressions consist of {_TAKEN}")
-        for part in inside:
-            self._check(part, depth + 1)
-
-    def _check_comparison(
-        self, node: ast.Compare, operation: ast.cmpop, right: ast.expr, inside: list[ast.AST]
-    ) -> None:
-        if isinstance(operation, (ast.In, ast.NotIn, ast.Is, ast.IsNot)) and len(node.ops) > 1:
-            self._refuse(node, "write one comparison at a time, and join them with `and`")
-        if isinstance(operation, (ast.Is, ast.IsNot)):
-            is_none = isinstance(right, ast.Constant) and right.value is None
-            if not (is_none and isinstance(node.left, ast.Name)):
-                self._refuse(node, "only a feature can be None, or not None")
-        elif isinstance(operation, (ast.In, ast.NotIn)):
-            if isinstance(right, (ast.Tuple, ast.List, ast.Set)):
-                inside += right.elts
-            elif isinstance(right, ast.Name) and _literal(node.left) is not None:
-                inside.append(right)
-            else:
-                self._refuse(node, "write FEATURE in (1, 2), or 'value' in FEATURE")
-        else:
-            inside.append(right)
-
-    # What an expression comes to.
-
-    def _truth(self, node: ast.expr, rows: _Rows) -> Values:
-        found = self._value(node, rows)
-        if found.kind == "bytes":
-            self._refuse(node, "a string is neither true nor false; compare it")
-        return Values(np.not_equal(found.values, 0), found.known, "truth")
-
-    def _number(self, node: ast.expr, rows: _Rows) -> Values:
-        found = self._value(node, rows)
-        if found.kind != "number":
-            self._refuse(node, "not a number")
-        return found
-
-    def _value(self, node: ast.expr, rows: _Rows) -> Values:
-        if _literal(node) is not None:
-            return self._tried(node, constant, _literal(node))
-        if isinstance(node, ast.Name):
-            return rows.single(self._quoted.get(node.id, node.id))
-        if isinstance(node, ast.BoolOp):
-            parts = [self._truth(part, rows) for part in node.values]
-            return joined(parts, decides=isinstance(node.op, ast.Or))
-        if isinstance(node, ast.UnaryOp):
-            return self._signed(node, rows)
-        if isinstance(node, ast.BinOp):
-            left, right = self._number(node.left, rows), self._number(node.right, rows)
-            return self._tried(node, computed, _ARITHMETIC[type(node.op)], left, right)
-        assert isinstance(node, ast.Compare)
-        return self._compared(node, rows)
+    def _name(self, node: ast.Name) -> str:
+        """Return the name of a feature, and note it."""
+        name = self._quoted.get(node.id, node.id)
+        if name not in self.names:
+            self.names.append(name)
+        return name
 
     def _tried(self, node: ast.AST, function: Callable[..., Values], *operands: Any) -> Values:
         """Return what the function makes of these, or refuse the node for the reason it gives."""
@@ -227,68 +167,124 @@ class Expression:
         except ValueError as error:
             self._refuse(node, str(error))
 
-    def _signed(self, node: ast.UnaryOp, rows: _Rows) -> Values:
-        if isinstance(node.op, ast.Not):
-            return _inverted(self._truth(node.operand, rows))
-        found = self._number(node.operand, rows)
-        if isinstance(node.op, ast.UAdd):
+    # What computes each kind of node. What is not of the language is refused here.
+
+    def _as_value(self, node: ast.expr, depth: int = 0) -> _Computed:
+        if depth > _DEEPEST:
+            self._refuse(node, _TOO_DEEP)
+        if _literal(node) is not None:
+            value = self._tried(node, constant, _literal(node))
+            return lambda _: value
+        if isinstance(node, ast.Name):
+            name = self._name(node)
+            return lambda rows: rows.single(name)
+        if isinstance(node, ast.BoolOp):
+            parts = [self._as_truth(part, depth + 1) for part in node.values]
+            decides = isinstance(node.op, ast.Or)
+            return lambda rows: joined([part(rows) for part in parts], decides=decides)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return _inverted(self._as_truth(node.operand, depth + 1))
+        if isinstance(node, ast.UnaryOp) and type(node.op) in _SIGNS:
+            number, sign = self._as_number(node.operand, depth + 1), _SIGNS[type(node.op)]
+            return lambda rows: self._tried(node, computed, operator.mul, number(rows), sign)
+        if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
+            left, right = (self._as_number(part, depth + 1) for part in (node.left, node.right))
+            operation = _ARITHMETIC[type(node.op)]
+            return lambda rows: self._tried(node, computed, operation, left(rows), right(rows))
+        if not isinstance(node, ast.Compare):
+            self._refuse(node, f"not supported; expressions consist of {_TAKEN}")
+        return self._as_comparison(node, depth + 1)
+
+    def _as_truth(self, node: ast.expr, depth: int = 0) -> _Computed:
+        value = self._as_value(node, depth)
+
+        def truth(rows: _Rows) -> Values:
+            found = value(rows)
+            if found.kind == "bytes":
+                self._refuse(node, "a string is neither true nor false; compare it")
+            return Values(np.not_equal(found.values, 0), found.known, "truth")
+
+        return truth
+
+    def _as_number(self, node: ast.expr, depth: int) -> _Computed:
+        value = self._as_value(node, depth)
+
+        def number(rows: _Rows) -> Values:
+            found = value(rows)
+            if found.kind != "number":
+                self._refuse(node, "not a number")
             return found
-        return self._tried(node, computed, operator.mul, found, constant(-1))
 
-    def _compared(self, node: ast.Compare, rows: _Rows) -> Values:
+        return number
+
+    def _as_comparison(self, node: ast.Compare, depth: int) -> _Computed:
         operation, right = node.ops[0], node.comparators[0]
+        if len(node.ops) > 1 and not {*map(type, node.ops)} <= _COMPARISONS.keys():
+            self._refuse(node, "write one comparison at a time, and join them with `and`")
         if isinstance(operation, (ast.Is, ast.IsNot)):
-            assert isinstance(node.left, ast.Name)
-            missing = rows.counts(self._quoted.get(node.left.id, node.left.id)) == 0
-            return Values(missing == isinstance(operation, ast.Is), np.True_, "truth")
+            is_none = isinstance(right, ast.Constant) and right.value is None
+            if not (is_none and isinstance(node.left, ast.Name)):
+                self._refuse(node, "only a feature can be None, or not None")
+            name, wanted = self._name(node.left), isinstance(operation, ast.Is)
+            return lambda rows: Values((rows.counts(name) == 0) == wanted, np.True_, "truth")
         if isinstance(operation, (ast.In, ast.NotIn)):
-            if isinstance(right, ast.Name):
-                found = self._contained(node, right, rows)
-            else:
-                assert isinstance(right, (ast.Tuple, ast.List, ast.Set))
-                found = self._one_of(node, right.elts, rows)
+            found = self._as_membership(node, right, depth)
             return found if isinstance(operation, ast.In) else _inverted(found)
-        # As Python does, a chain is an `and` of its pairs.
-        parts = []
-        left = self._value(node.left, rows)
-        for operation, part in zip(node.ops, node.comparators, strict=True):
-            other = self._value(part, rows)
-            parts.append(self._tried(node, compared, _COMPARISONS[type(operation)], left, other))
-            left = other
-        return joined(parts, decides=False)
+        sides = [self._as_value(side, depth) for side in (node.left, *node.comparators)]
+        compare = [_COMPARISONS[type(operation)] for operation in node.ops]
 
-    def _one_of(self, node: ast.Compare, elements: list[ast.expr], rows: _Rows) -> Values:
-        """Tell whether a value is one of these, as an ``or`` of comparisons would."""
-        left = self._value(node.left, rows)
-        others = [self._value(element, rows) for element in elements]
-        equal = [self._tried(node, compared, operator.eq, left, one) for one in others]
-        return joined(equal, decides=True)
+        def chained(rows: _Rows) -> Values:
+            """As Python does, a chain is an `and` of its pairs."""
+            pairs = zip(compare, pairwise([side(rows) for side in sides]), strict=True)
+            parts = [self._tried(node, compared, test, *pair) for test, pair in pairs]
+            return joined(parts, decides=False)
 
-    def _contained(self, node: ast.Compare, feature: ast.Name, rows: _Rows) -> Values:
-        """Tell for each record whether any value of a feature is the one on the left."""
-        name = self._quoted.get(feature.id, feature.id)
-        value = self._tried(node.left, constant, _literal(node.left))
-        hits = self._tried(node, compared, operator.eq, value, rows.all(name)).values
-        found = np.zeros(rows.count, bool)
-        found[np.repeat(np.arange(rows.count), rows.counts(name))[hits]] = True
-        return Values(found, np.True_, "truth")
+        return chained
+
+    def _as_membership(self, node: ast.Compare, right: ast.expr, depth: int) -> _Computed:
+        """Tell whether a value is one of some, or any value of a feature the one on the left."""
+
+        def equal(one: Values, other: Values) -> Values:
+            return self._tried(node, compared, operator.eq, one, other)
+
+        if isinstance(right, (ast.Tuple, ast.List, ast.Set)):
+            sides = [self._as_value(side, depth) for side in (node.left, *right.elts)]
+
+            def is_one_of(rows: _Rows) -> Values:
+                value, *others = [side(rows) for side in sides]
+                return joined([equal(value, other) for other in others], decides=True)
+
+            return is_one_of
+        if not (isinstance(right, ast.Name) and _literal(node.left) is not None):
+            self._refuse(node, "write FEATURE in (1, 2), or 'value' in FEATURE")
+        name, value = self._name(right), self._as_value(node.left)
+
+        def is_in_feature(rows: _Rows) -> Values:
+            counts = rows.counts(name)
+            found = np.zeros(len(counts), bool)
+            hits = equal(value(rows), rows.all(name)).values
+            found[np.repeat(np.arange(len(counts)), counts)[hits]] = True
+            return Values(found, np.True_, "truth")
+
+        return is_in_feature
 
 
-def _inverted(found: Values) -> Values:
-    return found._replace(values=np.logical_not(found.values))
+def _inverted(truth: _Computed) -> _Computed:
+    def inverted(rows: _Rows) -> Values:
+        found = truth(rows)
+        return found._replace(values=np.logical_not(found.values))
+
+    return inverted
 
 
 def _literal(node: ast.AST) -> Any:
     """Return the value of a literal, or None: of a number with its sign, too."""
-    sign = 1
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-        sign = -1 if isinstance(node.op, ast.USub) else 1
-        node = node.operand
-        if not (isinstance(node, ast.Constant) and type(node.value) in (int, float)):
-            return None
-    if not (isinstance(node, ast.Constant) and isinstance(node.value, _LITERALS)):
-        return None
-    return sign * node.value if type(node.value) in (int, float) else node.value
+    inner = node.operand if isinstance(node, ast.UnaryOp) else node
+    value = inner.value if isinstance(inner, ast.Constant) else None
+    if not isinstance(node, ast.UnaryOp):
+        return value if isinstance(value, _LITERALS) else None
+    sign = _SIGNS.get(type(node.op))
+    return sign.values * value if sign and type(value) in (int, float) else None
 
 
 class _Rows:
@@ -297,7 +293,6 @@ class _Rows:
     def __init__(self, block: RecordBlock, columns: Mapping[str, Ragged]) -> None:
         self._block = block
         self._columns = columns
-        self.count = len(block)
 
     def counts(self, name: str) -> Int64Array:
         return np.diff(self._columns[name].row_splits)
