@@ -7,6 +7,7 @@ the process where a child is not of its parent's type: so both ways go level by 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,11 +16,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tfrecord_lite.arrow.strings import is_view
-from tfrecord_lite.arrow.types import is_any_list, is_bytes, plain_type, storage_of, with_leaf
+from tfrecord_lite.arrow.types import (
+    is_any_list,
+    is_bytes,
+    is_view,
+    plain_type,
+    storage_of,
+    with_leaf,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tfrecord_lite._types import AnyArray, BoolArray, Int64Array
 
@@ -28,6 +35,7 @@ __all__ = [
     "LARGEST_EXACT",
     "LostNumberError",
     "cast_leaves",
+    "first_refused",
     "has_half_dictionaries",
     "has_views",
     "joined",
@@ -259,6 +267,23 @@ def cast_leaves(array: pa.Array, leaf: pa.DataType) -> pa.Array:
             index = int(at[0])
             raise LostNumberError(index, f"{array[index]}, which would become {found[index]}")
     return found
+
+
+def first_refused(array: pa.Array, cast: Callable[[pa.Array], object]) -> int:
+    """Return the index of the first value that a cast refuses, where it refuses the array.
+
+    >>> first_refused(pa.array(["1", "x", "y"]), lambda some: some.cast(pa.int64()))
+    1
+    """
+
+    def is_refused(index: int) -> bool:
+        try:
+            cast(array.slice(0, index + 1))
+        except (pa.ArrowInvalid, LostNumberError):
+            return True
+        return False
+
+    return bisect_left(range(len(array)), True, key=is_refused)
 
 
 def _lost(array: pa.Array, found: AnyArray) -> tuple[int, str] | None:

@@ -16,14 +16,15 @@ import pyarrow.types as pt
 from tfrecord_lite.arrow.arrays import (
     LostNumberError,
     cast_leaves,
+    first_refused,
     leaf_of,
     list_array,
     stripped,
     validity_of,
     wrapped_array,
 )
-from tfrecord_lite.arrow.strings import is_view, string_array
-from tfrecord_lite.arrow.types import Form, plain_type
+from tfrecord_lite.arrow.strings import string_array
+from tfrecord_lite.arrow.types import Form, is_view, plain_type
 from tfrecord_lite.example.columns import Decoder, UnfitError, feature_column
 from tfrecord_lite.example.composites import is_composite, keys_of
 from tfrecord_lite.example.features import (
@@ -181,10 +182,7 @@ class _Column:
     def _strings(
         self, leaf: pa.DataType, begin: Int64Array, size: Int64Array, row_of: _RowOf
     ) -> pa.Array:
-        def refuse(index: int, reason: str) -> UnfitError:
-            return UnfitError(row_of(index), reason)
-
-        return string_array(self._buffer, begin, size, leaf, refuse)
+        return string_array(self._buffer, begin, size, leaf, row_of)
 
     def _one_string_each(
         self, kind: pa.DataType, begin: Int64Array, size: Int64Array, counts: Int64Array
@@ -276,7 +274,7 @@ def _converted(flat: AnyArray, leaf: pa.DataType, row_of: _RowOf) -> pa.Array:
     try:
         return _cast(array, leaf)
     except (pa.ArrowInvalid, LostNumberError) as error:
-        index = next(at for at in range(len(array)) if not _fits(array.slice(at, 1), leaf))
+        index = first_refused(array, lambda some: _cast(some, leaf))
         reason = f"found {array[index]}, which is no {leaf}: {error}"
         raise UnfitError(row_of(index), reason) from None
 
@@ -290,14 +288,6 @@ def _cast(array: pa.Array, leaf: pa.DataType) -> pa.Array:
     if pt.is_boolean(leaf) and not found.cast(array.type).equals(array):
         raise pa.ArrowInvalid("a bool is 0 or 1")
     return found
-
-
-def _fits(array: pa.Array, leaf: pa.DataType) -> bool:
-    try:
-        _cast(array, leaf)
-    except (pa.ArrowInvalid, LostNumberError):
-        return False
-    return True
 
 
 def _nested(leaf: pa.Array, kind: pa.DataType, rows: int, validity: Any = None) -> pa.Array:

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfrecord_lite.arrow.arrays import HEXADECIMAL, LARGEST_EXACT, no_rows
+from tfrecord_lite.arrow.arrays import HEXADECIMAL, LARGEST_EXACT, first_refused, no_rows
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.floats import LARGEST_WHOLE
 from tfrecord_lite.example.normalize import normalize_features
@@ -213,12 +213,8 @@ class _Numbers:
         )
 
     def _no_number(self, kind: pa.DataType) -> ExampleError:
-        for row in range(len(self._texts)):
-            try:
-                self._texts[row : row + 1].cast(kind)
-            except pa.ArrowInvalid:
-                what = "as the first rows are: cast= says what a column has"
-                if self._given:
-                    what = f"as cast= or features= say: {self._as_text()}"
-                return self._lost(row, f"is no {kind}, {what}")
-        raise AssertionError
+        what = "as the first rows are: cast= says what a column has"
+        if self._given:
+            what = f"as cast= or features= say: {self._as_text()}"
+        row = first_refused(self._texts, lambda some: some.cast(kind))
+        return self._lost(row, f"is no {kind}, {what}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from tfrecord_lite.arrow.arrays import no_rows
+from tfrecord_lite.arrow.arrays import first_refused, no_rows
 from tfrecord_lite.arrow.csv_files import read_csv
 from tfrecord_lite.arrow.types import repeated
 from tfrecord_lite.errors import ExampleError, TFRecordError
@@ -57,32 +58,34 @@ class TableFile:
         another one.
         """
         opened = {"parquet": _parquet, "arrow": _arrow, "csv": read_csv}[self._kind]
-        with _explained(self.path, self._kind):
+        done = 0
+        try:
             for batch, position in opened(self.path, self._types):
                 for name, count in repeated(batch.schema.names).items():
                     reason = f"column {quote(name)} is there {count} times; rename one"
                     raise TFRecordError(reason, path=self.path)
                 yield batch
+                done += batch.num_rows
                 if self._progress is not None:
                     self._progress(self.path, position)
+        except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+            # Where metadata cannot be read Arrow takes that for input and output.
+            if isinstance(error, OSError) and _is_of_store(error, self.path):
+                raise
+            raise TFRecordError(_reason(self._kind, str(error), done), path=self.path) from None
 
 
-@contextmanager
-def _explained(path: str, kind: str) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
-        # Where its own metadata cannot be read Arrow takes that for input and output.
-        if isinstance(error, OSError) and (kind != "arrow" or _is_of_store(error, path)):
-            raise
-        if "straddling" in str(error):
-            reason = "a row has more than 1 MiB, which is not read of CSV; use .parquet or .jsonl"
-            raise TFRecordError(reason, path=path) from None
-        what = {"parquet": "Parquet", "arrow": "Arrow", "csv": "CSV"}[kind]
-        reason = f"this is no whole {what} file: {error}"
-        if "conversion error" in str(error):
-            reason = f"{error}; types are those of the first rows, or what cast= says"
-        raise TFRecordError(reason, path=path) from None
+def _reason(kind: str, error: str, done: int) -> str:
+    """Return what is wrong with a file, of which so many rows were read."""
+    if "straddling" in error:
+        return "a row has more than 1 MiB, which is not read of CSV; use .parquet or .jsonl"
+    if "conversion error" in error:
+        return f"{error}; types are those of the first rows, or what cast= says"
+    if kind == "parquet" and "crypt" in error:
+        return "this file is encrypted: open it by ParquetFile of pyarrow, and write_table that"
+    what = {"parquet": "Parquet", "arrow": "Arrow", "csv": "CSV"}[kind]
+    after = f"after row {done}: " if done else ""
+    return f"this is no whole {what} file: {after}{error}"
 
 
 def _is_of_store(error: OSError, path: str) -> bool:
@@ -104,19 +107,13 @@ def _parquet(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
 
     size = size_of(path)
     with ExitStack() as stack:
-        try:
-            source = path if _is_plain_name(path) else stack.enter_context(open_file(path))
-            file = pq.ParquetFile(
-                source,
-                pre_buffer=False,
-                buffer_size=_BUFFER_BYTES,
-                page_checksum_verification=True,
-            )
-        except OSError as error:
-            # Also where the metadata cannot be read: Arrow takes that for input and output.
-            if _is_of_store(error, path):
-                raise
-            raise _unreadable(path, f"this is no whole Parquet file: {error}") from None
+        source = path if _is_plain_name(path) else stack.enter_context(open_file(path))
+        file = pq.ParquetFile(
+            source,
+            pre_buffer=False,
+            buffer_size=_BUFFER_BYTES,
+            page_checksum_verification=True,
+        )
         stack.enter_context(file)
         metadata = file.metadata
         groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
@@ -124,22 +121,9 @@ def _parquet(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBat
         rows = min(max(_BATCH_BYTES // max(mean, 1), 1), _BATCH_ROWS)
         done = 0
         yield no_rows(file.schema_arrow), 0
-        try:
-            for batch in parquet_batches(file, rows):
-                done += batch.num_rows
-                yield batch, size * done // metadata.num_rows
-        except OSError as error:
-            if _is_of_store(error, path):
-                raise
-            reason = f"after row {done}: {error}; the file is cut or damaged"
-            raise _unreadable(path, reason) from None
-
-
-def _unreadable(path: str, reason: str) -> TFRecordError:
-    """Return an error for what Arrow says of a Parquet file, which may be that it has no key."""
-    if "crypt" in reason:
-        reason = "this file is encrypted: open it by ParquetFile of pyarrow, and write_table that"
-    return TFRecordError(reason, path=path)
+        for batch in parquet_batches(file, rows):
+            done += batch.num_rows
+            yield batch, size * done // metadata.num_rows
 
 
 def parquet_batches(file: Any, rows: int) -> Iterator[pa.RecordBatch]:
@@ -258,57 +242,41 @@ def write_batches(
     unless ``overwrite`` is given, and `ExampleError` for columns and values that CSV has no form
     for. Then nothing has changed.
     """
-    if kind == "csv":
-        schema, batches = _text_schema(schema), _text_batches(batches)
+    tables: Iterable[pa.RecordBatch | pa.Table] = batches
+    if kind == "arrow":
+        writer_of: Callable[..., Any] = pa.ipc.new_file
+    elif kind == "csv":
+        from pyarrow.csv import CSVWriter
+
+        writer_of, schema, tables = CSVWriter, _text_schema(schema), _text_batches(batches)
+    else:
+        from pyarrow.parquet import ParquetWriter
+
+        writer_of = partial(ParquetWriter, write_page_checksum=True)
+        tables = _groups(batches, schema)
     rows = 0
-    with Output(path, mode="w" if overwrite else "x", atomic=True, fsync=fsync) as output:
-        sink = pa.PythonFile(_Sink(output), "w")
-        with _writer(sink, schema, kind) as write:
-            for batch in batches:
-                rows += batch.num_rows
-                write(batch)
+    with (
+        Output(path, mode="w" if overwrite else "x", atomic=True, fsync=fsync) as output,
+        writer_of(pa.PythonFile(_Sink(output), "w"), schema) as writer,
+    ):
+        for table in tables:
+            rows += table.num_rows
+            writer.write(table)
     return rows
 
 
-@contextmanager
-def _writer(sink: Any, schema: pa.Schema, kind: str) -> Iterator[Callable[[Any], object]]:
-    if kind == "arrow":
-        with pa.ipc.new_file(sink, schema) as arrow:
-            yield arrow.write_batch
-    elif kind == "csv":
-        from pyarrow import csv
-
-        with csv.CSVWriter(sink, schema) as text:
-            yield text.write_batch
-    else:
-        import pyarrow.parquet as pq
-
-        with pq.ParquetWriter(sink, schema, write_page_checksum=True) as parquet:
-            groups = _Groups(parquet, schema)
-            yield groups.add
-            groups.write()
-
-
-class _Groups:
-    """Batches, gathered to row groups."""
-
-    def __init__(self, writer: Any, schema: pa.Schema) -> None:
-        self._writer = writer
-        self._schema = schema
-        self._waiting: list[pa.RecordBatch] = []
-        self._bytes = 0
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        self._waiting.append(batch)
-        self._bytes += batch.nbytes
-        if self._bytes >= _GROUP_BYTES:
-            self.write()
-
-    def write(self) -> None:
-        if self._waiting:
-            table = pa.Table.from_batches(self._waiting, self._schema)
-            self._writer.write_table(table, row_group_size=max(table.num_rows, 1))
-        self._waiting, self._bytes = [], 0
+def _groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Gather batches to row groups."""
+    waiting: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        waiting.append(batch)
+        size += batch.nbytes
+        if size >= _GROUP_BYTES:
+            yield pa.Table.from_batches(waiting, schema)
+            waiting, size = [], 0
+    if waiting:
+        yield pa.Table.from_batches(waiting, schema)
 
 
 def _text_schema(schema: pa.Schema) -> pa.Schema:
@@ -346,12 +314,8 @@ def _text(name: str, column: pa.Array, first_row: int) -> pa.Array:
     try:
         return column.cast(pa.string())
     except pa.ArrowInvalid:
-        for row, value in enumerate(column.to_pylist()):
-            try:
-                (value or b"").decode()
-            except UnicodeDecodeError:
-                raise ExampleError(
-                    f"column {quote(name)}: row {first_row + row} has {quote(value)}, which is no "
-                    "UTF-8; leave the column out by select=, or write .parquet, .arrow or .jsonl"
-                ) from None
-        raise
+        row = first_refused(column, lambda some: some.cast(pa.string()))
+        raise ExampleError(
+            f"column {quote(name)}: row {first_row + row} has {quote(column[row].as_py())}, which "
+            "is no UTF-8; leave the column out by select=, or write .parquet, .arrow or .jsonl"
+        ) from None

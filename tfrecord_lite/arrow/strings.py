@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.types as pt
 
+from tfrecord_lite.arrow.arrays import first_refused
+from tfrecord_lite.arrow.types import is_view
+from tfrecord_lite.example.columns import UnfitError
 from tfrecord_lite.example.words import as_words, low_bytes
 from tfrecord_lite.thresholds import thresholds
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array, Uint8Array
 
-__all__ = ["is_view", "string_array"]
+__all__ = ["string_array"]
 
 _INLINE: Final = 12
 _32: Final = np.uint64(32)
@@ -33,15 +35,15 @@ def string_array(
     begin: Int64Array,
     size: Int64Array,
     kind: pa.DataType,
-    refuse: Callable[[int, str], Exception],
+    row_of: Callable[[int], int],
 ) -> pa.Array:
     """Return the byte strings at ``begin``, of ``size`` bytes, as an array of this type.
 
-    The array of a view type shares memory with the buffer, which has to stay as it is. For text
-    that is not UTF-8 what ``refuse`` makes of index and reason is raised.
+    The array of a view type shares memory with the buffer, which has to stay as it is. Raises
+    `UnfitError` for one that is not of the type, as text that is not UTF-8; ``row_of`` tells whose
+    each is.
     """
     large = len(begin) and int(size.sum()) >= thresholds.copied_string_bytes * len(begin)
-    text = pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind)
     array = (_sliced(buffer, begin, size) if large and not is_view(kind) else None) or _views(
         buffer, begin, size
     )
@@ -50,20 +52,11 @@ def string_array(
     try:
         return array.cast(kind)
     except pa.ArrowInvalid as error:
-        if not text:
-            wrong = int(np.argmax(size != kind.byte_width))
-            raise refuse(wrong, f"found {size[wrong]} bytes, which is no {kind}") from None
-        index = _not_text(buffer, begin, size)
-        if index is None:
-            raise
-        raise refuse(
-            index, f"found bytes that are not UTF-8 ({error}); ask for bytes instead of text"
-        ) from None
-
-
-def is_view(kind: pa.DataType) -> bool:
-    """Tell whether a type is one of views."""
-    return bool(pt.is_binary_view(kind) or pt.is_string_view(kind))
+        index = first_refused(array, lambda some: some.cast(kind))
+        reason = f"found {size[index]} bytes, which is no {kind}: {error}"
+        if "UTF" in str(error):
+            reason = f"found bytes that are not UTF-8 ({error}); ask for bytes instead of text"
+        raise UnfitError(row_of(index), reason) from None
 
 
 def _views(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> pa.Array:
@@ -97,12 +90,3 @@ def _sliced(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> Any:
     # Every second of these is what lies between two strings.
     every = pa.Array.from_buffers(pa.large_binary(), len(edges) - 1, whole)
     return every.take(pa.array(np.arange(0, len(edges) - 1, 2)))
-
-
-def _not_text(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> int | None:
-    for index, (at, length) in enumerate(zip(begin.tolist(), size.tolist(), strict=True)):
-        try:
-            buffer[at : at + length].tobytes().decode()
-        except UnicodeDecodeError:
-            return index
-    return None

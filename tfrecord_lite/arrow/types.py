@@ -35,6 +35,7 @@ __all__ = [
     "innermost",
     "is_any_list",
     "is_bytes",
+    "is_view",
     "meaning_of",
     "natural_form",
     "parts_of",
@@ -92,6 +93,11 @@ def repeated(names: Iterable[str]) -> dict[str, int]:
 def is_bytes(kind: pa.DataType) -> bool:
     """Tell whether a type is one of byte strings or text."""
     return any(test(kind) for test in _IS_BYTES)
+
+
+def is_view(kind: pa.DataType) -> bool:
+    """Tell whether a type is one of views of byte strings or text."""
+    return bool(pt.is_binary_view(kind) or pt.is_string_view(kind))
 
 
 def is_any_list(kind: pa.DataType) -> bool:
