@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfrecord_lite.arrow.arrays import HEXADECIMAL, LARGEST_EXACT, first_refused, no_rows
+from tfrecord_lite.arrow.types import type_said
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.floats import LARGEST_WHOLE
-from tfrecord_lite.example.normalize import normalize_features
+from tfrecord_lite.example.normalize import SPECS
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.records.file_system import open_file
 
@@ -105,17 +106,9 @@ def _opened(source: Any, types: Mapping[str, pa.DataType], *, one_column: bool =
 
 
 def _type_of(name: str, given: Any) -> pa.DataType:
-    if isinstance(given, pa.DataType):
-        return given
-    if isinstance(given, str):
-        try:
-            return pa.type_for_alias(given)
-        except ValueError:
-            raise ValueError(
-                f"column {quote(name)}: {given!r} is no type of Arrow's, such as float32, int64, "
-                "string"
-            ) from None
-    dtype = getattr(normalize_features({name: given})[name], "dtype", bytes)
+    if not isinstance(given, SPECS):
+        return type_said(name, given)
+    dtype = getattr(given, "dtype", bytes)
     return pa.string() if dtype is bytes else pa.from_numpy_dtype(dtype)
 
 

@@ -29,6 +29,7 @@ from tfrecord_lite.arrow.types import (
     parts_of,
     plain_type,
     repeated,
+    type_said,
     with_leaf,
 )
 from tfrecord_lite.dataset.tables import Meaning, TablePart
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["Columns", "SequenceColumns", "columns_of"]
 
 _LEAVES: Final = {np.int64: pa.int64(), np.float32: pa.float32()}
-_PLAIN: Final = {int: pa.int64(), float: pa.float32(), str: pa.string(), bytes: pa.binary()}
 
 
 class Columns:
@@ -65,7 +65,7 @@ class Columns:
         if unknown:
             raise ValueError(f"cast: {quote(unknown[0])} is no column: {', '.join(names)}")
         for name, given in cast.items():
-            _as_type(name, given)  # refused of columns without values, too
+            type_said(name, given)  # refused of columns without values, too
         self._types = {
             field.name: _target(
                 field.name, field.type, cast.get(field.name), features.get(field.name)
@@ -225,24 +225,10 @@ def _target(
     if cast is None and given is not None and pt.is_null(innermost(kind)):
         cast = _LEAVES.get(given.dtype, pa.binary())  # of lists without values
     if cast is not None:
-        wanted = _as_type(name, cast)
+        wanted = type_said(name, cast)
         nested = pt.is_nested(wanted) or not pt.is_nested(plain_type(kind))
         kind = wanted if nested else with_leaf(kind, wanted)
     return with_leaf(kind, without_views(_feature_leaf(name, kind)))
-
-
-def _as_type(name: str, cast: Any) -> pa.DataType:
-    if isinstance(cast, pa.DataType):
-        return cast
-    if isinstance(cast, type) and cast in _PLAIN:
-        return _PLAIN[cast]
-    try:
-        return pa.type_for_alias(cast) if isinstance(cast, str) else pa.from_numpy_dtype(cast)
-    except (ValueError, TypeError, pa.ArrowException):
-        raise ValueError(
-            f"cast: column {quote(name)}: {quote(cast)} is no type of Arrow's, such as float32, "
-            "int64, string"
-        ) from None
 
 
 def _feature_leaf(name: str, kind: pa.DataType) -> pa.DataType:

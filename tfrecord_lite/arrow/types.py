@@ -43,12 +43,14 @@ __all__ = [
     "repeated",
     "storage_of",
     "tfx_form",
+    "type_said",
     "with_leaf",
 ]
 
 Layout: TypeAlias = Literal["natural", "tfx"]
 Binary: TypeAlias = Literal["binary", "large_binary", "view"]
 
+_PLAIN: Final = {int: pa.int64(), float: pa.float32(), str: pa.string(), bytes: pa.binary()}
 _BYTES: Final = {"binary": pa.binary, "large_binary": pa.large_binary, "view": pa.binary_view}
 _TEXT: Final = {"binary": pa.string, "large_binary": pa.large_string, "view": pa.string_view}
 _IS_BYTES: Final = (
@@ -132,6 +134,25 @@ def storage_of(kind: pa.BaseExtensionType) -> pa.DataType:
     for size in reversed(shape):
         leaf = pa.list_(leaf) if size is None else pa.list_(leaf, size)
     return leaf
+
+
+def type_said(name: str, cast: Any) -> pa.DataType:
+    """Return the type that a column is to have: it, its name, a type of Python or NumPy.
+
+    >>> type_said("x", "int8"), type_said("x", float)
+    (DataType(int8), DataType(float))
+    """
+    if isinstance(cast, pa.DataType):
+        return cast
+    if isinstance(cast, type) and cast in _PLAIN:
+        return _PLAIN[cast]
+    try:
+        return pa.type_for_alias(cast) if isinstance(cast, str) else pa.from_numpy_dtype(cast)
+    except (ValueError, TypeError, pa.ArrowException):
+        raise ValueError(
+            f"cast: column {quote(name)}: {quote(cast)} is no type of Arrow's, such as float32, "
+            "int64, string"
+        ) from None
 
 
 def parts_of(kind: pa.DataType) -> Parts:
