@@ -40,6 +40,9 @@ _SCALARS: Final = "scalars"
 _CLASS_SCALAR: Final = 1
 _STRING: Final = 7
 _MAX_SCALAR_BYTES: Final = 16
+_SCHEMA: Final = pa.schema(
+    {"wall_time": pa.float64(), "step": pa.int64(), "tag": pa.string(), "value": pa.float64()}
+)
 
 
 def read_scalars(
@@ -120,13 +123,10 @@ def _event_of(record: bytes) -> Any:
 
 
 class _Scalars:
-    """The scalars of events, gathered as columns."""
+    """The scalars of events, gathered as rows."""
 
     def __init__(self) -> None:
-        self._times: list[float] = []
-        self._steps: list[int] = []
-        self._tags: list[str] = []
-        self._values: list[float] = []
+        self._rows: list[tuple[float, int, str, float]] = []
         # Whether the tensors of a tag are scalars, by the folder of its file, which is a run: said
         # of the first of them. None: nobody says what they are.
         self._known: dict[tuple[str, str], bool | None] = {}
@@ -146,10 +146,7 @@ class _Scalars:
                     reason = f"tag {quote(value.tag)}: {error.reason}"
                     raise error_at(block, index, reason) from None
                 if number is not None:
-                    self._times.append(event.wall_time)
-                    self._steps.append(event.step)
-                    self._tags.append(value.tag)
-                    self._values.append(number)
+                    self._rows.append((event.wall_time, event.step, value.tag, number))
 
     def _number(self, value: Any, run: str) -> float | None:
         """Return a scalar; None of what is none."""
@@ -183,11 +180,5 @@ class _Scalars:
 
     def table(self) -> pa.Table:
         """Return all that was added."""
-        return pa.table(
-            {
-                "wall_time": pa.array(self._times, pa.float64()),
-                "step": pa.array(self._steps, pa.int64()),
-                "tag": pa.array(self._tags, pa.string()),
-                "value": pa.array(self._values, pa.float64()),
-            }
-        )
+        columns = zip(*self._rows, strict=True) if self._rows else [()] * len(_SCHEMA)
+        return pa.Table.from_arrays(list(map(pa.array, columns, _SCHEMA.types)), schema=_SCHEMA)

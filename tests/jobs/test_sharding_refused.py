@@ -63,8 +63,8 @@ def test_what_is_refused_leaves_nothing(train, tmp_path, options, told):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"shuffle": True}, "shuffle=True must be a whole number"),
-        ({"shuffle": "7"}, "shuffle='7' must be a whole number"),
+        ({"shuffle": True}, "shuffle=True must be an integer"),
+        ({"shuffle": "7"}, "shuffle='7' must be an integer"),
         ({"shuffle": 7.0}, "shuffle=7.0 must be"),
         ({"shuffle": np.True_}, "shuffle=.*True.* must be"),
         ({"seed": True}, "seed=True must be"),

@@ -8,7 +8,6 @@ the process where a child is not of its parent's type: so both ways go level by 
 from __future__ import annotations
 
 from bisect import bisect_left
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,6 +23,7 @@ from tfrecord_lite.arrow.types import (
     storage_of,
     with_leaf,
 )
+from tfrecord_lite.example.floats import LARGEST_EXACT, is_other
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEXADECIMAL",
-    "LARGEST_EXACT",
     "LostNumberError",
     "cast_leaves",
     "first_refused",
@@ -52,8 +51,6 @@ __all__ = [
 
 # How a number begins whose digits are bits to Arrow: no sign is among them.
 HEXADECIMAL: Final = "0[xX]"
-# float64 holds every whole number up to here.
-LARGEST_EXACT: Final = 1 << 53
 
 
 class LostNumberError(Exception):
@@ -304,28 +301,11 @@ def _lost(array: pa.Array, found: AnyArray) -> tuple[int, str] | None:
         suspect = np.isinf(found) | (found == 0)
         if found.dtype == np.float64:
             suspect |= np.abs(found) >= LARGEST_EXACT
-        at = np.array(
-            [
-                index
-                for index in np.flatnonzero(suspect).tolist()
-                if _is_other(array[index].as_py(), found[index])
-            ]
-        )
+        rows = np.flatnonzero(suspect)
+        values = [array[row].as_py() for row in rows.tolist()]
+        written = [value.decode() if isinstance(value, bytes) else value for value in values]
+        at = rows[list(map(is_other, written, found[rows]))]
     if not len(at):
         return None
     index = int(at[0])
     return index, f"{array[index]}, which would become {found[index]}"
-
-
-def _is_other(value: Any, found: Any) -> bool:
-    """Tell whether 0, infinity or a large float is not what a decimal is, or the number in a text.
-
-    Of large ones that is a whole number in full; with an exponent it is a rounded one.
-    """
-    text = value.decode() if isinstance(value, bytes) else value
-    number = Decimal(text)
-    if not number.is_finite() or not found or np.isinf(found):
-        return number.is_finite() and not (number == 0 and found == 0)
-    if isinstance(text, str) and "e" in text.lower():
-        return False
-    return number == number.to_integral_value() and number != Decimal(float(found))

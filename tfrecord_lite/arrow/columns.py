@@ -302,10 +302,8 @@ def _nested(leaf: pa.Array, kind: pa.DataType, rows: int, validity: Any = None) 
 def _of_ragged(column: Any, kind: pa.DataType, validity: Any = None) -> pa.Array:
     """Return a `Ragged` of values that have been decoded as lists."""
     if isinstance(column, Ragged):
-        counts = np.diff(column.row_splits)
         items = _of_ragged(column.values, kind.value_type)
-        offsets = pa.py_buffer(np.append(0, np.cumsum(counts)).astype(np.int32))
-        return pa.Array.from_buffers(kind, len(counts), [validity, offsets], children=[items])
+        return list_array(items, np.diff(column.row_splits), kind, validity)
     flat, leaf = column.reshape(-1), leaf_of(kind)
     elements = pa.array(flat.tolist(), leaf) if flat.dtype == object else _elements(flat, leaf)
     return _nested(elements, kind, len(column))

@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfrecord_lite.arrow.arrays import HEXADECIMAL, LARGEST_EXACT, first_refused, no_rows
+from tfrecord_lite.arrow.arrays import HEXADECIMAL, first_refused, no_rows
 from tfrecord_lite.arrow.types import type_said
 from tfrecord_lite.errors import ExampleError
-from tfrecord_lite.example.floats import LARGEST_WHOLE
+from tfrecord_lite.example.floats import LARGEST_EXACT, LARGEST_WHOLE
 from tfrecord_lite.example.normalize import SPECS
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.records.file_system import open_file

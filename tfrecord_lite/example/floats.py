@@ -8,6 +8,7 @@ that float32 is meant. A finite number that would become 0 or infinite is refuse
 from __future__ import annotations
 
 import sys
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from tfrecord_lite.example.quote import quote
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["LARGEST_WHOLE", "SMALLEST", "as_float32", "narrow"]
+__all__ = ["LARGEST_EXACT", "LARGEST_WHOLE", "SMALLEST", "as_float32", "is_other", "narrow"]
 
 _FLOAT32: Final = np.dtype("<f4")
 _PLAIN_NUMBERS: Final = {int, bool, float, np.float64}
@@ -27,6 +28,8 @@ _PLAIN_NUMBERS: Final = {int, bool, float, np.float64}
 LARGEST_WHOLE: Final = float(1 << 24)
 SMALLEST: Final = 1e-37
 _LARGEST: Final = sys.float_info.max
+# float64 holds every whole number up to here.
+LARGEST_EXACT: Final = 1 << 53
 
 
 def narrow(array: npt.NDArray[Any], *, rounded: bool = False) -> npt.NDArray[np.float32]:
@@ -109,3 +112,19 @@ def _doubles(values: list[Any]) -> npt.NDArray[np.float64]:
         raise ExampleError(
             f"{quote(large)} is beyond float32 and would become infinite; store it as text"
         ) from None
+
+
+def is_other(written: str | Decimal, found: float) -> bool:
+    """Tell whether 0, infinity or a large float is not the number in a text, or a decimal.
+
+    Of large ones that is a whole number in full; with an exponent it is a rounded one.
+
+    >>> is_other("9007199254740993", 2.0**53), is_other("1e400", np.inf), is_other("0e9", 0.0)
+    (True, True, False)
+    """
+    number = Decimal(written)
+    if not number.is_finite() or not found or np.isinf(found):
+        return number.is_finite() and not (number == 0 and found == 0)
+    if isinstance(written, str) and "e" in written.lower():
+        return False
+    return number == number.to_integral_value() and number != Decimal(float(found))

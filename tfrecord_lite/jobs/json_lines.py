@@ -7,12 +7,13 @@ import json
 import math
 from collections import Counter
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.dataset.tables import FoundFeatures, write_any
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.floats import LARGEST_EXACT, is_other
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.record_json import is_record_json, read_payload, record_of
 from tfrecord_lite.jobs.copying import Progress, each_block
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_json_lines", "write_json_lines"]
 
-# float64 holds every whole number up to here, and what is larger than this has not become 0.
-_LARGEST_EXACT: Final = float(1 << 53)
+# What is larger than this has not become 0.
 _SMALLEST: Final = 1e-300
 
 
@@ -46,17 +46,12 @@ def read_json_lines(
     not, with its number, from 1, and for a number that would become infinite or 0.
     """
     lines = _Lines(path, progress)
-    try:
-        first = next(lines)
-    except StopIteration:
-        return
-    if not is_record_json(first):
-        rows = _Rows(path, first, lines)
+    if not lines.are_records:
         try:
             if isinstance(writer, ShardWriter):
-                writer.write_table(rows)
+                writer.write_table(lines)
             else:
-                write_any(writer, rows, features, found=found)
+                write_any(writer, lines, features, found=found)
         except ExampleError as error:
             if lines.empty and error.path is None:
                 error.reason += f" (rows are counted from 0, without {lines.empty} empty lines)"
@@ -64,7 +59,7 @@ def read_json_lines(
         return
     if features and not isinstance(writer, ShardWriter):
         raise ValueError(f"{path}: features are for rows, and these lines are whole records")
-    for record in chain([first], lines):
+    for record in lines.objects:
         try:
             writer.write(record_of(record))
         except (ValueError, TypeError) as error:
@@ -72,27 +67,31 @@ def read_json_lines(
 
 
 class _Lines:
-    """What the lines of a file hold; empty ones hold nothing."""
+    """What the lines of a file hold, as rows of a table; empty ones hold nothing."""
 
     def __init__(self, path: str, progress: Progress) -> None:
+        self.path = path
         self.empty = 0
         self._number = 0
-        self._path = path
-        self._found = self._read(progress)
+        objects = self._read(progress)
+        first = list(islice(objects, 1))
+        self.objects = chain(first, objects)
+        self.are_records = not first or is_record_json(first[0])
 
     def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        return next(self._found)
+        for found in self.objects:
+            if not isinstance(found, dict):
+                what = type(found).__name__
+                raise self.error(f"{what} where a row is to be: an object of names and values")
+            yield found
 
     def error(self, reason: str) -> ExampleError:
         """Return an error about the line that was read last."""
-        return ExampleError(f"line {self._number}: {reason}", path=self._path)
+        return ExampleError(f"line {self._number}: {reason}", path=self.path)
 
     def _read(self, progress: Progress) -> Iterator[Any]:
         done = 0
-        with io.BufferedReader(open_file(self._path)) as file:
+        with io.BufferedReader(open_file(self.path)) as file:
             for line in file:
                 done += len(line)
                 self._number += 1
@@ -101,9 +100,9 @@ class _Lines:
                 else:
                     self.empty += 1
                 if progress is not None and self._number % 1024 == 0:
-                    progress(self._path, done)
+                    progress(self.path, done)
         if progress is not None:
-            progress(self._path, done)
+            progress(self.path, done)
 
     def _object(self, line: bytes) -> Any:
         try:
@@ -119,20 +118,10 @@ class _Lines:
 def _float(text: str) -> float:
     """Return a number; ExampleError for one that no float64 is near to."""
     value = float(text)
-    if _SMALLEST < abs(value) < _LARGEST_EXACT:
-        return value
-    digits, exponent, _ = text.lower().partition("e")
-    if math.isinf(value) or (value == 0 and digits.strip("-0.")):
-        became = "infinite" if value else "0"
-        raise ExampleError(f"{quote(text)} would become {became}; write it as text, in quotes")
-    # In full, it is no rounded measurement.
-    if abs(value) >= _LARGEST_EXACT and not exponent:
-        meant = Decimal(text)
-        if meant == meant.to_integral_value() and meant != Decimal(value):
-            raise ExampleError(
-                f"{quote(text)} is a whole number that would become {Decimal(value)}; write it as "
-                "an integer, or as text, in quotes"
-            )
+    if not _SMALLEST < abs(value) < LARGEST_EXACT and is_other(text, value):
+        became = "infinite" if math.isinf(value) else Decimal(value or 0)
+        advice = "; write it as text, in quotes (or as an integer, where it is one)"
+        raise ExampleError(f"{quote(text)} would become {became}{advice}")
     return value
 
 
@@ -144,24 +133,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         )
         raise ExampleError(f"{quote(twice)} is there twice in one object; rename one, or remove it")
     return found
-
-
-class _Rows:
-    """Rows, as `write_any` takes them."""
-
-    def __init__(self, path: str, first: Any, lines: _Lines) -> None:
-        self.path = path
-        self._objects = chain([first], lines)
-        self._lines = lines
-
-    def __iter__(self) -> Iterator[Any]:
-        for found in self._objects:
-            if not isinstance(found, dict):
-                what = type(found).__name__
-                raise self._lines.error(
-                    f"{what} where a row is to be: an object of names and values"
-                )
-            yield found
 
 
 def write_json_lines(

@@ -142,7 +142,8 @@ def shard(
     names = ShardNames(path)
     if shuffle is False:
         shuffle = None
-    _check_numbers(0, shuffle=shuffle, seed=seed)
+    at_least(0, seed=seed)
+    _check_numbers(0, shuffle=shuffle)
     _check_numbers(
         1,
         sample=sample,
@@ -272,13 +273,8 @@ class _Sets:
 def _check_numbers(least: int, **options: object) -> None:
     """Raise TypeError for what is no whole number, nor None, and ValueError for less."""
     for name, given in options.items():
-        if given is None and name != "seed":
-            continue
-        try:
+        if given is not None:
             at_least(least, **{name: given})
-        except TypeError:
-            message = f"{name}={given!r} must be a whole number, of at least {least}"
-            raise TypeError(message) from None
 
 
 def _shares(split: Any, path: str) -> list[float]:
