@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import uuid
-from contextlib import suppress
 from hashlib import sha256
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -18,12 +17,13 @@ if find_spec("datasets") is None:
     )
 
 import datasets
-import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 from datasets.iterable_dataset import ArrowExamplesIterable
 
 from tfrecord_lite._version import __version__
+from tfrecord_lite.arrow.arrays import wrapped_array
+from tfrecord_lite.arrow.files import write_batches
 from tfrecord_lite.arrow.reading import Selection
 from tfrecord_lite.dataset.damage_report import DamageReport, reported
 from tfrecord_lite.example.quote import quote
@@ -117,7 +117,8 @@ def load(
     folder = os.path.join(datasets.config.HF_DATASETS_CACHE, "tfrecord_lite")
     path = os.path.join(cache_dir or folder, f"{_key(records, selection, columns)}.arrow")
     if not os.path.exists(path):
-        _write(batches, columns.schema, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        write_batches(batches, columns.schema, path, "stream", overwrite=True, fsync=False)
     return datasets.Dataset.from_file(path)
 
 
@@ -163,8 +164,8 @@ class _Columns:
     def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch in which arrays are the extension types of datasets."""
         columns = [
-            _array(column, field.type) if isinstance(field.type, pa.ExtensionType) else column
-            for column, field in zip(batch.columns, self.schema, strict=True)
+            wrapped_array(column, kind) if isinstance(kind, pa.ExtensionType) else column
+            for column, kind in zip(batch.columns, self.schema.types, strict=True)
         ]
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
@@ -187,23 +188,6 @@ def _feature(name: str, kind: pa.DataType) -> Any:
         ) from None
 
 
-def _array(column: pa.Array, kind: pa.ExtensionType) -> pa.Array:
-    """Return nested fixed_size_lists as an array of datasets, whose lists have offsets."""
-    validity = column.is_null() if column.null_count else None
-    sizes, leaf = [], column
-    while pt.is_fixed_size_list(leaf.type):
-        sizes.append(leaf.type.list_size)
-        # Not `flatten`, which drops what is null.
-        begin, count = leaf.offset * sizes[-1], len(leaf) * sizes[-1]
-        leaf = leaf.values.slice(begin, count)
-    count = len(leaf)
-    for depth, size in reversed([*enumerate(sizes)]):
-        count = len(column) * int(np.prod(sizes[:depth], dtype=np.int64))
-        offsets = pa.array(np.arange(count + 1, dtype=np.int32) * np.int32(size))
-        leaf = pa.ListArray.from_arrays(offsets, leaf, mask=None if depth else validity)
-    return pa.ExtensionArray.from_storage(kind, leaf)
-
-
 def _key(records: RecordSet, selection: Selection, columns: _Columns) -> str:
     """Return what the files, and all that is done with them, are told from others by."""
     # Two features may give columns of one type, of other values; and where a type was asked for,
@@ -219,18 +203,3 @@ def _key(records: RecordSet, selection: Selection, columns: _Columns) -> str:
         state = os.stat(file)
         known.update(repr((os.path.realpath(file), state.st_size, state.st_mtime_ns)).encode())
     return known.hexdigest()[:32]
-
-
-def _write(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: str) -> None:
-    """Write an Arrow stream; under its name there is a whole one, or none."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    partial = f"{path}.{uuid.uuid4().hex[:8]}.partial"
-    try:
-        with pa.OSFile(partial, "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-        os.replace(partial, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.remove(partial)
-        raise

@@ -238,13 +238,13 @@ def write_batches(
 ) -> int:
     """Write a table, of the kind "parquet", "arrow" or "csv", and return how many rows it has.
 
-    The file takes its name when it is complete. Raises ``FileExistsError`` for one of that name,
-    unless ``overwrite`` is given, and `ExampleError` for columns and values that CSV has no form
-    for. Then nothing has changed.
+    A "stream" is one of Arrow's. The file takes its name when it is complete. Raises
+    ``FileExistsError`` for one of that name, unless ``overwrite`` is given, and `ExampleError` for
+    columns and values that CSV has no form for. Then nothing has changed.
     """
     tables: Iterable[pa.RecordBatch | pa.Table] = batches
-    if kind == "arrow":
-        writer_of: Callable[..., Any] = pa.ipc.new_file
+    if kind in ("arrow", "stream"):
+        writer_of: Callable[..., Any] = pa.ipc.new_file if kind == "arrow" else pa.ipc.new_stream
     elif kind == "csv":
         from pyarrow.csv import CSVWriter
 

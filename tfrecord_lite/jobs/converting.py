@@ -129,10 +129,10 @@ def convert(
         "on_damage": on_damage,
         "max_record_bytes": max_record_bytes,
     }
-    _check_pair(path, target, kind, files)
     shards = dict(zip(_POLICIES, (records_per_shard, bytes_per_shard, num_shards), strict=True))
-    of_writer = {"write_compression": write_compression, "level": level}
-    _refuse_unused(path, target, kind, features, select, cast, shards, of_writer)
+    given = {"features": features, "select": select, "cast": cast, **shards}
+    given.update(write_compression=write_compression, level=level)
+    _check_meant(path, target, kind, files, given)
     if target not in ("file", "set"):
         writing: dict[str, Any] = {"overwrite": overwrite, "fsync": fsync}
         if kind == "events":
@@ -236,43 +236,45 @@ def _write_table(reader: Any, path: str, kind: str, writing: dict[str, Any]) -> 
     return write_batches(reader, reader.schema, path, kind, **writing)
 
 
-def _check_pair(path: str, target: str, kind: str, files: list[str]) -> None:
-    """Raise ValueError where one format is not made of the other."""
-    if kind == "events" and target not in TABLES:
-        raise ValueError(f"{path}: the scalars of event files are a table: .csv, .parquet, .arrow")
-    if target not in ("file", "set") and kind not in ("records", "events"):
-        raise ValueError(
-            f"{files[0]} to {path}: one of the two is to be TFRecord; convert to that first"
-        )
-
-
-def _refuse_unused(
+def _check_meant(
     path: str,
     target: str,
     kind: str,
-    features: FeaturesLike | None,
-    select: Sequence[str] | None,
-    cast: Mapping[str, Any] | None,
-    shards: Mapping[str, int | None],
-    of_writer: Mapping[str, Any],
+    files: list[str],
+    given: Mapping[str, Any],
 ) -> None:
-    """Raise ValueError for options that would change nothing: whoever gives them means it."""
-    if select is not None and target not in TABLES:
-        raise ValueError(f"{path}: select is for a table that is written")
-    if features is not None and kind == "events":
-        raise ValueError(f"{path}: features are for Examples; name scalars' columns by select")
-    if features is not None and kind == "records" and target in ("file", "jsonl"):
+    """Raise ValueError where one format is not made of the other, and for options without effect.
+
+    Whoever gives these means them.
+    """
+    to_records, of_examples = target in ("file", "set"), kind in ("records", "events")
+    if not to_records and not of_examples:
         raise ValueError(
-            f"{path}: features are for a table, or the manifest of a set; whole records are written"
+            f"{files[0]} to {path}: one of the two is to be TFRecord; convert to that first"
         )
-    if cast and kind in ("records", "events"):
-        raise ValueError(f"{path}: cast is for a table that is read")
-    if target != "set" and any(count is not None for count in shards.values()):
-        raise ValueError(f"{path}: one file has no shards; leave its suffix out for a set")
-    if target not in ("file", "set"):
-        for name, value in of_writer.items():
-            if value not in (None, "infer"):
-                raise ValueError(f"{path}: {name} is for records that are written")
+    to_table, features = target in TABLES, given["features"] is not None
+    refused = {
+        "the scalars of event files are a table: .csv, .parquet, .arrow": (
+            kind == "events" and not to_table
+        ),
+        "select is for a table that is written": given["select"] is not None and not to_table,
+        "features are for Examples; name scalars' columns by select": (
+            features and kind == "events"
+        ),
+        "features are for a table, or the manifest of a set; whole records are written": (
+            features and kind == "records" and target in ("file", "jsonl")
+        ),
+        "cast is for a table that is read": given["cast"] and of_examples,
+        "one file has no shards; leave its suffix out for a set": (
+            target != "set" and any(given[name] is not None for name in _POLICIES)
+        ),
+    }
+    for name in ("write_compression", "level"):
+        unused = not to_records and given[name] not in (None, "infer")
+        refused[f"{name} is for records that are written"] = unused
+    for reason, is_so in refused.items():
+        if is_so:
+            raise ValueError(f"{path}: {reason}")
 
 
 def _target_kind(path: str) -> str:

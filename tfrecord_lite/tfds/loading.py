@@ -251,11 +251,12 @@ def _text(said: Any) -> str:
 @contextmanager
 def _described(path: str) -> Iterator[Any]:
     """Give what a file says in JSON; `TFRecordError` where that is not of the form it has to be."""
-    found = _json(path)
+    with open_file(path) as file:
+        content = file.read()
     try:
-        yield found
+        yield json.loads(content)
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        reason = f"not the description of a dataset: {quote(error)}"
+        reason = f"not JSON, or not the description of a dataset: {quote(error)}"
         raise TFRecordError(reason, path=path) from None
 
 
@@ -312,11 +313,3 @@ def _file_name(template: str, dataset: str, split: str, index: int, count: int) 
     for key, value in values.items():
         template = template.replace(f"{{{key}}}", value)
     return template
-
-
-def _json(path: str) -> Any:
-    try:
-        with open_file(path) as file:
-            return json.loads(file.read())
-    except ValueError as error:
-        raise TFRecordError(f"not JSON: {error}", path=path) from None
