@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -126,14 +127,11 @@ class _Splits(iobase.BoundedSource):  # type: ignore[misc]
         self._records = records
         self._schema = schema
         self._bytes = sum(split.size_bytes for split in records.splits())
-        self._cut: list[Split] | None = None
 
-    @property
+    @cached_property
     def _splits(self) -> list[Split]:
-        if self._cut is None:
-            size = max(self._bytes // _PIECES, _MIN_PIECE_BYTES)
-            self._cut = self._records.splits(bytes_per_split=size)
-        return self._cut
+        size = max(self._bytes // _PIECES, _MIN_PIECE_BYTES)
+        return self._records.splits(bytes_per_split=size)
 
     def estimate_size(self) -> int:
         """Return how many bytes the files have."""
@@ -253,7 +251,7 @@ class WriteToTFRecord(beam.PTransform):  # type: ignore[misc]
                 records
                 | "Number" >> beam.ParDo(_Number(self._num_shards))
                 | beam.GroupByKey()
-                | "Write" >> beam.ParDo(_WriteShard(self._features), writing)
+                | "Write" >> beam.MapTuple(_write_shard, writing, self._features)
             )
         # Grouped, the manifests of one attempt of each bundle are what is committed.
         kept = written | beam.Reshuffle()
@@ -307,19 +305,14 @@ class _Number(beam.DoFn):  # type: ignore[misc]
         self._next = (self._next + 1) % self._shards
 
 
-class _WriteShard(beam.DoFn):  # type: ignore[misc]
-    """Writes the records of one shard."""
-
-    def __init__(self, features: Mapping[str, Any] | None) -> None:
-        self._features = features
-
-    def process(self, keyed: tuple[int, Any], job: WriteJob) -> Iterator[Manifest]:
-        number, records = keyed
-        with job.open(number) as writer:
-            for record in records:
-                writer.write(_bytes_of(record, self._features))
-        assert writer.manifest is not None
-        yield writer.manifest
+def _write_shard(
+    number: int, records: Any, job: WriteJob, features: Mapping[str, Any] | None
+) -> Manifest:
+    with job.open(number) as writer:
+        for record in records:
+            writer.write(_bytes_of(record, features))
+    assert writer.manifest is not None
+    return writer.manifest
 
 
 class _WriteBundle(beam.DoFn):  # type: ignore[misc]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tfrecord_lite.arrow.arrays import (
@@ -145,10 +146,11 @@ class _Column:
             return _nested(_elements(raw.reshape(-1), leaf_of(kind)), kind, len(raw))
         if feature.dtype is np.uint8:
             begin, size, counts = decoder.strings()
-            return self._one_string_each(kind, begin, size, counts)
+            there = self._spread(counts) > 0
+            return self._strings(kind, begin, size, there, self._row_of_spread(1))
         if feature.dtype is bytes:
             begin, size, counts = decoder.strings()
-            leaf = self._strings(leaf_of(kind), begin, size, _row_by(counts))
+            leaf = string_array(self._buffer, begin, size, leaf_of(kind), None, _row_by(counts))
         else:
             column = decoder.column()
             assert isinstance(column, (Ragged, Values))
@@ -180,67 +182,45 @@ class _Column:
         return row_of
 
     def _strings(
-        self, leaf: pa.DataType, begin: Int64Array, size: Int64Array, row_of: _RowOf
+        self,
+        kind: pa.DataType,
+        begin: Int64Array,
+        size: Int64Array,
+        there: BoolArray,
+        row_of: _RowOf,
     ) -> pa.Array:
-        return string_array(self._buffer, begin, size, leaf, row_of)
-
-    def _one_string_each(
-        self, kind: pa.DataType, begin: Int64Array, size: Int64Array, counts: Int64Array
-    ) -> pa.Array:
-        """Return one byte string a record, null where there is none."""
-        there = self._spread(counts) > 0
-        row_of = self._row_of_spread(1)
-        if there.all():
-            return self._strings(kind, begin, size, row_of)
-        begins, sizes = (_spread_out(column, there) for column in (begin, size))
-        strings = self._strings(kind, begins, sizes, row_of)
-        return _with_nulls(strings, validity_of(there))
+        """Return the byte strings where they are there, and null elsewhere."""
+        begin, size = _spread_out(begin, there), _spread_out(size, there)
+        return string_array(self._buffer, begin, size, kind, validity_of(there), row_of)
 
     def _fixed(self, decoder: Decoder, feature: FixedLenFeature, kind: pa.DataType) -> pa.Array:
         count = math.prod(feature.shape)
         leaf, rows = leaf_of(kind), len(self._present)
         there = np.repeat(self._present, count)
-        missing = self._rows is not None
-        default = feature.default_value if missing else None
-        # Arrow takes no elements of views.
-        first = pa.large_binary() if default is not None and is_view(leaf) else leaf
-        values: Any
-        if feature.dtype is bytes:
-            begin, size, counts = decoder.strings()
-            row_of = _row_by(counts)
-            # An empty string in place of none is not as wide as the others may have to be.
-            if missing and default is None and not pt.is_fixed_size_binary(leaf):
-                begin, size = _spread_out(begin, there), _spread_out(size, there)
-                row_of = self._row_of_spread(count)
-            values = self._strings(first, begin, size, row_of)
-        else:
+        row_of = self._row_of_spread(count)
+        if feature.dtype is not bytes:
             numbers = decoder.column()
             assert isinstance(numbers, np.ndarray)
-            flat = numbers.reshape(-1)
-            if missing:
-                flat = _spread_out(flat, there)
-            values = _converted(flat, first, self._row_of_spread(count))
-        if len(values) < len(there):
-            values = _filled(values, there, feature).cast(leaf)
-        validity = None if default is not None else validity_of(self._present)
-        if not feature.shape:
-            return _with_nulls(values, validity)
-        return _nested(values, kind, rows, validity)
-
-
-def _filled(values: pa.Array, there: BoolArray, feature: FixedLenFeature) -> pa.Array:
-    """Put the default byte strings, or null, where there are no values."""
-    which = np.cumsum(there) - 1
-    if feature.default_value is None:
-        return values.take(pa.array(which, mask=~there))
-    default = list(feature.default_value) if feature.shape else [feature.default_value]
-    missing = np.flatnonzero(~there)
-    which[missing] = len(values) + missing % len(default)
-    return pa.concat_arrays([values, pa.array(default, values.type)]).take(pa.array(which))
+            values = _converted(_spread_out(numbers.reshape(-1), there), leaf, row_of)
+            if not feature.shape:
+                return _with_nulls(values, validity_of(there))
+            return _nested(values, kind, rows, validity_of(self._present))
+        begin, size, _ = decoder.strings()
+        if self._rows is None or feature.default_value is None:
+            values = self._strings(leaf, begin, size, there, row_of)
+            return _nested(values, kind, rows, validity_of(self._present))
+        # Arrow puts no views together.
+        first = pa.large_binary() if is_view(leaf) else leaf
+        default = feature.default_value if feature.shape else [feature.default_value]
+        defaults = pa.array(list(default), first).take(pa.array(np.arange(len(there)) % count))
+        values = pc.coalesce(self._strings(first, begin, size, there, row_of), defaults)
+        return _nested(values.cast(leaf), kind, rows)
 
 
 def _spread_out(values: Any, there: BoolArray) -> Any:
-    """Put values where they go, and 0 elsewhere."""
+    """Put values where they go, and 0 elsewhere; where all are there, nothing is copied."""
+    if len(values) == len(there):
+        return values
     spread = np.zeros(len(there), values.dtype)
     spread[there] = values
     return spread

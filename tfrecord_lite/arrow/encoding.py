@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,6 @@ from tfrecord_lite.arrow.types import (
     SEQUENCE_PARTS,
     are_sequences,
     feature_of,
-    innermost,
     is_any_list,
     is_bytes,
     meaning_of,
@@ -42,11 +41,12 @@ from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 __all__ = ["Columns", "SequenceColumns", "columns_of"]
 
+_T = TypeVar("_T")
 _LEAVES: Final = {np.int64: pa.int64(), np.float32: pa.float32()}
 
 
@@ -73,7 +73,9 @@ class Columns:
             for field in schema
             if not pt.is_null(plain_type(field.type))
         }
-        self._features = {name: _feature(name, kind) for name, kind in self._types.items()}
+        self._features = {
+            name: _tried(name, kind, feature_of) for name, kind in self._types.items()
+        }
         self._meanings = {
             name: meaning_of(kind, features.get(name)) for name, kind in self._types.items()
         }
@@ -222,31 +224,25 @@ def _target(
     name: str, kind: pa.DataType, cast: Any, given: FeatureSpec | None = None
 ) -> pa.DataType:
     """Return the type that a column is made before its values are taken."""
-    if cast is None and given is not None and pt.is_null(innermost(kind)):
+    if cast is None and given is not None and pt.is_null(parts_of(kind).leaf):
         cast = _LEAVES.get(given.dtype, pa.binary())  # of lists without values
     if cast is not None:
         wanted = type_said(name, cast)
         nested = pt.is_nested(wanted) or not pt.is_nested(plain_type(kind))
         kind = wanted if nested else with_leaf(kind, wanted)
-    return with_leaf(kind, without_views(_feature_leaf(name, kind)))
+    return with_leaf(kind, without_views(_tried(name, kind, parts_of).leaf))
 
 
-def _feature_leaf(name: str, kind: pa.DataType) -> pa.DataType:
+def _tried(name: str, kind: pa.DataType, function: Callable[[pa.DataType], _T]) -> _T:
+    """Return what the function makes of a column's type; `ExampleError` where no feature has it."""
     try:
-        return parts_of(kind).leaf
-    except TypeError as error:
-        raise _refused(name, kind, error) from None
-
-
-def _feature(name: str, kind: pa.DataType) -> FeatureSpec:
-    try:
-        return feature_of(kind)
+        return function(kind)
     except (TypeError, ValueError) as error:
         raise _refused(name, kind, error) from None
 
 
 def _refused(name: str, kind: pa.DataType, error: Exception) -> ExampleError:
-    leaf = innermost(kind)
+    leaf = parts_of(kind).leaf
     if is_any_list(leaf) or pt.is_fixed_size_list(leaf):
         advice = "make its lists flat, and their sizes a column of their own"
     elif pt.is_struct(leaf):

@@ -35,18 +35,21 @@ def string_array(
     begin: Int64Array,
     size: Int64Array,
     kind: pa.DataType,
+    validity: Any,
     row_of: Callable[[int], int],
 ) -> pa.Array:
     """Return the byte strings at ``begin``, of ``size`` bytes, as an array of this type.
 
-    The array of a view type shares memory with the buffer, which has to stay as it is. Raises
-    `UnfitError` for one that is not of the type, as text that is not UTF-8; ``row_of`` tells whose
-    each is.
+    ``validity`` is a bitmap of those that are there, None where all are. The array of a view type
+    shares memory with the buffer, which has to stay as it is. Raises `UnfitError` for one that is
+    not of the type, as text that is not UTF-8; ``row_of`` tells whose each is.
     """
     large = len(begin) and int(size.sum()) >= thresholds.copied_string_bytes * len(begin)
-    array = (_sliced(buffer, begin, size) if large and not is_view(kind) else None) or _views(
-        buffer, begin, size
-    )
+    array = None
+    if large and validity is None and not is_view(kind):
+        array = _sliced(buffer, begin, size)
+    if array is None:
+        array = _views(buffer, begin, size, validity)
     if array.type == kind:
         return array
     try:
@@ -59,7 +62,7 @@ def string_array(
         raise UnfitError(row_of(index), reason) from None
 
 
-def _views(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> pa.Array:
+def _views(buffer: Uint8Array, begin: Int64Array, size: Int64Array, validity: Any) -> pa.Array:
     """Return views of the buffer."""
     words = as_words(buffer)
     views = np.empty((len(begin), 2), "<u8")
@@ -76,7 +79,8 @@ def _views(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> pa.Array:
             np.copyto(views[:, 1], where, where=~short)
     whole = pa.py_buffer(buffer)
     parts = [whole.slice(at) for at in range(0, max(len(buffer), 1), 1 << _VIEW_BITS)]
-    return pa.Array.from_buffers(pa.binary_view(), len(begin), [None, pa.py_buffer(views), *parts])
+    buffers = [validity, pa.py_buffer(views), *parts]
+    return pa.Array.from_buffers(pa.binary_view(), len(begin), buffers)
 
 
 def _sliced(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -32,7 +32,6 @@ __all__ = [
     "are_sequences",
     "asked_types",
     "feature_of",
-    "innermost",
     "is_any_list",
     "is_bytes",
     "is_view",
@@ -131,8 +130,13 @@ def storage_of(kind: pa.BaseExtensionType) -> pa.DataType:
         if not is_any_list(leaf):
             return storage
         leaf = leaf.value_type
+    return shaped(leaf, shape)
+
+
+def shaped(leaf: pa.DataType, shape: Sequence[int | None]) -> pa.DataType:
+    """Return the type of nested lists of these sizes, None for any size."""
     for size in reversed(shape):
-        leaf = pa.list_(leaf) if size is None else pa.list_(leaf, size)
+        leaf = pa.list_(leaf, -1 if size is None else size)
     return leaf
 
 
@@ -156,22 +160,11 @@ def type_said(name: str, cast: Any) -> pa.DataType:
 
 
 def parts_of(kind: pa.DataType) -> Parts:
-    """Take a type apart; TypeError for one that no feature has.
+    """Take a type apart, whether a feature may have it or not.
 
     >>> parts_of(pa.list_(pa.list_(pa.float32(), 3)))
     Parts(leaf=DataType(float), shape=(3,), is_list=True)
     """
-    parts = _parts(kind)
-    dtype_of_leaf(parts.leaf)
-    return parts
-
-
-def innermost(kind: pa.DataType) -> pa.DataType:
-    """Return the type of what is in a list, or in lists of fixed sizes, that a feature may be."""
-    return _parts(kind).leaf
-
-
-def _parts(kind: pa.DataType) -> Parts:
     leaf = plain_type(kind)
     is_list = is_any_list(leaf)
     if is_list:
@@ -332,14 +325,14 @@ def natural_form(
             f"that it is made of: {keys}"
         )
     if isinstance(feature, RawFeature):
-        return Form(feature, _shaped(_raw_type(feature), feature.shape))
+        return Form(feature, shaped(_raw_type(feature), feature.shape))
     if feature.dtype is np.uint8:
         return Form(feature, bytes_type)
     leaf = bytes_type if feature.dtype is bytes else pa.from_numpy_dtype(feature.dtype)
     if isinstance(feature, FixedLenFeature):
-        return Form(feature, _shaped(leaf, feature.shape))
+        return Form(feature, shaped(leaf, feature.shape))
     if isinstance(feature, FixedLenSequenceFeature):
-        return Form(feature, pa.list_(_shaped(leaf, feature.shape)))
+        return Form(feature, pa.list_(shaped(leaf, feature.shape)))
     uniform = True
     for partition in reversed(getattr(feature, "partitions", ())):
         uniform = uniform and isinstance(partition, RaggedFeature.UniformRowLength)
@@ -363,12 +356,6 @@ def tfx_form(name: str, feature: FeatureSpec, asked: Any = None) -> Form:
     dtype = bytes if as_bytes else feature.dtype
     leaf = pa.large_binary() if dtype is bytes else pa.from_numpy_dtype(dtype)
     return Form(RaggedFeature(dtype), pa.large_list(leaf))
-
-
-def _shaped(leaf: pa.DataType, shape: Any) -> pa.DataType:
-    for size in reversed(shape):
-        leaf = pa.list_(leaf, size)
-    return leaf
 
 
 def _raw_type(feature: RawFeature) -> pa.DataType:

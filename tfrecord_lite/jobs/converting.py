@@ -140,7 +140,7 @@ def convert(
         records = Watched(RecordSet.of(src, **reading), progress)
         refuse_sources(records, path)
         if target == "jsonl":
-            return write_json_lines(records, path, progress=None, **writing)
+            return write_json_lines(records, path, **writing)
         from tfrecord_lite.arrow.reading import to_arrow
 
         table = to_arrow(records, features, select=select)

@@ -136,12 +136,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def write_json_lines(
-    records: RecordSet, path: str, *, overwrite: bool, fsync: bool, progress: Progress
+    records: RecordSet, path: str, *, overwrite: bool, fsync: bool
 ) -> int:
     """Write a line of JSON for each record, whatever is in it, and return how many."""
     count = 0
     with Output(path, mode="w" if overwrite else "x", atomic=True, fsync=fsync) as output:
-        for block in each_block(records, progress):
+        for block in each_block(records):
             lines = io.StringIO()
             for record in block:
                 json.dump(read_payload(record).to_json(), lines, allow_nan=False)

@@ -8,6 +8,8 @@ import lzma
 import re
 import tarfile
 import zlib
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.errors import TFRecordError
@@ -64,32 +66,19 @@ def read_webdataset(
     `TFRecordError` for what is no whole tar file, and for what is neither file nor directory in
     it, such as a link, names the file in it.
     """
-    key: str | None = None
-    sample: dict[str, Any] = {}
-
-    def write() -> None:
-        if sample:
-            # A name that is no UTF-8 is the bytes that it has.
-            name = str(key).encode(errors="surrogateescape")
-            writer.write_example({"__key__": name, **sample}, features)
-
-    for found, suffix, data in _members(path, progress):
-        if found != key:
-            write()
-            sample = {}
-        key = found
-        if suffix == "__key__":
-            raise TFRecordError(
-                f"{quote(f'{found}.{suffix}')} has the suffix of the feature that is the sample's "
-                "name; rename it",
-                path=path,
-            )
-        if suffix in sample:
-            raise TFRecordError(
-                f"{quote(f'{found}.{suffix}')} is there twice in one sample", path=path
-            )
-        sample[suffix] = _integer(path, found, suffix, data) if suffix in _INTEGERS else data
-    write()
+    for key, members in groupby(_members(path, progress), itemgetter(0)):
+        # A name that is no UTF-8 is the bytes that it has.
+        sample: dict[str, Any] = {"__key__": key.encode(errors="surrogateescape")}
+        for _, suffix, data in members:
+            if suffix in sample:
+                what = "is there twice in one sample"
+                if suffix == "__key__":
+                    what = (
+                        "has the suffix of the feature that is the sample's name; rename it"
+                    )
+                raise TFRecordError(f"{quote(f'{key}.{suffix}')} {what}", path=path)
+            sample[suffix] = _integer(path, key, suffix, data) if suffix in _INTEGERS else data
+        writer.write_example(sample, features)
 
 
 def _members(path: str, progress: Progress) -> Iterator[tuple[str, str, bytes]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pyarrow as pa
@@ -121,7 +122,6 @@ class _TFRecords(Datasource):  # type: ignore[misc]
         self._sizes = [split.size_bytes for split in records.splits()]
         # Ray asks again and again, and finding where to cut costs reading.
         self._splits: dict[int, list[Split]] = {}
-        self._bytes_per_byte: float | None = None
 
     def get_name(self) -> str:
         """Return what Ray calls the tasks."""
@@ -133,9 +133,11 @@ class _TFRecords(Datasource):  # type: ignore[misc]
 
     def estimate_inmemory_data_size(self) -> int:
         """Return about how many bytes all blocks will have, of what the first record has."""
-        if self._bytes_per_byte is None:
-            self._bytes_per_byte = _estimate(self._records, self._selection)
         return int(sum(self._sizes) * self._bytes_per_byte)
+
+    @cached_property
+    def _bytes_per_byte(self) -> float:
+        return _estimate(self._records, self._selection)
 
     def enough_tasks(self) -> int:
         """Return how many tasks there should be.
@@ -250,20 +252,9 @@ class _DriverReport(DamageReport):
         _initialize()
         here = ray.get_runtime_context().get_node_id()
         strategy = NodeAffinitySchedulingStrategy(here, soft=False)
-        actor = ray.remote(_Reporter).options(num_cpus=0, scheduling_strategy=strategy)
+        actor = ray.remote(DamageReport).options(num_cpus=0, scheduling_strategy=strategy)
         self._reporter = actor.remote(self.path)
 
     def __call__(self, damage: Damage) -> None:
         """Have a line appended; after it, it is there."""
-        ray.get(self._reporter.report.remote(damage))
-
-
-class _Reporter:
-    """Runs in an actor beside the driver."""
-
-    def __init__(self, path: str) -> None:
-        self._report = DamageReport(path)
-
-    def report(self, damage: Damage) -> None:
-        """Append a line."""
-        self._report(damage)
+        ray.get(self._reporter.__call__.remote(damage))
