@@ -251,7 +251,7 @@ class WriteToTFRecord(beam.PTransform):  # type: ignore[misc]
                 records
                 | "Number" >> beam.ParDo(_Number(self._num_shards))
                 | beam.GroupByKey()
-                | "Write" >> beam.MapTuple(_write_shard, writing, self._features)
+                | "Write" >> beam.Map(_write_shard, writing, self._features)
             )
         # Grouped, the manifests of one attempt of each bundle are what is committed.
         kept = written | beam.Reshuffle()
@@ -306,8 +306,9 @@ class _Number(beam.DoFn):  # type: ignore[misc]
 
 
 def _write_shard(
-    number: int, records: Any, job: WriteJob, features: Mapping[str, Any] | None
+    keyed: tuple[int, Any], job: WriteJob, features: Mapping[str, Any] | None
 ) -> Manifest:
+    number, records = keyed
     with job.open(number) as writer:
         for record in records:
             writer.write(_bytes_of(record, features))

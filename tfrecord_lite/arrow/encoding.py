@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -41,12 +41,11 @@ from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 
 __all__ = ["Columns", "SequenceColumns", "columns_of"]
 
-_T = TypeVar("_T")
 _LEAVES: Final = {np.int64: pa.int64(), np.float32: pa.float32()}
 
 
@@ -73,9 +72,7 @@ class Columns:
             for field in schema
             if not pt.is_null(plain_type(field.type))
         }
-        self._features = {
-            name: _tried(name, kind, feature_of) for name, kind in self._types.items()
-        }
+        self._features = {name: feature_of(kind) for name, kind in self._types.items()}
         self._meanings = {
             name: meaning_of(kind, features.get(name)) for name, kind in self._types.items()
         }
@@ -230,15 +227,11 @@ def _target(
         wanted = type_said(name, cast)
         nested = pt.is_nested(wanted) or not pt.is_nested(plain_type(kind))
         kind = wanted if nested else with_leaf(kind, wanted)
-    return with_leaf(kind, without_views(_tried(name, kind, parts_of).leaf))
-
-
-def _tried(name: str, kind: pa.DataType, function: Callable[[pa.DataType], _T]) -> _T:
-    """Return what the function makes of a column's type; `ExampleError` where no feature has it."""
     try:
-        return function(kind)
+        feature_of(kind)
     except (TypeError, ValueError) as error:
         raise _refused(name, kind, error) from None
+    return with_leaf(kind, without_views(parts_of(kind).leaf))
 
 
 def _refused(name: str, kind: pa.DataType, error: Exception) -> ExampleError:
@@ -335,9 +328,7 @@ def _numbers(array: pa.Array) -> Any:
     """Return an array's elements for NumPy: those of byte strings as objects."""
     kind = array.type
     if is_bytes(kind):
-        values = np.empty(len(array), object)
-        values[:] = array.to_pylist()
-        return values
+        return np.fromiter(array.to_pylist(), object, len(array))
     if pt.is_temporal(kind):
         narrow = pt.is_date32(kind) or pt.is_time32(kind)
         array = array.view(pa.int32() if narrow else pa.int64())

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.kinds import KIND_NAMES, kind_of
 from tfrecord_lite.example.quote import quote
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 __all__ = ["checked_objects", "is_objects"]
 
@@ -67,7 +64,7 @@ def checked_objects(name: str, values: Any, *, said: bool, first_row: int = 0) -
             raise ExampleError(f"column {quote(name)}: row {row} has {error.reason}") from None
     seen.pop(_MISSING, None)
     if seen.keys() >= {"bools", "integers"}:
-        values = _integers(values)
+        values = np.fromiter(map(_with_integers, values), object, len(values))
         seen = {"integers" if kind == "bools" else kind: row for kind, row in seen.items()}
     if len(seen) > 1 and not (said and seen.keys().isdisjoint(_TIME_KINDS)):
         (kind, row), (other, other_row), *_ = seen.items()
@@ -125,13 +122,6 @@ def _kind_of_type(cls: type) -> str:
         if issubclass(cls, time):
             return name
     return f"values of type {cls.__name__}"
-
-
-def _integers(values: Any) -> npt.NDArray[Any]:
-    found = np.empty(len(values), object)
-    for row, value in enumerate(values):  # at once, NumPy makes lists of one length a matrix
-        found[row] = _with_integers(value)
-    return found
 
 
 def _with_integers(value: Any) -> Any:

@@ -135,9 +135,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def write_json_lines(
-    records: RecordSet, path: str, *, overwrite: bool, fsync: bool
-) -> int:
+def write_json_lines(records: RecordSet, path: str, *, overwrite: bool, fsync: bool) -> int:
     """Write a line of JSON for each record, whatever is in it, and return how many."""
     count = 0
     with Output(path, mode="w" if overwrite else "x", atomic=True, fsync=fsync) as output:

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack, closing, suppress
+from itertools import pairwise
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -224,37 +225,31 @@ class _Sets:
     def __init__(self, stack: ExitStack, options: dict[str, Any]) -> None:
         self._stack = stack
         self._options = options
-        self._named: list[NamedValue] = []
-        self._writers: list[ShardWriter] = []
+        self._sets: list[tuple[NamedValue, ShardWriter]] = []
 
     def open(self, named: NamedValue) -> None:
         """Begin a set."""
-        writer = ShardWriter(named.name, **self._options)
         # What is raised within the stack cancels what is not closed.
-        self._stack.enter_context(writer)
-        self._named.append(named)
-        self._writers.append(writer)
+        writer = self._stack.enter_context(ShardWriter(named.name, **self._options))
+        self._sets.append((named, writer))
 
     def write(self, block: Any, targets: Any) -> None:
         """Write each record to the set of its target."""
-        if len(self._writers) == 1:
-            self._writers[0].write_many(block)
-            return
         order = np.argsort(targets, kind="stable")
-        edges = np.searchsorted(targets[order], np.arange(len(self._writers) + 1)).tolist()
-        for writer, begin, end in zip(self._writers, edges, edges[1:], strict=False):
+        edges = np.searchsorted(targets[order], np.arange(len(self._sets) + 1)).tolist()
+        for (_, writer), (begin, end) in zip(self._sets, pairwise(edges), strict=True):
             if begin < end:
                 rows = order[begin:end]
                 writer.write_many(block if len(rows) == len(block) else picked(block, rows))
 
     def publish(self) -> list[WrittenSet]:
         """Give all sets their names; where one cannot have it, none that is new stays."""
-        for writer in self._writers:
+        for _, writer in self._sets:
             writer.end_shard()
         new: list[Manifest] = []
         found = []
         try:
-            for named, writer in zip(self._named, self._writers, strict=True):
+            for named, writer in self._sets:
                 there = bool(ShardNames(named.name).present())
                 writer.close()
                 assert writer.manifest is not None

@@ -59,9 +59,8 @@ def constant(value: float | str | bytes) -> Values:
     array(b'cat', dtype=object)
     """
     if isinstance(value, (str, bytes)):
-        held = np.empty((), object)
-        held[()] = value.encode() if isinstance(value, str) else value
-        return Values(held, np.True_, "bytes")
+        text = value.encode() if isinstance(value, str) else value
+        return Values(np.array(text, object), np.True_, "bytes")
     if isinstance(value, bool):
         return Values(np.bool_(value), np.True_, "truth")
     if isinstance(value, int) and not -_INT64 <= value < _INT64:

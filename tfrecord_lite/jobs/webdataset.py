@@ -73,9 +73,7 @@ def read_webdataset(
             if suffix in sample:
                 what = "is there twice in one sample"
                 if suffix == "__key__":
-                    what = (
-                        "has the suffix of the feature that is the sample's name; rename it"
-                    )
+                    what = "has the suffix of the feature that is the sample's name; rename it"
                 raise TFRecordError(f"{quote(f'{key}.{suffix}')} {what}", path=path)
             sample[suffix] = _integer(path, key, suffix, data) if suffix in _INTEGERS else data
         writer.write_example(sample, features)

@@ -122,12 +122,9 @@ def _shaped(
     node: Node,
 ) -> Any:
     if node.dtype is bytes:
-        array = np.empty(len(values), object)
-        array[:] = values
+        array: Any = np.fromiter(values, object, len(values))
     elif isinstance(values, list):
         raise misfit(node, f"is bytes, where {node.dtype} was expected")
-    elif node.dtype.kind == "b":
-        array = values != 0
     else:
         array = np.asarray(values).astype(node.dtype)
     shape = inner if lengths else (*outer, *inner)
@@ -140,7 +137,7 @@ def _shaped(
         raise misfit(node, f"has {array.size} values, where {shape} was expected") from None
     if lengths:
         return _nested(array, lengths)
-    return array if array.ndim else array[()]
+    return array[()]  # a scalar where there are no dimensions
 
 
 def _nested(values: Any, lengths: list[list[int]]) -> Any:
@@ -156,9 +153,7 @@ def _gathered(elements: Any, node: Node) -> Any:
     if elements and isinstance(elements[0], list):
         return [_gathered(row, node) for row in elements]
     if elements and isinstance(elements[0], bytes):
-        array = np.empty(len(elements), object)
-        array[:] = elements
-        return array
+        return np.fromiter(elements, object, len(elements))
     if len({element.shape for element in elements}) > 1:
         return elements
     if elements:
