@@ -6,6 +6,7 @@ It needs the extra: ``pip install 'tfrecord-lite-np[spark]'``.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
@@ -186,12 +187,12 @@ class _Reader(DataSourceReader):  # type: ignore[misc]
         return {**self.__dict__, "_records": None}
 
 
+@dataclass
 class _Written(WriterCommitMessage):  # type: ignore[misc]
     """What one attempt of a task wrote."""
 
-    def __init__(self, task: int, manifest: Manifest) -> None:
-        self.task = task
-        self.manifest = manifest
+    task: int
+    manifest: Manifest
 
 
 class _Writer(DataSourceArrowWriter):  # type: ignore[misc]

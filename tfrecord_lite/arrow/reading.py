@@ -183,11 +183,15 @@ class Selection(NamedTuple):
         return cls(schema._replace(features=named), asked, layout, binary)
 
     def only(self, names: Sequence[str]) -> Selection:
-        """Return a selection of these columns alone; not for SequenceExamples."""
-        features = self.schema.features
-        assert not isinstance(features, SequenceFeatures)
-        chosen = select_features(features, names)
-        return self._replace(schema=self.schema._replace(features=chosen, inferred=False))
+        """Return a selection of these columns alone, of no other of which anything is decoded."""
+        schema = self.schema
+        if isinstance(schema.features, SequenceFeatures):
+            parts = {part: getattr(schema.features, part) for part in names}
+            return self._replace(schema=schema._replace(features=SequenceFeatures(**parts)))
+        # Who names some asks for nothing that later records have.
+        inferred = schema.inferred and len(names) == len(schema.features)
+        chosen = select_features(schema.features, names)
+        return self._replace(schema=schema._replace(features=chosen, inferred=inferred))
 
     def plan(self) -> Plan:
         """Return what is decoded, and how it becomes the columns of batches."""

@@ -235,6 +235,9 @@ class _Sets:
 
     def write(self, block: Any, targets: Any) -> None:
         """Write each record to the set of its target."""
+        if len(self._sets) == 1:
+            self._sets[0][1].write_many(block)
+            return
         order = np.argsort(targets, kind="stable")
         edges = np.searchsorted(targets[order], np.arange(len(self._sets) + 1)).tolist()
         for (_, writer), (begin, end) in zip(self._sets, pairwise(edges), strict=True):

@@ -18,7 +18,6 @@ from tfrecord_lite.arrow.arrays import no_rows
 from tfrecord_lite.arrow.reading import Selection
 from tfrecord_lite.dataset.damage_report import DamageReport, absolute_paths, reported
 from tfrecord_lite.errors import Damage, TFRecordError, ignore_damage
-from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.ray.tensors import with_tensors
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
@@ -228,8 +227,7 @@ def _read_fn(split: Split, selection: Selection, names: list[str] | None) -> Any
             for block in split.blocks():
                 yield pa.table({_NO_COLUMN: pa.nulls(len(block))})
             return
-        columns = not isinstance(selection.schema.features, SequenceFeatures)
-        chosen = selection.only(names) if names and columns else selection
+        chosen = selection.only(names) if names else selection
         for batch in chosen.batches(split.blocks()):
             table = with_tensors(batch, selection.asked)
             yield table.select(names) if names else table

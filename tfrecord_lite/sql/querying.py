@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
@@ -14,7 +13,7 @@ from pyarrow import parquet
 from tfrecord_lite.arrow.files import write_batches
 from tfrecord_lite.arrow.reading import Selection
 from tfrecord_lite.arrow.relations import not_in_arrow
-from tfrecord_lite.example.sequence_features import SequenceFeatures
+from tfrecord_lite.arrow.types import repeated
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
@@ -160,9 +159,9 @@ def write_parquet(reader: pa.RecordBatchReader, path: str) -> int:
 
 def check_names(schema: pa.Schema) -> None:
     """Raise ``ValueError`` where several columns have one name, of which a file would lose some."""
-    if twice := [name for name, count in Counter(schema.names).items() if count > 1]:
+    for name in repeated(schema.names):
         apart = "name them apart, as in select x as a, y as b"
-        raise ValueError(f"several columns are named {twice[0]!r}; {apart}")
+        raise ValueError(f"several columns are named {name!r}; {apart}")
 
 
 def _check_given(given: Mapping[str, Any], names: list[str]) -> None:
@@ -252,7 +251,7 @@ class _Scanned(pds.Dataset):  # type: ignore[misc]
             for name in self._schema.names
             if name in columns or (filter is not None and self._is_used(filter, name))
         ]
-        reader = _narrowed(self._selection, wanted).reader(self._records)
+        reader = self._selection.only(wanted).reader(self._records)
         batches = self._noting_errors(reader)
         return pds.Scanner.from_batches(
             batches, schema=reader.schema, columns=list(columns), filter=filter, use_threads=False
@@ -278,19 +277,6 @@ class _Scanned(pds.Dataset):  # type: ignore[misc]
 def _nothing(count: int) -> pa.Schema:
     """Return so many columns that are there for DuckDB alone, and have no values."""
     return pa.schema([(f"{_NO_COLUMN} {number}", pa.bool_()) for number in range(count)])
-
-
-def _narrowed(selection: Selection, names: list[str]) -> Selection:
-    """Return a selection of some of the columns, of no other of which anything is decoded."""
-    schema = selection.schema
-    features: Any = schema.features
-    if isinstance(features, SequenceFeatures):
-        features = SequenceFeatures(**{part: getattr(features, part) for part in names})
-    elif len(names) < len(features):
-        features = {name: features[name] for name in names}
-        # Nobody asked for what later records have.
-        schema = schema._replace(inferred=False)
-    return selection._replace(schema=schema._replace(features=features))
 
 
 def _rows_of_nulls(records: RecordSet, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
