@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
-from tfrecord_lite.errors import Damage, ExampleError, TruncatedRecordError
+from tfrecord_lite.errors import ExampleError, TruncatedRecordError
 from tfrecord_lite.example.messages import Event
 from tfrecord_lite.example.other_messages import description_of
 from tfrecord_lite.example.quote import quote
@@ -26,7 +26,7 @@ from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tfrecord_lite._types import CompressionOrAuto, OnDamage, Paths, Verify
     from tfrecord_lite.records.framing import RecordBlock
@@ -95,9 +95,9 @@ def read_scalars(
 
 
 def _blocks(records: RecordSet, *, ignore_truncated: bool) -> Iterator[RecordBlock]:
-    on_damage = records.options["on_damage"]
-    if ignore_truncated and callable(on_damage):
-        on_damage = _but_truncated(on_damage)
+    given = on_damage = records.options["on_damage"]
+    if ignore_truncated and callable(given):
+        on_damage = lambda damage: None if damage.kind == "truncated" else given(damage)  # noqa: E731
     for number in range(len(records.files)):
         with records.reader(number, on_damage=on_damage) as reader:
             try:
@@ -108,10 +108,6 @@ def _blocks(records: RecordSet, *, ignore_truncated: bool) -> Iterator[RecordBlo
                 if not ignore_truncated:
                     error.reason += "; if it is still written, pass on_truncated='ignore'"
                     raise
-
-
-def _but_truncated(on_damage: Callable[[Damage], Any]) -> Callable[[Damage], Any]:
-    return lambda damage: None if damage.kind == "truncated" else on_damage(damage)
 
 
 def _event_of(record: bytes) -> Any:

@@ -9,7 +9,7 @@ import os
 import uuid
 from hashlib import sha256
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if find_spec("datasets") is None:
     raise ImportError(
@@ -138,17 +138,16 @@ def _streamed(
     return datasets.IterableDataset(tables, info=info)
 
 
-class _Tables:
+class _Tables(NamedTuple):
     """The tables of splits, with keys; it can be pickled."""
 
-    def __init__(self, selection: Selection, columns: _Columns) -> None:
-        self._selection = selection
-        self._columns = columns
+    selection: Selection
+    columns: _Columns
 
     def __call__(self, splits: list[Split]) -> Iterator[tuple[str, pa.Table]]:
         for number, split in enumerate(splits):
-            for part, batch in enumerate(self._selection.batches(split.blocks())):
-                table = pa.Table.from_batches([self._columns.convert(batch)])
+            for part, batch in enumerate(self.selection.batches(split.blocks())):
+                table = pa.Table.from_batches([self.columns.convert(batch)])
                 yield f"{number}_{part}", table
 
 
@@ -193,13 +192,11 @@ def _key(records: RecordSet, selection: Selection, columns: _Columns) -> str:
     # Two features may give columns of one type, of other values; and where a type was asked for,
     # what is missing is null, and else an error.
     schema = selection.schema
-    known = sha256(repr((__version__, schema.strict, schema.features, selection.asked)).encode())
-    known.update(columns.schema.serialize())
-    for name, value in records.options.items():
-        known.update(repr((name, value)).encode())
+    known = [__version__, schema.strict, schema.features, selection.asked, records.options]
+    known.append(columns.schema.serialize().to_pybytes())
     for file in records.files:
         if not isinstance(file, str) or is_url(file) or records.tolerant:
             return uuid.uuid4().hex
         state = os.stat(file)
-        known.update(repr((os.path.realpath(file), state.st_size, state.st_mtime_ns)).encode())
-    return known.hexdigest()[:32]
+        known += [os.path.realpath(file), state.st_size, state.st_mtime_ns]
+    return sha256(repr(known).encode()).hexdigest()[:32]

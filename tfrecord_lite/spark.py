@@ -130,9 +130,9 @@ class TFRecordSource(DataSource):  # type: ignore[misc]
             for name in ("compression", "verify", "max_record_bytes")
             if name in options
         }
-        paths = absolute_paths(paths)
         kept = DamageReport(report)
-        return reported(paths, on_damage, kept, wants_path=True, **reading), options
+        records = reported(absolute_paths(paths), on_damage, kept, wants_path=True, **reading)
+        return records, options
 
 
 def _selection(records: RecordSet, options: dict[str, Any], features: Any) -> Selection:

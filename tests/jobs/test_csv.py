@@ -196,6 +196,15 @@ def test_halves_are_read_of_text(tmp_path):
         converted(tmp_path, "x\n70000\n", cast={"x": "float16"})
 
 
+@pytest.mark.parametrize("kind", [np.int16, np.dtype("int8"), np.uint8, bool, np.float64])
+def test_what_a_column_is_said_to_be_is_what_it_is_in_other_tables(tmp_path, kind):
+    assert converted(tmp_path, "x\n1\n", cast={"x": kind}) == [{"x": 1}]
+    write_table(pa.table({"x": [1]}), tmp_path / "set", cast={"x": kind})
+    assert of_set(tmp_path / "set") == of_set(tmp_path / "out.tfrecord")
+    with pytest.raises(ValueError, match="cast: column 'x': 3 is no type of Arrow's"):
+        converted(tmp_path, "x\n1\n", cast={"x": 3})
+
+
 def test_a_row_that_no_block_holds_is_told(tmp_path):
     with pytest.raises(tfr.TFRecordError, match="a row has more than 1 MiB"):
         converted(tmp_path, "x,y\n1,2\n" + "x" * 3 * BEYOND + ",1\n")

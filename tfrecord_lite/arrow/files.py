@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,7 @@ _BUFFER_BYTES: Final = 1 << 20
 _GROUP_BYTES: Final = 1 << 26
 
 
+@dataclass
 class TableFile:
     """A file of the kind "parquet", "arrow" or "csv", read a batch at a time.
 
@@ -38,17 +40,10 @@ class TableFile:
     types or these.
     """
 
-    def __init__(
-        self,
-        path: str,
-        kind: str,
-        types: Mapping[str, Any] | None = None,
-        progress: Callable[[str, int], object] | None = None,
-    ) -> None:
-        self.path = path
-        self._kind = kind
-        self._types = types or {}
-        self._progress = progress
+    path: str
+    kind: str
+    types: Mapping[str, Any] | None = None
+    progress: Callable[[str, int], object] | None = None
 
     def iter_batches(self, rows: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - by their bytes
         """Yield the batches, first one of no rows; what takes tables takes this by its name.
@@ -57,22 +52,22 @@ class TableFile:
         that is none, is cut, or has a column twice, and for a number of CSV that would become
         another one.
         """
-        opened = {"parquet": _parquet, "arrow": _arrow, "csv": read_csv}[self._kind]
+        opened = {"parquet": _parquet, "arrow": _arrow, "csv": read_csv}[self.kind]
         done = 0
         try:
-            for batch, position in opened(self.path, self._types):
+            for batch, position in opened(self.path, self.types or {}):
                 for name, count in repeated(batch.schema.names).items():
                     reason = f"column {quote(name)} is there {count} times; rename one"
                     raise TFRecordError(reason, path=self.path)
                 yield batch
                 done += batch.num_rows
-                if self._progress is not None:
-                    self._progress(self.path, position)
+                if self.progress is not None:
+                    self.progress(self.path, position)
         except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
             # Where metadata cannot be read Arrow takes that for input and output.
             if isinstance(error, OSError) and _is_of_store(error, self.path):
                 raise
-            raise TFRecordError(_reason(self._kind, str(error), done), path=self.path) from None
+            raise TFRecordError(_reason(self.kind, str(error), done), path=self.path) from None
 
 
 def _reason(kind: str, error: str, done: int) -> str:

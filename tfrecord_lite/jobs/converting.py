@@ -130,20 +130,22 @@ def convert(
         "max_record_bytes": max_record_bytes,
     }
     shards = dict(zip(_POLICIES, (records_per_shard, bytes_per_shard, num_shards), strict=True))
-    given = {"features": features, "select": select, "cast": cast, **shards}
+    given: dict[str, Any] = {"features": features, "select": select, "cast": cast, **shards}
     given.update(write_compression=write_compression, level=level)
     _check_meant(path, target, kind, files, given)
-    if target not in ("file", "set"):
-        writing: dict[str, Any] = {"overwrite": overwrite, "fsync": fsync}
-        if kind == "events":
-            return _write_table(_scalars(src, select, reading), path, target, writing)
-        records = Watched(RecordSet.of(src, **reading), progress)
-        refuse_sources(records, path)
-        if target == "jsonl":
-            return write_json_lines(records, path, **writing)
+    writing: dict[str, Any] = {"overwrite": overwrite, "fsync": fsync}
+    if kind == "events":
+        return _write_table(_scalars(src, select, reading), path, target, writing)
+    source: RecordSet | None = None
+    if kind == "records":
+        source = RecordSet.of(src, **reading)
+        refuse_sources(source, path)
+    if source is not None and target == "jsonl":
+        return write_json_lines(source, path, progress=progress, **writing)
+    if source is not None and target in TABLES:
         from tfrecord_lite.arrow.reading import to_arrow
 
-        table = to_arrow(records, features, select=select)
+        table = to_arrow(Watched(source, progress), features, select=select)
         return _write_table(table, path, target, writing)
     options: dict[str, Any] = {
         "compression": write_compression,
@@ -151,9 +153,7 @@ def convert(
         "block_bytes": block_bytes,
         "fsync": fsync,
     }
-    source = RecordSet.of(src, **reading) if kind == "records" else None
     if source is not None:
-        refuse_sources(source, path)
         features = written_features(features, source) if target == "set" else None
     elif features and not is_sequences(features):
         features = normalize_features(features)

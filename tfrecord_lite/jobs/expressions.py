@@ -12,7 +12,7 @@ import ast
 import operator
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -287,22 +287,21 @@ def _literal(node: ast.AST) -> Any:
     return sign.values * value if sign and type(value) in (int, float) else None
 
 
-class _Rows:
+class _Rows(NamedTuple):
     """The columns of a block, as one value a record or as all of them."""
 
-    def __init__(self, block: RecordBlock, columns: Mapping[str, Ragged]) -> None:
-        self._block = block
-        self._columns = columns
+    block: RecordBlock
+    columns: Mapping[str, Ragged]
 
     def counts(self, name: str) -> Int64Array:
-        return np.diff(self._columns[name].row_splits)
+        return np.diff(self.columns[name].row_splits)
 
     def all(self, name: str) -> Values:
-        return of_feature(self._columns[name].values, np.True_)
+        return of_feature(self.columns[name].values, np.True_)
 
     def single(self, name: str) -> Values:
         advice = f"write 'value' in `{name}` to look at all of them"
-        return of_feature(*single_values(self._block, name, self._columns[name], advice))
+        return of_feature(*single_values(self.block, name, self.columns[name], advice))
 
 
 def single_values(

@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.records.file_system import is_special
+from tfrecord_lite.records.file_system import is_special, list_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,19 +75,20 @@ def read_images(
 
 
 def _folders(path: str) -> list[str]:
-    with os.scandir(path) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != ".")
+    return [name for name, is_folder in _shown(path) if is_folder]
 
 
 def _images(folder: str, others: list[str] | None = None) -> Iterator[str]:
     """Yield the names of images; ``others`` takes the paths of what is none, and not hidden."""
-    with os.scandir(folder) as found:
-        entries = sorted((entry.name, entry.is_dir()) for entry in found if entry.name[0] != ".")
-    for name, is_folder in entries:
+    for name, is_folder in _shown(folder):
         if is_image(name) and not is_folder and not is_special(os.path.join(folder, name)):
             yield name
         elif others is not None:
             others.append(os.path.join(folder, name))
+
+
+def _shown(path: str) -> list[tuple[str, bool]]:
+    return [entry for entry in list_directory(path, special=True) if entry[0][0] != "."]
 
 
 def _format(file: str, data: bytes) -> str:

@@ -135,11 +135,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def write_json_lines(records: RecordSet, path: str, *, overwrite: bool, fsync: bool) -> int:
+def write_json_lines(
+    records: RecordSet, path: str, *, overwrite: bool, fsync: bool, progress: Progress
+) -> int:
     """Write a line of JSON for each record, whatever is in it, and return how many."""
     count = 0
     with Output(path, mode="w" if overwrite else "x", atomic=True, fsync=fsync) as output:
-        for block in each_block(records):
+        for block in each_block(records, progress):
             lines = io.StringIO()
             for record in block:
                 json.dump(read_payload(record).to_json(), lines, allow_nan=False)

@@ -27,7 +27,7 @@ from tfrecord_lite.urls import absolute
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path, PathOrFile
+    from tfrecord_lite._types import CompressionOrAuto, FeaturesLike, Path
     from tfrecord_lite.integrity.report import FileReport
     from tfrecord_lite.jobs.copying import Progress
 
@@ -75,7 +75,8 @@ def make_manifest(
     """
     if isinstance(files, RecordSet):
         RecordSet.of(files, compression=compression)
-        compression, files = files.options["compression"], _paths_of(files)
+        # An open one is refused where they are looked at.
+        compression, files = files.options["compression"], files.files  # type: ignore[assignment]
     names = _names(name)
     old = _old(names.manifest)
     if exists(names.manifest) and not overwrite:
@@ -108,20 +109,6 @@ def files_of_set(name: Path, files: Path | Iterable[Path] | None = None) -> list
     """Return the shards that `make_manifest` would find; raises as that does."""
     names = _names(name)
     return _shards(names, os.fsdecode(name)) if files is None else _given(names, files)
-
-
-def _paths_of(records: RecordSet) -> list[str]:
-    for file in records.files:
-        if not isinstance(file, str):
-            raise _open_file(file)
-    return records.names
-
-
-def _open_file(file: PathOrFile) -> TypeError:
-    return TypeError(
-        f"{name_of(file)}: a manifest names its shards, and an open file has no name in a folder; "
-        "pass its path"
-    )
 
 
 def _names(name: Path) -> ShardNames:
@@ -167,7 +154,10 @@ def _given(names: ShardNames, files: Path | Iterable[Path]) -> list[str]:
     found: list[str] = []
     for path in each_path(files):
         if not is_path(path):
-            raise _open_file(path)
+            raise TypeError(
+                f"{name_of(path)}: a manifest names its shards, and an open file has no name in a "
+                "folder; pass its path"
+            )
         # No manifest is looked at: it may be the one that is wrong.
         found += files_of(name_of(path), folders)
     own = os.path.realpath(names.folder)

@@ -121,7 +121,9 @@ def query(
         sql = with_other_names(connection, statement, nodes, renamed)
     try:
         relation = connection.sql(sql)
-        _check_types(relation)
+        # Types that become another value in Arrow, or bytes of DuckDB's own.
+        for name, kind in not_in_arrow(relation):
+            raise QueryError(f"column {name!r}: Arrow has no type for {kind}; {_AS_TEXT}")
         reader = pa.RecordBatchReader.from_stream(relation)
     except duckdb.CatalogException as error:
         for name, reason in missing.items():
@@ -185,12 +187,6 @@ def _check_features(table: str, schema: pa.Schema) -> None:
                 f"{', '.join(map(repr, bad))}; write them under other names, or query what "
                 "to_arrow(..., features=...) reads of some"
             )
-
-
-def _check_types(relation: duckdb.DuckDBPyRelation) -> None:
-    """Refuse columns of types that become another value in Arrow, or bytes of DuckDB's own."""
-    for name, kind in not_in_arrow(relation):
-        raise QueryError(f"column {name!r}: Arrow has no type for {kind}; {_AS_TEXT}")
 
 
 def _rows(

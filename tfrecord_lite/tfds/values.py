@@ -6,7 +6,7 @@ import io
 import math
 import zlib
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -27,12 +27,11 @@ _MODES: Final = {1: "L", 3: "RGB", 4: "RGBA"}
 _PNG_DEPTH: Final = 24
 
 
-class Reading:
+class Reading(NamedTuple):
     """The values of one Example, put together as its features say."""
 
-    def __init__(self, example: Mapping[str, Value], images: bool) -> None:
-        self._example = example
-        self._images = images
+    example: Mapping[str, Value]
+    images: bool
 
     def value(
         self, node: Node, outer: tuple[int | None, ...] = (), *, of_steps: bool = False
@@ -51,7 +50,7 @@ class Reading:
             columns = self.value(node.children[""], (*outer, *node.shape), of_steps=inside)
             return columns if of_steps or node.kind == "sequence" else _steps(node, columns)
         if node.kind == "tensor":
-            if node.default is not None and not outer and node.name not in self._example:
+            if node.default is not None and not outer and node.name not in self.example:
                 sizes = [size or 0 for size in node.shape]
                 filled: Any = np.empty(sizes, object if node.dtype is bytes else node.dtype)
                 filled[...] = node.default
@@ -75,7 +74,7 @@ class Reading:
 
     def _values(self, node: Node, key: str) -> tuple[Any, list[Any]]:
         """Return all values of a key, and the lengths of the rows that they are in."""
-        example = self._example
+        example = self.example
         lengths: list[list[int]] = []
         if f"{key}/ragged_flat_values" in example:
             while (name := f"{key}/ragged_row_lengths_{len(lengths)}") in example:
@@ -88,7 +87,7 @@ class Reading:
 
     def _decoded(self, node: Node, string: bytes, shape: Any) -> Any:
         if node.kind == "image":
-            return _image(node, string) if self._images else string
+            return _image(node, string) if self.images else string
         try:
             content = _inflated(string, shape, node) if node.kind == "zlib" else string
             return np.frombuffer(content, node.dtype).reshape(shape).copy()
