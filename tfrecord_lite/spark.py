@@ -195,18 +195,18 @@ class _Written(WriterCommitMessage):  # type: ignore[misc]
     manifest: Manifest
 
 
+@dataclass
 class _Writer(DataSourceArrowWriter):  # type: ignore[misc]
-    def __init__(self, job: WriteJob, cast: Mapping[str, Any] | None) -> None:
-        self._job = job
-        self._cast = cast
+    job: WriteJob
+    cast: Mapping[str, Any] | None
 
     def write(self, iterator: Iterator[pa.RecordBatch]) -> WriterCommitMessage:
         """Write an attempt of a task."""
         context = TaskContext.get()
         task = 0 if context is None else context.partitionId()
-        with self._job.open(task) as writer:
+        with self.job.open(task) as writer:
             for batch in iterator:
-                writer.write_table(batch, cast=self._cast)
+                writer.write_table(batch, cast=self.cast)
         assert writer.manifest is not None
         return _Written(task, writer.manifest)
 
@@ -214,12 +214,12 @@ class _Writer(DataSourceArrowWriter):  # type: ignore[misc]
         """Publish what the tasks wrote."""
         written = [message for message in messages if isinstance(message, _Written)]
         written.sort(key=lambda message: message.task)
-        self._job.commit([message.manifest for message in written])
+        self.job.commit([message.manifest for message in written])
 
     def abort(self, messages: list[WriterCommitMessage | None]) -> None:
         """Remove what the tasks wrote."""
         del messages
-        self._job.abort()
+        self.job.abort()
 
 
 def _without_shapes(schema: pa.Schema) -> pa.Schema:

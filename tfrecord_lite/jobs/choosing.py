@@ -37,7 +37,7 @@ from tfrecord_lite.thresholds import limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from tfrecord_lite._types import BoolArray, FeaturesLike, Int64Array, Uint64Array
+    from tfrecord_lite._types import FeaturesLike, Int64Array, Uint64Array
     from tfrecord_lite.files.record_set import RecordSet
     from tfrecord_lite.records.framing import RecordBlock
 
@@ -109,32 +109,29 @@ class Chooser:
         given = self._records.options["on_damage"]
         records = self._records.replace(on_damage=ignore_damage if callable(given) else given)
         for block in each_block(records, progress):
-            columns = self._columns(block) if self._columns else {}
-            yield done + np.flatnonzero(self._meant(block, columns))
+            yield done + self._meant(block)[1]
             done += len(block)
 
-    def _meant(self, block: RecordBlock, columns: Mapping[str, Ragged]) -> BoolArray:
+    def _meant(self, block: RecordBlock) -> tuple[Mapping[str, Ragged], Int64Array]:
+        """Return the columns of a block, and the indices of the records that are meant."""
+        columns = self._columns(block) if self._columns else {}
         if self._where is None:
-            return np.ones(len(block), bool)
-        return self._where(block, columns)
+            return columns, np.arange(len(block))
+        return columns, np.flatnonzero(self._where(block, columns))
 
     def tagged(self, blocks: Iterable[RecordBlock], shuffle: int | None) -> Iterator[Tagged]:
         """Yield the records that are meant, each with its key, by this seed, and its set."""
         done = dealt_out = 0
         for block in blocks:
-            columns = self._columns(block) if self._columns else {}
-            meant = self._meant(block, columns)
-            numbers = np.arange(done, done + len(block))
-            done += len(block)
+            columns, rows = self._meant(block)
             if self._sampled is not None:
-                first, last = np.searchsorted(self._sampled, [done - len(block), done])
-                sampled = np.zeros(len(block), bool)
-                sampled[self._sampled[first:last] - (done - len(block))] = True
-                meant = meant & sampled
-            rows = np.flatnonzero(meant)
+                first, last = np.searchsorted(self._sampled, [done, done + len(block)])
+                sampled = self._sampled[first:last] - done
+                rows = np.intersect1d(rows, sampled, assume_unique=True)
+            keys = random_keys(shuffle or 0, done + rows, _ORDER)
+            done += len(block)
             if not len(rows):
                 continue
-            keys = random_keys(shuffle or 0, numbers[rows], _ORDER)
             if self._names is not None:
                 assert self._by is not None
                 targets = self._names(block, columns[self._by], rows)

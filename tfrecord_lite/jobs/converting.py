@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.dataset.schema import written_features
@@ -29,7 +29,7 @@ from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tfrecord_lite._types import (
         Compression,
@@ -159,7 +159,13 @@ def convert(
         features = normalize_features(features)
     if target == "set":
         options.update(shards, features=features, overwrite=overwrite)
-    with _opened(path, target, options, overwrite=overwrite) as writer:
+    else:
+        options["mode"] = "w" if overwrite else "x"
+    with ExitStack() as stack:
+        if target == "set":
+            stack.enter_context(no_new_folders(ShardNames(path)))
+        kind_of_writer = ShardWriter if target == "set" else RecordWriter
+        writer = stack.enter_context(kind_of_writer(path, **options))
         if source is not None:
             for block in each_block(source, progress):
                 writer.write_many(block)
@@ -172,18 +178,6 @@ def convert(
                     error.path = error.path or file
                     raise
     return writer.records
-
-
-@contextmanager
-def _opened(
-    path: str, target: str, options: dict[str, Any], *, overwrite: bool
-) -> Iterator[FrameWriter]:
-    if target == "set":
-        with no_new_folders(ShardNames(path)), ShardWriter(path, **options) as shards:
-            yield shards
-        return
-    with RecordWriter(path, mode="w" if overwrite else "x", **options) as writer:
-        yield writer
 
 
 def _read(

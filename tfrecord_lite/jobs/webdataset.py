@@ -8,6 +8,7 @@ import lzma
 import re
 import tarfile
 import zlib
+from contextlib import closing
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,7 @@ from tfrecord_lite.records.compression import GZIP_MAGIC
 from tfrecord_lite.records.file_system import open_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from typing_extensions import Self
 
@@ -66,20 +67,21 @@ def read_webdataset(
     `TFRecordError` for what is no whole tar file, and for what is neither file nor directory in
     it, such as a link, names the file in it.
     """
-    for key, members in groupby(_members(path, progress), itemgetter(0)):
-        # A name that is no UTF-8 is the bytes that it has.
-        sample: dict[str, Any] = {"__key__": key.encode(errors="surrogateescape")}
-        for _, suffix, data in members:
-            if suffix in sample:
-                what = "is there twice in one sample"
-                if suffix == "__key__":
-                    what = "has the suffix of the feature that is the sample's name; rename it"
-                raise TFRecordError(f"{quote(f'{key}.{suffix}')} {what}", path=path)
-            sample[suffix] = _integer(path, key, suffix, data) if suffix in _INTEGERS else data
-        writer.write_example(sample, features)
+    with closing(_members(path, progress)) as found:
+        for key, members in groupby(found, itemgetter(0)):
+            # A name that is no UTF-8 is the bytes that it has.
+            sample: dict[str, Any] = {"__key__": key.encode(errors="surrogateescape")}
+            for _, suffix, data in members:
+                if suffix in sample:
+                    what = "is there twice in one sample"
+                    if suffix == "__key__":
+                        what = "has the suffix of the feature that is the sample's name; rename it"
+                    raise TFRecordError(f"{quote(f'{key}.{suffix}')} {what}", path=path)
+                sample[suffix] = _integer(path, key, suffix, data) if suffix in _INTEGERS else data
+            writer.write_example(sample, features)
 
 
-def _members(path: str, progress: Progress) -> Iterator[tuple[str, str, bytes]]:
+def _members(path: str, progress: Progress) -> Generator[tuple[str, str, bytes], None, None]:
     last = "the beginning"
     with io.BufferedReader(open_file(path)) as file:
         # `tarfile` by itself does not look at gzip's checksum, nor at any member after the first.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pyarrow as pa
@@ -167,7 +167,7 @@ class _TFRecords(Datasource):  # type: ignore[misc]
             schema = pa.schema([schema.field(name) for name in names])
         return [
             ReadTask(
-                _read_fn(split, self._selection, names),
+                partial(_read, split, self._selection, names),
                 BlockMetadata(
                     num_rows=count,
                     size_bytes=int(split.size_bytes * ratio),
@@ -219,20 +219,16 @@ def _estimate(records: RecordSet, selection: Selection) -> float:
     return inflated
 
 
-def _read_fn(split: Split, selection: Selection, names: list[str] | None) -> Any:
-    """Return what a task does: read a split, of it these columns or all."""
-
-    def read() -> Iterator[pa.Table]:
-        if names is not None and not names:
-            for block in split.blocks():
-                yield pa.table({_NO_COLUMN: pa.nulls(len(block))})
-            return
-        chosen = selection.only(names) if names else selection
-        for batch in chosen.batches(split.blocks()):
-            table = with_tensors(batch, selection.asked)
-            yield table.select(names) if names else table
-
-    return read
+def _read(split: Split, selection: Selection, names: list[str] | None) -> Iterator[pa.Table]:
+    """Read a split in a task, of it these columns or all."""
+    if names is not None and not names:
+        for block in split.blocks():
+            yield pa.table({_NO_COLUMN: pa.nulls(len(block))})
+        return
+    chosen = selection.only(names) if names else selection
+    for batch in chosen.batches(split.blocks()):
+        table = with_tensors(batch, selection.asked)
+        yield table.select(names) if names else table
 
 
 def _initialize() -> None:
