@@ -103,10 +103,10 @@ def test_the_first_files_up_to_a_limit(command, folder, alone, capsys, monkeypat
     monkeypatch.setattr(bench, "_WORKERS", ())
     size = (folder / "0.tfrecord").stat().st_size
     for limit, files in ((1, 1), (size, 1), (2 * size, 2), (0, 3)):
-        bench.run([str(folder)], batch_size=9, repeats=1, seconds_each=0, limit=limit, as_json=True)
+        bench.run([str(folder)], 9, repeats=1, seconds=0, limit=str(limit), as_json=True)
         report = json.loads(capsys.readouterr().out)
         assert (report["files"], report["files_left_out"]) == (files, 3 - files)
-    bench.run([str(folder)], batch_size=9, repeats=1, seconds_each=0, limit=1, as_json=False)
+    bench.run([str(folder)], 9, repeats=1, seconds=0, limit="1")
     assert capsys.readouterr().out.startswith("1 file (of 3), 50 records")
     assert command("bench", folder, "--seconds", 0, "--repeats", 1, "--limit", "1M").out.startswith(
         "3 files, "

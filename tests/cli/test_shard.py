@@ -16,6 +16,7 @@ import typer
 
 import tfrecord_lite as tfr
 from tfrecord_lite.cli import shard
+from tfrecord_lite.cli.jobs import bytes_of
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.files.manifest import Manifest
 from tfrecord_lite.files.resolve import expand_shards
@@ -155,9 +156,9 @@ def test_mistakes_in_the_call(sources: list[str], tmp_path: Path) -> None:
 def test_sizes(text: str, size: int | None) -> None:
     if size is None:
         with pytest.raises(typer.BadParameter, match="is no size"):
-            shard.bytes_of(text)
+            bytes_of(text)
     else:
-        assert shard.bytes_of(text) == size
+        assert bytes_of(text) == size
 
 
 def test_a_progress_bar_on_a_terminal(sources: list[str], tmp_path: Path) -> None:
@@ -227,7 +228,7 @@ def test_the_manifests_that_are_told_are_there(command, tmp_path: Path, manifest
         (["--split", "train=0.5"], 2, "must be 1"),
         (["--where", "label >"], 2, "no expression"),
         (["--where", "x > 1"], 2, "there is no feature"),
-        (["--manifest", "all"], 2, "auto or none"),
+        (["--manifest", "all"], 2, "not one of 'auto', 'none'"),
         (["--by", "words"], 1, "record 0"),
     ],
 )

@@ -9,12 +9,13 @@ from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from statistics import median
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from tfrecord_lite.cli.exits import UNUSABLE, complain
-from tfrecord_lite.cli.inputs import rereadable
+from tfrecord_lite.cli.inputs import Files, Json, rereadable
+from tfrecord_lite.cli.jobs import bytes_of
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.dataset.loader import Dataset
 from tfrecord_lite.example.sequence_features import examples_only
@@ -75,24 +76,30 @@ class _Files(NamedTuple):
 
 
 def run(
-    files: list[str],
-    *,
-    batch_size: int,
-    repeats: int,
-    seconds_each: float,
-    limit: int,
-    as_json: bool,
+    files: Files,
+    batch_size: Annotated[int, typer.Option(min=1, metavar="N", help="Records in a batch.")] = 1024,
+    repeats: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How often each reading is timed.")
+    ] = 3,
+    seconds: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Small files are read over and over for so long."
+        ),
+    ] = 1.0,
+    limit: Annotated[
+        str,
+        typer.Option(metavar="BYTES", help="The first files of so many, such as 500M; 0: all."),
+    ] = "1G",
+    as_json: Json = False,
 ) -> None:
-    """Read the files in every way, some times, one way after the other, and print the medians.
-
-    Each time the files are read as often as it takes to fill ``seconds_each``.
-    """
+    """Measure how fast files are read into batches, by us and by TensorFlow."""
     with rereadable(files) as named:
         report = _report(
-            _choose(expand_shards(named), limit),
+            _choose(expand_shards(named), bytes_of(limit)),
             batch_size=batch_size,
             repeats=repeats,
-            seconds_each=seconds_each,
+            seconds_each=seconds,
         )
     if as_json:
         print(json_text(report, indent=2))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
+from tfrecord_lite.cli.inputs import Files, Json  # noqa: TC001 - typer reads the annotations
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.words import in_words_of_the_command
 from tfrecord_lite.errors import TFRecordError
@@ -32,8 +33,17 @@ __all__ = ["run"]
 _TEXT_SUFFIX = ".idx"
 
 
-def run(files: list[str], *, text: bool, verify: bool, as_json: bool) -> None:
-    """Index all files, even where one of them cannot be, and print what was written."""
+def run(
+    files: Files,
+    text: Annotated[
+        bool, typer.Option(help="Write the text form, offset and size a line, as DALI reads it.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option(help="Check the data of every record as well, not the lengths alone.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write an index beside each file, by which records can be read in any order."""
     if "-" in files:
         raise OSError("an index lies beside a file, and standard input is none: name a file")
     expanded = expand_shards(files)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, complain
-from tfrecord_lite.cli.inputs import named_or_standard_input
+from tfrecord_lite.cli.inputs import Files, Json, Workers, named_or_standard_input
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import terminal_width
 from tfrecord_lite.description import describe
@@ -23,15 +23,27 @@ __all__ = ["run"]
 
 
 def run(
-    files: list[str],
-    *,
-    as_json: bool,
-    each: bool,
-    sample: int,
-    html: str | None,
-    workers: int | None,
+    files: Files,
+    as_json: Json = False,
+    each: Annotated[bool, typer.Option("--files", help="A row for each file, too.")] = False,
+    sample: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Look into about so many records, spread over the files; 0: into all.",
+        ),
+    ] = 0,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a page with pictures.")
+    ] = None,
+    workers: Workers = None,
 ) -> None:
-    """Print what files hold, by ``sample`` of their records, 0: by all; or write it as a page."""
+    """Tell what files hold: records, bytes, compression, sizes, and what is in each feature.
+
+    The exit code is 0 when all is well, 1 when something is damaged, 2 when a file could not be
+    read; the others are told of all the same.
+    """
     named = named_or_standard_input(files)
     with progress_bar(_those_there(named)) as progress:
         description = describe(named, sample=sample or None, progress=progress, workers=workers)

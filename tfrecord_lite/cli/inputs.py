@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from tfrecord_lite.errors import Damage
 
 __all__ = [
+    "Count",
     "Files",
     "Json",
     "Record",
+    "Workers",
     "expand_files",
     "named_or_standard_input",
     "records_of",
@@ -42,6 +44,13 @@ Files = Annotated[
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Count = Annotated[
+    int, typer.Option("--records", "-n", min=0, metavar="N", help="How many records to show.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help="Processes; left out, as many as there are cores."),
+]
 
 
 class Record(NamedTuple):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, complain_of, usage_errors
-from tfrecord_lite.cli.inputs import expand_files, named_or_standard_input
+from tfrecord_lite.cli.inputs import Files, Json, expand_files, named_or_standard_input
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.jobs.converting import convert, source_files
 from tfrecord_lite.jobs.manifests import files_of_set, make_manifest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tfrecord_lite.files.manifest import Manifest
 
 __all__ = [
+    "bytes_of",
     "codec_asked",
     "json_of_set",
     "print_set",
@@ -29,6 +31,22 @@ __all__ = [
     "run_merge",
     "types_of",
 ]
+
+
+_SIZE = re.compile(r"(\d+)(?:([KMGT])(?:i?B)?|B)?", re.IGNORECASE)
+_POWERS = {None: 0, "K": 1, "M": 2, "G": 3, "T": 4}
+
+
+def bytes_of(text: str) -> int:
+    """Read a size that a person wrote, in powers of 1024.
+
+    >>> bytes_of("1000"), bytes_of("64K"), bytes_of("128MiB")
+    (1000, 65536, 134217728)
+    """
+    if not (size := _SIZE.fullmatch(text.strip())):
+        raise typer.BadParameter(f"{text!r} is no size; write 1000000, 64K, 128M or 1G")
+    unit = size[2] and size[2].upper()
+    return int(size[1]) << 10 * _POWERS[unit]
 
 
 def codec_asked(name: str | None, otherwise: Any) -> Any:
@@ -57,8 +75,21 @@ def json_of_set(manifest: Manifest, *, is_there: bool = True) -> dict[str, Any]:
     }
 
 
-def run_manifest(name: str, files: list[str], *, overwrite: bool, as_json: bool) -> None:
-    """Make the manifest of a set, of files where they are named."""
+def run_manifest(
+    name: Annotated[
+        str, typer.Argument(help="Name of the set, or a pattern of its files with {index}.")
+    ],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="Its shards, in order; left out: NAME-00000-of-... and so on."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the manifest that stands.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the manifest of shards that have none, or again after a rescue.
+
+    Every record is checked.
+    """
     with usage_errors():
         shards = files_of_set(name, files or None)
         with progress_bar([*shards]) as progress:
@@ -70,9 +101,16 @@ def run_manifest(name: str, files: list[str], *, overwrite: bool, as_json: bool)
 
 
 def run_merge(
-    sources: list[str], target: str, *, compression: str | None, overwrite: bool, as_json: bool
+    sources: Files,
+    target: Annotated[str, typer.Argument(help="The new file; GZIP where it ends in .gz.")],
+    compression: Annotated[
+        str | None,
+        typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: what the name says."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Write the records of all sources to one file."""
+    """Write the records of all files, shards of a set for instance, to one file."""
     files = expand_files(sources)
     with usage_errors(), progress_bar(files) as progress:
         count = merge(
@@ -89,14 +127,12 @@ def run_merge(
         print(f"{'ok':8}{printable(target)}: {plural(count, 'record')}, {size_text(size)}")
 
 
-def types_of(text: str | None) -> dict[str, str] | None:
+def types_of(text: str) -> dict[str, str]:
     """Read the types of columns.
 
     >>> types_of("price=float32,id=int64")
     {'price': 'float32', 'id': 'int64'}
     """
-    if text is None:
-        return None
     pairs = [part.partition("=") for part in text.split(",")]
     if not all(name and kind for name, _, kind in pairs):
         raise typer.BadParameter(f"{text!r} has no types; write price=float32,id=int64")
@@ -104,15 +140,61 @@ def types_of(text: str | None) -> dict[str, str] | None:
 
 
 def run_convert(
-    sources: list[str],
-    target: str,
-    *,
-    compression: str | None,
-    skip_damage: bool,
-    as_json: bool,
-    **options: Any,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SRC",
+            help="Files of one format, a set, a directory of images in class folders.",
+        ),
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="DST",
+            help=".tfrecord, .tfrecord.gz, .parquet, .arrow, .csv, .jsonl; else the name of a set.",
+        ),
+    ],
+    select: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="The columns of a table, such as a,b.")
+    ] = None,
+    cast: Annotated[
+        dict[str, str] | None,
+        typer.Option(
+            parser=types_of,
+            metavar="TYPES",
+            help="Types of columns, such as price=float32,id=int64.",
+        ),
+    ] = None,
+    records_per_shard: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Of a set: a new shard after so many records."),
+    ] = None,
+    bytes_per_shard: Annotated[
+        int | None,
+        typer.Option(
+            parser=bytes_of,
+            metavar="BYTES",
+            help="Of a set: a new shard after so many bytes, such as 128M.",
+        ),
+    ] = None,
+    num_shards: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Of a set: so many shards, which take turns."),
+    ] = None,
+    compression: Annotated[
+        str | None,
+        typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: what the name says."),
+    ] = None,
+    skip_damage: Annotated[
+        bool, typer.Option(help="Leave damaged records out, and name them; the exit code is 1.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace what has this name.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Write what the sources hold as the target's name says; ``options`` are those of `convert`."""
+    """Write records as a table or JSON lines, or records of these, of images, of WebDataset.
+
+    Which it is, the names of source and target say. Event files of TensorBoard become a table.
+    """
     left_out: list[Damage] = []
     named = named_or_standard_input(sources)
     src: Any = named[0] if len(named) == 1 else named
@@ -123,7 +205,12 @@ def run_convert(
             write_compression=codec_asked(compression, "infer"),
             on_damage=left_out.append if skip_damage else "raise",
             progress=progress,
-            **options,
+            select=None if select is None else select.split(","),
+            cast=cast,
+            records_per_shard=records_per_shard,
+            bytes_per_shard=bytes_per_shard,
+            num_shards=num_shards,
+            overwrite=overwrite,
         )
     for damage in left_out:
         complain_of(damage)

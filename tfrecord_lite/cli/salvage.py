@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, usage_errors
-from tfrecord_lite.cli.jobs import codec_asked
+from tfrecord_lite.cli.inputs import Json  # noqa: TC001 - typer reads the annotations
+from tfrecord_lite.cli.jobs import bytes_of, codec_asked
 from tfrecord_lite.cli.progress import progress_bar
-from tfrecord_lite.cli.shard import bytes_of
 from tfrecord_lite.cli.table import terminal_width
 from tfrecord_lite.cli.words import say_in_words_of_the_command
 from tfrecord_lite.errors import TFRecordError
@@ -33,24 +33,42 @@ _VERIFIED: Final[dict[str, Verify]] = {"all": True, "lengths": False, "none": "n
 
 
 def run(
-    source: str,
-    target: str,
-    *,
-    as_json: bool,
-    compression: str | None = None,
-    write_compression: str | None = None,
-    verify: str = "all",
-    max_record_bytes: str | None = None,
-    overwrite: bool = False,
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Damaged file, - for standard input, a killed writer's folder; or a whole set."
+        ),
+    ],
+    target: Annotated[str, typer.Argument(help="The new file; of a set, the name of the new set.")],
+    as_json: Json = False,
+    compression: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODEC", help="The source's, where its front does not tell: GZIP, ..."
+        ),
+    ] = None,
+    write_compression: Annotated[
+        str | None,
+        typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: that of the source."),
+    ] = None,
+    verify: Annotated[
+        Literal["all", "lengths", "none"],
+        typer.Option(
+            metavar="WHAT",
+            help="Which checksums to check: all, lengths or none; what is written has true ones.",
+        ),
+    ] = "all",
+    max_record_bytes: Annotated[
+        int | None,
+        typer.Option(parser=bytes_of, metavar="SIZE", help="Larger records are left; 1G."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
 ) -> None:
-    """Copy what is intact, and print what is not.
+    """Copy every intact record of a damaged file or set to a new one, and list what was left.
 
-    Compressions are "GZIP", "ZLIB" or "none"; None is for what is found in the source. ``verify``
-    is all, lengths or none.
+    The exit code is 0 when nothing was damaged, 1 when something had to be left.
     """
-    if verify not in _VERIFIED:
-        raise typer.BadParameter(f"--verify {verify}: choose {', '.join(_VERIFIED)}")
-    limit = {} if max_record_bytes is None else {"max_record_bytes": bytes_of(max_record_bytes)}
+    limit = {} if max_record_bytes is None else {"max_record_bytes": max_record_bytes}
     file: Any = sys.stdin.buffer if source == "-" else source
     with progress_bar(_files(file)) as progress, usage_errors():
         report = salvage(

@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
-from typing import Any
+from typing import Annotated, Literal
 
 import typer
 
 from tfrecord_lite.cli.exits import usage_errors
-from tfrecord_lite.cli.inputs import expand_files, rereadable
-from tfrecord_lite.cli.jobs import codec_asked, json_of_set, print_set
+from tfrecord_lite.cli.inputs import Files, Json, expand_files, rereadable
+from tfrecord_lite.cli.jobs import bytes_of, codec_asked, json_of_set, print_set
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.jobs.sharding import shard
 from tfrecord_lite.text import json_text, path_text, printable
 
-__all__ = ["bytes_of", "run", "split_of"]
+__all__ = ["run", "split_of"]
 
-_SIZE = re.compile(r"(\d+)(?:([KMGT])(?:i?B)?|B)?", re.IGNORECASE)
 _SHARE = re.compile(r"\s*\d*\.?\d+\s*")
-_POWERS = {None: 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
-def bytes_of(text: str) -> int:
-    """Read a size that a person wrote, in powers of 1024.
-
-    >>> bytes_of("1000"), bytes_of("64K"), bytes_of("128MiB")
-    (1000, 65536, 134217728)
-    """
-    if not (size := _SIZE.fullmatch(text.strip())):
-        raise typer.BadParameter(f"{text!r} is no size; write 1000000, 64K, 128M or 1G")
-    unit = size[2] and size[2].upper()
-    return int(size[1]) << 10 * _POWERS[unit]
-
-
-def split_of(text: str | None) -> dict[str, float] | None:
+def split_of(text: str) -> dict[str, float]:
     """Read shares that a person wrote.
 
     >>> split_of("train=0.9,val=0.1")
     {'train': 0.9, 'val': 0.1}
     """
-    if text is None:
-        return None
     split: dict[str, float] = {}
     for part in text.split(","):
         name, _, share = part.strip().partition("=")
@@ -52,25 +36,88 @@ def split_of(text: str | None) -> dict[str, float] | None:
 
 
 def run(
-    sources: list[str], name: str, *, compression: str | None, as_json: bool = False, **options: Any
+    sources: Files,
+    name: Annotated[
+        str, typer.Argument(help="Name of the set, or a pattern of its files with {index}.")
+    ],
+    shuffle: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="SEED", help="In a random order, which is that of the seed."),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXPRESSION",
+            help="Only records for which it is true, such as: label > 6 and 'cat' in words. "
+            "`Backticks` are for names such as `image/format`.",
+        ),
+    ] = None,
+    split: Annotated[
+        dict[str, float] | None,
+        typer.Option(
+            parser=split_of,
+            metavar="SHARES",
+            help="Sets NAME-train, NAME-val with shares such as train=0.9,val=0.1.",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="FEATURE", help="A set NAME-VALUE for each value of this feature."),
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="So many records, chosen at random.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="SEED", help="For --sample and --split.")] = 0,
+    manifest: Annotated[
+        Literal["auto", "none"],
+        typer.Option(metavar="auto|none", help="auto, or none: the shards alone."),
+    ] = "auto",
+    records_per_shard: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="A new shard after so many records.")
+    ] = None,
+    bytes_per_shard: Annotated[
+        int | None,
+        typer.Option(
+            parser=bytes_of,
+            metavar="BYTES",
+            help="A new shard after so many bytes, such as 128M.",
+        ),
+    ] = None,
+    num_shards: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="So many shards, which take turns.")
+    ] = None,
+    compression: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODEC",
+            help="GZIP, ZLIB or none; left out: that of the first file, or GZIP for a .gz name.",
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a set of that name.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Write the records of all sources to the set ``name`` or several, and print a line of each.
-
-    Without ``compression`` it is what the name says, or that of the first file; "none" is none.
-    ``options`` are those of `tfrecord_lite.jobs.shard`; without ``manifest`` none is named.
-    """
-    with_manifest = options.get("manifest", True)
-    shuffled, sampled = (options.get(name) is not None for name in ("shuffle", "sample"))
-    passes = 1 + shuffled + (sampled and options.get("where") is not None)
+    """Write the records of all files to the shards of a set, or of several, with manifests."""
+    with_manifest = manifest == "auto"
+    passes = 1 + (shuffle is not None) + (sample is not None and where is not None)
     with ExitStack() as stack:
-        files = expand_files(stack.enter_context(rereadable(sources)) if sampled else sources)
+        files = expand_files(stack.enter_context(rereadable(sources)) if sample else sources)
         with usage_errors(), progress_bar(files, passes=passes) as progress:
             found = shard(
                 files,
                 name,
                 write_compression=codec_asked(compression, "auto"),
                 progress=progress,
-                **options,
+                shuffle=shuffle,
+                where=where,
+                split=split,
+                by=by,
+                sample=sample,
+                seed=seed,
+                manifest=with_manifest,
+                overwrite=overwrite,
+                records_per_shard=records_per_shard,
+                bytes_per_shard=bytes_per_shard,
+                num_shards=num_shards,
             )
     if as_json:
         sets = [

@@ -5,12 +5,12 @@ from __future__ import annotations
 import codecs
 import itertools
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, Damages
-from tfrecord_lite.cli.inputs import Record, records_of
+from tfrecord_lite.cli.inputs import Count, Files, Json, Record, records_of
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.example.record_json import kind_of, read_payload
 from tfrecord_lite.text import json_text, name_text, plural, printable
@@ -18,7 +18,7 @@ from tfrecord_lite.text import json_text, name_text, plural, printable
 if TYPE_CHECKING:
     from tfrecord_lite.example.decode import Value
 
-__all__ = ["print_json_line", "print_pretty_record", "run"]
+__all__ = ["cat", "head", "print_json_line", "print_pretty_record"]
 
 _TITLES = {"example": "Example", "sequence_example": "SequenceExample", "raw": "not an Example"}
 _VALUES_SHOWN = 8
@@ -27,12 +27,29 @@ _BYTES_SHOWN = 16
 _UTF8 = codecs.getincrementaldecoder("utf-8")
 
 
-def run(files: list[str], *, limit: int | None, as_json: bool) -> None:
+def head(files: Files, records: Count = 5, as_json: Json = False) -> None:
+    """Show the first records."""
+    _show(files, limit=records, as_json=as_json)
+
+
+def cat(
+    files: Files,
+    as_json: Annotated[bool, typer.Option("--json", help="As it does anyway.")] = False,  # noqa: ARG001
+) -> None:
+    """Print every record as a line of JSON, whatever bytes are in it.
+
+    An Example is {"features": {NAME: {KIND: [VALUES]}}}, a SequenceExample {"context": ...,
+    "feature_lists": ...}, anything else {"raw": BASE64}. Bytes that are no UTF-8 are {"base64":
+    ...}.
+    """
+    _show(files, limit=sys.maxsize, as_json=True)
+
+
+def _show(files: list[str], *, limit: int, as_json: bool) -> None:
     """Print the intact records, tell of the damage between them, and exit accordingly."""
     print_record = print_json_line if as_json else print_pretty_record
     damages = Damages()
-    most = None if limit is None else min(limit, sys.maxsize)
-    for record in itertools.islice(records_of(files, damages), most):
+    for record in itertools.islice(records_of(files, damages), min(limit, sys.maxsize)):
         print_record(record)
     if damages.any:
         raise typer.Exit(DAMAGED)

@@ -6,12 +6,13 @@ import math
 import os
 import sys
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import numpy as np
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, Damages, complain
+from tfrecord_lite.cli.inputs import Json  # noqa: TC001 - typer reads the annotations
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.example.record_json import bytes_json
 from tfrecord_lite.records.storage import Output
@@ -27,13 +28,34 @@ __all__ = ["run"]
 _WIDTH: Final = 60
 
 
-def run(query: str, *, as_json: bool, output: str | None, on_damage: str) -> None:
-    """Print the rows of a query as a table, as JSON lines, or write them to a file by its suffix.
+def run(
+    query: Annotated[
+        str,
+        typer.Argument(
+            help="A SELECT; a path in single quotes is a table of its Examples, '-' standard input."
+        ),
+    ],
+    as_json: Json = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the rows to a .csv, .parquet or .jsonl file.",
+        ),
+    ] = None,
+    on_damage: Annotated[
+        Literal["raise", "skip"],
+        typer.Option(
+            metavar="raise|skip", help="raise, or skip: leave out what is damaged, and tell."
+        ),
+    ] = "raise",
+) -> None:
+    """Query files by SQL: select label, count(*) from 'train' group by label.
 
-    With ``on_damage`` "skip" damage in the files is left out, told, and makes the exit code 1.
+    The exit code is 1 when something was damaged, 2 when the query or a file could not be used.
     """
-    if on_damage not in ("raise", "skip"):
-        raise typer.BadParameter(f"--on-damage {on_damage!r}: choose raise or skip")
     suffix = "" if output is None else os.path.splitext(output)[1].lower()
     if output is not None and suffix not in _WRITERS:
         raise typer.BadParameter(

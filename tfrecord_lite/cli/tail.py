@@ -7,12 +7,12 @@ import time
 import warnings
 from collections import deque
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, Damages, complain
-from tfrecord_lite.cli.inputs import Record, expand_files
+from tfrecord_lite.cli.inputs import Count, Files, Json, Record, expand_files
 from tfrecord_lite.cli.show import print_json_line, print_pretty_record
 from tfrecord_lite.errors import TruncatedRecordError
 from tfrecord_lite.records.reader import RecordReader
@@ -27,8 +27,16 @@ _POLL_SECONDS = 0.2
 _INTERRUPTED = 130
 
 
-def run(files: list[str], *, records: int, follow: bool, as_json: bool) -> None:
-    """Print the last records of all files; with ``follow`` go on until it is interrupted."""
+def run(
+    files: Files,
+    records: Count = 5,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", "-f", "-F", help="Go on with records as they are written."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the last records, and with --follow those of one file that are still to come."""
     if follow and "-" in files:
         raise typer.BadParameter("standard input cannot be followed; name a file")
     expanded = expand_files(files)

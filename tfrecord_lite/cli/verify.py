@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
-from tfrecord_lite.cli.inputs import named_or_standard_input
+from tfrecord_lite.cli.inputs import Files, Json, Workers, named_or_standard_input
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import terminal_width
 from tfrecord_lite.cli.words import say_in_words_of_the_command
@@ -28,26 +28,40 @@ __all__ = ["run"]
 
 
 def run(
-    files: list[str],
-    *,
-    as_json: bool,
-    manifest: str | None = "auto",
-    examples: bool = False,
-    features: str | None = None,
-    workers: int | None = None,
+    files: Files,
+    as_json: Json = False,
+    examples: Annotated[
+        bool,
+        typer.Option(
+            help="Decode every record too, and name those that are no Examples, that lack "
+            "features, or that TensorFlow reads differently."
+        ),
+    ] = False,
+    features: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="JSON of the features that records must have."),
+    ] = None,
+    manifest: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH", help="Manifest to compare with; auto: those beside the files; none."
+        ),
+    ] = "auto",
+    workers: Workers = None,
 ) -> None:
-    """Check all files, even where one cannot be read, and print the report.
+    """Check every record's checksums, and files against their manifest; name all that is wrong.
 
-    ``manifest`` is "auto", None for none, or a path; ``features`` is the path or URL of JSON.
+    The exit code is 0 when all is well, 1 when anything is not, 2 when a file could not be read.
     """
     paths: Any = named_or_standard_input(files)
     expected = None if features is None else _read_features(features)
     # Found once more by `verify`; the bar has to know how long it is.
-    inventory = Inventory.take(paths, manifest)
+    compared = None if manifest == "none" else manifest
+    inventory = Inventory.take(paths, compared)
     with progress_bar(inventory.files) as progress:
         report = verify(
             paths,
-            manifest=manifest,
+            manifest=compared,
             examples=examples or expected is not None,
             features=expected,
             workers=workers,

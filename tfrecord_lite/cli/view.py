@@ -2,57 +2,44 @@
 
 from __future__ import annotations
 
-import sys
 import webbrowser
-from typing import TYPE_CHECKING
+from typing import Annotated
+
+import typer
 
 from tfrecord_lite.cli.exits import complain
-from tfrecord_lite.cli.inputs import rereadable
+from tfrecord_lite.cli.inputs import Files, rereadable
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.view import Viewer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["run"]
 
 
 def run(
-    files: list[str],
-    *,
-    port: int,
-    browser: bool,
-    opened: Callable[[Viewer], object] | None = None,
+    files: Files,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="0: one that is free.")
+    ] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
 ) -> None:
-    """Serve the page until the process is interrupted; ``opened`` is called once it is there."""
+    """Show the records in the browser: images, sound, texts, plots, damage, statistics.
+
+    The page is served to this machine alone, at an address that cannot be guessed.
+    """
     with rereadable(files) as named:
         records = RecordSet(named[0]) if len(named) == 1 else RecordSet(_expanded(named))
         if not records.files:
             raise FileNotFoundError(f"{', '.join(files)}: no files")
         title = ", ".join("standard input" if file == "-" else file for file in files)
-        _serve(records, title, port=port, browser=browser, opened=opened)
-
-
-def _serve(
-    records: RecordSet,
-    title: str,
-    *,
-    port: int,
-    browser: bool,
-    opened: Callable[[Viewer], object] | None,
-) -> None:
-    with Viewer(records, title=title, port=port) as viewer:
-        print(f"{viewer.url}\nCtrl-C ends it.")
-        sys.stdout.flush()
-        if browser and not webbrowser.open(viewer.url):
-            complain("no browser was found; open the address above")
-        if opened is not None:
-            opened(viewer)
-        try:
-            viewer.serve()
-        except KeyboardInterrupt:
-            print()
+        with Viewer(records, title=title, port=port) as viewer:
+            print(f"{viewer.url}\nCtrl-C ends it.", flush=True)
+            if browser and not webbrowser.open(viewer.url):
+                complain("no browser was found; open the address above")
+            try:
+                viewer.serve()
+            except KeyboardInterrupt:
+                print()
 
 
 def _expanded(files: list[str]) -> list[str]:
