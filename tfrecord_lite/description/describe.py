@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.description.result import Description, FileDescription
-from tfrecord_lite.description.scan import Scan
-from tfrecord_lite.errors import Damage, TFRecordError
+from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import each_path
 from tfrecord_lite.parallel.cores import usable_cores
@@ -88,38 +88,30 @@ def describe(
         "verify": verify,
         "max_record_bytes": max_record_bytes,
     }
-    found = _find(paths, options)
-    files = [] if found.records is None else found.records.files
+    records, missing = _find(paths, options)
+    files = [] if records is None else records.files
     named = list(dict.fromkeys(file for file in files if isinstance(file, str)))
     sizes: dict[Any, int] = dict(zip(named, known_sizes(named), strict=True))
     processes = _processes(files, sizes, workers)
-    tasks = _tasks(found, sizes, sample, processes)
-    outcomes = _run(tasks, progress, processes)
-    described = [
-        _joined(*of_file, sizes.get(of_file[0][0].file), progress)
-        for of_file in _by_file(tasks, outcomes)
-    ]
-    return Description(described + found.missing)
+    tasks = [] if records is None else _tasks(records, [*options], sizes, sample, processes)
+    outcomes = _run(list(chain(*tasks)), progress, processes)
+    described = [_joined(parts, list(islice(outcomes, len(parts))), progress) for parts in tasks]
+    return Description(described + missing)
 
 
-class _Files(NamedTuple):
-    """The files that there are, None for none, each as often as it is named."""
+def _find(
+    paths: Paths | RecordSet, options: Mapping[str, Any]
+) -> tuple[RecordSet | None, list[FileDescription]]:
+    """Return the files that there are, None for none, each as often as it is named.
 
-    records: RecordSet | None
-    missing: list[FileDescription]
-    options: dict[str, Any]
-
-
-def _find(paths: Paths | RecordSet, options: Mapping[str, Any]) -> _Files:
-    """Return the files that there are, and a description of each path that means nothing."""
+    And a description of each path that means nothing.
+    """
     if isinstance(paths, RecordSet):
-        records = RecordSet.of(paths, **options)
-        own = {name: records.options[name] for name in options}
-        return _Files(records, [], own)
+        return RecordSet.of(paths, **options), []
     each = each_path(paths)
     try:
         # All at once: of names that are URLs that is a listing of each folder.
-        return _Files(RecordSet(each, **options), [], dict(options))
+        return RecordSet(each, **options), []
     except (OSError, TFRecordError):
         if len(each) < 2:
             raise
@@ -131,69 +123,64 @@ def _find(paths: Paths | RecordSet, options: Mapping[str, Any]) -> _Files:
             there.append(path)
         except (OSError, TFRecordError) as error:
             missing.append(FileDescription(name_of(path), error=error))
-    return _Files(RecordSet(there, **options) if there else None, missing, dict(options))
-
-
-class _Damages:
-    """What was left out: the first regions, and how many there are in all."""
-
-    def __init__(self) -> None:
-        self.listed: list[Damage] = []
-        self.regions = self.bytes = 0
-
-    def __call__(self, damage: Damage) -> None:
-        self.regions += 1
-        self.bytes += damage.end - damage.begin
-        if len(self.listed) < limits.listed_faults:
-            self.listed.append(damage)
+    return RecordSet(there, **options) if there else None, missing
 
 
 @dataclass
 class _Task:
-    """Some records of a file to be gone through: of a split, or all; ``most`` are looked at."""
+    """Some records of a file to be gone through: of a split, or all; ``most`` are looked at.
 
-    file: NameOrFile
-    split: Split | None
-    damages: _Damages
-    options: dict[str, Any]
+    What is found in them goes to ``found``.
+    """
+
+    found: FileDescription
+    reader: Callable[[], RecordReader]
+    split: Split | None = None
     size: int = 1
     most: int | None = None
-    opened: RecordSet | None = None
-    """Of an open file, which stays here: the set that knows where it begins."""
 
-    def reader(self) -> RecordReader:
-        """Return a reader of the whole file."""
-        if self.opened is None:
-            return RecordReader(self.file, **self.options)
-        return self.opened.reader(self.opened.files.index(self.file), **self.options)
+    def add(self, block: RecordBlock) -> None:
+        """Look at the records of a block."""
+        scan = self.found.scan
+        scan.add(block, None if self.most is None else max(self.most - scan.looked_at, 0))
 
 
 def _tasks(
-    found: _Files, sizes: Mapping[Any, int], sample: int | None, processes: int
-) -> list[_Task]:
-    """Return what is to be done, a file after the other; large files in parts for processes."""
-    tasks = []
-    files = [] if found.records is None else found.records.files
+    records: RecordSet,
+    names: list[str],
+    sizes: Mapping[Any, int],
+    sample: int | None,
+    processes: int,
+) -> list[list[_Task]]:
+    """Return what is to be done about each file; large ones are cut into parts for processes.
+
+    ``names`` are those of the set's options with which files are read.
+    """
     # What is counted one by one begins again in each part: they are no smaller than they need be.
-    whole = sum(sizes.get(file, 0) for file in files)
+    whole = sum(sizes.get(file, 0) for file in records.files)
     part_bytes = max(limits.described_part_bytes, whole // (max(processes, 1) * _PARTS_EACH))
-    for file in files:
-        damages = _Damages()
-        own = {**found.options, "on_damage": damages}
-        size = sizes.get(file, 1)
-        splits: list[Split] = []
-        if processes > 1 and size > part_bytes:
+    tasks = []
+    for number, file in enumerate(records.files):
+        found = FileDescription(name_of(file), bytes=sizes.get(file))
+        own = {name: records.options[name] for name in names} | {"on_damage": found.add_damage}
+        if isinstance(file, str):
+            task = _Task(found, partial(RecordReader, file, **own), size=max(sizes[file], 1))
+        else:
+            # It stays here, and the set knows where it begins.
+            task = _Task(found, partial(records.reader, number, **own))
+        parts = [task]
+        if processes > 1 and task.size > part_bytes:
             # What is wrong with a file comes again where it is read.
             with suppress(OSError, TFRecordError):
                 splits = RecordSet([file], **own).splits(bytes_per_split=part_bytes)
-        if len(splits) > 1:
-            tasks += [_Task(file, split, damages, own, split.size_bytes) for split in splits]
-        else:
-            opened = None if isinstance(file, str) else found.records
-            tasks.append(_Task(file, None, damages, own, max(size, 1), opened=opened))
+                if len(splits) > 1:
+                    found.compression = codec_of(str(file), own["compression"])
+                    parts = [replace(task, split=one, size=one.size_bytes) for one in splits]
+        tasks.append(parts)
     if sample is not None:
-        whole = sum(task.size for task in tasks)
-        for task in tasks:
+        every = list(chain(*tasks))
+        whole = sum(task.size for task in every)
+        for task in every:
             task.most = -(-sample * task.size // whole)
     return tasks
 
@@ -208,99 +195,58 @@ def _processes(files: list[NameOrFile], sizes: Mapping[Any, int], workers: int |
     return usable_cores() if large else 0
 
 
-class _Part(NamedTuple):
-    """What came of a task."""
-
-    scan: Scan
-    damages: _Damages
-    compression: str | None
-    error: OSError | TFRecordError | None
-
-
-class _Job:
-    """Goes through what a task says. Picklable."""
-
-    def __init__(self, progress: Callable[[str, int], object] | None) -> None:
-        self._progress = progress
-
-    def __call__(self, task: _Task) -> _Part:
-        scan = Scan()
-        compression: str | None = None
-        error: OSError | TFRecordError | None = None
-        try:
-            if task.split is not None:
-                compression = codec_of(str(task.file), task.options["compression"])
-                for block in task.split.blocks():
-                    self._add(scan, block, task)
-            else:
-                with task.reader() as reader:
-                    compression = reader.compression
-                    for block in reader.blocks():
-                        self._add(scan, block, task)
-                        reader.recycle(block)
-                        if self._progress is not None:
-                            self._progress(reader.path, reader.source_offset)
-        except (OSError, TFRecordError) as found:
-            error = found
-        return _Part(scan.finish(), task.damages, compression, error)
-
-    def _add(self, scan: Scan, block: RecordBlock, task: _Task) -> None:
-        scan.add(block, None if task.most is None else max(task.most - scan.looked_at, 0))
+def _look(task: _Task, progress: Callable[[str, int], object] | None = None) -> FileDescription:
+    """Go through what a task says, and return what was found."""
+    found = task.found
+    try:
+        if task.split is not None:
+            for block in task.split.blocks():
+                task.add(block)
+        else:
+            with task.reader() as reader:
+                found.compression = reader.compression
+                for block in reader.blocks():
+                    task.add(block)
+                    reader.recycle(block)
+                    if progress is not None:
+                        progress(reader.path, reader.source_offset)
+    except (OSError, TFRecordError) as error:
+        found.error = error
+    found.scan.finish()
+    return found
 
 
 def _run(
     tasks: list[_Task], progress: Callable[[str, int], object] | None, processes: int
-) -> Iterator[_Part]:
+) -> Iterator[FileDescription]:
     """Go through all tasks; yield what comes of each, in their order."""
     count = min(processes, len(tasks))
     if count < 2:
-        yield from map(_Job(progress), tasks)
+        for task in tasks:
+            yield _look(task, progress)
         return
-    workers: Workers[_Task, _Part] = Workers(_Job(None), count)
+    workers: Workers[_Task, FileDescription] = Workers(_look, count)
     # Of a file that is there twice each by itself.
     done: Counter[int] = Counter()
     with closing(workers):
         for task, part in zip(tasks, workers.map(tasks), strict=True):
-            done[id(task.damages)] += task.size
+            done[id(task.found)] += task.size
             if progress is not None:
-                progress(name_of(task.file), done[id(task.damages)])
+                progress(part.path, done[id(task.found)])
             yield part
-
-
-def _by_file(
-    tasks: list[_Task], outcomes: Iterator[_Part]
-) -> Iterator[tuple[list[_Task], list[_Part]]]:
-    """Yield the tasks of each file, with what came of them."""
-    for _, group in groupby(zip(tasks, outcomes, strict=True), lambda pair: id(pair[0].damages)):
-        of_file = list(group)
-        yield [task for task, _ in of_file], [part for _, part in of_file]
 
 
 def _joined(
     tasks: list[_Task],
-    parts: list[_Part],
-    size: int | None,
+    parts: list[FileDescription],
     progress: Callable[[str, int], object] | None,
 ) -> FileDescription:
-    """Make one description of the parts of a file of so many bytes, None where nobody knows."""
-    file, options = tasks[0].file, tasks[0].options
-    if len(parts) > 1 and any(part.error is not None or part.damages.regions for part in parts):
-        # Where a part begins is then not as sure as from the front.
-        damages = _Damages()
+    """Make one description of those of the parts of a file."""
+    if len(parts) > 1 and not all(part.ok for part in parts):
+        # Where a part begins is then not as sure as from the front. Nothing was found here as yet:
+        # parts are gone through by other processes.
         most = None if tasks[0].most is None else sum(task.most or 0 for task in tasks)
-        whole = _Task(file, None, damages, {**options, "on_damage": damages}, most=most)
-        parts = [_Job(progress)(whole)]
-    scan = parts[0].scan
+        return _look(replace(tasks[0], split=None, most=most), progress)
     for part in parts[1:]:
-        scan.merge(part.scan)
-    damages = parts[0].damages
-    return FileDescription(
-        name_of(file),
-        scan,
-        parts[0].compression,
-        size,
-        damages.listed,
-        damages.regions,
-        damages.bytes,
-        parts[0].error,
-    )
+        parts[0].scan.merge(part.scan)
+    return parts[0]

@@ -26,6 +26,7 @@ from tfrecord_lite.text import (
     table_text,
     unicode_text,
 )
+from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,13 @@ class FileDescription:
     regions: int = 0
     damaged_bytes: int = 0
     error: OSError | TFRecordError | None = None
+
+    def add_damage(self, damage: Damage) -> None:
+        """Note a region that was left out."""
+        self.regions += 1
+        self.damaged_bytes += damage.end - damage.begin
+        if len(self.damage) < limits.listed_faults:
+            self.damage.append(damage)
 
     @property
     def records(self) -> int:
