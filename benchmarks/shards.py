@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,8 @@ def tensorflow_readings(*args: Any) -> list[Reading]:
     """Return what `readings` does; TensorFlow is imported in the processes that measure alone."""
     from tfrecord_lite.tensorflow.readings import readings
 
-    return [Reading(name, data.__iter__) for name, data in readings(*args).items()]
+    # They have as many epochs as were asked for.
+    return [Reading(name, lambda _, data=data: data) for name, data in readings(*args).items()]
 
 
 def reading(kind: str, compression: Any, count: int, options: Namespace) -> Comparison:
@@ -87,7 +89,7 @@ def reading(kind: str, compression: Any, count: int, options: Namespace) -> Comp
     from tfrecord_lite.tensorflow.readings import seconds_of_check
 
     check = seconds_of_check(files, features, batch_size)
-    readings = our_readings(files, features, batch_size, _PASSES)
+    readings = our_readings(files, features, batch_size)
     readings += tensorflow_readings(files, {compression}, features, batch_size, _PASSES)
     units = _PASSES * manifest.records
     part = max(manifest.records // _SLOW_PART // batch_size, 1)
@@ -95,7 +97,9 @@ def reading(kind: str, compression: Any, count: int, options: Namespace) -> Comp
     comparison = compare(
         f"{kind}, {compression or 'plain'}, {count} shards",
         {
-            item.name: (first_batches(item, part) if item.name in slow else item).seconds
+            item.name: partial(
+                (first_batches(item, part) if item.name in slow else item).seconds, _PASSES
+            )
             for item in readings
         },
         unit="record",
@@ -117,7 +121,7 @@ def reading(kind: str, compression: Any, count: int, options: Namespace) -> Comp
 
 def first_batches(item: Reading, count: int) -> Reading:
     """Return a reading that ends after so many batches."""
-    return item._replace(begin=lambda: islice(item.begin(), count))
+    return item._replace(begin=lambda epochs: islice(item.begin(epochs), count))
 
 
 _best_sizes: dict[tuple[str, Any], int] = {}

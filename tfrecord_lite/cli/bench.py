@@ -7,7 +7,7 @@ import os
 import time
 from functools import partial
 from importlib.util import find_spec
-from itertools import islice
+from itertools import chain, islice, repeat
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -42,22 +42,23 @@ _MIXED = "files of several compressions: without what TensorFlow users write by 
 
 
 class Reading(NamedTuple):
-    """A way of reading all files; ``begin`` makes an iterable of batches.
+    """A way of reading all files; ``begin`` makes an iterable of the batches of so many epochs.
 
     The first ``untimed`` of them come before the clock starts.
     """
 
     name: str
-    begin: Callable[[], Iterable[Any]]
+    begin: Callable[[int], Iterable[Any]]
     untimed: int = 0
 
-    def seconds(self) -> float:
-        """Read the files and return how long that takes, up to the last batch.
+    def seconds(self, epochs: int = 1) -> float:
+        """Read the files so often and return how long that takes, up to the last batch.
 
         When TensorFlow lets go of an iterator it may wait a good while for a thread of its own.
         """
+        data = self.begin(epochs)
         began = time.perf_counter()
-        batches: Iterator[Any] = iter(self.begin())
+        batches: Iterator[Any] = iter(data)
         for _ in islice(batches, self.untimed):
             began = time.perf_counter()
         ended = began
@@ -119,12 +120,8 @@ def _report(found: _Files, *, batch_size: int, repeats: int, seconds_each: float
     except ValueError as error:
         complain(f"{found.paths[0]}: {error}; bench reads Examples")
         raise typer.Exit(UNUSABLE) from None
-    once = Reading("", Dataset(found.paths, features, batch_size=batch_size).__iter__).seconds()
-    epochs = min(max(math.ceil(seconds_each / max(once, 1e-6)), 1), _MOST_EPOCHS)
-    makers = [
-        partial(_ours, found.paths, features, batch_size, number)
-        for number in range(len(our_readings(found.paths, features, batch_size)))
-    ]
+    readings = our_readings(found.paths, features, batch_size)
+    epochs = _epochs_for(readings[0], seconds_each, _MOST_EPOCHS)
     notes, check = [], None
     if find_spec("tensorflow") is None:
         notes.append(_NO_TENSORFLOW)
@@ -137,16 +134,11 @@ def _report(found: _Files, *, batch_size: int, repeats: int, seconds_each: float
 
         check = theirs.seconds_of_check(found.paths, features, batch_size)
         others = theirs.readings(found.paths, found.codecs, features, batch_size)
-        makers += [partial(_theirs, name, data) for name, data in others.items()]
+        readings += [Reading(name, partial(_repeated, data)) for name, data in others.items()]
         if len(found.codecs) > 1:
             notes.append(_MIXED)
-    counts = [_epochs_for(make, seconds_each, epochs) for make in makers]
-    readings = [make(count) for make, count in zip(makers, counts, strict=True)]
-    of_each = {reading.name: count for reading, count in zip(readings, counts, strict=True)}
-    seconds = {
-        name: [taken / of_each[name] for taken in times]
-        for name, times in _measure(readings, repeats).items()
-    }
+    counts = [_epochs_for(reading, seconds_each, epochs) for reading in readings]
+    seconds = _measure(list(zip(readings, counts, strict=True)), repeats)
     return {
         "files": len(found.paths),
         "files_left_out": found.left_out,
@@ -171,30 +163,15 @@ def _report(found: _Files, *, batch_size: int, repeats: int, seconds_each: float
     }
 
 
-def _ours(
-    paths: list[str],
-    features: Mapping[str, FeatureSpec],
-    batch_size: int,
-    number: int,
-    epochs: int,
-) -> Reading:
-    return our_readings(paths, features, batch_size, epochs)[number]
-
-
-def _theirs(name: str, data: Iterable[Any], epochs: int) -> Reading:
-    return Reading(name, partial(_epochs_of, data, epochs))
-
-
-def _epochs_for(make: Callable[[int], Reading], seconds: float, most: int) -> int:
+def _epochs_for(reading: Reading, seconds: float, most: int) -> int:
     """Return how many epochs fill so many seconds, by how long one takes; ``most`` at most."""
     if most == 1:
         return 1
-    return min(max(math.ceil(seconds / max(make(1).seconds(), 1e-6)), 1), most)
+    return min(max(math.ceil(seconds / max(reading.seconds(), 1e-6)), 1), most)
 
 
-def _epochs_of(data: Iterable[Any], count: int) -> Iterator[Any]:
-    for _ in range(count):
-        yield from data
+def _repeated(data: Iterable[Any], epochs: int) -> Iterator[Any]:
+    return chain.from_iterable(repeat(data, epochs))
 
 
 def _choose(paths: list[str], limit: int) -> _Files:
@@ -212,24 +189,22 @@ def _choose(paths: list[str], limit: int) -> _Files:
 
 
 def our_readings(
-    paths: list[str], features: Mapping[str, FeatureSpec], batch_size: int, repeat: int = 1
+    paths: list[str], features: Mapping[str, FeatureSpec], batch_size: int
 ) -> list[Reading]:
     """Return the ways of reading that need nothing but this package.
 
     Worker processes are started again each time, and read all files once before the clock starts:
     otherwise what they have read while others were measured would be counted as read in no time.
     """
-    alone = Dataset(paths, features, batch_size=batch_size, repeat=repeat)
-    each = len(alone) // repeat
+    dataset = partial(Dataset, paths, features, batch_size=batch_size)
 
-    def batches(workers: int) -> Iterator[Any]:
-        with Dataset(
-            paths, features, batch_size=batch_size, workers=workers, repeat=1 + repeat
-        ) as dataset:
-            yield from dataset
+    def batches(workers: int, epochs: int) -> Iterator[Any]:
+        with dataset(workers=workers, repeat=1 + epochs) as opened:
+            yield from opened
 
+    each = len(dataset())
     return [
-        Reading("Dataset, 0 workers", alone.__iter__),
+        Reading("Dataset, 0 workers", lambda epochs: dataset(repeat=epochs)),
         *(
             Reading(f"Dataset, {plural(workers, 'worker')}", partial(batches, workers), each)
             for workers in _WORKERS
@@ -237,15 +212,18 @@ def our_readings(
     ]
 
 
-def _measure(readings: list[Reading], repeats: int) -> dict[str, list[float]]:
-    """Return the seconds of each reading; the first round, which warms up, is thrown away."""
-    seconds: dict[str, list[float]] = {reading.name: [] for reading in readings}
-    for repeat in range(repeats + 1):
-        turn = repeat % len(readings)
-        for reading in readings[turn:] + readings[:turn]:
-            elapsed = reading.seconds()
-            if repeat:
-                seconds[reading.name].append(elapsed)
+def _measure(readings: list[tuple[Reading, int]], repeats: int) -> dict[str, list[float]]:
+    """Return the seconds that an epoch takes by each reading, of which so many are read at once.
+
+    The first round, which warms up, is thrown away.
+    """
+    seconds: dict[str, list[float]] = {reading.name: [] for reading, _ in readings}
+    for number in range(repeats + 1):
+        turn = number % len(readings)
+        for reading, epochs in readings[turn:] + readings[:turn]:
+            elapsed = reading.seconds(epochs)
+            if number:
+                seconds[reading.name].append(elapsed / epochs)
     return seconds
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _WIDTH: Final = 60
+_SUFFIXES: Final = (".csv", ".parquet", ".jsonl")
 
 
 def run(
@@ -57,9 +58,9 @@ def run(
     The exit code is 1 when something was damaged, 2 when the query or a file could not be used.
     """
     suffix = "" if output is None else os.path.splitext(output)[1].lower()
-    if output is not None and suffix not in _WRITERS:
+    if output is not None and suffix not in _SUFFIXES:
         raise typer.BadParameter(
-            f"{printable(output)}: a file of rows ends in {', '.join(_WRITERS)}"
+            f"{printable(output)}: a file of rows ends in {', '.join(_SUFFIXES)}"
         )
     if output is not None and as_json:
         raise typer.BadParameter("--json is for what is printed; write to a FILE.jsonl instead")
@@ -76,13 +77,12 @@ def run(
         if as_json or suffix == ".jsonl":
             check_names(reader.schema)
         if output is not None:
-            write = _WRITERS[suffix]
-            count = write(reader, output) if write else sql.write_parquet(reader, output)
+            write = sql.write_parquet if suffix == ".parquet" else _write_lines
+            count = write(reader, output)
             print(f"ok      {printable(output)}: {plural(count, 'row')}")
         elif as_json:
             for batch in reader:
-                for row in _rows(reader, batch):
-                    sys.stdout.write(json_text(row) + "\n")
+                sys.stdout.writelines(_json_lines(reader, batch))
         else:
             _print_table(reader)
     except sql.QueryError as error:
@@ -168,16 +168,27 @@ def _cell(value: Any) -> str:
     return printable(text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "...")
 
 
-def _write_csv(reader: Any, path: str) -> int:
+def _write_lines(reader: Any, path: str) -> int:
+    """Write rows as CSV or JSON lines, as the suffix says, and return how many there are."""
+    is_csv = path.lower().endswith(".csv")
     count = 0
     # It takes its name when it is whole.
     with Output(path, mode="w", atomic=None, fsync=False) as output:
-        output.write(_csv_line(reader.schema.names).encode())
+        if is_csv:
+            output.write(_csv_line(reader.schema.names).encode())
         for batch in reader:
-            rows = zip(*_columns(reader, batch), strict=True)
-            output.write("".join(map(_csv_line, rows)).encode())
+            lines = (_csv_lines if is_csv else _json_lines)(reader, batch)
+            output.write("".join(lines).encode())
             count += batch.num_rows
     return count
+
+
+def _json_lines(reader: Any, batch: Any) -> Iterator[str]:
+    return (json_text(row) + "\n" for row in _rows(reader, batch))
+
+
+def _csv_lines(reader: Any, batch: Any) -> Iterator[str]:
+    return map(_csv_line, zip(*_columns(reader, batch), strict=True))
 
 
 def _csv_line(values: Iterable[Any]) -> str:
@@ -190,16 +201,3 @@ def _csv_field(value: Any) -> str:
     if value is None or (text and not any(mark in text for mark in ',"\r\n')):
         return text
     return '"' + text.replace('"', '""') + '"'
-
-
-def _write_json_lines(reader: Any, path: str) -> int:
-    count = 0
-    with Output(path, mode="w", atomic=None, fsync=False) as output:
-        for batch in reader:
-            lines = [json_text(row) + "\n" for row in _rows(reader, batch)]
-            output.write("".join(lines).encode("ascii"))
-            count += batch.num_rows
-    return count
-
-
-_WRITERS: Final = {".csv": _write_csv, ".parquet": None, ".jsonl": _write_json_lines}
