@@ -75,7 +75,7 @@ def test_how_numbers_are_spread(most):
     one, two = Spread(), Spread()
     one.add(numbers[:200])
     two.add(numbers[200:])
-    two.add_same(int(numbers[0]), 3)
+    two.add(np.full(3, numbers[0]))
     one.merge(two)
     every = [*numbers.tolist(), *[int(numbers[0])] * 3]
     assert (one.count, one.total) == (len(every), sum(every))

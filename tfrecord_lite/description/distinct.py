@@ -118,11 +118,6 @@ class Distinct:
             unique, first, counts = np.unique(hashes[new], return_index=True, return_counts=True)
         else:
             unique, first, counts = hashes[new], np.arange(len(new)), times[new]
-        if len(self._known) + len(unique) > 2 * EXACT_BELOW:
-            # Some of these may be known, but not so many.
-            self._give_up()
-            self._keep_smallest(unique)
-            return
         at = new[first]
         unknown = [row for row, one in enumerate(unique.tolist()) if one not in self._known]
         if len(self._known) + len(unknown) > EXACT_BELOW:

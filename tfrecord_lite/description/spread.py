@@ -69,9 +69,6 @@ class Spread:
         if not len(numbers):
             return
         least, largest = int(numbers.min()), int(numbers.max())
-        if least == largest:
-            self.add_same(least, len(numbers))
-            return
         self._extend(least, largest)
         self.count += len(numbers)
         self.total += int(numbers.sum())
@@ -82,14 +79,6 @@ class Spread:
             bits = np.frexp(numbers.astype(np.float64))[1]
             found = np.bincount(bits, minlength=_BUCKETS)
             self._counts += found[:_BUCKETS]
-
-    def add_same(self, number: int, count: int) -> None:
-        """Add one number so many times."""
-        if count:
-            self._extend(number, number)
-            self.count += count
-            self.total += number * count
-            self._counts[number.bit_length()] += count
 
     def merge(self, other: Spread) -> None:
         """Add all that were added to another one."""

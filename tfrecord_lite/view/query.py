@@ -95,19 +95,26 @@ class Query(Looking):
 
     def _add(self, block: RecordBlock, numbers: Int64Array) -> None:
         columns: Mapping[str, Ragged] = {}
+        meant = np.ones(len(block), bool)
         if self._columns is not None:
             try:
                 columns = self._columns(block)
-                meant = self._meant(block, columns)
+                if self._where is not None:
+                    meant = self._where(block, columns)
             except ExampleError:
                 self._add_one_by_one(block, numbers)
                 return
-        else:
-            meant = np.ones(len(block), bool)
         rows = np.flatnonzero(meant)
         if self._needle is not None:
             rows = rows[[_has(self._needle, block[row]) for row in rows.tolist()]]
-        self._keep(numbers, rows, columns)
+        if not len(rows):
+            return
+        self.matched += len(rows)
+        if self._sort:
+            keys, known = self._keys_of(columns[self._sort], rows)
+            self._keys.append(keys)
+            self._known.append(known)
+        self._found.append(numbers[rows])
 
     def _add_one_by_one(self, block: RecordBlock, numbers: Int64Array) -> None:
         """Look at records of which one at least is no Example, or has values where one is meant."""
@@ -117,19 +124,6 @@ class Query(Looking):
                 self._add(part, own)
         else:
             self.not_looked_into += 1
-
-    def _meant(self, block: RecordBlock, columns: Mapping[str, Ragged]) -> BoolArray:
-        return np.ones(len(block), bool) if self._where is None else self._where(block, columns)
-
-    def _keep(self, numbers: Int64Array, rows: Int64Array, columns: Mapping[str, Ragged]) -> None:
-        if not len(rows):
-            return
-        self.matched += len(rows)
-        if self._sort:
-            keys, known = self._keys_of(columns[self._sort], rows)
-            self._keys.append(keys)
-            self._known.append(known)
-        self._found.append(numbers[rows])
 
     def _keys_of(self, column: Ragged, rows: Int64Array) -> tuple[AnyArray, BoolArray]:
         """Return the first value of each record, and where there is one."""
@@ -160,27 +154,17 @@ class Query(Looking):
             numbers, keys = np.concatenate(self._found), np.concatenate(self._keys)
             known = np.concatenate(self._known)
             there = np.flatnonzero(known)
-            order = np.argsort(keys[there], kind="stable")
-            if self._descending:
-                # Those that are alike stay in the order of the file.
-                ranks = np.unique(keys[there], return_inverse=True)[1].reshape(-1)
-                order = np.argsort(-ranks, kind="stable")
+            # Those that are alike stay in the order of the file, in either direction.
+            ranks = np.unique(keys[there], return_inverse=True)[1].reshape(-1)
+            order = np.argsort(-ranks if self._descending else ranks, kind="stable")
             self._ordered = np.concatenate([numbers[there[order]], numbers[~known]])
             self._keys, self._known = [], []
 
     def numbers(self, first: int, count: int) -> list[int]:
         """Return the numbers of some of the records that were found, in their order."""
-        if self._ordered is not None:
-            found: list[int] = self._ordered[first : first + count].tolist()
-            return found
-        taken: list[int] = []
-        for part in list(self._found):
-            if first < len(part):
-                taken += part[first : first + count - len(taken)].tolist()
-            first = max(first - len(part), 0)
-            if len(taken) >= count:
-                break
-        return taken
+        found = self.all_numbers() if self._ordered is None else self._ordered
+        numbers: list[int] = found[first : first + count].tolist()
+        return numbers
 
     def all_numbers(self) -> Int64Array:
         """Return the numbers of all records that were found, in their order in the files."""

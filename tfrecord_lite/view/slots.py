@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tfrecord_lite.errors import Damage
     from tfrecord_lite.records.framing import RecordBlock
@@ -24,12 +24,12 @@ class Slot(NamedTuple):
 
 
 class FrontReader:
-    """A reader that goes on from ``number``; ``damages`` is where it notes what it leaves out."""
+    """A reader that goes on from ``number``; ``open_reader`` takes what notes damage."""
 
-    def __init__(self, reader: RecordReader, damages: list[Damage]) -> None:
-        self.reader = reader
+    def __init__(self, open_reader: Callable[[Callable[[Damage], None]], RecordReader]) -> None:
+        self._damages: list[Damage] = []
+        self.reader = open_reader(self._damages.append)
         self.number = 0
-        self._damages = damages
         self._block: RecordBlock | None = None
 
     def slots(self, first: int, end: int) -> Iterator[Slot]:

@@ -11,7 +11,7 @@ import os
 import threading
 from bisect import bisect_right
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.files.index import RecordIndex, StaleIndexError
@@ -21,7 +21,7 @@ from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.view.slots import FrontReader, Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tfrecord_lite.records.framing import RecordBlock
 
@@ -180,7 +180,7 @@ class ViewedFile:
                     return False
         return True
 
-    def _reader(self, on_damage: Any) -> RecordReader:
+    def _reader(self, on_damage: Callable[[Damage], None]) -> RecordReader:
         reader = RecordReader(self.path, on_damage=on_damage, max_record_bytes=MOST_RECORD_BYTES)
         reader.block_bytes = _BLOCK_BYTES
         return reader
@@ -277,7 +277,7 @@ class ViewedFile:
         if index is not None:
             yield from self._read_indexed(index, first, end)
         elif self._can_go_to:
-            yield from self._read_from(*self._place_before(first), first, end)
+            yield from self._read_from_place(first, end)
         else:
             yield from self._read_on(first, end)
 
@@ -294,20 +294,14 @@ class ViewedFile:
             except TFRecordError as error:
                 yield Slot(number, None, None, str(error))
 
-    def release(self) -> None:
-        """Let the open file be closed when nobody reads it any more."""
-        self._opened = None
-
-    def _place_before(self, number: int) -> tuple[int, int]:
-        at = bisect_right(self._records, number) - 1
-        return (self._begins[at], self._records[at]) if at >= 0 else (0, 0)
-
-    def _read_from(self, offset: int, record: int, first: int, end: int) -> Iterator[Slot]:
-        damages: list[Damage] = []
-        with self._reader(damages.append) as reader:
-            if offset:
-                reader.go_to(offset, record)
-            yield from FrontReader(reader, damages).slots(first, end)
+    def _read_from_place(self, first: int, end: int) -> Iterator[Slot]:
+        """Read from the last place before them at which reading can begin."""
+        front = FrontReader(self._reader)
+        with front.reader as reader:
+            at = bisect_right(self._records, first) - 1
+            if at >= 0 and self._begins[at]:
+                reader.go_to(self._begins[at], self._records[at])
+            yield from front.slots(first, end)
 
     def _read_on(self, first: int, end: int) -> Iterator[Slot]:
         """Read what can only be read from the front; a reader that is near goes on."""
@@ -315,8 +309,7 @@ class ViewedFile:
             before = [kept for kept in self._readers if kept.number <= first]
             front = max(before, key=lambda kept: kept.number, default=None)
             if front is None:
-                damages: list[Damage] = []
-                front = FrontReader(self._reader(damages.append), damages)
+                front = FrontReader(self._reader)
             else:
                 self._readers.remove(front)
             found = list(front.slots(first, end))
