@@ -1,4 +1,4 @@
-"""s3rver, an S3 server of npm's, on loopback."""
+"""Servers of S3 on loopback, one of them s3rver, of npm."""
 
 from __future__ import annotations
 
@@ -28,23 +28,31 @@ def find_s3rver(folder: Path | None = None) -> str | None:
     return str(folder / "node_modules" / ".bin" / "s3rver")
 
 
-@contextmanager
 def serving_s3(program: str, folder: Path):
-    """Serve a bucket that lies in a folder; yield what the environment of its users has."""
+    """Serve a bucket that lies in a folder, as `serving` does."""
+    return serving(
+        lambda port: [
+            program, "-d", str(folder), "-a", "127.0.0.1", "-p", str(port), "-s",
+            "--configure-bucket", BUCKET,
+        ],
+        key="S3RVER",
+        secret="S3RVER",
+    )  # fmt: skip
+
+
+@contextmanager
+def serving(command, *, key: str, secret: str):
+    """Run a server, by its command for a port; yield what the environment of its users has."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    command = [
-        program, "-d", str(folder), "-a", "127.0.0.1", "-p", str(port), "-s",
-        "--configure-bucket", BUCKET,
-    ]  # fmt: skip
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, **quiet) as server:
+    with subprocess.Popen(command(port), **quiet) as server:
         try:
             _wait_for(server, port)
             yield {
-                "AWS_ACCESS_KEY_ID": "S3RVER",
-                "AWS_SECRET_ACCESS_KEY": "S3RVER",
+                "AWS_ACCESS_KEY_ID": key,
+                "AWS_SECRET_ACCESS_KEY": secret,
                 "AWS_REGION": "us-east-1",
                 "AWS_DEFAULT_REGION": "us-east-1",
                 "AWS_ALLOW_HTTP": "true",
@@ -63,4 +71,4 @@ def _wait_for(server, port):
             time.sleep(0.1)
         else:
             return
-    raise OSError(f"s3rver did not start: {server.poll()}")
+    raise OSError(f"{server.args[0]} did not start: {server.poll()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from itertools import islice
 from typing import Any, NamedTuple
@@ -81,6 +82,29 @@ def combination(seed: int, folder) -> Combination:
         at=rng.choice([0, 1, rng.randrange(12)]),
         rng=rng,
     )
+
+
+def through_loaders(make_loader, made: Combination, rank: int, **first_options):
+    """Return the batches of a rank by `make_loader`, where another goes on from a state."""
+    options = {"rank": rank, "world_size": made.world_size, **made.options}
+    found = []
+    with make_loader(
+        made.paths, {"id": int}, workers=made.workers, **first_options, **options
+    ) as loader:
+        found += [ids(loader) for _ in range(made.epoch)]
+        size = len(loader)
+        batches = iter(loader)
+        begun = first(batches, made.at)
+        state = json.loads(json.dumps(loader.state_dict()))
+        batches.close()
+    with make_loader(made.paths, {"id": int}, workers=made.other_workers, **options) as loader:
+        loader.load_state_dict(state)
+        if made.at < size or size == 0:
+            begun += ids(loader)
+        # At an epoch's end a state is that of the next one's beginning.
+        found.append(begun)
+        found += [ids(loader) for _ in range(made.epochs - made.epoch - 1)]
+    return found
 
 
 def ids(batches) -> list[list[int]]:

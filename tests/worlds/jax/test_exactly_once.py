@@ -7,33 +7,10 @@ from itertools import accumulate, pairwise
 
 import grain
 import pytest
-from worlds.combinations import combination, first, ids, seeds
+from worlds.combinations import combination, first, ids, seeds, through_loaders
 
 from tfrecord_lite.grain import IterDataset
 from tfrecord_lite.jax import make_loader
-
-
-def with_make_loader(made, rank):
-    options = {"rank": rank, "world_size": made.world_size, **made.options}
-    found = []
-    prefetch = made.rng.randrange(4)
-    with make_loader(
-        made.paths, {"id": int}, workers=made.workers, prefetch=prefetch, **options
-    ) as loader:
-        found += [ids(loader) for _ in range(made.epoch)]
-        size = len(loader)
-        batches = iter(loader)
-        begun = first(batches, made.at)
-        state = json.loads(json.dumps(loader.state_dict()))
-        batches.close()
-    with make_loader(made.paths, {"id": int}, workers=made.other_workers, **options) as loader:
-        loader.load_state_dict(state)
-        if made.at < size or size == 0:
-            begun += ids(loader)
-        # At an epoch's end a state is that of the next one's beginning.
-        found.append(begun)
-        found += [ids(loader) for _ in range(made.epochs - made.epoch - 1)]
-    return found
 
 
 def with_grain(made, rank, grains):
@@ -73,5 +50,8 @@ def test_each_record_comes_once_in_its_place(tmp_path, seed):
     if grains or made.rng.random() < 0.5:
         found = [with_grain(made, rank, grains) for rank in range(made.world_size)]
     else:
-        found = [with_make_loader(made, rank) for rank in range(made.world_size)]
+        found = [
+            through_loaders(make_loader, made, rank, prefetch=made.rng.randrange(4))
+            for rank in range(made.world_size)
+        ]
     made.check(found)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import sys
-import time
 
 import pytest
-
-BUCKET = "bucket"
+from s3_server import BUCKET, serving
 
 
 @pytest.fixture(scope="session")
@@ -18,41 +14,18 @@ def s3():
     """Start a server, have the libraries find it, and return boto3's client of it."""
     import boto3
 
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    settings = {
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-    }
+    def command(port):
+        return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+
     with (
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
+        serving(command, key="key", secret="secret") as settings,
         pytest.MonkeyPatch.context() as patch,
     ):
         for name, value in settings.items():
             patch.setenv(name, value)
-        try:
-            _wait_for(port)
-            client = boto3.client("s3")
-            client.create_bucket(Bucket=BUCKET)
-            yield client
-        finally:
-            server.terminate()
-
-
-def _wait_for(port):
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
+        client = boto3.client("s3")
+        client.create_bucket(Bucket=BUCKET)
+        yield client
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 import pytest
 from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
-from worlds.combinations import combination, first, ids, seeds
+from worlds.combinations import combination, first, ids, seeds, through_loaders
 
 from tfrecord_lite.torch import IterableDataset, make_loader
 
@@ -15,26 +15,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning"),
     pytest.mark.filterwarnings("ignore:'set_vital' is deprecated:UserWarning"),
 ]
-
-
-def with_make_loader(made, rank):
-    options = {"rank": rank, "world_size": made.world_size, **made.options}
-    found = []
-    with make_loader(made.paths, {"id": int}, workers=made.workers, **options) as loader:
-        found += [ids(loader) for _ in range(made.epoch)]
-        size = len(loader)
-        batches = iter(loader)
-        begun = first(batches, made.at)
-        state = json.loads(json.dumps(loader.state_dict()))
-        batches.close()
-    with make_loader(made.paths, {"id": int}, workers=made.other_workers, **options) as loader:
-        loader.load_state_dict(state)
-        if made.at < size or size == 0:
-            begun += ids(loader)
-        # At an epoch's end a state is that of the next one's beginning.
-        found.append(begun)
-        found += [ids(loader) for _ in range(made.epochs - made.epoch - 1)]
-    return found
 
 
 def with_dataloader(made, rank, start):
@@ -81,7 +61,7 @@ def test_each_record_comes_once_in_its_place(tmp_path, seed):
     found = []
     for rank in range(made.world_size):
         if which == "make_loader":
-            found.append(with_make_loader(made, rank))
+            found.append(through_loaders(make_loader, made, rank))
         elif which == "DataLoader":
             found.append(with_dataloader(made, rank, start))
         else:
