@@ -198,7 +198,7 @@ def test_the_list_ends_somewhere(path, monkeypatch):
 def test_a_check_travels(path):
     payloads = Payloads(payloads_module._Expected(FEATURES), {}, None, strict=True)
     again = pickle.loads(pickle.dumps(payloads))
-    assert again._given.features == FEATURES
+    assert again.given.features == FEATURES
 
 
 def test_a_file_that_cannot_be_read_tells_no_features(tmp_path, monkeypatch):

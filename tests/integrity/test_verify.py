@@ -726,6 +726,8 @@ def test_row_27_leftovers_are_named(shards, tmp_path):
     assert (report.files[0].records, report.leftovers) == (2, [])
     left = folder / names[0]
     (left / "lock").touch()
+    with pytest.raises(FileNotFoundError, match="no records were left in this folder"):
+        verify(left)
     (left / "00000.tfrecord-partial").write_bytes(frames(THREE))
     (left / "00001.tfrecord-partial").write_bytes(frames(THREE)[:-1])
     assert [file.records for file in verify(left).files] == [3, 2]

@@ -8,6 +8,7 @@ import re
 from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,7 +27,7 @@ from tfrecord_lite.urls import split_name
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path, PathOrFile, Paths
 
-__all__ = ["Inventory", "leftover_files", "with_own_options"]
+__all__ = ["Inventory", "is_left_folder", "with_own_options"]
 
 _NUMBERS = re.compile(r"(\d+)")
 
@@ -45,7 +46,12 @@ def with_own_options(paths: Paths | RecordSet, **options: Any) -> tuple[Paths, d
     return files, {name: paths.options[name] for name in options}
 
 
-def leftover_files(path: str) -> list[str]:
+def is_left_folder(path: str) -> bool:
+    """Tell whether a path is of a folder that a writer of shards left behind."""
+    return is_directory(path) and is_partial(os.path.normpath(path))
+
+
+def _files_left_in(path: str) -> list[str]:
     """Return the record files in the folder that a writer of shards left behind, in their order."""
     return sorted(
         os.path.join(path, name)
@@ -107,7 +113,7 @@ class _Survey:
         # Where writers may have left something: all of it, or what was to get one of these names.
         self._folders: dict[str, set[str]] = {}
         self._whole_folders: set[str] = set()
-        self._listings: dict[str, list[str]] = {}
+        self._names_in = cache(_names_in)
 
     def add(self, path: str, *, automatic: bool) -> None:
         """Add the files that a path means."""
@@ -115,8 +121,10 @@ class _Survey:
         if found := set_named(path):
             self._add_set(found, compared=automatic)
             return
-        if is_directory(path) and is_partial(os.path.normpath(path)):
-            files += leftover_files(path)
+        if is_left_folder(path):
+            if not (left := _files_left_in(path)):
+                raise FileNotFoundError(f"{path}: no records were left in this folder")
+            files += left
             return
         expanded = files_of(path, Folders())
         files += expanded
@@ -200,17 +208,6 @@ class _Survey:
         ]
         self._inventory.leftovers += dict.fromkeys(found)
 
-    def _names_in(self, folder: str) -> list[str]:
-        """Return the names in a folder, in their order."""
-        names = self._listings.get(folder)
-        if names is None:
-            names = []
-            # What is in it may well be read by its name.
-            with suppress(PermissionError):
-                names = [name for name, _ in list_directory(folder)]
-            self._listings[folder] = names
-        return names
-
     def _is_meant(self, folder: str, partial: str) -> bool:
         """Tell whether a temporary file in a folder was to get a name that was asked for."""
         if folder in self._whole_folders:
@@ -289,6 +286,15 @@ class _Survey:
             for file in found.files
         }
         return [file for file in files if os.path.normpath(file) not in other]
+
+
+def _names_in(folder: str) -> list[str]:
+    """Return the names in a folder, in their order."""
+    try:
+        return [name for name, _ in list_directory(folder)]
+    except PermissionError:
+        # What is in it may well be read by its name.
+        return []
 
 
 def _missing(shard: str, manifest: Manifest) -> Fault:

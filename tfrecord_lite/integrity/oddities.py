@@ -125,12 +125,9 @@ def _read_feature(data: bytes, span: Span | None) -> Value:
 
 
 def _same(theirs: Value, ours: Value) -> bool:
-    if theirs is None or ours is None or type(theirs) is not type(ours):
-        return theirs is ours
-    if isinstance(theirs, list):
-        return theirs == ours
-    assert isinstance(ours, np.ndarray)
-    return theirs.dtype == ours.dtype and theirs.tobytes() == ours.tobytes()
+    if isinstance(theirs, np.ndarray) and isinstance(ours, np.ndarray):
+        return theirs.dtype == ours.dtype and theirs.tobytes() == ours.tobytes()
+    return type(theirs) is type(ours) and theirs == ours
 
 
 def _difference(theirs: Value, ours: Value) -> str:

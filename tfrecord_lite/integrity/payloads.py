@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
@@ -65,21 +66,14 @@ class _Expected:
         self.layouts = Layouts(feature_keys(self.features), self.unknown)
 
 
+@dataclass
 class Payloads:
     """A check of what is in records. Picklable."""
 
-    def __init__(
-        self,
-        given: _Expected | None,
-        of_files: dict[str, _Expected],
-        names: Sequence[str] | None,
-        *,
-        strict: bool,
-    ) -> None:
-        self._given = given
-        self._of_files = of_files
-        self._names = names
-        self._strict = strict
+    given: _Expected | None
+    of_files: dict[str, _Expected]
+    names: Sequence[str] | None
+    strict: bool
 
     @classmethod
     def of(
@@ -92,10 +86,10 @@ class Payloads:
     ) -> Payloads:
         """Find out which features to expect: as given, in a manifest, or in the first records."""
         check_given(features)
-        if isinstance(features, SequenceFeatures):
-            return cls(_Expected(features), {}, None, strict=strict)
         if isinstance(features, Mapping):
-            return cls(_Expected(normalize_features(features)), {}, None, strict=strict)
+            features = normalize_features(features)
+        if isinstance(features, (Mapping, SequenceFeatures)):
+            return cls(_Expected(features), {}, None, strict=strict)
         names = None if features is None else list(cast("Sequence[str]", features))
         of_sets: dict[str, _Expected | None] = {}
         expected: dict[str, _Expected] = {}
@@ -126,17 +120,24 @@ class Payloads:
         """Look at the records of a block, and note in the report what is wrong with them."""
         if report.fault_count >= limits.listed_faults:
             return
-        expected = self._given or self._of_files.get(report.path)
+        expected = self.given or self.of_files.get(report.path)
         if expected is None:
-            expected = self._of_files[report.path] = _inferred(block, self._names)
+            expected = self.of_files[report.path] = _inferred(block, self.names)
         if expected.sequences is not None:
-            for index, kind, reason in _sequence_faults(block, expected, strict=self._strict):
-                number, offset = block.number(index), block.offset(index)
-                report.add_fault(Fault(report.path, kind, reason, number, offset))
-            return
+            found = _sequence_faults(block, expected, strict=self.strict)
+        else:
+            found = self._example_faults(block, expected, report)
+        for index, (kind, reason) in sorted(found.items()):
+            number, offset = block.number(index), block.offset(index)
+            report.add_fault(Fault(report.path, kind, reason, number, offset))
+
+    def _example_faults(
+        self, block: RecordBlock, expected: _Expected, report: FileReport
+    ) -> dict[int, tuple[str, str]]:
+        """Return kind and reason by row of what is wrong; note in the report what is late."""
         found: dict[int, tuple[str, str]] = {}
         for index in _irregular(block, expected).tolist():
-            judgement = _judge(block[index], strict=self._strict)
+            judgement = _judge(block[index], strict=self.strict)
             if judgement is not None:
                 found[index] = judgement
                 if judgement[0] == "example":
@@ -152,9 +153,7 @@ class Payloads:
         if expected.unknown is not None:
             # What was noted of halves of the block.
             expected.unknown.take(0)
-        for index, (kind, reason) in sorted(found.items()):
-            number, offset = block.number(index), block.offset(index)
-            report.add_fault(Fault(report.path, kind, reason, number, offset))
+        return found
 
 
 def _first_records(files: Sequence[str], compression: CompressionOrAuto) -> Iterator[bytes]:
@@ -234,18 +233,18 @@ def _dtype_of(value: Any) -> Any:
 
 def _sequence_faults(
     block: RecordBlock, expected: _Expected, *, strict: bool
-) -> list[tuple[int, str, str]]:
-    """Return row, kind and reason of the records that are no such SequenceExamples, in order."""
+) -> dict[int, tuple[str, str]]:
+    """Return kind and reason by row of the records that are no such SequenceExamples."""
     features = expected.sequences
     assert features is not None
     context, lists = features.context, features.feature_lists
-    found = []
-    for row, error in _refused(
-        block, lambda part: decode_sequences(part, context, lists, strict=strict)
-    ):
-        kind, source = ("features", expected.source) if error.misfit else ("example", "")
-        found.append((row, kind, error.reason + source))
-    return found
+    refused = _refused(block, lambda part: decode_sequences(part, context, lists, strict=strict))
+    return {
+        row: ("features", error.reason + expected.source)
+        if error.misfit
+        else ("example", error.reason)
+        for row, error in refused
+    }
 
 
 def _misfits(block: RecordBlock, expected: _Expected) -> Iterator[tuple[int, ExampleError]]:

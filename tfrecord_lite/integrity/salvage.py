@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.names import ShardNames
-from tfrecord_lite.integrity.inventory import Inventory, leftover_files, with_own_options
+from tfrecord_lite.integrity.inventory import Inventory, is_left_folder, with_own_options
 from tfrecord_lite.integrity.report import FileReport, Report
 from tfrecord_lite.records.compression import codec_named
-from tfrecord_lite.records.file_system import is_directory, is_same_file
+from tfrecord_lite.records.file_system import is_same_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader, check_verify
-from tfrecord_lite.records.storage import is_partial, is_path, name_of
+from tfrecord_lite.records.storage import is_path, name_of
 from tfrecord_lite.records.writer import RecordWriter
 
 if TYPE_CHECKING:
@@ -120,14 +120,6 @@ class _Sources(NamedTuple):
 
     @classmethod
     def of(cls, src: Paths) -> _Sources:
-        if not is_path(src) and hasattr(src, "read"):
-            return cls([cast("PathOrFile", src)])
-        if is_path(src):
-            path = name_of(src)
-            if is_directory(path) and is_partial(os.path.normpath(path)):
-                if files := leftover_files(path):
-                    return cls(files)
-                raise FileNotFoundError(f"{path}: no records were left in this folder")
         inventory = Inventory.take(src, "auto")
         entries = inventory.entries.values()
         manifests = {manifest.path: manifest for known in entries for manifest, _ in known}
@@ -140,7 +132,11 @@ class _Sources(NamedTuple):
                 missing.append(gone)
         if not inventory.files:
             raise FileNotFoundError(f"{inventory.faults[0].path}: {inventory.faults[0].reason}")
-        is_set = not is_path(src) or inventory.files != [name_of(src)]
+        if is_path(src):
+            path = name_of(src)
+            is_set = inventory.files != [path] and not is_left_folder(path)
+        else:
+            is_set = not hasattr(src, "read")
         return cls(inventory.files, is_set, [*manifests.values()], missing)
 
     def expected(self, file: PathOrFile) -> int | None:
