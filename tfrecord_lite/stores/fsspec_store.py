@@ -18,7 +18,7 @@ from tfrecord_lite.stores.store import (
 from tfrecord_lite.urls import scheme_of, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 
 __all__ = ["FsspecStore"]
@@ -92,17 +92,19 @@ class FsspecStore:
         return ObjectState(int(size), None if version is None else str(version))
 
     def _info(self, url: str) -> dict[str, Any]:
+        """Ask a few times, as long as it is the connection or a server of HTTP that fails."""
         path = self._path(url)
         self._system.invalidate_cache(path)
-        if self._is_http:
-            return _until_answered(lambda: self._info_if_answered(path))
-        info: dict[str, Any] = self._system.info(path)
-        return info
-
-    def _info_if_answered(self, path: str) -> dict[str, Any]:
-        with _answers(is_http=self._is_http):
-            info: dict[str, Any] = self._system.info(path)
-            return info
+        waits = iter(_WAITS if self._is_http else ())
+        while True:
+            try:
+                with _answers(is_http=self._is_http):
+                    info: dict[str, Any] = self._system.info(path)
+                return info
+            except ConnectionError:
+                if (wait := next(waits, None)) is None:
+                    raise
+                time.sleep(wait)
 
     def read(self, url: str, begin: int, end: int, state: ObjectState) -> Iterator[Any]:
         """See `Store`."""
@@ -175,16 +177,12 @@ class FsspecStore:
                 staged = _Staged(self._system, path, url)
                 staged.write(data)
                 staged.complete()
-            elif new:
-                self._put_new(path, data)
-            else:
-                self._system.pipe_file(path, data)
-
-    def _put_new(self, path: str, data: bytes) -> None:
-        try:
-            self._system.pipe_file(path, data, mode="create")
-        except (NotImplementedError, TypeError):
-            # A store that cannot; it was looked at before.
+                return
+            if new:
+                # Of a store that cannot it was looked at before.
+                with suppress(NotImplementedError, TypeError):
+                    self._system.pipe_file(path, data, mode="create")
+                    return
             self._system.pipe_file(path, data)
 
     def copy(self, source: str, target: str) -> None:
@@ -245,16 +243,6 @@ def _of_its_kind(error: BaseException) -> BaseException:
     return error
 
 
-def _until_answered(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Ask a few times, as long as it is the connection or the server that fails."""
-    for wait in _WAITS:
-        try:
-            return ask()
-        except ConnectionError:
-            time.sleep(wait)
-    return ask()
-
-
 def _only_if(state: ObjectState) -> dict[str, str]:
     """Return the headers that ask for an object in this state alone."""
     is_strong = state.version is not None and state.version.startswith('"')
@@ -295,7 +283,7 @@ def _rename(system: Any, old: str, new: str) -> None:
     system.rm_file(old)
 
 
-class _Staged:
+class _Staged(_Multipart):
     """A file where one that is written can be seen: it takes its name when it is complete."""
 
     def __init__(self, system: Any, path: str, url: str) -> None:
@@ -305,10 +293,6 @@ class _Staged:
         with suppress(Exception):
             system.makedirs(folder, exist_ok=True)
         self._file = system.open(self._partial, "wb")
-
-    def write(self, data: bytes | memoryview) -> None:
-        with errors_of(self._url):
-            self._file.write(data)
 
     def complete(self) -> None:
         with errors_of(self._url):
