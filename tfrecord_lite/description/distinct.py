@@ -111,8 +111,7 @@ class Distinct:
         if known.all():
             self._count(slots, times)
             return
-        if known.any():
-            self._count(slots[known], None if times is None else times[known])
+        self._count(slots[known], None if times is None else times[known])
         new = np.flatnonzero(~known)
         if times is None:
             unique, first, counts = np.unique(hashes[new], return_index=True, return_counts=True)

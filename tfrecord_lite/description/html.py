@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import html
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.description.content import media_type
-from tfrecord_lite.description.words import content_text, size_line, values_text
-from tfrecord_lite.text import name_text, number_text, plural, printable, size_text
+from tfrecord_lite.description.words import feature_rows, summary_rows
+from tfrecord_lite.text import number_text, plural, printable, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,7 +73,11 @@ _NOTEBOOK_STYLE = """
 
 
 def _body(description: Description) -> str:
-    parts = [_summary(description)]
+    rows = [
+        (name, _wrong(text) if name == "damage" else _text(text))
+        for name, text in summary_rows(description)
+    ]
+    parts = [_table(("", ""), rows)]
     if description.records:
         parts.append(
             "<h2>Sizes of records</h2>"
@@ -107,49 +110,23 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence
     )
 
 
-def _summary(description: Description) -> str:
-    regions = sum(file.regions for file in description.files)
-    compression = description.compression or "not compressed"
-    files = plural(len(description.files), "file")
-    kinds = ", ".join(
-        f"{count:,} {_text(printable(kind))}"
-        for kind, count in Counter(description.payloads).most_common()
-    )
-    rows = [
-        ("records", f"{description.records:,}"),
-        (
-            "bytes",
-            f"{size_text(description.bytes)} in {files}, {compression}",
-        ),
-        ("content", f"{kinds} <span class=soft>({description.looked_at:,} looked at)</span>"),
-    ]
-    if description.records:
-        rows.append(("record", _text(size_line(description.sizes))))
-    if regions:
-        rows.append(("damage", f"<span class=wrong>{plural(regions, 'region')} left out</span>"))
-    return _table(("", ""), rows)
+def _wrong(text: str) -> str:
+    return f"<span class=wrong>{_text(text)}</span>"
 
 
 def _features(description: Description) -> str:
-    features = list(description.features.items())
+    features = list(description.features.values())[:_SHOWN_FEATURES]
     budget = [_ALL_IMAGES_BYTES]
-    rows = [_feature_row(name, feature, budget) for name, feature in features[:_SHOWN_FEATURES]]
-    more = len(features) - _SHOWN_FEATURES
-    rest = ""
-    if more > 0 or description.more_features:
-        rest = f"<p class=soft>and {'more' if more <= 0 else f'{more:,} more'} features</p>"
-    head = ("feature", "kind", "records", "values", "what")
-    return f"<h2>Features</h2>{_table(head, rows, (2,))}{rest}"
-
-
-def _feature_row(name: str, feature: FeatureDescription, budget: list[int]) -> tuple[str, ...]:
-    return (
-        f"<b>{_text(name_text(name))}</b>",
-        _text(feature.kind),
-        f"{feature.records:,}",
-        _text(values_text(feature)),
-        f"{_text(printable(content_text(feature)))}{_pictures(feature, budget)}",
-    )
+    head, *told = feature_rows(description)
+    rows = [
+        [f"<b>{_text(name)}</b>", *map(_text, rest), _text(what) + _pictures(feature, budget)]
+        for feature, (name, *rest, what) in zip(features, told, strict=False)
+    ]
+    more = len(description.features) - len(features)
+    others = ""
+    if more or description.more_features:
+        others = f"<p class=soft>and {f'{more:,} more' if more else 'more'} features</p>"
+    return f"<h2>Features</h2>{_table(head, rows, (2,))}{others}"
 
 
 def _pictures(feature: FeatureDescription, budget: list[int]) -> str:
@@ -218,9 +195,9 @@ def _figure(
 def _files(description: Description) -> str:
     rows = []
     for file in description.files[:_SHOWN_FILES]:
-        found = "" if file.ok else f"<span class=wrong>{plural(file.regions, 'region')}</span>"
+        found = "" if file.ok else _wrong(plural(file.regions, "region"))
         if file.error is not None:
-            found = f"<span class=wrong>{_text(printable(str(file.error)))}</span>"
+            found = _wrong(printable(str(file.error)))
         rows.append(
             (
                 _text(printable(file.path)),

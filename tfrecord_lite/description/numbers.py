@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from tfrecord_lite.description.sampling import some_rows
+from tfrecord_lite.description.spread import Extent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ def tally_of(values: Any) -> Tally | None:
     return Tally(found + least, counts[found])
 
 
-class Numbers:
+class Numbers(Extent):
     """Numbers that were added, int64 or float32.
 
     All but the histogram is exact, and a mean but for rounding. NaN and
@@ -64,22 +65,13 @@ class Numbers:
     """
 
     def __init__(self) -> None:
-        self.count = 0
-        """How many there are, those that are not finite left out."""
+        super().__init__()
         self.nan = self.infinite = self.zeros = 0
-        self.min: float | None = None
-        self.max: float | None = None
-        self._sum: float = 0
         self._values: Any = np.empty(0)
         self._weights: Any = np.empty(0)
 
     def __repr__(self) -> str:
         return f"<Numbers: {self.count:,}, {self.min} to {self.max}>"
-
-    @property
-    def mean(self) -> float | None:
-        """Their mean; None where there are none."""
-        return self._sum / self.count if self.count else None
 
     def add(self, values: Any, tally: Tally | None = None) -> None:
         """Add some, int64 or float32 ``[values]``; ``tally`` is what `tally_of` says of them."""
@@ -93,15 +85,14 @@ class Numbers:
             self.infinite += int(np.isinf(values).sum())
             self.add(values[np.isfinite(values)])
             return
-        self._extend(least, largest)
-        self.count += len(values)
         self.zeros += len(values) - int(np.count_nonzero(values))
         if values.dtype.kind == "f":
-            self._sum += float(values.sum(dtype=np.float64))
+            total = float(values.sum(dtype=np.float64))
         elif max(-least, largest) < (1 << 62) // len(values):
-            self._sum += int(values.sum() if tally is None else tally.numbers @ tally.times)
+            total = int(values.sum() if tally is None else tally.numbers @ tally.times)
         else:
-            self._sum += sum(values.tolist())
+            total = sum(values.tolist())
+        self._extend(len(values), least, largest, total)
         some = values[some_rows(len(values), _OF_A_BLOCK)].astype(np.float64)
         self._keep(some, np.full(len(some), len(values) / len(some)))
 
@@ -110,15 +101,9 @@ class Numbers:
         self.nan += other.nan
         self.infinite += other.infinite
         if other.min is not None and other.max is not None:
-            self._extend(other.min, other.max)
-            self.count += other.count
+            self._extend(other.count, other.min, other.max, other.total)
             self.zeros += other.zeros
-            self._sum += other._sum
             self._keep(other._values, other._weights)
-
-    def _extend(self, least: float, largest: float) -> None:
-        self.min = least if self.min is None else min(self.min, least)
-        self.max = largest if self.max is None else max(self.max, largest)
 
     def _keep(self, values: Any, weights: Any) -> None:
         self._values = np.concatenate([self._values, values])

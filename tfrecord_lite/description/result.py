@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.description.html import page_of, tables_of
-from tfrecord_lite.description.scan import EXAMPLE, Scan
-from tfrecord_lite.description.words import (
-    content_text,
-    records_text,
-    size_line,
-    values_text,
-)
+from tfrecord_lite.description.scan import Scan
+from tfrecord_lite.description.words import feature_rows, summary_rows
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.text import (
     facts_text,
-    name_text,
     path_text,
     plural,
     printable,
@@ -227,9 +220,9 @@ class Description:
 
         Of wider tables the last column is cut first; the summary is not cut.
         """
-        parts = [facts_text(self._summary(), width)]
+        parts = [facts_text(summary_rows(self), width)]
         if self.features:
-            parts.append(table_text(self._feature_rows(), width))
+            parts.append(table_text(feature_rows(self), width))
         if files:
             parts.append(table_text(self._file_rows(), width, least=_LEAST_PATH))
         wrong = [
@@ -238,50 +231,6 @@ class Description:
         if wrong:
             parts.append("\n".join("  ".join(row) for row in wrong))
         return "\n\n".join(parts)
-
-    def _summary(self) -> list[list[str]]:
-        regions = sum(file.regions for file in self.files)
-        rows = [["records", f"{self.records:,}"], ["bytes", self._bytes_text()]]
-        if self.records:
-            rows.append(["record", size_line(self.sizes)])
-        if regions:
-            lost = size_text(sum(file.damaged_bytes for file in self.files))
-            text = (
-                f"{plural(regions, 'region')}, {lost} left out; `tfrecord-lite verify` names them"
-            )
-            rows.append(["damage", text])
-        if self.looked_at:
-            kinds = Counter(self.payloads).most_common()
-            text = ", ".join(f"{count:,} {printable(kind)}" for kind, count in kinds)
-            sample = "" if self.looked_at == self.records else f", {self.looked_at:,} looked at"
-            rows.append(["content", text + sample])
-        return rows
-
-    def _bytes_text(self) -> str:
-        text = f"{size_text(self.bytes)} in {plural(len(self.files), 'file')}, "
-        if any(file.bytes is None and file.error is None for file in self.files):
-            text = ""
-        if self.compression is None:
-            return text + "not compressed" if text else size_text(self.raw_bytes)
-        return text + f"{self.compression}, {size_text(self.raw_bytes)} when inflated"
-
-    def _feature_rows(self) -> list[list[str]]:
-        examples = self.payloads.get(EXAMPLE, 0)
-        rows = [["feature", "kind", "records", "values", "what"]]
-        for name, feature in self.features.items():
-            whole = examples if feature.part == "features" else self.payloads["SequenceExample"]
-            rows.append(
-                [
-                    name_text(name),
-                    feature.kind,
-                    records_text(feature, whole),
-                    values_text(feature),
-                    printable(content_text(feature)),
-                ]
-            )
-        if self.more_features:
-            rows.append(["...", "", "", "", "and others: there are too many names"])
-        return rows
 
     def _file_rows(self) -> list[list[str]]:
         rows = [["records", "bytes", "compression", "damage", "file"]]

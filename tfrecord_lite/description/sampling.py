@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from tfrecord_lite.records.framing import RecordBlock
+
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
 
-__all__ = ["some_rows"]
+__all__ = ["rows_of", "some_rows"]
 
 # Multiples of it, without what stands before the point, are spread evenly and never in step.
 _GOLDEN_RATIO: Final = (5**0.5 - 1) / 2
@@ -24,3 +26,8 @@ def some_rows(count: int, most: int) -> Int64Array:
     if count <= most:
         return np.arange(count)
     return np.sort((np.arange(1, most + 1) * _GOLDEN_RATIO % 1 * count).astype(np.int64))
+
+
+def rows_of(block: RecordBlock, rows: Int64Array) -> RecordBlock:
+    """Return some records of a block as a block, without copying them."""
+    return RecordBlock(block.buffer, block.starts[rows], block.lengths[rows])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tfrecord_lite.description.features import FeatureDescription, Found, find_values
-from tfrecord_lite.description.sampling import some_rows
+from tfrecord_lite.description.sampling import rows_of, some_rows
 from tfrecord_lite.description.spread import Spread
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.columns import UnfitError
@@ -20,10 +20,10 @@ from tfrecord_lite.example.sequence import decode_sequence_example, sequence_nam
 from tfrecord_lite.example.sequence_spans import find_sequence_spans
 from tfrecord_lite.example.spans import MISSING, find_spans
 from tfrecord_lite.example.unknown import UnknownFeatures
-from tfrecord_lite.records.framing import RecordBlock
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.records.framing import RecordBlock
 
 __all__ = ["EXAMPLE", "SEQUENCE", "Scan"]
 
@@ -93,19 +93,24 @@ class Scan:
 
     def _add_all(self, block: RecordBlock, kind: str) -> None:
         """Add records of one kind, and one by one those that turn out to be of another."""
-        add = self._add_sequences if kind == SEQUENCE else self._add_examples
         try:
-            add(block)
-            self.payloads[kind] += len(block)
+            self._add_of_kind(block, kind)
             return
         except ExampleError:
             kinds = [_kind_of(data) for data in block]
         for one in set(kinds):
-            rows = np.flatnonzero([found == one for found in kinds])
-            part = RecordBlock(block.buffer, block.starts[rows], block.lengths[rows])
-            if one in (EXAMPLE, SEQUENCE):
-                (self._add_sequences if one == SEQUENCE else self._add_examples)(part)
-            self.payloads[one] += len(rows)
+            self._add_of_kind(rows_of(block, np.flatnonzero(np.array(kinds) == one)), one)
+
+    def _add_of_kind(self, block: RecordBlock, kind: str) -> None:
+        """Add records that are all of this kind."""
+        try:
+            if kind == EXAMPLE:
+                self._add_examples(block)
+            elif kind == SEQUENCE:
+                self._add_sequences(block)
+        except UnfitError as unfit:
+            raise ExampleError(unfit.reason, record=unfit.record) from None
+        self.payloads[kind] += len(block)
 
     def _add_examples(self, block: RecordBlock) -> None:
         while True:
@@ -123,10 +128,7 @@ class Scan:
             self.more_features |= len(names) > MOST_FEATURES
             self._names = names[:MOST_FEATURES]
             self._layouts = None
-        try:
-            found = [find_values(buffer, of_name) for of_name in spans]
-        except UnfitError as unfit:
-            raise ExampleError(unfit.reason, record=unfit.record) from None
+        found = [find_values(buffer, of_name) for of_name in spans]
         for name, of_name, values in zip(self._names, spans, found, strict=True):
             self._add("features", name, values, int((of_name.kind != MISSING).sum()))
 
@@ -140,11 +142,8 @@ class Scan:
         names, list_names = [*context][:MOST_FEATURES], [*lists][:MOST_FEATURES]
         self.more_features |= max(len(context), len(lists)) > MOST_FEATURES
         buffer, spans, found_lists = find_sequence_spans(block, names, list_names, strict=True)
-        try:
-            found = [find_values(buffer, of_name) for of_name in spans]
-            of_steps = [find_values(buffer, of_name.spans) for of_name in found_lists]
-        except UnfitError as unfit:
-            raise ExampleError(unfit.reason) from None
+        found = [find_values(buffer, of_name) for of_name in spans]
+        of_steps = [find_values(buffer, of_name.spans) for of_name in found_lists]
         for name, of_name, values in zip(names, spans, found, strict=True):
             self._add("context", name, values, int((of_name.kind != MISSING).sum()))
         for name, of_list, values in zip(list_names, found_lists, of_steps, strict=True):

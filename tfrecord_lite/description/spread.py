@@ -11,13 +11,39 @@ from tfrecord_lite.text import plural
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array
 
-__all__ = ["Spread"]
+__all__ = ["Extent", "Spread"]
 
 # 0, 1, 2 to 3, 4 to 7, and so on: as many buckets as an int64 has powers of two, and 0.
 _BUCKETS = 64
 
 
-class Spread:
+class Extent:
+    """How many numbers were added, the least and the largest of them, and their mean."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """How many there are."""
+        self.total: float = 0
+        """Their sum."""
+        self.min: float | None = None
+        """The least of them; None where there are none."""
+        self.max: float | None = None
+        """The largest of them; None where there are none."""
+
+    @property
+    def mean(self) -> float | None:
+        """Their mean; None where there are none."""
+        return self.total / self.count if self.count else None
+
+    def _extend(self, count: int, least: float, largest: float, total: float) -> None:
+        """Add so many numbers, one at least."""
+        self.min = least if self.min is None else min(self.min, least)
+        self.max = largest if self.max is None else max(self.max, largest)
+        self.count += count
+        self.total += total
+
+
+class Spread(Extent):
     """Whole numbers, none below 0, that were added: how many, and how they are spread.
 
     ``buckets`` has ``(low, high, count)`` for 0, 1, 2 to 3, 4 to 7, ..., from the first to the last
@@ -29,29 +55,16 @@ class Spread:
     (3, 3, 4.666666666666667, 6, [(2, 3, 1), (4, 7, 2)])
     """
 
+    total: int
+    min: int | None
+    max: int | None
+
     def __init__(self) -> None:
-        self.count = 0
-        self.total = 0
-        self._min, self._max = 0, 0
+        super().__init__()
         self._counts = np.zeros(_BUCKETS, np.int64)
 
     def __repr__(self) -> str:
         return f"<Spread of {plural(self.count, 'number')}: {self.min} to {self.max}>"
-
-    @property
-    def min(self) -> int | None:
-        """The least of them; None where there are none."""
-        return self._min if self.count else None
-
-    @property
-    def max(self) -> int | None:
-        """The largest of them; None where there are none."""
-        return self._max if self.count else None
-
-    @property
-    def mean(self) -> float | None:
-        """Their mean; None where there are none."""
-        return self.total / self.count if self.count else None
 
     @property
     def buckets(self) -> list[tuple[int, int, int]]:
@@ -69,9 +82,7 @@ class Spread:
         if not len(numbers):
             return
         least, largest = int(numbers.min()), int(numbers.max())
-        self._extend(least, largest)
-        self.count += len(numbers)
-        self.total += int(numbers.sum())
+        self._extend(len(numbers), least, largest, int(numbers.sum()))
         if least.bit_length() == largest.bit_length():
             self._counts[least.bit_length()] += len(numbers)
         else:
@@ -82,15 +93,9 @@ class Spread:
 
     def merge(self, other: Spread) -> None:
         """Add all that were added to another one."""
-        if other.count:
-            self._extend(other._min, other._max)
-            self.count += other.count
-            self.total += other.total
+        if other.min is not None and other.max is not None:
+            self._extend(other.count, other.min, other.max, other.total)
             self._counts += other._counts
-
-    def _extend(self, least: int, largest: int) -> None:
-        self._min = min(self._min, least) if self.count else least
-        self._max = max(self._max, largest) if self.count else largest
 
     def to_json(self) -> dict[str, Any]:
         """Return it as what JSON can hold."""

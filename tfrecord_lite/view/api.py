@@ -13,12 +13,12 @@ import numpy as np
 from tfrecord_lite.description.content import media_type
 from tfrecord_lite.errors import Damage, TFRecordError
 from tfrecord_lite.example.record_json import read_payload
-from tfrecord_lite.text import json_text, path_text, unicode_text
+from tfrecord_lite.text import json_text, path_text
 from tfrecord_lite.view.many_features import first_features
 from tfrecord_lite.view.pictures import array_of, png_of
 from tfrecord_lite.view.query import Query
 from tfrecord_lite.view.responses import RefusedError, Response, json_response
-from tfrecord_lite.view.shown import read_content, shown_card, shown_record, tensor_in
+from tfrecord_lite.view.shown import cut_text, read_content, shown_card, shown_record, tensor_in
 from tfrecord_lite.view.statistics import Statistics
 from tfrecord_lite.view.viewed_set import Placed, ViewedSet
 
@@ -39,7 +39,6 @@ _WAIT_SECONDS: Final = 0.7
 _PAGE_SECONDS: Final = 1.5
 _LISTED_FILES: Final = 200
 _LISTED_REGIONS: Final = 200
-_REASON_CHARACTERS: Final = 500
 _SHOWN_JSON: Final = 1 << 20
 # Of larger records no JSON is made here.
 _MOST_JSON: Final = 1 << 24
@@ -97,10 +96,10 @@ class Api:
     def _files(self, asked: Mapping[str, str]) -> Response:
         first = _number(asked, "first", 0)
         files = self._viewed.files
-        base = self._viewed.base(first)
+        bases = self._viewed.bases()
         shown = []
         for which in range(first, min(first + _LISTED_FILES, len(files))):
-            file = files[which]
+            file, base = files[which], bases[which] if which < len(bases) else None
             shown.append(
                 {
                     "path": path_text(file.path),
@@ -111,12 +110,11 @@ class Api:
                     "raw_bytes": file.raw_bytes,
                     "compression": file.compression,
                     "checked": file.read_through,
-                    "error": None if file.error is None else _cut(file.error),
+                    "error": None if file.error is None else cut_text(file.error),
                     "regions": file.regions,
                     "damage": [_region(one, base) for one in file.damage[:_LISTED_REGIONS]],
                 }
             )
-            base = None if base is None or not file.counted else base + file.count
         return json_response({"first": first, "files": shown, "all": len(files)})
 
     # Records.
@@ -165,7 +163,7 @@ class Api:
         if slot.damage is not None:
             found["damage"] = _region(slot.damage, placed.number - slot.number)
         elif slot.problem is not None:
-            found["problem"] = _cut(slot.problem)
+            found["problem"] = cut_text(slot.problem)
         return found
 
     def _one(self, number: int) -> Placed:
@@ -299,7 +297,7 @@ class Api:
                 descending=asked.get("descending") is True,
             )
         except (ValueError, TFRecordError, OSError) as error:
-            raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, _cut(str(error))) from None
+            raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, cut_text(str(error))) from None
         return self._start(query)
 
     def _start_statistics(self, asked: Mapping[str, Any]) -> Response:
@@ -354,16 +352,11 @@ def _text(asked: Mapping[str, Any], name: str) -> str:
     return text
 
 
-def _cut(text: str) -> str:
-    text = unicode_text(text)
-    return text if len(text) <= _REASON_CHARACTERS else text[:_REASON_CHARACTERS] + "…"
-
-
 def _region(damage: Damage, base: int | None) -> dict[str, Any]:
     return {
         "begin": damage.begin,
         "end": damage.end,
         "number": None if base is None else base + damage.record,
         "kind": damage.kind,
-        "reason": _cut(damage.reason),
+        "reason": cut_text(damage.reason),
     }

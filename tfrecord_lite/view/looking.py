@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from tfrecord_lite.errors import Damage, TFRecordError
-from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.text import unicode_text
 from tfrecord_lite.view.viewed_file import MOST_RECORD_BYTES, ViewedFile
@@ -21,17 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tfrecord_lite._types import Int64Array
+    from tfrecord_lite.records.framing import RecordBlock
     from tfrecord_lite.view.viewed_set import ViewedSet
 
-__all__ = ["MOST_RECORDS", "Looking", "rows_of"]
+__all__ = ["MOST_RECORDS", "Looking"]
 
 # So many records are looked at: a search of all of them takes seconds, not minutes.
 MOST_RECORDS: Final = 1_000_000
-
-
-def rows_of(block: RecordBlock, rows: Int64Array) -> RecordBlock:
-    """Return some records of a block as a block, without copying them."""
-    return RecordBlock(block.buffer, block.starts[rows], block.lengths[rows])
 
 
 class Begin(NamedTuple):
@@ -70,14 +65,11 @@ class Looking:
         Damage takes as many numbers as reading finds, and not as many as a manifest or an index
         says: records after it may get others. A file may have been replaced, too.
         """
-        base: int | None = 0
-        for file, begin in zip(self._viewed.files, list(self.begins), strict=False):
-            if base is not None and begin.number != base:
-                return True
-            if begin.edition != file.edition:
-                return True
-            base = None if base is None or not file.counted else base + file.count
-        return False
+        begins = list(self.begins)
+        editions = [file.edition for file in self._viewed.files[: len(begins)]]
+        return editions != [begin.edition for begin in begins] or any(
+            begin.number != base for begin, base in zip(begins, self._viewed.bases(), strict=False)
+        )
 
     def wait(self, seconds: float) -> bool:
         """Wait until it is `done`, no longer than that, and tell whether it is."""

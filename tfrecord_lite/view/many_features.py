@@ -34,10 +34,7 @@ def first_features(data: bytes, most: int = _MOST) -> bytes | None:
     cut = False
     position = 0
     try:
-        while position < len(data):
-            if len(parts) == most:
-                cut = True
-                break
+        while position < len(data) and len(parts) < most:
             begin = position
             tag, position = read_tag(data, position, len(data))
             if tag & 7 != LENGTH_DELIMITED:
@@ -51,7 +48,7 @@ def first_features(data: bytes, most: int = _MOST) -> bytes | None:
     except ExampleError:
         # What it is, whoever decodes it says.
         return None
-    return b"".join(parts) if cut else None
+    return b"".join(parts) if cut or position < len(data) else None
 
 
 def _end_of_entries(data: bytes, begin: int, end: int, most: int) -> int:

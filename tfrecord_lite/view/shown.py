@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-__all__ = ["Content", "Cut", "read_content", "shown_card", "shown_record", "tensor_in"]
+__all__ = ["Content", "Cut", "cut_text", "read_content", "shown_card", "shown_record", "tensor_in"]
 
 _NAME_CHARACTERS: Final = 200
 _EXACT: Final = 1 << 53
@@ -111,7 +111,7 @@ def _shown(data: bytes, cut: Cut, begin: int) -> dict[str, Any]:
         else:
             found = _feature_list(value, cut, shape)
             found |= {"part": part, "at": at - len(content.features)}
-        shown.append({"name": _cut_text(name, _NAME_CHARACTERS), **found})
+        shown.append({"name": cut_text(name, _NAME_CHARACTERS), **found})
     result: dict[str, Any] = {
         "bytes": len(data),
         "kind": content.kind,
@@ -125,14 +125,13 @@ def _shown(data: bytes, cut: Cut, begin: int) -> dict[str, Any]:
 
 
 def _feature(name: str, value: Any, cut: Cut, shape: str | None) -> dict[str, Any]:
-    if value is None:
-        return {"kind": "none", "count": 0}
+    found = {"kind": _kind_of(value), "count": 0 if value is None else len(value)}
     if isinstance(value, list):
         characters = cut.characters if len(value) <= _MANY else _CHARACTERS_OF_MANY
-        shown = [_bytes(item, characters, shape) for item in value[: cut.values]]
-        return {"kind": "bytes", "count": len(value), "values": shown}
-    kind = "float32" if value.dtype == np.float32 else "int64"
-    found = {"kind": kind, "count": len(value), "values": _numbers(value[: cut.values])}
+        found["values"] = [_bytes(item, characters, shape) for item in value[: cut.values]]
+    if not isinstance(value, np.ndarray):
+        return found
+    found["values"] = _numbers(value[: cut.values])
     if len(value) > 3:
         found["plot"] = _plot(value)
     picture = shape if shape and _count_of(shape) == len(value) else None
@@ -251,6 +250,7 @@ def _plot(values: Any) -> dict[str, Any]:
     }
 
 
-def _cut_text(text: str, most: int) -> str:
+def cut_text(text: str, most: int = 500) -> str:
+    """Return a text that JSON takes, no longer than that."""
     text = unicode_text(text)
     return text if len(text) <= most else text[: most - 1] + "…"

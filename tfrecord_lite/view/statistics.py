@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tfrecord_lite.description.result import Description, FileDescription
+from tfrecord_lite.description.sampling import rows_of
 from tfrecord_lite.description.scan import Scan
 from tfrecord_lite.records.framing import RecordBlock
-from tfrecord_lite.view.looking import MOST_RECORDS, Looking, rows_of
+from tfrecord_lite.view.looking import Looking
 from tfrecord_lite.view.many_features import SMALL_BYTES, first_features
 
 if TYPE_CHECKING:
@@ -34,10 +35,8 @@ _WAIT_SECONDS: Final = 0.1
 class Statistics(Looking):
     """A description of features, which grows as records are looked at."""
 
-    def __init__(
-        self, viewed: ViewedSet, query: Query | None = None, most: int = MOST_RECORDS
-    ) -> None:
-        super().__init__(viewed, most)
+    def __init__(self, viewed: ViewedSet, query: Query | None = None) -> None:
+        super().__init__(viewed)
         self._query = query
         self._meant = np.empty(0, np.int64)
         self._scan = Scan()

@@ -143,21 +143,22 @@ class ViewedSet:
     @property
     def known(self) -> tuple[int, bool]:
         """How many numbers there are, and whether that is all."""
-        total = 0
-        for file in self.files:
-            total += file.count
-            if not file.counted:
-                return total, False
-        return total, True
+        if not (bases := self.bases()):
+            return 0, True
+        last = self.files[len(bases) - 1]
+        # What is not counted may be in a moment: then there are others after it.
+        return bases[-1] + last.count, last.counted and len(bases) == len(self.files)
 
-    def base(self, which: int) -> int | None:
-        """Return the number of the first record of a file; None where it is not known yet."""
-        total = 0
-        for file in self.files[:which]:
+    def bases(self) -> list[int]:
+        """Return the numbers of the first records of files, as far as they are known."""
+        bases: list[int] = []
+        base = 0
+        for file in self.files:
+            bases.append(base)
             if not file.counted:
-                return None
-            total += file.count
-        return total
+                break
+            base += file.count
+        return bases
 
     def read(self, first: int, count: int, wait: float) -> Iterator[Placed]:
         """Yield what stands at some numbers, and wait so many seconds for what is to come."""
