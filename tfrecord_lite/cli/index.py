@@ -9,6 +9,7 @@ import typer
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
 from tfrecord_lite.cli.inputs import Files, Json  # noqa: TC001 - typer reads the annotations
 from tfrecord_lite.cli.progress import progress_bar
+from tfrecord_lite.cli.table import print_outcome
 from tfrecord_lite.cli.words import in_words_of_the_command
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.fingerprint import StaleIndexError
@@ -16,7 +17,6 @@ from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.records.file_system import size_of
 from tfrecord_lite.text import (
-    json_text,
     path_text,
     plural,
     printable,
@@ -63,11 +63,9 @@ def run(
             told.append({"path": path_text(file), **found})
             lines.append(f"{state:8}{line}")
     # Now that no bar is in their place.
-    if as_json:
-        print(json_text({"files": told, "failed": len(failures)}, indent=2))
-    else:
-        print(*lines, sep="\n")
-        print(f"{plural(len(expanded), 'file')}, {len(failures)} failed")
+    lines.append(f"{plural(len(expanded), 'file')}, {len(failures)} failed")
+    said = {"files": told, "failed": len(failures)}
+    print_outcome(said, "\n".join(lines), as_json=as_json)
     if failures:
         damaged = all(isinstance(error, TFRecordError) for error in failures)
         raise typer.Exit(DAMAGED if damaged else UNUSABLE)

@@ -32,8 +32,6 @@ __all__ = [
     "rereadable",
 ]
 
-_COPIED_BYTES = 1 << 20
-
 Files = Annotated[
     list[str],
     typer.Argument(
@@ -93,7 +91,7 @@ def rereadable(files: list[str]) -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory(prefix="tfrecord-lite-") as folder:
         path = os.path.join(folder, "standard-input")
         with open(path, "wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file, _COPIED_BYTES)
+            shutil.copyfileobj(sys.stdin.buffer, file)
         yield [path if name == "-" else name for name in files]
 
 

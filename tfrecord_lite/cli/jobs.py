@@ -10,12 +10,13 @@ import typer
 from tfrecord_lite.cli.exits import DAMAGED, complain_of, usage_errors
 from tfrecord_lite.cli.inputs import Files, Json, expand_files, named_or_standard_input
 from tfrecord_lite.cli.progress import progress_bar
+from tfrecord_lite.cli.table import print_outcome
 from tfrecord_lite.jobs.converting import convert, source_files
 from tfrecord_lite.jobs.manifests import files_of_set, make_manifest
 from tfrecord_lite.jobs.merging import merge
 from tfrecord_lite.records.file_system import size_of
 from tfrecord_lite.records.storage import name_of
-from tfrecord_lite.text import json_text, path_text, plural, printable, size_text
+from tfrecord_lite.text import path_text, plural, printable, size_text
 
 if TYPE_CHECKING:
     from tfrecord_lite.errors import Damage
@@ -25,10 +26,10 @@ __all__ = [
     "bytes_of",
     "codec_asked",
     "json_of_set",
-    "print_set",
     "run_convert",
     "run_manifest",
     "run_merge",
+    "text_of_set",
     "types_of",
 ]
 
@@ -54,15 +55,15 @@ def codec_asked(name: str | None, otherwise: Any) -> Any:
     return otherwise if name is None else None if name == "none" else name
 
 
-def print_set(manifest: Manifest, note: str = "", *, name: str | None = None) -> None:
-    """Print the line about a set that was written, with a note after it.
+def text_of_set(manifest: Manifest, note: str = "", *, name: str | None = None) -> str:
+    """Return the line about a set that was written, with a note after it.
 
     It is called as its manifest, or ``name`` where that was not to stay.
     """
     entries = manifest.entries
     shards, records = plural(len(entries), "shard"), plural(manifest.records, "record")
     size = size_text(sum(entry.size for entry in entries))
-    print(f"{'ok':8}{printable(name or manifest.path)}: {shards}, {records}, {size}{note}")
+    return f"{'ok':8}{printable(name or manifest.path)}: {shards}, {records}, {size}{note}"
 
 
 def json_of_set(manifest: Manifest, *, is_there: bool = True) -> dict[str, Any]:
@@ -94,10 +95,7 @@ def run_manifest(
         shards = files_of_set(name, files or None)
         with progress_bar([*shards]) as progress:
             manifest = make_manifest(name, shards, overwrite=overwrite, progress=progress)
-    if as_json:
-        print(json_text(json_of_set(manifest), indent=2))
-    else:
-        print_set(manifest)
+    print_outcome(json_of_set(manifest), text_of_set(manifest), as_json=as_json)
 
 
 def run_merge(
@@ -121,10 +119,9 @@ def run_merge(
             progress=progress,
         )
     size = size_of(name_of(target))
-    if as_json:
-        print(json_text({"path": path_text(target), "records": count, "bytes": size}, indent=2))
-    else:
-        print(f"{'ok':8}{printable(target)}: {plural(count, 'record')}, {size_text(size)}")
+    said = {"path": path_text(target), "records": count, "bytes": size}
+    text = f"{'ok':8}{printable(target)}: {plural(count, 'record')}, {size_text(size)}"
+    print_outcome(said, text, as_json=as_json)
 
 
 def types_of(text: str) -> dict[str, str]:
@@ -214,10 +211,8 @@ def run_convert(
         )
     for damage in left_out:
         complain_of(damage)
-    if as_json:
-        said = {"path": path_text(target), "records": count, "damage": len(left_out)}
-        print(json_text(said, indent=2))
-    else:
-        print(f"{'ok':8}{printable(target)}: {plural(count, 'record')}")
+    said = {"path": path_text(target), "records": count, "damage": len(left_out)}
+    text = f"{'ok':8}{printable(target)}: {plural(count, 'record')}"
+    print_outcome(said, text, as_json=as_json)
     if left_out:
         raise typer.Exit(DAMAGED)

@@ -10,7 +10,7 @@ import typer
 
 from tfrecord_lite.cli.exits import usage_errors
 from tfrecord_lite.cli.inputs import Files, Json, expand_files, rereadable
-from tfrecord_lite.cli.jobs import bytes_of, codec_asked, json_of_set, print_set
+from tfrecord_lite.cli.jobs import bytes_of, codec_asked, json_of_set, text_of_set
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.jobs.sharding import shard
 from tfrecord_lite.text import json_text, path_text, printable
@@ -132,4 +132,4 @@ def run(
         if isinstance(one.value, bytes) and one.value:
             value = one.value.decode(errors="backslashreplace")
             note = "" if one.name == f"{name}-{value}" else f"  ({printable(value)})"
-        print_set(one.manifest, note, name=None if with_manifest else one.name)
+        print(text_of_set(one.manifest, note, name=None if with_manifest else one.name))

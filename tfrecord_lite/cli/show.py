@@ -67,13 +67,10 @@ def print_pretty_record(record: Record) -> None:
     print(f"{printable(record.path)}: record {record.number}: {_TITLES[payload.kind]}, {size}")
     if payload.kind == "raw":
         print(f"  {_bytes_text(payload.data)}")
-    rows = [
-        [f"  {name_text(name)}", kind_of(value), _count(value), _value_text(value)]
-        for name, value in sorted(payload.features.items())
-    ]
+    rows = [_row(name_text(name), value) for name, value in sorted(payload.features.items())]
     for name, steps in sorted(payload.feature_lists.items()):
         rows += [
-            [f"  {name_text(name)}[{step}]", kind_of(value), _count(value), _value_text(value)]
+            _row(f"{name_text(name)}[{step}]", value)
             for step, value in enumerate(steps[:_VALUES_SHOWN])
         ]
         if len(steps) > _VALUES_SHOWN:
@@ -83,18 +80,14 @@ def print_pretty_record(record: Record) -> None:
     print_table(rows)
 
 
-def _count(value: Value) -> str:
-    return "" if value is None else f"{len(value):,}"
-
-
-def _value_text(value: Value) -> str:
+def _row(name: str, value: Value) -> list[str]:
+    """Return the name of a feature, its kind, how many values it has, and the first of them."""
     if value is None:
-        return ""
-    if isinstance(value, list):
-        shown = [_bytes_text(item) for item in value[:_VALUES_SHOWN]]
-    else:
-        shown = [str(item) for item in value[:_VALUES_SHOWN]]
-    return ", ".join(shown) + (", ..." if len(value) > len(shown) else "")
+        return [f"  {name}", kind_of(value), "", ""]
+    text = _bytes_text if isinstance(value, list) else str
+    shown = ", ".join(map(text, value[:_VALUES_SHOWN]))
+    more = ", ..." if len(value) > _VALUES_SHOWN else ""
+    return [f"  {name}", kind_of(value), f"{len(value):,}", shown + more]
 
 
 def _bytes_text(data: bytes) -> str:
