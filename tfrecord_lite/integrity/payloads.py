@@ -178,25 +178,23 @@ def _inferred(records: Iterable[bytes], names: Sequence[str] | None) -> _Expecte
     some = [*islice(records, INFER_RECORDS)]
     with_lists = sum(map(is_sequence_example, some))
     if are_mostly_sequences(with_lists, len(some)):
-        sequences = infer_sequences(_agreeing(some, _sequence_kinds))
+        sequences = infer_sequences(_agreeing(some, as_sequences=True))
         if names is not None:
             # Which says how they are named.
             examples_only(sequences)
         return _Expected(sequences, _INFERRED)
-    features = examples_only(infer_features(_agreeing(some, _example_kinds)))
+    features = examples_only(infer_features(_agreeing(some, as_sequences=False)))
     if names is not None:
         features = select_features(features, names)
     return _Expected(features, _INFERRED, inferred=names is None)
 
 
-def _agreeing(
-    records: Iterable[bytes], kinds_of: Callable[[bytes], dict[Any, Any]]
-) -> Iterator[bytes]:
+def _agreeing(records: Iterable[bytes], *, as_sequences: bool) -> Iterator[bytes]:
     """Yield the records whose features are of the kinds of those before."""
     dtypes: dict[Any, Any] = {}
     for record in records:
         try:
-            found = kinds_of(record)
+            found = _kinds_of(record, as_sequence=as_sequences)
         except ExampleError:
             continue
         if all(dtypes.get(name, dtype) is dtype for name, dtype in found.items()):
@@ -204,31 +202,22 @@ def _agreeing(
             yield record
 
 
-def _example_kinds(record: bytes) -> dict[Any, Any]:
-    return {
-        name: _dtype_of(value)
-        for name, value in decode_example(record).items()
-        if value is not None
-    }
-
-
-def _sequence_kinds(record: bytes) -> dict[Any, Any]:
-    """Return the kinds by name; ExampleError where the steps of a list have several."""
-    context, lists = decode_sequence_example(record, strict=True)
-    kinds: dict[Any, Any] = {
-        ("context", name): _dtype_of(value) for name, value in context.items() if value is not None
-    }
-    for name, steps in lists.items():
-        of_steps = {_dtype_of(step) for step in steps if step is not None}
-        if len(of_steps) > 1:
-            raise ExampleError(f"feature list {quote(name)} has steps of several kinds")
-        for dtype in of_steps:
-            kinds["feature_lists", name] = dtype
+def _kinds_of(record: bytes, *, as_sequence: bool) -> dict[Any, Any]:
+    """Return the kinds by part and name; ExampleError where the steps of a list have several."""
+    context, lists = (
+        decode_sequence_example(record, strict=True)
+        if as_sequence
+        else (decode_example(record), {})
+    )
+    values = [("context", name, value) for name, value in context.items()]
+    values += [("feature_lists", name, step) for name, steps in lists.items() for step in steps]
+    kinds: dict[Any, Any] = {}
+    for part, name, value in values:
+        if value is not None:
+            dtype = bytes if isinstance(value, list) else value.dtype.type
+            if kinds.setdefault((part, name), dtype) is not dtype:
+                raise ExampleError(f"feature list {quote(name)} has steps of several kinds")
     return kinds
-
-
-def _dtype_of(value: Any) -> Any:
-    return bytes if isinstance(value, list) else value.dtype.type
 
 
 def _sequence_faults(

@@ -162,9 +162,8 @@ class FsspecStore:
     def upload(self, url: str) -> Upload:
         """See `Store`."""
         with errors_of(url):
-            if self._protocols & _ATOMIC:
-                return _Multipart(self._system, self._path(url), url)
-            return _Staged(self._system, self._path(url), url)
+            kind = _Multipart if self._protocols & _ATOMIC else _Staged
+            return kind(self._system, self._path(url), url)
 
     def put(self, url: str, data: bytes, *, new: bool = False) -> None:
         """See `Store`."""

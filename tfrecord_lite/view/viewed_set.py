@@ -128,8 +128,8 @@ class ViewedSet:
         self._at = 0
         self._notify()
 
-    def refresh(self) -> bool:
-        """Begin again with files that have changed; tell whether there were any."""
+    def refresh(self) -> None:
+        """Begin again with files that have changed."""
         changed = False
         for _ in range(min(_LOOKED_AT, len(self.files))):
             self._next_look = (self._next_look + 1) % len(self.files)
@@ -138,7 +138,6 @@ class ViewedSet:
             self._check_small = True
             self._at = 0
             self._notify()
-        return changed
 
     @property
     def known(self) -> tuple[int, bool]:
