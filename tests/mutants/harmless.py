@@ -43,7 +43,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "HEAD_BYTES = 512": ("more than any kind of file needs to be told"),
     },
     "tfrecord_lite/records/counts.py": {
-        "self.size = 0": ("set when the member has ended"),
+        "size: int = 0": ("set when the member has ended"),
         "if member.begin < end and (member.end is None or member.end > begin):": (
             "a member that ended before the damage was compared when the records before it were"
         ),

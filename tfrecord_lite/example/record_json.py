@@ -99,13 +99,8 @@ def _holds_whole(message_class: type[Message], data: bytes) -> bool:
 
 
 def _feature(value: Value) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if isinstance(value, list):
-        return {"bytes_list": [bytes_json(item) for item in value]}
-    if value.dtype == np.float32:
-        return {"float_list": [_float(item) for item in value]}
-    return {"int64_list": value.tolist()}
+    kind = kind_of(value)
+    return {} if kind == "none" else {kind: _TO_JSON[kind](value)}
 
 
 def bytes_json(value: bytes) -> str | dict[str, str]:
@@ -242,6 +237,11 @@ def _unbase64(text: Any) -> bytes:
 
 _LARGE = 1e38
 _NO_NUMBERS = ("NaN", "Infinity", "-Infinity")
+_TO_JSON: dict[str, Callable[[Any], list[Any]]] = {
+    "bytes_list": lambda values: list(map(bytes_json, values)),
+    "float_list": lambda values: list(map(_float, values)),
+    "int64_list": np.ndarray.tolist,
+}
 _FROM_JSON: dict[str, Callable[[Any], Any]] = {
     "bytes_list": _bytes_of,
     "float_list": _float_of,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tfrecord_lite.example.composites import is_composite
 from tfrecord_lite.example.features import (
     FeatureSpec,
     FixedLenFeature,
@@ -51,10 +52,7 @@ class SequenceFeatures:
             named = checked_features(getattr(self, name), classes, name)
             object.__setattr__(self, name, named)
         for name, feature in self.feature_lists.items():
-            composite = isinstance(feature, RaggedFeature) and (
-                feature.value_key is not None or feature.partitions
-            )
-            if composite or (
+            if is_composite(feature) or (
                 isinstance(feature, FixedLenFeature) and feature.default_value is not None
             ):
                 raise ValueError(

@@ -107,7 +107,9 @@ class MemberCounts:
             if reason is not None:
                 if inside:
                     return inside
-                raise _miscounted(reason)
+                error = CompressionError(reason)
+                error.kind = "count"
+                raise error
             self._members.popleft()
         return len(begins)
 
@@ -125,9 +127,3 @@ class MemberCounts:
     def clear(self) -> None:
         """Do not count any that has begun."""
         self._members.clear()
-
-
-def _miscounted(reason: str) -> CompressionError:
-    error = CompressionError(reason)
-    error.kind = "count"
-    return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,7 +32,7 @@ from tfrecord_lite.urls import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tfrecord_lite._types import CompressionOrAuto, OnDamage, Path, PathOrFile, Verify
+    from tfrecord_lite._types import CompressionOrAuto, OnDamage, PathOrFile, Verify
 
 __all__ = ["DEFAULT_MAX_RECORD_BYTES", "RecordReader", "check_on_damage", "check_verify"]
 
@@ -353,7 +354,7 @@ class RecordReader(Closing):
     def __reduce__(self) -> tuple[Any, ...]:
         if not is_path(self._given):
             raise TypeError("a RecordReader of a file object cannot be pickled; give it a path")
-        return _reopen, (self._given, self._options)
+        return partial(RecordReader, self._given, **self._options), ()
 
 
 class _Position(NamedTuple):
@@ -368,7 +369,3 @@ class _Position(NamedTuple):
     record: int
     block: RecordBlock | None
     pending: Iterator[bytes]
-
-
-def _reopen(path: Path, options: dict[str, Any]) -> RecordReader:
-    return RecordReader(path, **options)

@@ -22,8 +22,6 @@ from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import is_path, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tfrecord_lite._types import Compression, PathOrFile
 
 __all__ = ["codec_to_write", "prepare_append"]
@@ -42,19 +40,16 @@ def codec_to_write(file: PathOrFile, compression: Compression, *, appended: bool
 
 
 def prepare_append(
-    file: PathOrFile,
-    codec: Codec,
-    on_truncated: Literal["raise", "trim"],
-    rewrite: Callable[[RecordReader, str], None],
-) -> None:
+    file: PathOrFile, codec: Codec, on_truncated: Literal["raise", "trim"]
+) -> RecordReader | None:
     """Make sure that the records of an existing file, and nothing else, precede what is appended.
 
     The whole file is read (lengths checked, and the data where inflating does that by itself). A
-    truncated record at the end raises `TruncatedRecordError`, or is removed; a gzip file that ends
-    so is written again by ``rewrite``, since its last member cannot be cut at a record. Any other
-    damage raises, and so does a truncated record with intact ones after it, where somebody has
-    appended to such a file. A gzip file of no records is emptied, since TensorFlow loses what
-    follows an empty member.
+    truncated record at the end raises `TruncatedRecordError`, or is removed; of a gzip file that
+    ends so the other records are returned, to be written again, since its last member cannot be cut
+    at a record. Any other damage raises, and so does a truncated record with intact ones after it,
+    where somebody has appended to such a file. A gzip file of no records is emptied, since
+    TensorFlow loses what follows an empty member.
     """
     path = name_of(file)
     if codec == "ZLIB":
@@ -63,7 +58,7 @@ def prepare_append(
         )
     head = _head(path)
     if not head:
-        return
+        return None
     found = find_codec(head)
     # Of a few bytes not even the compression can be told: a truncated file of the codec named.
     if found != codec and (found is not None or len(head) >= HEADER_SIZE):
@@ -80,13 +75,12 @@ def prepare_append(
         else:
             if codec == "GZIP" and records == 0:
                 os.truncate(path, 0)
-            return
+            return None
     if codec is None:
         _require_nothing_after(path, offset)
         os.truncate(path, offset)
-        return
-    with RecordReader(path, compression=codec, on_damage=_only_truncated) as reader:
-        rewrite(reader, path)
+        return None
+    return RecordReader(path, compression=codec, on_damage=_only_truncated)
 
 
 def _head(path: str) -> bytes:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from tfrecord_lite._types import Compression, Int64Array, PathOrFile
-    from tfrecord_lite.records.reader import RecordReader
 
 __all__ = ["RecordWriter", "write_records"]
 
@@ -89,18 +88,18 @@ class RecordWriter(FrameWriter):
         if mode == "a":
             if atomic:
                 raise ValueError("mode='a' adds to the file in place; leave atomic out")
-
-            def rewrite(reader: RecordReader, target: str) -> None:
-                with RecordWriter(
-                    target,
-                    compression=codec,
-                    level=level,
-                    block_bytes=block_bytes,
-                    fsync=fsync,
-                ) as writer:
-                    writer.write_many(reader)
-
-            prepare_append(path, codec, on_truncated, rewrite)
+            if (rest := prepare_append(path, codec, on_truncated)) is not None:
+                with (
+                    rest,
+                    RecordWriter(
+                        rest.path,
+                        compression=codec,
+                        level=level,
+                        block_bytes=block_bytes,
+                        fsync=fsync,
+                    ) as writer,
+                ):
+                    writer.write_many(rest)
         self._output = Output(path, mode=mode, atomic=atomic, fsync=fsync)
         self.path = self._output.path
         self._start(self._encoder.chunk_bytes)
