@@ -68,12 +68,10 @@ def _integers(value: Iterable[Any]) -> Any:
         return values.view(np.uint8) if values.dtype == np.bool_ else values
     if {bool, np.bool_, np.ndarray}.isdisjoint(map(type, values)):
         return values
-    return [_without_bool(item) for item in values]
-
-
-def _without_bool(item: Any) -> Any:
-    is_bool = isinstance(item, (bool, np.bool_)) or getattr(item, "dtype", None) == np.bool_
-    return int(item) if is_bool else item
+    return [
+        int(item) if isinstance(item, bool) or getattr(item, "dtype", None) == np.bool_ else item
+        for item in values
+    ]
 
 
 def _strings(value: Iterable[Any]) -> Any:

@@ -127,7 +127,7 @@ class Ragged:
         return f"shape {shape}, {values.dtype}"
 
     def _repr_html_(self) -> str:
-        shown = _compact(self[:_ROWS_SHOWN]).to_list()
+        shown = self[:_ROWS_SHOWN].to_list()
         rows = [[str(row), quote(values)] for row, values in enumerate(shown)]
         if len(rows) < len(self):
             rows.append(["...", ""])
@@ -139,9 +139,10 @@ class Ragged:
         >>> Ragged(np.array([1, 2, 3]), np.array([0, 2, 2, 3])).to_list()
         [[1, 2], [], [3]]
         """
-        values = self.values
+        begin = self.row_splits[0]
+        values = self.values[begin : self.row_splits[-1]]
         rows = values.to_list() if isinstance(values, Ragged) else values.tolist()
-        return [rows[start:stop] for start, stop in pairwise(self.row_splits.tolist())]
+        return [rows[start:stop] for start, stop in pairwise((self.row_splits - begin).tolist())]
 
     def to_sparse(self) -> Sparse:
         """Return the rows as a sparse matrix.
@@ -199,11 +200,3 @@ def checked(ragged: Ragged) -> Ragged:
             "must not decrease, nor go beyond the values"
         )
     return Ragged(values, splits.astype(np.int64, copy=False))
-
-
-def _compact(rows: Ragged) -> Ragged:
-    """Return rows without the values that stand beside them."""
-    begin, end = int(rows.row_splits[0]), int(rows.row_splits[-1])
-    values = rows.values[begin:end]
-    inner = _compact(values) if isinstance(values, Ragged) else values
-    return Ragged(inner, rows.row_splits - begin)

@@ -202,19 +202,14 @@ def _numbers(tensor: Any, count: int) -> npt.NDArray[Any]:
             raise ExampleError("a tensor of bool with a byte that is neither 0 nor 1")
         return np.frombuffer(content, stored).astype(dtype)
     values = getattr(tensor, field)
-    array: npt.NDArray[Any]
     if field == "half_val":  # the bits of each, in an int32
-        array = np.array(values, np.int32).astype(np.uint16).view(dtype)
-    elif field == "float8_val":  # the bits of each, in a byte
-        array = np.frombuffer(values, np.uint8).copy().view(dtype)
-    elif field in ("scomplex_val", "dcomplex_val"):  # real and imaginary parts in turn
+        return np.array(values, np.int32).astype(np.uint16).view(dtype)
+    if field == "float8_val":  # the bits of each, in a byte
+        return np.frombuffer(values, np.uint8).copy().view(dtype)
+    if field in ("scomplex_val", "dcomplex_val"):  # real and imaginary parts in turn
         half = np.float32 if name == "complex64" else np.float64
-        array = np.array(values[: len(values) // 2 * 2], half).view(dtype)
-    elif field == "int_val":
-        array = np.array(values, np.int32).astype(dtype)
-    else:
-        array = np.array(values, dtype)
-    return array
+        return np.array(values[: len(values) // 2 * 2], half).view(dtype)
+    return np.array(values, np.int32 if field == "int_val" else dtype).astype(dtype, copy=False)
 
 
 def _filled(values: npt.NDArray[Any], count: int, max_bytes: int) -> npt.NDArray[Any]:

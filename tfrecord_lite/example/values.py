@@ -102,7 +102,7 @@ def string_values(array: npt.NDArray[Any]) -> list[Any]:
     return values
 
 
-def _feature(kind: int, run: bytes, size: int) -> FeatureBytes:
+def _feature(kind: int, run: Any, size: int) -> FeatureBytes:
     """Make a Feature of one run: one byte string, or packed numbers."""
     if size <= _SHORT:
         return _SHORT_HEADS[kind][size] + run, b"", 0
@@ -112,9 +112,7 @@ def _feature(kind: int, run: bytes, size: int) -> FeatureBytes:
 def _array_feature(kind: int, run: npt.NDArray[Any]) -> FeatureBytes:
     """Make a Feature of packed numbers, which are not copied here if they are many."""
     size = run.nbytes
-    if size <= _SHORT:
-        return _feature(kind, run.tobytes(), size)
-    return _long_head(kind, size), run, size
+    return _feature(kind, run.tobytes() if size <= _SHORT else run, size)
 
 
 @lru_cache(maxsize=1 << 12)

@@ -122,7 +122,11 @@ class _BlockedGzip:
     def __init__(self, level: int | None, block_bytes: int) -> None:
         self.chunk_bytes = block_bytes
         self._empty = True
-        self._engine, self._level = _engine_for(level)
+        # isal where it is installed, and the caller names no level, which is zlib's.
+        engine = isal() if level is None else None
+        default = getattr(engine, "ISAL_DEFAULT_COMPRESSION", zlib.Z_DEFAULT_COMPRESSION)
+        self._engine: Any = engine or zlib
+        self._level = default if level is None else level
 
     def encode(self, frames: bytes | memoryview, records: int) -> bytes:
         self._empty = False
@@ -139,13 +143,3 @@ class _BlockedGzip:
     def finish(self) -> bytes:
         # An empty member beside others would hide what follows it from TensorFlow.
         return EMPTY_MEMBER if self._empty else b""
-
-
-def _engine_for(level: int | None) -> tuple[Any, int]:
-    """Return zlib for a level that the caller names, else isal where it is installed."""
-    if level is not None:
-        return zlib, level
-    engine = isal()
-    if engine is None:
-        return zlib, zlib.Z_DEFAULT_COMPRESSION
-    return engine, engine.ISAL_DEFAULT_COMPRESSION

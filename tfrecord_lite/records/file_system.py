@@ -100,15 +100,13 @@ def is_same_file(one: PathOrFile, other: PathOrFile) -> bool:
     if any(isinstance(file, str) and is_url(file) for file in (one, other)):
         return bool(one == other)
     try:
-        found, other_found = _status(one), _status(other)
+        found, other_found = (
+            os.stat(file if is_path(file) else file.fileno()) for file in (one, other)
+        )
     except (AttributeError, OSError):
         return False
     # A device, as /dev/null or a terminal, may well be read and written.
     return stat.S_ISREG(found.st_mode) and os.path.samestat(found, other_found)
-
-
-def _status(file: PathOrFile) -> os.stat_result:
-    return os.stat(file if is_path(file) else file.fileno())
 
 
 def size_of(path: str) -> int:

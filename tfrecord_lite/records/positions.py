@@ -125,10 +125,8 @@ class PositionedFile(Closing):
         if self.remote is not None:
             return self.remote.read_at(size, offset)
         if self._positional:
-            descriptor = self._descriptor
-            data = read_at(self.raw, size, offset)
-            del descriptor
-            return data
+            _held = self._descriptor
+            return read_at(self.raw, size, offset)
         with self._lock:
             return read_at(self.raw, size, offset + self._origin)
 
@@ -142,7 +140,7 @@ class PositionedFile(Closing):
             data = self.read_at(len(view), offset)
             view[: len(data)] = data
             return len(data)
-        done, descriptor = 0, self._descriptor
+        done, _held = 0, self._descriptor
         while done < len(view):
             try:
                 count = os.preadv(self.raw.fileno(), [view[done:]], offset + done)
@@ -152,7 +150,6 @@ class PositionedFile(Closing):
             if not count:
                 break
             done += count
-        del descriptor
         return done
 
     def read_spans(self, begins: list[int], ends: list[int]) -> list[bytes]:
@@ -161,13 +158,12 @@ class PositionedFile(Closing):
             return self.remote.read_spans(begins, ends)
         if self._positional:
             # As below, in one go.
-            descriptor, pread, handle = self._descriptor, os.pread, self.raw.fileno()
+            _held, pread, handle = self._descriptor, os.pread, self.raw.fileno()
             try:
                 parts = [pread(handle, end - at, at) for at, end in zip(begins, ends, strict=True)]
             except OSError as error:
                 name_file(error, self.path)
                 raise
-            del descriptor
             if sum(map(len, parts)) == sum(ends) - sum(begins):
                 return parts
         return [self.read_at(end - at, at) for at, end in zip(begins, ends, strict=True)]
