@@ -465,3 +465,18 @@ def test_a_record_of_another_kind_raises_after_the_batches_before_it(
     assert {len(batch) for batch in found} <= {10}
     if not shuffle:
         assert [number for batch in found for number in batch] == [*range(50)]
+
+
+def test_a_note_names_files_that_nobody_has_counted(tmp_path):
+    """Their records were numbered over all files, of which the note named none."""
+    for name in "ab":
+        tfr.write_examples(tmp_path / name, {"id": range(5)}, compression="ZLIB")
+
+    def fails(batch):
+        raise LookupError(batch["id"].tolist())
+
+    batches = iter(tfr.Dataset(tmp_path, ID, batch_size=8, map=fails))
+    with pytest.raises(LookupError) as caught:
+        next(batches)
+    a, b = (f"{tmp_path}/{name}: records 0 to {last}" for name, last in (("a", 4), ("b", 2)))
+    assert caught.value.__notes__[0].endswith(f"epoch 0: {a}; {b}")

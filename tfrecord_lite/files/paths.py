@@ -22,7 +22,7 @@ from tfrecord_lite.records.storage import is_partial
 from tfrecord_lite.urls import split_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = [
     "SHARD_NAME",
@@ -32,6 +32,7 @@ __all__ = [
     "expand_path",
     "is_data_file",
     "name_and_count",
+    "some_of",
 ]
 
 _NAME_AT_COUNT = re.compile(r"(.*[^/])@([0-9]{1,9})(\.[^/@]+)?", re.DOTALL)
@@ -202,6 +203,12 @@ def _data_files(files: list[str], otherwise: str) -> list[str]:
     return files
 
 
+def some_of(names: Iterable[str], count: int) -> str:
+    """Return the first of so many names, and how many more there are."""
+    more = f" and {count - 3} more" if count > 3 else ""
+    return ", ".join(islice(names, min(count, 3))) + more
+
+
 def _shards(named: NameAtCount, folders: Folders) -> list[str]:
     name, count, asked = named
     folder, base = split_name(name)
@@ -232,10 +239,8 @@ def _shards(named: NameAtCount, folders: Folders) -> list[str]:
         return SHARD_NAME.format(name=name, index=index, total=count, suffix=suffix)
 
     if missing := count - len(numbers):
-        first = islice((index for index in range(count) if index not in numbers), 3)
-        more = f" and {missing - 3} more" if missing > 3 else ""
+        absent = (shard(index) for index in range(count) if index not in numbers)
         raise FileNotFoundError(
-            f"{name}@{count}: {missing} of {count} shards are missing: "
-            f"{', '.join(map(shard, first))}{more}"
+            f"{name}@{count}: {missing} of {count} shards are missing: {some_of(absent, missing)}"
         )
     return [shard(index) for index in range(count)]

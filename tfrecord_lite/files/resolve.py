@@ -7,12 +7,11 @@ import os
 import re
 import warnings
 from contextlib import suppress
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, by_folder, manifests_naming
 from tfrecord_lite.files.names import ShardNames, manifest_of
-from tfrecord_lite.files.paths import Folders, expand_path, name_and_count
+from tfrecord_lite.files.paths import Folders, expand_path, name_and_count, some_of
 from tfrecord_lite.files.staging import names_in_flux
 from tfrecord_lite.records.file_system import exists, is_url, list_directory
 from tfrecord_lite.records.storage import is_path, name_of
@@ -239,13 +238,13 @@ def warn_of_missing(files: list[str]) -> None:
             wanted = range(begin, begin + int(total))
             missing = int(total) - sum(number in wanted for number in numbers)
             if missing > 0:
-                first = islice((n for n in wanted if n not in numbers), min(missing, 3))
                 width = min(map(len, there[key]))
-                examples = [f"{prefix}-{n:0{width}d}-of-{total}{suffix}" for n in first]
-                more = f" and {missing - 3} more" if missing > 3 else ""
+                absent = (
+                    f"{prefix}-{n:0{width}d}-of-{total}{suffix}" for n in wanted if n not in numbers
+                )
                 warnings.warn(
                     f"{shown(os.path.join(folder, prefix))}: {missing} of {int(total)} shards are "
-                    f"missing, as the names of the others tell: {', '.join(examples)}{more}",
+                    f"missing, as the names of the others tell: {some_of(absent, missing)}",
                     stacklevel=2,
                 )
 
