@@ -417,9 +417,6 @@ HARMLESS: dict[str, dict[str, str]] = {
             "no file has 2^56 bytes: such a length is not believed, nor is the rest of one"
         ),
     },
-    "tfrecord_lite/dataset/whole_batches.py": {
-        "if self.turns == 1:": ("all batches are one of every one"),
-    },
     "tfrecord_lite/records/members.py": {
         "if gap > thresholds.remote_range_bytes:": ("by which requests the same comes"),
     },

@@ -114,7 +114,7 @@ class DamagedFile:
         if self._index.members is None:
             yield order
             return
-        which = np.searchsorted(self._index.members.first_records, numbers[order], "right")
+        which = self._index.members.with_record(numbers[order])
         for begin, end in pairwise(edges_of(np.diff(which) != 0, len(order)).tolist()):
             yield order[begin:end]
 
@@ -154,10 +154,8 @@ class DamagedFile:
             return None
         if error.kind in ("data", "too_large"):
             return None
-        which = int(np.searchsorted(members.first_records, number, "right")) - 1
-        (begin, end), (raw_begin, raw_end), (first, last) = (
-            bounds[which : which + 2].tolist() for bounds in members
-        )
+        spans = members.of(int(members.with_record(number)))
+        (begin, end), (raw_begin, raw_end), (first, last) = spans
         return Stretch(begin, end, raw_begin, raw_end, first, last, compressed=True)
 
     def _take(

@@ -314,7 +314,7 @@ class EpochRecords:
         if members is None or not rows:
             return
         end = block.offset(rows - 1) + int(block.lengths[rows - 1]) + FRAME_OVERHEAD
-        member = int(np.searchsorted(members.first_records, count, "right")) - 1
+        member = int(members.with_record(count))
         begin, stop = members.raw_offsets[member : member + 2].tolist()
         if begin <= end < stop and (begin == end) == (members.first_records[member] == count):
             return

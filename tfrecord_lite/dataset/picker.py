@@ -33,15 +33,11 @@ class Picker:
     def pick(self, run: Request) -> Chunk:
         """Read the records of a run, up to the first that cannot be read."""
         try:
-            return Chunk(self._block(run.numbers), *run, [])
+            block = self._records.set.read_block(run.numbers)
         except (OSError, TFRecordError):
             return self._pick_what_can_be(*run)
-
-    def _block(self, numbers: Int64Array) -> RecordBlock:
-        """Return records in the order of ``numbers``, in one buffer."""
-        block = self._records.set.read_block(numbers)
         # What stands in a chunk knows nothing of files; its numbers tell.
-        return RecordBlock(block.buffer, block.starts, block.lengths)
+        return Chunk(RecordBlock(block.buffer, block.starts, block.lengths), *run, [])
 
     def _pick_what_can_be(self, numbers: Int64Array, steps: Int64Array) -> Chunk:
         """Read what can be read, and name what is in the way."""

@@ -126,11 +126,6 @@ class Plan:
         """Whether it has some of the batches alone."""
         return self._turns.turns > 1
 
-    @property
-    def counted(self) -> bool:
-        """Whether `part` costs nothing."""
-        return self._records.counted
-
     def batches(self) -> int:
         """Return how many batches a whole epoch has, if nothing is left out."""
         # Also where the first one is gone on with, of which other ranks had some.

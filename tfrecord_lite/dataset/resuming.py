@@ -44,7 +44,7 @@ class States:
     def state(self, plan: Plan, position: Position) -> dict[str, Any]:
         """Return the state at a position."""
         epoch, step = position[:2]
-        if step and plan.counted and plan.all_done(epoch, step):
+        if step and self._records.counted and plan.all_done(epoch, step):
             epoch, step = epoch + 1, 0
         begin = plan.begin(epoch)
         if self._shuffle is True:

@@ -35,8 +35,6 @@ class Turns:
 
     def of_steps(self, steps: Int64Array) -> Int64Array:
         """Return those of the steps that are in one of these batches."""
-        if self.turns == 1:
-            return steps
         ours = steps // self._batch_size % self.turns == self.turn
         return cast("Int64Array", steps[ours])
 

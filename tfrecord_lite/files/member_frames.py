@@ -60,7 +60,7 @@ class MemberFrames:
 
     def frame(self, number: int) -> tuple[bytes, bytes, bytes]:
         """Return header, data and footer of one frame."""
-        index = int(self._member_of(number))
+        index = int(self._members.with_record(number))
         member = self._inflated(index)
         at = number - int(self._members.first_records[index])
         begin, end = member.bounds[at : at + 2].tolist()
@@ -79,7 +79,7 @@ class MemberFrames:
 
     def pieces(self, numbers: Int64Array) -> Iterator[tuple[list[bytes], Int64Array]]:
         """Iterate over frames, and where each begins in the uncompressed file."""
-        index = self._member_of(numbers)
+        index = self._members.with_record(numbers)
         local = numbers - self._members.first_records[index]
         offsets = self._members.raw_offsets[index]
         frames: list[bytes] = []
@@ -98,9 +98,6 @@ class MemberFrames:
                 yield frames, offsets[begin:last]
                 frames, begin, size = [], last, 0
 
-    def _member_of(self, numbers: Int64Array | int) -> Int64Array:
-        return np.searchsorted(self._members.first_records, numbers, "right") - 1
-
     def _inflated(self, index: int) -> _Inflated:
         """Return a member, one of those kept or from the file."""
         kept = self._kept
@@ -118,9 +115,7 @@ class MemberFrames:
         return member
 
     def _inflate(self, index: int) -> _Inflated:
-        (begin, end), (raw_begin, raw_end), (first, last) = (
-            bounds[index : index + 2].tolist() for bounds in self._members
-        )
+        (begin, end), (raw_begin, raw_end), (first, last) = self._members.of(index)
         stated = Member(end - begin, raw_end - raw_begin, last - first)
         try:
             if stated.raw_bytes > max(self._most, DEFAULT_MAX_RECORD_BYTES) + FRAME_OVERHEAD:

@@ -61,6 +61,14 @@ class Members(NamedTuple):
     raw_offsets: Int64Array
     first_records: Int64Array
 
+    def with_record(self, number: Int64Array | int) -> Int64Array:
+        """Return which member holds a record, or each of several."""
+        return np.searchsorted(self.first_records, number, "right") - 1
+
+    def of(self, index: int) -> list[list[int]]:
+        """Return the two bounds of one member in each of the columns."""
+        return [bounds[index : index + 2].tolist() for bounds in self]
+
 
 def find_bounds(file: PositionedFile, report: Report, *, verify: Verify) -> Int64Array:
     """Return where the frames of a plain file begin and the last one ends, int64 ``[records + 1]``.

@@ -158,11 +158,8 @@ class SidecarBlocks:
             if (last - first) * size > _READ_THROUGH_BYTES:
                 return b"".join([self._read(file, block, block + 1) for block in blocks])
             # One call costs more than what is between.
-            data = self._read_bytes(file, first, last + 1)
-        parts = [data[(block - first) * size :][:size] for block in blocks]
-        for block, part in zip(blocks, parts, strict=True):
-            self._check(block, part)
-        return b"".join(parts)
+            data = self._read(file, first, last + 1, blocks)
+        return b"".join([data[(block - first) * size :][:size] for block in blocks])
 
     def _opened(self) -> Any:
         # Not kept open: there may be one for each of ten thousand files.
@@ -171,27 +168,22 @@ class SidecarBlocks:
         except FileNotFoundError as error:
             raise StaleIndexError("the index is gone", path=self.path) from error
 
-    def _read(self, file: BinaryIO, first: int, end: int) -> memoryview:
-        data = self._read_bytes(file, first, end)
-        size = self.block_rows * sum(self.widths)
-        for block in range(first, end):
-            self._check(block, data[(block - first) * size :][:size])
-        return data
-
-    def _read_bytes(self, file: BinaryIO, first: int, end: int) -> memoryview:
+    def _read(
+        self, file: BinaryIO, first: int, end: int, wanted: Sequence[int] | None = None
+    ) -> memoryview:
+        """Return the bytes from one block to before another; all are checked, or those wanted."""
         row_bytes = sum(self.widths)
-        begin = first * self.block_rows * row_bytes
-        size = min(end * self.block_rows, self.rows) * row_bytes - begin
+        block_bytes = self.block_rows * row_bytes
+        size = min(end * self.block_rows, self.rows) * row_bytes - first * block_bytes
         with naming_file(self.path):
-            file.seek(self._begin + begin)
-            data = file.read(size)
+            file.seek(self._begin + first * block_bytes)
+            data = memoryview(file.read(size))
         if len(data) < size:
             raise damaged(self.path, "it was cut")
-        return memoryview(data)
-
-    def _check(self, block: int, data: memoryview) -> None:
-        if crc32c(data) != self._crcs[block]:
-            raise damaged(self.path, f"the checksum of its block {block} fails")
+        for block in range(first, end) if wanted is None else wanted:
+            if crc32c(data[(block - first) * block_bytes :][:block_bytes]) != self._crcs[block]:
+                raise damaged(self.path, f"the checksum of its block {block} fails")
+        return data
 
     def columns(self) -> list[Column]:
         """Return all rows, by their columns."""

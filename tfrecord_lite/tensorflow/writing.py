@@ -110,11 +110,8 @@ def write_dataset(
         block_bytes=block_bytes,
         fsync=fsync,
     )
-    if isinstance(spec, tf.TensorSpec):
-        if spec.dtype != tf.string or spec.shape.rank != int(batched):
-            raise ValueError(
-                f"the dataset has {spec}; map it to dicts of tensors, by the names of the features"
-            )
+    is_tensor = isinstance(spec, tf.TensorSpec)
+    if is_tensor and spec.dtype == tf.string and spec.shape.rank == int(batched):
         records = dataset if batched else dataset.batch(_MOST_ROWS)
         with writer_of(features=given or None) as writer:
             for batch in records:
