@@ -181,9 +181,12 @@ class SidecarBlocks:
         if len(data) < size:
             raise damaged(self.path, "it was cut")
         for block in range(first, end) if wanted is None else wanted:
-            if crc32c(data[(block - first) * block_bytes :][:block_bytes]) != self._crcs[block]:
-                raise damaged(self.path, f"the checksum of its block {block} fails")
+            self._check(block, data[(block - first) * block_bytes :][:block_bytes])
         return data
+
+    def _check(self, block: int, data: memoryview) -> None:
+        if crc32c(data) != self._crcs[block]:
+            raise damaged(self.path, f"the checksum of its block {block} fails")
 
     def columns(self) -> list[Column]:
         """Return all rows, by their columns."""
