@@ -292,10 +292,9 @@ def _lost(array: pa.Array, found: AnyArray) -> tuple[int, str] | None:
             if given.itemsize > found.itemsize
             else []
         )
-    elif pt.is_integer(kind):
+    elif pt.is_integer(kind) and found.dtype == np.float16:
         at = np.flatnonzero(found.astype(np.float64) != array.to_numpy().astype(np.float64))
-        at = at if found.itemsize == np.dtype(np.float16).itemsize else at[:0]
-    elif pt.is_boolean(kind):
+    elif pt.is_integer(kind) or pt.is_boolean(kind):
         return None
     else:  # decimals, and text
         suspect = np.isinf(found) | (found == 0)

@@ -146,7 +146,7 @@ class _Column:
             return _nested(_elements(raw.reshape(-1), leaf_of(kind)), kind, len(raw))
         if feature.dtype is np.uint8:
             begin, size, counts = decoder.strings()
-            there = self._spread(counts) > 0
+            there = _spread_out(counts, self._present) > 0
             return self._strings(kind, begin, size, there, self._row_of_spread(1))
         if feature.dtype is bytes:
             begin, size, counts = decoder.strings()
@@ -160,17 +160,9 @@ class _Column:
             counts = np.diff(splits)
             leaf = _converted(flat, leaf_of(kind), _row_by(counts))
         counts = counts // max(math.prod(getattr(feature, "shape", ())), 1)
-        counts = self._spread(counts)
+        counts = _spread_out(counts, self._present)
         items = _nested(leaf, kind.value_type, int(counts.sum()))
         return list_array(items, counts, kind, validity_of(self._present))
-
-    def _spread(self, counts: Int64Array) -> Int64Array:
-        """Return the counts of all records, of those of the records that have the feature."""
-        if self._rows is None:
-            return counts
-        spread = np.zeros(len(self._present), np.int64)
-        spread[self._rows] = counts
-        return spread
 
     def _row_of_spread(self, count: int) -> _RowOf:
         """Return whose an element is where all records have ``count`` each, if only to fill."""

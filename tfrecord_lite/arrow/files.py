@@ -147,31 +147,26 @@ def require_rows(what: str, expected: int, done: int) -> None:
 def _arrow(path: str, types: Mapping[str, Any]) -> Iterator[tuple[pa.RecordBatch, int]]:  # noqa: ARG001
     opened = pa.OSFile(path) if _is_plain_name(path) else pa.PythonFile(open_file(path), "r")
     with opened as source:
+        batches: Any
         if source.read(6) == b"ARROW1":
             file = pa.ipc.open_file(source)
-            yield no_rows(file.schema), 0
-            for number in range(file.num_record_batches):
-                yield _validated(file.get_batch(number)), source.tell()
-            return
-        source.seek(0)
-        stream = pa.ipc.open_stream(source)
-        yield no_rows(stream.schema), 0
-        for batch in stream:
-            yield _validated(batch), source.tell()
+            batches = map(file.get_batch, range(file.num_record_batches))
+        else:
+            source.seek(0)
+            file = batches = pa.ipc.open_stream(source)
+        yield no_rows(file.schema), 0
+        for batch in batches:
+            for column in batch.columns:
+                _validate(column)
+            yield batch, source.tell()
 
 
-def _validated(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a batch whose offsets and sizes lie within its buffers; ArrowInvalid for others.
+def _validate(column: pa.Array) -> None:
+    """Raise ArrowInvalid for offsets and sizes that do not lie within their buffers.
 
     Of a file Arrow takes them as they are, and who uses them reads other memory, or ends the
     process.
     """
-    for column in batch.columns:
-        _validate(column)
-    return batch
-
-
-def _validate(column: pa.Array) -> None:
     if pa.types.is_struct(column.type):
         column.validate()
         for at in range(column.type.num_fields):

@@ -173,8 +173,7 @@ class Selection(NamedTuple):
         if layout == "tfx" and schema.inferred:
             # Features that have no kind in any of the records are columns there, of nulls.
             asked = dict.fromkeys(schema.without_kind, pa.null())
-            named = {**named, **asked_types(asked)[0]}
-            named = dict(sorted(named.items()))
+            named = dict(sorted({**named, **asked_types(asked)[0]}.items()))
         if select is not None:
             if not select:
                 raise ValueError("select=[] names no column; name one, or leave it out for all")

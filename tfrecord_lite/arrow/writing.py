@@ -222,7 +222,6 @@ def _refuse_addresses(name: str, dtype: Any) -> None:
 def _of_stream(data: Any) -> Iterator[pa.RecordBatch]:
     if isinstance(data, pa.RecordBatch):
         data = pa.Table.from_batches([data])
-    reason = ""
     try:
         # Arrow's C interface ends names at a NUL.
         if isinstance(data, pa.Table):
@@ -230,18 +229,15 @@ def _of_stream(data: Any) -> Iterator[pa.RecordBatch]:
         elif not isinstance(data, pa.RecordBatchReader):
             data = pa.RecordBatchReader.from_stream(data)
         yield from _read(data)
-    except TypeError as error:
-        reason = str(error)
-    except pa.ArrowInvalid as error:
+    except (TypeError, pa.ArrowInvalid) as error:
         # Of what else is wrong with a stream, it tells itself.
-        if "as RecordBatch" not in str(error) and "schema" not in str(error):
+        about_rows = "as RecordBatch" in str(error) or "schema" in str(error)
+        if not isinstance(error, TypeError) and not about_rows:
             raise
-        reason = str(error)
-    if reason:
         raise TypeError(
-            f"{quote(data)} is no table ({reason}); a column alone goes in as one of a mapping of "
+            f"{quote(data)} is no table ({error}); a column alone goes in as one of a mapping of "
             "names to columns"
-        )
+        ) from None
 
 
 def _scanned(dataset: Any) -> Iterator[pa.RecordBatch]:

@@ -108,6 +108,7 @@ def features_of(
         return
     encoded = node.kind != "tensor"
     shape = outer if encoded else (*outer, *node.shape)
+    fixed = [size for size in shape if size is not None]
     dtype: Any = bytes if encoded or node.dtype is bytes else np.int64
     if dtype is np.int64 and node.dtype.kind == "f":
         dtype = np.float32
@@ -119,12 +120,10 @@ def features_of(
         for level in range(len(outer) - 1):
             yield f"{name}/ragged_row_lengths_{level}", RaggedFeature(np.int64)
     elif None in shape:
-        fixed = [size for size in shape if size is not None]
         if shape[0] is None:
             yield name, FixedLenSequenceFeature(fixed, dtype, allow_missing=True)
         else:
             yield name, RaggedFeature(dtype)
     else:
-        sizes = tuple(size for size in shape if size is not None)
-        default = None if outer or node.default is None else [node.default] * math.prod(sizes)
-        yield name, FixedLenFeature(sizes, dtype, default)
+        default = None if outer or node.default is None else [node.default] * math.prod(fixed)
+        yield name, FixedLenFeature(tuple(fixed), dtype, default)

@@ -56,7 +56,7 @@ class Reading(NamedTuple):
                 filled[...] = node.default
                 return filled[()]
             values, lengths = self._values(node, node.name)
-            return _shaped(values, lengths, outer, node.shape, node)
+            return _shaped(values, lengths, outer, node)
         if node.kind in ("zlib", "bytes") and node.shape.count(None) > 1:
             strings, lengths = self._values(node, f"{node.name}/value")
             flat = self._values(node, f"{node.name}/shape")[0]
@@ -114,11 +114,7 @@ def _numbers(values: Value) -> list[int]:
 
 
 def _shaped(
-    values: Any,
-    lengths: list[list[int]],
-    outer: tuple[int | None, ...],
-    inner: tuple[int | None, ...],
-    node: Node,
+    values: Any, lengths: list[list[int]], outer: tuple[int | None, ...], node: Node
 ) -> Any:
     if node.dtype is bytes:
         array: Any = np.fromiter(values, object, len(values))
@@ -126,7 +122,7 @@ def _shaped(
         raise misfit(node, f"is bytes, where {node.dtype} was expected")
     else:
         array = np.asarray(values).astype(node.dtype)
-    shape = inner if lengths else (*outer, *inner)
+    shape = node.shape if lengths else (*outer, *node.shape)
     sizes = [-1 if size is None else size for size in ((None, *shape) if lengths else shape)]
     if sizes.count(-1) > 1 and not array.size:
         sizes = [0 if size == -1 else size for size in sizes]
