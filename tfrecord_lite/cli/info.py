@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,8 +70,6 @@ def _those_there(named: list[Any]) -> list[PathOrFile]:
     for one in named:
         if not is_path(one):
             return [one]
-        try:
+        with suppress(OSError, TFRecordError):
             found += expand_shards(one)
-        except (OSError, TFRecordError):
-            continue
     return found

@@ -6,12 +6,12 @@ import sys
 import time
 import warnings
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from tfrecord_lite.cli.exits import DAMAGED, Damages, complain
+from tfrecord_lite.cli.exits import DAMAGED, Damages
 from tfrecord_lite.cli.inputs import Count, Files, Json, Record, expand_files
 from tfrecord_lite.cli.show import print_json_line, print_pretty_record
 from tfrecord_lite.errors import TruncatedRecordError
@@ -56,8 +56,10 @@ def run(
             options: dict[str, Any] = {"follow": True, "timeout": 0} if follow else {}
             with (
                 RecordReader(expanded[0], on_damage=damages, **options) as reader,
-                _warnings_printed(),
+                warnings.catch_warnings(),
             ):
+                # Each time that the file is replaced.
+                warnings.simplefilter("always")
                 _put_before(last, _read(reader, last=records))
                 if follow:
                     _print_on(last, reader, print_record)
@@ -96,12 +98,3 @@ def _read(reader: RecordReader, last: int | None = None) -> Iterator[Record]:
             skip = 0 if last is None else max(len(block) - last, 0)
             for number, data in enumerate(block[skip:], block.first_record + skip):
                 yield Record(reader.path, number, data)
-
-
-@contextmanager
-def _warnings_printed() -> Iterator[None]:
-    """Print a line when the file has been replaced."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = lambda message, *_, **__: complain(message)
-        yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -130,7 +130,7 @@ class FeatureDescription:
         self.samples: list[Any] = []
         """Some of the first values: byte strings, or lists of the numbers of a record."""
         # By kind: hashes of two kinds of values say nothing of each other, and 0 is not 0.0.
-        self._distinct: dict[str, Distinct] = {}
+        self._distinct: defaultdict[str, Distinct] = defaultdict(Distinct)
 
     def __repr__(self) -> str:
         records = plural(self.records, "record")
@@ -205,8 +205,6 @@ class FeatureDescription:
         for kind, counts, values in found:
             self.kinds[kind] += len(counts)
             self.counts.add(counts)
-            if kind not in self._distinct:
-                self._distinct[kind] = Distinct()
             distinct = self._distinct[kind]
             if kind == "bytes":
                 self._add_strings(values, distinct)
@@ -259,7 +257,7 @@ class FeatureDescription:
         self.content.merge(other.content)
         self.samples += other.samples[: _SHOWN - len(self.samples)]
         for kind, of_kind in other._distinct.items():
-            self._distinct.setdefault(kind, Distinct()).merge(of_kind)
+            self._distinct[kind].merge(of_kind)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as what JSON can hold."""

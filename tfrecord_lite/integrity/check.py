@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -107,32 +108,24 @@ class Checker:
 
 
 def _check_range(part: ByteRange) -> RangeReport | None:
-    try:
-        source = ByteSource(part.path)
-    except OSError:
-        return None
-    stream = BlockStream(
-        source,
-        verify=True,
-        on_damage=None,
-        max_record_bytes=_MOST_BYTES,
-        max_buffered=_MAX_BUFFERED_BYTES,
-    )
-    stream.block_bytes = _BLOCK_BYTES
     records = 0
     try:
-        begin = end = stream.find(part.begin, part.end) if part.begin else 0
-        while end < part.end:
-            block = stream.read_block()
-            if block is None:
-                break
-            begins = block.starts + (block.base - HEADER_SIZE)
-            inside = int(np.searchsorted(begins, part.end))
-            records += inside
-            end = stream.offset if inside == len(block) else int(begins[inside])
-            stream.recycle(block)
+        with closing(ByteSource(part.path)) as source:
+            stream = BlockStream(
+                source,
+                verify=True,
+                on_damage=None,
+                max_record_bytes=_MOST_BYTES,
+                max_buffered=_MAX_BUFFERED_BYTES,
+            )
+            stream.block_bytes = _BLOCK_BYTES
+            begin = end = stream.find(part.begin, part.end) if part.begin else 0
+            while end < part.end and (block := stream.read_block()) is not None:
+                begins = block.starts + (block.base - HEADER_SIZE)
+                inside = int(np.searchsorted(begins, part.end))
+                records += inside
+                end = stream.offset if inside == len(block) else int(begins[inside])
+                stream.recycle(block)
     except (OSError, TFRecordError):
         return None
-    finally:
-        source.close()
     return RangeReport(begin, end, records)

@@ -38,10 +38,12 @@ _LOST = {
 }
 # What a server of HTTP answers: no such object, not for you, another state than was asked for, and
 # what may be another answer the next time.
-_MISSING = (404, 410)
-_FORBIDDEN = (401, 403, 405)
-_ANOTHER_STATE = 412
-_BUSY = (408, 429, 500, 502, 503, 504)
+_ANSWERS: dict[object, type[OSError]] = {
+    **dict.fromkeys((404, 410), FileNotFoundError),
+    **dict.fromkeys((401, 403, 405), PermissionError),
+    412: ReplacedError,
+    **dict.fromkeys((408, 429, 500, 502, 503, 504), ConnectionError),
+}
 _WAITS = (0.1, 0.2, 0.4)
 _PART_BYTES = 8 << 20
 
@@ -230,16 +232,10 @@ def _answers(*, is_http: bool) -> Iterator[None]:
 
 
 def _of_its_kind(error: BaseException) -> BaseException:
-    status = getattr(error, "status", None)
-    if status in _MISSING:
-        return FileNotFoundError()
-    if status in _FORBIDDEN:
-        return PermissionError(str(error))
-    if status == _ANOTHER_STATE:
-        return ReplacedError()
-    if status in _BUSY or type(error).__name__ in _LOST:
-        return ConnectionError(str(error))
-    return error
+    kind = _ANSWERS.get(getattr(error, "status", None))
+    if kind is None and type(error).__name__ in _LOST:
+        kind = ConnectionError
+    return error if kind is None else kind(str(error))
 
 
 def _only_if(state: ObjectState) -> dict[str, str]:

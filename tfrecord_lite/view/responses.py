@@ -60,7 +60,6 @@ class RefusedError(Exception):
     def __init__(self, status: HTTPStatus, reason: str) -> None:
         super().__init__(reason)
         self.status = status
-        self.reason = reason
 
 
 def json_response(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Response:

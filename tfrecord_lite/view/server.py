@@ -17,7 +17,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 from tfrecord_lite.errors import TFRecordError
@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             response: Response = method(self._allowed_path())
         except RefusedError as refusal:
-            response = json_response({"error": unicode_text(refusal.reason)}, refusal.status)
+            response = json_response({"error": unicode_text(str(refusal))}, refusal.status)
         except StaleIndexError:
             reason = "the file has changed; what is shown is looked at again"
             response = json_response({"error": reason}, HTTPStatus.CONFLICT)
@@ -163,21 +163,20 @@ class _Handler(BaseHTTPRequestHandler):
         """Return the part of the path that follows the token."""
         port = self.server.server_address[1]
         if self.headers.get("Host") not in (f"{_HOST}:{port}", f"localhost:{port}"):
-            self.close_connection = True
-            raise RefusedError(
-                HTTPStatus.FORBIDDEN, f"this is http://{_HOST}:{port}/ and nothing else"
-            )
+            self._refuse(HTTPStatus.FORBIDDEN, f"this is http://{_HOST}:{port}/ and nothing else")
         origin = self.headers.get("Origin")
         if origin not in (None, f"http://{_HOST}:{port}", f"http://localhost:{port}"):
-            self.close_connection = True
-            raise RefusedError(HTTPStatus.FORBIDDEN, "another page has nothing to ask for here")
+            self._refuse(HTTPStatus.FORBIDDEN, "another page has nothing to ask for here")
         _, token, path = (*self.path.split("/", 2), "", "")[:3]
         if not hmac.compare_digest(token.encode(), self.server.token.encode()):
-            self.close_connection = True
-            raise RefusedError(
-                HTTPStatus.FORBIDDEN, "open the whole address that tfrecord-lite view has printed"
-            )
+            reason = "open the whole address that tfrecord-lite view has printed"
+            self._refuse(HTTPStatus.FORBIDDEN, reason)
         return path
+
+    def _refuse(self, status: HTTPStatus, reason: str) -> NoReturn:
+        """Refuse the request, and let nothing more come by this connection."""
+        self.close_connection = True
+        raise RefusedError(status, reason)
 
     def _get(self, path: str) -> Response:
         try:
@@ -199,8 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
         method = self.server.api.post.get(path)
         size = self.headers.get("Content-Length", "")
         if method is None or not _SIZE.fullmatch(size) or int(size) > _MOST_BODY:
-            self.close_connection = True
-            raise RefusedError(HTTPStatus.BAD_REQUEST, "there is nothing of that name to be begun")
+            self._refuse(HTTPStatus.BAD_REQUEST, "there is nothing of that name to be begun")
         try:
             asked = json.loads(self.rfile.read(int(size)) or b"{}")
         except (ValueError, RecursionError):
@@ -210,21 +208,22 @@ class _Handler(BaseHTTPRequestHandler):
         return method(asked)
 
     def _send(self, response: Response) -> None:
+        saved = None if response.name is None else f'attachment; filename="{response.name}"'
+        headers = {
+            **_HEADERS,
+            "Content-Type": response.media,
+            "Content-Length": str(len(response.body)),
+            "Content-Disposition": saved,
+            "Accept-Ranges": "bytes" if response.has_parts else None,
+            "Content-Range": response.place,
+            "Connection": "close" if self.close_connection else None,
+        }
         # A browser may go away at any moment.
         with suppress(ConnectionError, TimeoutError):
             self.send_response(response.status)
-            for name, value in _HEADERS.items():
-                self.send_header(name, value)
-            self.send_header("Content-Type", response.media)
-            self.send_header("Content-Length", str(len(response.body)))
-            if response.name is not None:
-                self.send_header("Content-Disposition", f'attachment; filename="{response.name}"')
-            if response.has_parts:
-                self.send_header("Accept-Ranges", "bytes")
-            if response.place is not None:
-                self.send_header("Content-Range", response.place)
-            if self.close_connection:
-                self.send_header("Connection", "close")
+            for name, value in headers.items():
+                if value is not None:
+                    self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(response.body)
