@@ -136,3 +136,10 @@ def test_the_type_of_a_column_is_that_of_all_its_rows(path, monkeypatch):
     for values in ([DAY, DAY, NOON], [NOON, NOON, 3]):
         with pytest.raises(tfr.ExampleError, match="'t': row 2 has"):
             tfr.write_examples(path, pd.DataFrame({"t": objects(*values)}))
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("value", [{1, 2}, frozenset("ab"), {1: 2}.keys()])
+def test_a_set_has_no_order(path, value, way):
+    with pytest.raises(tfr.ExampleError, match="column 't': row 1 has a .*set|keys.*sorted"):
+        tfr.write_examples(path, way(objects([3], value)))

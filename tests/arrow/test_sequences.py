@@ -172,3 +172,27 @@ def test_lists_of_a_fixed_size_in_lists_are_written_flat_and_refused_where_asked
     with pytest.raises(TypeError, match=kind) as raised:
         to_arrow(tmp_path / "a", table.schema)
     assert f"ask for {pa.list_(leaf)}, of all" in str(raised.value)
+
+
+def sequences(steps, kind):
+    lists = pa.array([{"a": of_row} for of_row in steps], pa.struct({"a": pa.list_(kind)}))
+    context = pa.array([{"id": row} for row in range(len(steps))])
+    return pa.table({"context": context, "feature_lists": lists})
+
+
+# Those after the first 65,536 are other columns.
+@pytest.mark.parametrize("before", [5, 70_000])
+def test_errors_name_the_row_of_the_table(tmp_path, before):
+    table = sequences([[[1]]] * before + [[[1], [3, None]]], pa.list_(pa.int64()))
+    with pytest.raises(
+        tfr.ExampleError, match=f"feature list 'a': row {before}, step 1 has a null in its list"
+    ):
+        write_table(table, tmp_path / "a")
+    table = sequences([[1]] * before + [[1, 2**63]], pa.uint64())
+    with pytest.raises(tfr.ExampleError, match=f"row {before}: feature list 'a', step 1: .* int64"):
+        write_table(table, tmp_path / "a")
+
+
+def test_features_of_examples_are_refused(tmp_path):
+    with pytest.raises(TypeError, match="features is for Examples.* pass a SequenceFeatures"):
+        write_table(sequences([[1]], pa.int64()), tmp_path / "a", {"id": int})

@@ -199,6 +199,17 @@ def test_polars(write, name):
     assert plain(name) == EXPECTED
 
 
+@pytest.mark.parametrize("kind", ["Int128", "UInt128"])
+def test_types_of_polars_that_arrow_does_not_have(write, name, kind):
+    polars = pytest.importorskip("polars")
+    if not hasattr(polars, kind):
+        pytest.skip(f"no {kind}")
+    column = polars.Series("x", [[1]], dtype=polars.List(getattr(polars, kind)))
+    for table in (polars.DataFrame([column]), {"x": column}):
+        with pytest.raises(tfr.ExampleError, match=f"column 'x': Arrow has no .*{kind}.* cast it"):
+            write(table, name)
+
+
 def test_duckdb(write, name):
     duckdb = pytest.importorskip("duckdb")
     write(duckdb.sql("select 1 as a, 'x' as w union all select 2, null"), name)
@@ -380,10 +391,42 @@ def test_a_cast_that_is_none(name):
             write_table(table, name, cast={"x": cast})
     with pytest.raises(ValueError, match="cast: column 'none': 'colour' is no type"):
         write_table(pa.table({"none": pa.nulls(2)}), name, cast={"none": "colour"})
-    with pytest.raises(tfr.ExampleError, match="column 'x', as int64: .*'b'"):
+    with pytest.raises(tfr.ExampleError, match="column 'x', as int64: row 0: .*'a'"):
         write_table(table, name, cast={"x": "int64"})
     with pytest.raises(TypeError, match="features="):
         write_table([{"x": 1}], name, cast={"x": "int64"})
+
+
+@pytest.mark.parametrize("cast", [["x"], "float32", [("x", "float32")]])
+def test_a_cast_that_is_no_mapping(write, name, cast):
+    with pytest.raises(TypeError, match="cast=.* must be a mapping of columns to types"):
+        write_table(pa.table({"x": [1]}), name, cast=cast)
+
+
+@pytest.mark.parametrize(
+    ("column", "cast"),
+    [
+        (["1", "2", None, "x", "y"], "float32"),
+        ([1, 2, None, 300, 400], "int8"),
+        ([1.0, 2.0, None, 1.5, 2.5], "int64"),
+        ([b"a", b"b", None, b"\xff", b"\xff"], "string"),
+        (
+            [
+                decimal.Decimal(1),
+                decimal.Decimal(2),
+                None,
+                decimal.Decimal("1.5"),
+                decimal.Decimal("1.5"),
+            ],
+            "int64",
+        ),
+        ([["1"], [], None, ["2", "x"], ["y"]], "int64"),
+    ],
+)
+def test_what_arrow_does_not_cast_is_told_with_its_row(name, column, cast):
+    table = pa.table({"x": column[:1] * 2000 + column})
+    with pytest.raises(tfr.ExampleError, match="column 'x', as .*: row 2003: "):
+        write_table(table, name, cast={"x": cast})
 
 
 def test_times_are_integers_in_their_own_unit(name):
@@ -439,6 +482,12 @@ def test_kinds_do_not_change_from_batch_to_batch(write, name):
 def test_what_is_no_table(write, name, data):
     with pytest.raises(TypeError, match="table"):
         write(data, name)
+
+
+def test_a_table_of_several_lines_is_one_line_in_an_error(name):
+    with pytest.raises(TypeError) as raised:
+        write_table([pa.table({"x": [1]})], name)
+    assert "\n" not in str(raised.value)
 
 
 def test_columns_of_different_lengths(write, name):

@@ -23,6 +23,7 @@ from tfrecord_lite.arrow.types import (
     storage_of,
     with_leaf,
 )
+from tfrecord_lite.example.composites import UnfitError
 from tfrecord_lite.example.floats import LARGEST_EXACT, is_other
 
 if TYPE_CHECKING:
@@ -60,6 +61,26 @@ class LostNumberError(Exception):
         super().__init__(reason)
         self.index = index
         self.reason = reason
+
+
+def first_refused(
+    array: pa.Array, convert: Callable[[pa.Array], object], error: pa.ArrowException
+) -> tuple[int | None, str]:
+    """Return the first row that Arrow refuses to convert, and why: ``error`` is of all rows.
+
+    None for the row where it refuses the type.
+    """
+    begin, end = 0, len(array)
+    while begin < end:
+        middle = (begin + end) // 2
+        try:
+            convert(array.slice(0, middle))
+            begin = middle + 1
+        except UnfitError as unfit:
+            return unfit.record, unfit.reason
+        except pa.ArrowException as earlier:
+            end, error = middle, earlier
+    return end - 1 if end else None, str(error)
 
 
 def no_rows(schema: pa.Schema) -> pa.RecordBatch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ import pyarrow.types as pt
 from tfrecord_lite.arrow.arrays import (
     LostNumberError,
     cast_leaves,
+    first_refused,
     leaf_of,
     plain_array,
     without_views,
@@ -41,8 +43,7 @@ from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["Columns", "SequenceColumns", "columns_of"]
 
@@ -79,7 +80,7 @@ class Columns:
 
     def part(self, batch: pa.RecordBatch, first_row: int) -> TablePart:
         """Return the columns of some rows, the first of which errors call ``first_row``."""
-        columns = self.columns(batch.columns, first_row)
+        columns = self.columns(batch.columns, _row_from(first_row))
         meanings = self.meanings(columns, first_row)
         return TablePart(columns, batch.num_rows, self._features, meanings)
 
@@ -101,19 +102,26 @@ class Columns:
             and (not isinstance(feature, FixedLenFeature) or 0 in feature.shape)
         }
 
-    def columns(self, arrays: Sequence[pa.Array], first_row: int) -> dict[str, Any]:
-        """Return the columns alone, of the arrays of all columns of the schema."""
+    def columns(
+        self, arrays: Sequence[pa.Array], place: Callable[[str, int], str], what: str = "column"
+    ) -> dict[str, Any]:
+        """Return the columns alone, of the arrays of all columns of the schema.
+
+        ``place`` is what errors call a row of the ``what`` of a name.
+        """
         columns = {}
         for name, kind in self._types.items():
             array = arrays[self.schema.get_field_index(name)]
+            given = self._given.get(name)
             try:
-                columns[name] = _column(array, kind, self._given.get(name))
+                columns[name] = _column(array, kind, given)
             except UnfitError as error:
-                raise ExampleError(
-                    f"column {quote(name)}: row {first_row + error.record} has {error.reason}"
-                ) from None
+                where = f"{what} {quote(name)}: {place(name, error.record)}"
+                raise ExampleError(f"{where} has {error.reason}") from None
             except pa.ArrowException as error:
-                raise ExampleError(f"column {quote(name)}, as {kind}: {error}") from None
+                row, reason = first_refused(array, partial(_column, kind=kind, given=given), error)
+                where = "" if row is None else f"{place(name, row)}: "
+                raise ExampleError(f"{what} {quote(name)}, as {kind}: {where}{reason}") from None
         return columns
 
 
@@ -142,9 +150,9 @@ class SequenceColumns:
         for name, columns in self._of.items():
             children = _children(batch.column(self.schema.get_field_index(name)))
             if name == "context":
-                parts[name] = columns.columns(children, first_row)
+                parts[name] = columns.columns(children, _row_from(first_row))
             else:
-                parts[name] = _rows_of_steps(columns, children)
+                parts[name] = _rows_of_steps(columns, children, first_row)
             found = columns.meanings(parts[name], first_row)
             meanings.update({f"{name}: {feature}": found[feature] for feature in found})
         return TablePart(parts, batch.num_rows, meanings=meanings, encode_as=self._features)
@@ -163,6 +171,11 @@ def columns_of(
         return Columns(schema, features or {}, cast)
     if cast:
         raise TypeError("cast is for tables of Examples, and these are SequenceExamples")
+    if features and not isinstance(features, SequenceFeatures):
+        raise TypeError(
+            "features is for Examples, and these columns, context and feature_lists, are those of "
+            "SequenceExamples: pass a SequenceFeatures"
+        )
     return SequenceColumns(schema, features or None)
 
 
@@ -193,7 +206,13 @@ def _step_type(field: pa.Field) -> pa.DataType:
     )
 
 
-def _rows_of_steps(columns: Columns, lists: Sequence[pa.Array]) -> dict[str, list[Any]]:
+def _row_from(first_row: int) -> Callable[[str, int], str]:
+    return lambda _, row: f"row {first_row + row}"
+
+
+def _rows_of_steps(
+    columns: Columns, lists: Sequence[pa.Array], first_row: int
+) -> dict[str, list[Any]]:
     """Return for each row the list of its steps, None where there is no list."""
     steps, edges = [], []
     for array in lists:
@@ -202,7 +221,13 @@ def _rows_of_steps(columns: Columns, lists: Sequence[pa.Array]) -> dict[str, lis
         steps.append(array.flatten())  # without what lies behind nulls
         edges.append((np.append(0, np.cumsum(sizes)).tolist(), there.tolist()))
     found = {}
-    of_all = columns.columns(steps, 0)
+
+    def place(name: str, at: int) -> str:
+        splits, _ = edges[columns.schema.get_field_index(name)]
+        row = _row_of(at, splits)
+        return f"row {first_row + row}, step {at - splits[row]}"
+
+    of_all = columns.columns(steps, place, "feature list")
     for name, (splits, there) in zip(columns.schema.names, edges, strict=True):
         found[name] = [
             _steps(of_all.get(name), *span) if valid else None

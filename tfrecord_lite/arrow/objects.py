@@ -7,6 +7,7 @@ pandas nanoseconds would be left out, all in silence. Here all rows are looked a
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, Final
 
@@ -54,6 +55,11 @@ def checked_objects(name: str, values: Any, *, said: bool, first_row: int = 0) -
     for row, value in enumerate(values, first_row):
         cls: type = type(value)
         kind = _kind_of_type(cls)
+        if issubclass(cls, AbstractSet):
+            raise ExampleError(
+                f"column {quote(name)}: row {row} has a {cls.__name__}, whose values have no "
+                "order; make a list of it, as sorted() does"
+            )
         if kind not in _LOOKED_AT:
             seen.setdefault(kind, row)
             continue

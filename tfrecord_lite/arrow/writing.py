@@ -153,7 +153,7 @@ def _batches(data: Any, said: AbstractSet[str]) -> Iterable[pa.RecordBatch]:
             )
     if _package_of(data) == "polars" and isinstance(getattr(data, "schema", None), Mapping):
         for name, dtype in data.schema.items():
-            _refuse_addresses(name, dtype)
+            _refuse_of_polars(name, dtype)
     return _of_stream(data)
 
 
@@ -210,12 +210,16 @@ def _package_of(data: Any) -> str:
     return type(data).__module__.partition(".")[0]
 
 
-def _refuse_addresses(name: str, dtype: Any) -> None:
-    """Refuse what polars gives to Arrow as bytes: where Python objects lie in memory."""
+def _refuse_of_polars(name: str, dtype: Any) -> None:
+    """Refuse what Arrow does not have: of Python objects it gets where they lie in memory."""
     if str(dtype) == "Object":
         raise ExampleError(
             f"column {quote(name)}: Python objects, of dtype Object of polars, are nothing that "
             "Arrow has: make them numbers, text, or lists of these, or leave the column out"
+        )
+    if "Int128" in str(dtype):
+        raise ExampleError(
+            f"column {quote(name)}: Arrow has no {dtype} of polars; cast it to Int64 or String"
         )
 
 
@@ -271,7 +275,7 @@ def _chunked(name: str, column: Any, said: AbstractSet[str]) -> Any:
         return _array(name, _of_series(name, column, said))
     if hasattr(column, "__arrow_c_stream__"):
         if _package_of(column) == "polars":
-            _refuse_addresses(name, column.dtype)
+            _refuse_of_polars(name, column.dtype)
         return pa.chunked_array(column)
     if hasattr(column, "__arrow_c_array__"):
         return pa.array(column)

@@ -19,13 +19,20 @@ from tfrecord_lite.example.features import FeatureSpec, FixedLenFeature, RaggedF
 from tfrecord_lite.example.kinds import KIND_NAMES
 from tfrecord_lite.example.normalize import is_sequences, normalize_features
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.example.sequence_batch import are_sequences
+from tfrecord_lite.example.sequence_batch import are_sequences, encode_sequence_blocks
 
 if TYPE_CHECKING:
     from tfrecord_lite.example.column_payloads import FirstRow
     from tfrecord_lite.records.frame_writer import FrameWriter
 
-__all__ = ["FoundFeatures", "Meaning", "TablePart", "check_meanings_of_tasks", "write_any"]
+__all__ = [
+    "FoundFeatures",
+    "Meaning",
+    "TablePart",
+    "check_cast",
+    "check_meanings_of_tasks",
+    "write_any",
+]
 
 # So many rows of dicts become columns at once.
 _ROWS: Final = 1024
@@ -188,6 +195,7 @@ def write_any(
     file of a table whose ``path`` says it. Raises TypeError for what is no table, `ExampleError`
     for a column that has another kind or unit in a table before, else as `encode_examples`.
     """
+    check_cast(cast)
     if hasattr(data, "iloc") and (not _is_frame(data) or find_spec("pyarrow") is None):
         data = _columns_of_pandas(data)
     found = FoundFeatures() if found is None else found
@@ -205,7 +213,8 @@ def write_any(
         if not part.rows:
             pass
         elif are_sequences(part.columns, None):
-            writer.write_examples(part.columns, part.encode_as)
+            for block in encode_sequence_blocks(part.columns, part.encode_as, first_row=row):
+                writer.write_many(block)
         elif part.columns:
             _write_part(writer, part.columns, features, row, kinds, found, _name_of(data))
         else:
@@ -213,6 +222,15 @@ def write_any(
         found.add(part, _name_of(data))
         row += part.rows
     return row
+
+
+def check_cast(cast: Any) -> None:
+    """Raise TypeError for what is no mapping."""
+    if cast is not None and not isinstance(cast, Mapping):
+        raise TypeError(
+            f"cast={quote(cast)} must be a mapping of columns to types, such as "
+            "{'price': 'float32'}"
+        )
 
 
 def _name_of(data: Any) -> str:

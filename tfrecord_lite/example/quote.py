@@ -22,6 +22,11 @@ class _Quote(reprlib.Repr):
         # A large one is cut before it is printed, not after.
         return repr(x) if len(x) <= self.maxstring else f"{x[: self.maxstring]!r}..."
 
+    def repr_instance(self, x: Any, level: int) -> str:
+        text = super().repr_instance(x, level)
+        # Tables and their columns have several lines.
+        return " ".join(text.split()) if "\n" in text else text
+
     def repr_ndarray(self, x: Any, level: int) -> str:  # noqa: ARG002
         return f"<array of shape {x.shape} and dtype {x.dtype}>"
 

@@ -67,10 +67,13 @@ def encode_sequence_examples(
 
 
 def encode_sequence_blocks(
-    columns: Mapping[str, Any], features: SequenceFeatures | None = None
+    columns: Mapping[str, Any], features: SequenceFeatures | None = None, *, first_row: int = 0
 ) -> Iterator[RecordBlock]:
-    """Encode columns as `encode_sequence_examples`, some MB of records at a time."""
-    known = _Known(columns, features)
+    """Encode columns as `encode_sequence_examples`, some MB of records at a time.
+
+    ``first_row`` is what errors call the first row.
+    """
+    known = _Known(columns, features, first_row)
     return in_blocks(known.rows, known.encode)
 
 
@@ -89,7 +92,10 @@ def are_sequences(columns: Any, features: Any) -> bool:
 class _Known:
     """Columns in the forms that the encoder knows, and the kinds that their first rows have."""
 
-    def __init__(self, columns: Mapping[str, Any], features: SequenceFeatures | None) -> None:
+    def __init__(
+        self, columns: Mapping[str, Any], features: SequenceFeatures | None, first_row: int = 0
+    ) -> None:
+        self._first_row = first_row
         if not set(columns) <= set(_PARTS) or not columns:
             raise ValueError(
                 'columns of SequenceExamples are {"context": {...}, "feature_lists": {...}}, not '
@@ -117,14 +123,15 @@ class _Known:
             {name: column[begin:end] for name, column in self._context.items()},
             end - begin,
             self._of_context,
-            begin,
+            self._first_row + begin,
             self._context_kinds,
         )
         lists = []
         for name in sorted_names(self._lists):
             column, spec = self._lists[name][begin:end], self._of_lists.get(name)
             first = self._list_kinds.get(name)
-            entries, first = _encode_list(name, column, end - begin, spec, begin, first)
+            row = self._first_row + begin
+            entries, first = _encode_list(name, column, end - begin, spec, row, first)
             self._list_kinds[name] = first
             lists.append(entries)
         return lay_out([(_CONTEXT, context), (_FEATURE_LISTS, lists)], end - begin)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.dataset.schema import written_features
 from tfrecord_lite.dataset.shard_writer import ShardWriter
-from tfrecord_lite.dataset.tables import FoundFeatures, write_any
+from tfrecord_lite.dataset.tables import FoundFeatures, check_cast, write_any
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.normalize import (
     checked_names,
@@ -117,6 +117,7 @@ def convert(
     >>> list(tfr.read_records(folder + "/train")) == list(tfr.read_records(folder + "/a.tfrecord"))
     True
     """
+    check_cast(cast)
     path = os.fsdecode(dst)
     target = _target_kind(path)
     if not isinstance(src, RecordSet):

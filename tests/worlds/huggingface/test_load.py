@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
+import signal
 
 import datasets
 import numpy as np
@@ -183,6 +185,20 @@ def test_damage_leaves_no_file(damaged, cache):
     assert list(cache.iterdir()) == []
     with pytest.raises(tfr.CorruptRecordError, match="a.tfrecord: record 5"):
         list(load(damaged, {"label": int}, streaming=True))
+
+
+def test_a_full_disk_is_told_with_the_file(name, cache):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(OSError, match=f"too large: '{re.escape(str(cache))}.*arrow'"):
+            load(name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list(cache.iterdir()) == []
 
 
 @pytest.mark.parametrize("streaming", [False, True])
