@@ -196,3 +196,19 @@ def test_errors_name_the_row_of_the_table(tmp_path, before):
 def test_features_of_examples_are_refused(tmp_path):
     with pytest.raises(TypeError, match="features is for Examples.* pass a SequenceFeatures"):
         write_table(sequences([[1]], pa.int64()), tmp_path / "a", {"id": int})
+
+
+def test_steps_that_are_cut_by_partitions(tmp_path):
+    records = [
+        tfr.encode_sequence_example({}, {"of": [[1, 2, 3], [4]], "at": [[1, 2], [1]]}),
+        tfr.encode_sequence_example({}, {}),
+    ]
+    tfr.write_records(tmp_path / "a", records)
+    rows = tfr.RaggedFeature(
+        np.int64, value_key="of", partitions=[tfr.RaggedFeature.RowLengths("at")]
+    )
+    table = to_arrow(tmp_path / "a", tfr.SequenceFeatures({}, {"rows": rows})).read_all()
+    assert table.to_pylist() == [
+        {"feature_lists": {"rows": [[[1], [2, 3]], [[4]]]}},
+        {"feature_lists": {"rows": None}},
+    ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import pytest
 
 import tfrecord_lite as tfr
+from tfrecord_lite.integrity import verify
 
 COUNT = 300
 FEATURES = tfr.SequenceFeatures(
@@ -270,14 +271,77 @@ def test_features_of_examples_do_not_read_sequence_examples(path):
         tfr.parse_example(RECORDS, FEATURES)
 
 
+CUT = tfr.SequenceFeatures(
+    {},
+    {
+        "rows": tfr.RaggedFeature(
+            np.int64,
+            value_key="of",
+            partitions=[
+                tfr.RaggedFeature.RowLengths("lengths"),
+                tfr.RaggedFeature.UniformRowLength(2),
+            ],
+        ),
+        "of": tfr.RaggedFeature(np.int64),
+    },
+)
+
+
+def flat(lists):
+    return list(chain.from_iterable(lists))
+
+
+def of_rows(number):
+    """Return what the steps of "rows" are, and a record of them; none in each third."""
+    draw = random.Random(number)
+    steps = [
+        [[[step, draw.randint(0, 300)]] * draw.randrange(3) for _ in range(draw.randrange(3))]
+        for step in range(number % 3 * 2)
+    ]
+    lists = {
+        "of": [np.array(flat(flat(step)), np.int64) for step in steps],
+        "lengths": [np.array([len(inner) for inner in step], np.int64) for step in steps],
+    }
+    return steps, tfr.encode_sequence_example({}, lists if number % 3 else {})
+
+
+@pytest.mark.parametrize("batch_size", [7, 1000])
+def test_steps_are_cut_by_partitions(tmp_path, batch_size):
+    steps, records = zip(*map(of_rows, range(COUNT)), strict=True)
+    with tfr.ShardWriter(tmp_path / "a", features=CUT) as writer:
+        writer.write_many(records)
+    for batches in (
+        tfr.read_batches(tmp_path / "a", batch_size=batch_size),
+        tfr.Dataset(tmp_path / "a", batch_size=batch_size),
+    ):
+        columns = [batch["feature_lists"] for batch in batches]
+        assert flat(plain(column["rows"]) for column in columns) == list(steps)
+        found = flat(plain(column["of"]) for column in columns)
+        assert found == [[flat(flat(step)) for step in row] for row in steps]
+    assert verify(tmp_path / "a", examples=True)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "reason"),
+    [([[2], [5]], "step 1: RowLengths of 'lengths', 5, do not fit"), ([[1]], "found 1 steps of")],
+)
+def test_partitions_that_do_not_fit_are_told(tmp_path, lengths, reason):
+    records = [of_rows(number)[1] for number in range(COUNT)]
+    lists = {"of": [[1, 2, 3, 4], [5, 6]], "lengths": lengths}
+    records[50] = tfr.encode_sequence_example({}, lists)
+    tfr.write_records(tmp_path / "a", records)
+    with pytest.raises(tfr.ExampleError, match=f"record 50 at .* feature list 'rows'.*{reason}"):
+        list(tfr.read_batches(tmp_path / "a", CUT, batch_size=COUNT))
+    assert reason in str(verify(tmp_path / "a", examples=True, features=CUT))
+
+
 @pytest.mark.parametrize(
     ("context", "lists", "text"),
     [
         ({}, {}, "no features"),
         ({"a": tfr.FixedLenSequenceFeature([], np.int64)}, {}, "is a FixedLenSequenceFeature"),
         ({}, {"a": tfr.SparseFeature("i", "v", np.int64, 3)}, "is a SparseFeature"),
-        ({}, {"a": tfr.FixedLenFeature([], np.int64, 3)}, "take neither"),
-        ({}, {"a": tfr.RaggedFeature(np.int64, "b")}, "take neither"),
+        ({}, {"a": tfr.FixedLenFeature([], np.int64, 3)}, "take no default_value"),
         ({}, {"a": tfr.FixedLenSequenceFeature([], np.int64, True, 3)}, "has a default_value"),
     ],
 )

@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 import tensorflow as tf
-from dataset.test_sequences import RECORDS
+from dataset.test_sequences import RECORDS, of_rows
 from example.schemas import random_features, random_list_features, random_sequence_examples
 from tf_backend.tensors import ENGINES, batches, of_both
 from variants import first
@@ -88,6 +88,27 @@ ALL = tfr.SequenceFeatures(
         "id": tfr.RaggedFeature(np.int64),
     },
 )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_steps_are_cut_by_partitions(tmp_path, engine):
+    records = [of_rows(number)[1] for number in range(90)]
+    tfr.write_records(tmp_path / "a", records)
+    partitions = [
+        tf.io.RaggedFeature.RowLengths("lengths"),
+        tf.io.RaggedFeature.UniformRowLength(2),
+    ]
+    theirs = {
+        "rows": tf.io.RaggedFeature(tf.int64, "of", partitions, row_splits_dtype=tf.int64),
+        "of": tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64),
+    }
+    data = make_dataset(
+        tmp_path / "a", tfr.SequenceFeatures({}, theirs), batch_size=40, engine=engine
+    )
+    for begin, batch in zip((0, 40, 80), data, strict=True):
+        _, lists, _ = tf.io.parse_sequence_example(records[begin : begin + 40], {}, theirs)
+        for name in theirs:
+            assert plain(batch["feature_lists"][name]) == lists[name].to_list()
 
 
 def record(number):

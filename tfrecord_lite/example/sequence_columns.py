@@ -255,12 +255,10 @@ def _list_column(
         )
     splits = splits_of(found.counts)
     of_step = step_feature(feature)
+    of_keys = {key: lists[key].spans for key in (first, *others)}
     try:
         if make is not None:
-            return Steps(
-                make(buffer, {name: found.spans}, name, of_step), found.counts, found.present
-            )
-        of_keys = {key: lists[key].spans for key in (first, *others)}
+            return Steps(make(buffer, of_keys, name, of_step), found.counts, found.present)
         column = feature_column(buffer, of_keys, name, of_step)
     except UnfitError as unfit:
         record = int(np.searchsorted(splits, unfit.record, "right")) - 1

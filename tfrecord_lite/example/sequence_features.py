@@ -36,7 +36,8 @@ class SequenceFeatures:
     columns are those of Examples. Of the feature lists, `FixedLenFeature` and `RawFeature`, also
     written as a plain type, give a `Ragged` of n rows whose values are frames ``[steps, *shape]``;
     `FixedLenSequenceFeature` gives an array ``[n, longest, *shape]``, padded; `VarLenFeature` and
-    `RaggedFeature` give a `Ragged` of n rows whose values are a `Ragged` of steps.
+    `RaggedFeature` give a `Ragged` of n rows whose values are a `Ragged` of steps, each cut as the
+    ``partitions`` say.
 
     >>> import numpy as np
     >>> features = SequenceFeatures({"id": int}, {"frames": FixedLenFeature([4], np.float32)})
@@ -52,12 +53,10 @@ class SequenceFeatures:
             named = checked_features(getattr(self, name), classes, name)
             object.__setattr__(self, name, named)
         for name, feature in self.feature_lists.items():
-            if is_composite(feature) or (
-                isinstance(feature, FixedLenFeature) and feature.default_value is not None
-            ):
+            if isinstance(feature, FixedLenFeature) and feature.default_value is not None:
                 raise ValueError(
-                    f"feature_lists[{name!r}]: {feature}: the steps of a feature list take neither "
-                    "default_value nor value_key nor partitions"
+                    f"feature_lists[{name!r}]: {feature}: the steps of a feature list take no "
+                    "default_value"
                 )
         if not self.context and not self.feature_lists:
             raise ValueError("no features; name at least one in context or feature_lists")

@@ -115,13 +115,13 @@ def _levels(feature: Any, steps: bool) -> tuple[int, int, tuple[int, ...]]:
         padded = isinstance(feature, FixedLenSequenceFeature)
         return int(steps and not padded), 1 + padded, tuple(feature.shape)
     inner: tuple[int, ...] = ()
-    depth = 1 + steps
+    depth = 1
     for partition in reversed(feature.partitions):
         if depth == 1 and isinstance(partition, RaggedFeature.UniformRowLength):
             inner = (partition.length, *inner)
         else:
             depth += 1
-    return depth, 1, inner
+    return depth + steps, 1, inner
 
 
 def _tensor(feature: FeatureSpec, parts: list[Any]) -> Any:
