@@ -179,6 +179,20 @@ _WINGS = (
 )
 
 
+# What names of TensorFlow, and of the package tfrecord, are called here.
+_CALLED = {
+    "MultiTFRecordDataset": "Dataset",
+    "TFRecordDataset": "read_records, read_batches, or Dataset for training",
+    "TFRecordOptions": "compression=",
+    "TFRecordReader": "RecordReader",
+    "TFRecordWriter": "RecordWriter",
+    "tf_record_iterator": "read_records",
+    "tfrecord_iterator": "read_records",
+    "tfrecord_loader": "read_batches",
+}
+_NAMESPACES_OF_TENSORFLOW = ("data", "gfile", "image", "io", "python_io", "train")
+
+
 def __getattr__(name: str) -> Any:
     if name in __all__:
         for wing in _WINGS:
@@ -186,7 +200,21 @@ def __getattr__(name: str) -> Any:
             if name in module.__all__:
                 value = globals()[name] = getattr(module, name)
                 return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_what_instead(name)}")
+
+
+def _what_instead(name: str) -> str:
+    """Say what a name is called here, or what has to be imported for it."""
+    if name in _CALLED:
+        return f"; here it is {_CALLED[name]}, and tfrecord_lite.compat has TensorFlow's names"
+    if name in _NAMESPACES_OF_TENSORFLOW:
+        return "; TensorFlow's names are in tfrecord_lite.compat: import tfrecord_lite.compat as tf"
+    if name.startswith("_"):
+        return ""
+    from pkgutil import iter_modules
+
+    is_module = any(module.name == name for module in iter_modules(__path__))
+    return f"; it is a module by itself: import {__name__}.{name}" if is_module else ""
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,12 +78,23 @@ def _view_of(data: object, what: str) -> memoryview:
     try:
         view = memoryview(data)  # type: ignore[arg-type]
     except (TypeError, ValueError, BufferError):
-        raise TypeError(f"{what} is bytes or bytes-like, not {type(data).__name__}") from None
+        found = f"{what} is bytes or bytes-like, not {type(data).__name__}"
+        raise TypeError(found + _way_out(data)) from None
     if "O" in view.format:
-        raise TypeError(f"{what} is bytes, not an array of objects; pass these one by one")
+        way_out = _way_out(data) or "; pass these one by one"
+        raise TypeError(f"{what} is bytes, not an array of objects{way_out}")
     if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
         raise TypeError(f"{what} is bytes, and these are masked; fill them, or leave them out")
     return view
+
+
+def _way_out(data: object) -> str:
+    """Say what to pass for an object that has bytes, or of which some are made."""
+    if hasattr(data, "SerializeToString"):
+        return "; pass its SerializeToString()"
+    if hasattr(data, "numpy"):
+        return "; pass its .numpy()"
+    return "; encode_example makes a record of a mapping" if isinstance(data, Mapping) else ""
 
 
 def check_records(records: object) -> None:

@@ -73,7 +73,7 @@ def test_checks_its_files(name: str) -> None:
             manifest.check()
     os.unlink(second)
     Path(first).write_bytes(data)
-    with pytest.raises(FileNotFoundError, match=f"1 of 2 shards are missing: {second}$"):
+    with pytest.raises(FileNotFoundError, match=f"1 of 2 shards are missing: {second}; restore"):
         manifest.check()
 
 

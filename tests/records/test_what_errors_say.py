@@ -32,6 +32,7 @@ LOOKS = {
     b"%PDF-1.7": "a PDF",
     b"<!DOCTYPE html>": "an HTML page",
     b"<html>": "an HTML page",
+    b"\x89TFRIDX\n": "an index: the records are in the file that it lies beside",
     b"\x80\x04\x95": "a Python pickle",
     b"\x80\x05\x95": "a Python pickle",
     bytes.fromhex("83af70d10d884a3f"): "Riegeli, as ArrayRecord writes it: a different format",

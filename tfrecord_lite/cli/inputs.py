@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from tfrecord_lite.files.resolve import expand_shards
+from tfrecord_lite.files.resolve import resolve
 from tfrecord_lite.records.reader import RecordReader
 
 if TYPE_CHECKING:
@@ -61,10 +61,7 @@ class Record(NamedTuple):
 
 def expand_files(files: list[str]) -> list[PathOrFile]:
     """Return what is to be read: ``-`` is standard input, all else as `expand_shards` takes it."""
-    found: list[PathOrFile] = []
-    for file in named_or_standard_input(files):
-        found += expand_shards(file) if isinstance(file, str) else [file]
-    return found
+    return [*resolve(named_or_standard_input(files)).files]
 
 
 def named_or_standard_input(files: list[str]) -> list[Any]:

@@ -15,7 +15,8 @@ def missing(namespace: str) -> Callable[[str], NoReturn]:
 
     def refuse(name: str) -> NoReturn:
         raise AttributeError(
-            "tfrecord_lite.compat has the writing half of TensorFlow's record tutorials; "
+            "tfrecord_lite.compat has the writing half of TensorFlow's record tutorials, and files "
+            "are read by tfrecord_lite.read_records, read_batches and Dataset; "
             f"{namespace}.{name} needs TensorFlow itself"
         )
 

@@ -38,6 +38,11 @@ def known_columns(
     Raises TypeError for what is no column, and ExampleError, which names the feature, for row
     splits that do not fit or an array of strings that may have lost trailing NULs.
     """
+    if not isinstance(columns, Mapping):
+        raise TypeError(
+            f"columns are a mapping of names to columns, not {type(columns).__name__}; tables, and "
+            "rows that are dicts, are for write_examples(path, rows) and ShardWriter.write_table"
+        )
     known = {}
     for name in sorted_names(columns):
         column = columns[name]

@@ -291,7 +291,13 @@ class RawFeature:
     def __post_init__(self) -> None:
         if self.dtype is None:  # NumPy's float64
             raise ValueError("dtype None; choose a numeric one")
-        dtype = np.dtype(self.dtype)
+        try:
+            dtype = np.dtype(self.dtype)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"dtype {self.dtype!r}: {error}; pass the shape first, then a dtype of NumPy, such "
+                "as RawFeature([32, 32, 3], np.uint8)"
+            ) from None
         if dtype.hasobject or dtype.itemsize == 0:
             raise ValueError(f"dtype {dtype} has no fixed size in memory; choose a numeric one")
         if dtype.subdtype is not None:

@@ -148,6 +148,11 @@ def as_feature(feature: Any, name: str) -> FeatureSpec:
     if isinstance(feature, type) and feature in _PLAIN:
         return _PLAIN[feature]
     fields = getattr(feature, "_fields", None)
+    if isinstance(feature, type) and (feature in SPECS or fields):
+        raise TypeError(
+            f"feature {quote(name)}: {feature.__name__} is a class; pass an object of it, such as "
+            "FixedLenFeature([], np.int64) or VarLenFeature(bytes)"
+        )
     cls = _OF_TENSORFLOW.get(fields) if isinstance(fields, tuple) else None
     if cls is None:
         hint = ""

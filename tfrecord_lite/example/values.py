@@ -211,7 +211,7 @@ def _why_no_list(values: Sequence[Any]) -> str:
             "features= with its shape"
         )
     if kind is None or first is None:
-        return f"{found}, of type {type(value).__name__}; {_WAY_OUT}"
+        return f"{found}, of type {type(value).__name__}; {_way_out(value)}"
     return (
         f"{found} in a list that begins with {KIND_NAMES[first]}, but a Feature has one kind: make "
         "all elements of one type"
@@ -328,4 +328,9 @@ def encoder_of(value: object) -> Callable[[Any], FeatureBytes]:
         return _encode_integer
     if kind == FLOAT_LIST:
         return _encode_scalar
-    raise ExampleError(f"{quote(value)}, of type {type(value).__name__}; {_WAY_OUT}")
+    raise ExampleError(f"{quote(value)}, of type {type(value).__name__}; {_way_out(value)}")
+
+
+def _way_out(value: object) -> str:
+    """Say what an Example holds, and how a tensor of TensorFlow's or PyTorch's becomes that."""
+    return f"{_WAY_OUT}; pass its .numpy()" if hasattr(value, "numpy") else _WAY_OUT

@@ -172,7 +172,8 @@ class Manifest:
         if missing:
             raise FileNotFoundError(
                 f"{self.path}: {len(missing)} of {len(self.entries)} shards are missing: "
-                f"{listed(missing, 3)}"
+                f"{listed(missing, 3)}; restore them, or salvage what is left, or write the set "
+                "again"
             )
 
     def to_json(self) -> str:

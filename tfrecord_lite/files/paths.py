@@ -187,7 +187,13 @@ def _what_else_in(path: str) -> str:
     manifest = path.rstrip(os.sep + (os.altsep or "")) + MANIFEST_SUFFIX
     if exists(manifest):
         return f", which has the name of a set: {manifest} means that"
-    inside = sum(is_folder and name[0] not in "._" for name, is_folder in list_directory(path))
+    listing = list(list_directory(path))
+    if left := next((name for name, _ in listing if is_partial(name)), None):
+        return (
+            f", but {left}, of a writer that was killed, or is still at work; salvage takes what "
+            "is in it"
+        )
+    inside = sum(is_folder and name[0] not in "._" for name, is_folder in listing)
     if not inside:
         return ""
     return (

@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import warnings
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
@@ -32,6 +33,7 @@ __all__ = [
     "resolve",
     "set_named",
     "warn_of_missing",
+    "warn_of_twice",
 ]
 
 _OF = re.compile(r"(.*)-(\d{5,})-of-(\d{5,})(.*)", re.DOTALL)
@@ -63,6 +65,7 @@ def resolve(paths: Paths) -> Meaning:
             files.append(path)
     if not files:
         raise FileNotFoundError("an empty list of paths")
+    warn_of_twice(files, [file for manifest in found.manifests for file in manifest.files])
     if found.files:
         _check_published(found.files)
         beside = list(manifests_naming(found.files))
@@ -83,7 +86,10 @@ def each_path(paths: Paths) -> list[PathOrFile]:
     has_records = hasattr(paths, "blocks") or hasattr(paths, "read_block")
     if not single and (has_records or not hasattr(paths, "__iter__")):
         _refuse(paths)
-    each = cast("list[PathOrFile]", [paths] if single else [*cast("Iterable[Any]", paths)])
+    try:
+        each = cast("list[PathOrFile]", [paths] if single else [*cast("Iterable[Any]", paths)])
+    except TypeError:  # it says that it can be iterated over, and cannot: a tensor of no dimensions
+        _refuse(paths)
     for path in each:
         if not (is_path(path) or hasattr(path, "read")):
             _refuse(path)
@@ -97,7 +103,7 @@ def _refuse(given: object) -> NoReturn:
             "a RecordSet is no path, and has its own options; its `files` are: for the records of "
             "several pass RecordSet([*a.files, *b.files])"
         )
-    what = "an open file" if hasattr(given, "read") else f"a {type(given).__name__}"
+    what = "an open file" if hasattr(given, "read") else f"an object of type {type(given).__name__}"
     raise TypeError(
         f"{what} is no path: pass a path (str, bytes, os.PathLike) of a file or directory, a glob, "
         "NAME@N, the NAME of a set of shards, the path of its manifest, or a list of these"
@@ -215,6 +221,21 @@ def _what_is_missing(path: str) -> str:
                 "published: pass a glob to read them as they are"
             )
     return text
+
+
+def warn_of_twice(files: Iterable[object], of_sets: Iterable[str]) -> None:
+    """Warn of files that are named by themselves, and by their sets too, as all in a folder are."""
+    in_sets = Counter(map(os.path.normpath, of_sets))
+    if not in_sets:
+        return
+    named = Counter(os.path.normpath(file) for file in files if isinstance(file, str))
+    if twice := [file for file, count in in_sets.items() if named[file] > count]:
+        more = f" and {len(twice) - 1} more" if len(twice) > 1 else ""
+        warnings.warn(
+            f"{shown(twice[0])}{more}: named by itself and by the manifest of its set, so its "
+            "records are there twice; leave the manifest out, or pass it alone",
+            stacklevel=2,
+        )
 
 
 def _check_published(files: Iterable[str]) -> None:

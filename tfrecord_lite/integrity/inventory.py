@@ -17,7 +17,14 @@ from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX, Manifest, ManifestEntry, manifests_naming
 from tfrecord_lite.files.paths import Folders, is_data_file
 from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.files.resolve import NamedSet, each_path, files_of, set_named, warn_of_missing
+from tfrecord_lite.files.resolve import (
+    NamedSet,
+    each_path,
+    files_of,
+    set_named,
+    warn_of_missing,
+    warn_of_twice,
+)
 from tfrecord_lite.integrity.report import Fault
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_directory, list_directory, sizes_of
@@ -108,6 +115,7 @@ class _Survey:
         self._inventory = inventory
         self.sets: list[Manifest] = []
         """Of sets that were named as a whole."""
+        self._of_sets: list[str] = []
         # Files that were named, by folder; whether by a directory or a glob, which means all.
         self._beside: dict[str, dict[str, bool]] = {}
         # Where writers may have left something: all of it, or what was to get one of these names.
@@ -160,6 +168,7 @@ class _Survey:
                 files += files_of(glob.escape(stem) + "*", Folders())
         else:
             named.check(manifest)
+            self._of_sets += manifest.files
             present = dict.fromkeys(_present(manifest.files))
             files += present
             if compared:
@@ -171,6 +180,7 @@ class _Survey:
 
     def finish(self, given: Manifest | None, *, automatic: bool) -> None:
         """Compare with manifests, and look for what writers left."""
+        warn_of_twice(self._inventory.files, self._of_sets)
         by_path: dict[str, list[str]] = {}
         for file in self._inventory.files:
             if isinstance(file, str):

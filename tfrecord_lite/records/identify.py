@@ -25,6 +25,7 @@ _MAGIC = (
     (b"%PDF", "a PDF"),
     (b"<!DOCTYPE", "an HTML page"),
     (b"<html", "an HTML page"),
+    (b"\x89TFRIDX\n", "an index: the records are in the file that it lies beside"),
     (b"\x80\x04\x95", "a Python pickle"),
     (b"\x80\x05\x95", "a Python pickle"),
     (bytes.fromhex("83af70d10d884a3f"), "Riegeli, as ArrayRecord writes it: a different format"),

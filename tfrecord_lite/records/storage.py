@@ -142,6 +142,10 @@ class Output:
         elif is_url(self.path):
             self._begin_upload(atomic)
         elif self._is_atomic(atomic):
+            # Of these names another would become, of the folder that they are of.
+            if os.path.basename(self.path) in ("", ".", ".."):
+                code = errno.EISDIR if self.path else errno.ENOENT
+                raise OSError(code, os.strerror(code), self.path)
             self._target = os.path.realpath(self.path)
             if os.path.islink(self._target):
                 # What a rename would replace, the system would not open: links in a circle.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
@@ -25,6 +27,7 @@ from tfrecord_lite.sql.statement import (
     nodes_of,
     parsed,
     tables_of,
+    unquoted,
     with_other_names,
 )
 from tfrecord_lite.urls import shown
@@ -131,6 +134,10 @@ def query(
                 raise reason from None
         raise
     except duckdb.Error as error:
+        if paths := [name for name in unquoted(statement) if os.path.exists(name)]:
+            raise QueryError(
+                f"{paths[0]}: a path is a table in single quotes, '{paths[0]}'"
+            ) from None
         raise _cause(scanned) or error from None
     rows = _rows(connection, reader, scanned)
     kept = [n for n, name in enumerate(reader.schema.names) if not name.startswith(_NO_COLUMN)]

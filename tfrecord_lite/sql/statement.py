@@ -19,6 +19,7 @@ __all__ = [
     "nodes_of",
     "parsed",
     "tables_of",
+    "unquoted",
     "with_other_names",
 ]
 
@@ -53,12 +54,25 @@ def parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
         message = found.get("error_message", "this is no SELECT")
         if kind == "not implemented":
             message = "the query is no SELECT"
+        elif kind == "parser":
+            message += "; a path is a table in single quotes: select * from 'data/train'"
         raise duckdb.ParserException(message)
     statements: list[dict[str, Any]] = found["statements"]
     if len(statements) != 1:
         there = "several queries: give one at a time" if statements else "the query is empty"
         raise duckdb.ParserException(there)
     return statements[0]
+
+
+def unquoted(statement: dict[str, Any]) -> list[str]:
+    """Return the tables of a schema that a query names, of which a path may have been meant.
+
+    >>> import duckdb
+    >>> unquoted(parsed(duckdb.connect(), "select * from a.tfrecord"))
+    ['a.tfrecord']
+    """
+    nodes = (node for node in nodes_of(statement) if node.get("type") == "BASE_TABLE")
+    return [f"{node['schema_name']}.{node['table_name']}" for node in nodes if node["schema_name"]]
 
 
 def nodes_of(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:

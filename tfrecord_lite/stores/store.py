@@ -166,6 +166,8 @@ def _is_for_obstore(url: str, scheme: str, place: str) -> bool:
 
 def _open(url: str, *, by_fsspec: bool) -> Store:
     choice = os.environ.get(_CHOICE, "")
+    if choice not in ("", "fsspec", "obstore"):
+        raise ValueError(f"{_CHOICE}={choice!r} in the environment; choose 'fsspec' or 'obstore'")
     if not by_fsspec and choice != "fsspec":
         try:
             from tfrecord_lite.stores.obstore_store import ObstoreStore, usable

@@ -59,6 +59,8 @@ class MapDataset(ExampleRows, Dataset):  # type: ignore[misc]
         verify: Verify = True,
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
     ) -> None:
+        if transform is not None and not callable(transform):
+            raise TypeError(f"transform={transform!r} must be a function of a record's features")
         super().__init__(
             paths,
             features,

@@ -156,3 +156,8 @@ def test_sequence_examples(tmp_path):
     assert batch["context"]["id"].tolist() == [0, 1, 2, 3, 4]
     assert batch["feature_lists"]["steps"].shape[0] == 5
     assert repr(data).endswith("5 records, features ['id', 'steps'])")
+
+
+def test_a_transform_that_is_no_function(paths):
+    with pytest.raises(TypeError, match="transform=3 must be a function"):
+        MapDataset(paths, FEATURES, transform=3)
