@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -166,3 +168,25 @@ def test_a_path_without_quotes(query: str, a_set: Path, capsys: pytest.CaptureFi
         main(["sql", query])
     assert caught.value.code == 2
     assert "a path is a table in single quotes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS], ids=errno.errorcode.get)
+def test_a_folder_that_may_not_be_written_to(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is that which was asked for, not of a file beside it of which nobody knows."""
+
+    def refuse(path: Any, *rest: Any, **options: Any) -> Any:
+        raise OSError(code, os.strerror(code), path)
+
+    monkeypatch.setattr("tfrecord_lite.records.storage.open", refuse, raising=False)
+    message = (
+        f"{os.strerror(code)}; no file can be made in the directory {tmp_path}: '{tmp_path}/a'"
+    )
+    with pytest.raises(OSError, match=re.escape(message)) as caught:
+        tfr.RecordWriter(tmp_path / "a")
+    assert caught.value.errno == code
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match=re.escape(message)):
+        tfr.ShardWriter(tmp_path / "a")
+    assert os.listdir(tmp_path) == []

@@ -263,3 +263,28 @@ def test_lines_of_an_open_file_are_no_names(tmp_path: Path, monkeypatch: Any) ->
     touch(tmp_path / "other")
     with open("names", "rb") as file, pytest.raises(TypeError, match="an open file is no path"):
         expand_shards(file)
+
+
+def test_a_folder_below_that_may_not_be_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in it is not left out in silence; in a folder that is named it is an error."""
+    for name in ("a", "closed", "z"):
+        (tmp_path / name).mkdir()
+        write_records(tmp_path / name / "data", [b"x"])
+    scan = os.scandir
+
+    def refusing(folder: str) -> Any:
+        if os.path.basename(folder) == "closed":
+            raise PermissionError(13, "Permission denied", folder)
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    for pattern in ("**", "**/dat*", "*/dat*", "[acz]*/*"):
+        with pytest.warns(UserWarning, match="closed: it may not be listed, and what is in it"):
+            found = expand_shards(tmp_path / pattern)
+        assert found == [f"{tmp_path}/a/data", f"{tmp_path}/z/data"]
+    for pattern in ("closed", "closed/*", "closed/**"):
+        with pytest.raises(PermissionError, match="closed"):
+            expand_shards(tmp_path / pattern)
+    assert expand_shards(tmp_path / "closed" / "data") == [f"{tmp_path}/closed/data"]

@@ -69,7 +69,8 @@ def describe(
     name and how many bytes of it have been read. ``compression``, ``verify`` and
     ``max_record_bytes`` are those of `RecordReader`.
 
-    Raises TypeError for what is no path, and ``FileNotFoundError`` where nothing is found at all.
+    Raises TypeError for what is no path, and where ``paths`` is one what `RecordSet` raises for it:
+    of a set that is not whole, too, of which `verify` tells all.
 
     >>> import tempfile, tfrecord_lite as tfr
     >>> path = tempfile.mkdtemp() + "/a.tfrecord"

@@ -6,6 +6,7 @@ import fnmatch
 import glob
 import os
 import re
+import warnings
 from bisect import bisect_left
 from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple
@@ -79,13 +80,25 @@ class Folders:
         folder, name = split_name(pattern)
         if glob.has_magic(folder) or not glob.has_magic(name):
             every = os.path.join(glob.escape(within), pattern)
-            return glob_paths(every, files_alone=True)
+            if is_url(every) or not glob.has_magic(name):
+                return glob_paths(every, files_alone=True)
+            return sorted(self._in_each(glob_paths(split_name(every)[0]), name))
         folder = os.path.join(within, folder) if folder else within
         names = self.files(folder)
         begin = re.split(r"[*?[]", name)[0]
         low = bisect_left(names, begin)
         alike = takewhile(lambda found: found.startswith(begin), islice(names, low, None))
         return [os.path.join(folder, found) for found in fnmatch.filter(alike, name)]
+
+    def _in_each(self, folders: list[str], name: str) -> Iterator[str]:
+        """Yield the files of these folders whose names a glob matches."""
+        for folder in folders:
+            try:
+                names = self.files(folder)
+            except PermissionError:
+                _warn_of_left_out(folder)
+                continue
+            yield from (os.path.join(folder, found) for found in fnmatch.filter(names, name))
 
     def _below(self, pattern: str, within: str) -> Iterator[str]:
         """Yield the files that a glob with a component ``**`` matches; a directory is one first."""
@@ -106,25 +119,40 @@ class Folders:
 
 
 def _list_if_any(folder: str) -> list[tuple[str, bool]] | None:
-    """Return what is in a folder; None for one that cannot be listed, as globs of files do.
+    """Return what is in a folder; None for one that there is not, as globs of files do.
 
-    Where a store fails at it nobody knows what there is: that is an error.
+    Where it cannot be listed nobody knows what there is: that is an error.
     """
     try:
         return list_directory(folder)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         if is_url(folder):
             raise
         return None
 
 
+def _warn_of_left_out(folder: str) -> None:
+    what = "it may not be listed, and what is in it is left out"
+    warnings.warn(f"{folder}: {what}", stacklevel=2)
+
+
 def _folders_below(top: str) -> Iterator[str]:
-    """Yield a folder and those below it, each once; not those whose names say that they are not."""
+    """Yield a folder and those below it, each once; not those whose names say that they are not.
+
+    Of one below that may not be listed (``lost+found``, for one) a warning tells.
+    """
     seen = set()
     folders = [top]
     while folders:
         folder = folders.pop()
-        if (inside := _list_if_any(folder)) is None:
+        try:
+            inside = _list_if_any(folder)
+        except PermissionError:
+            if folder == top or is_url(folder):
+                raise
+            _warn_of_left_out(folder)
+            continue
+        if inside is None:
             continue
         # Links may lead back.
         place = os.path.realpath(folder) if not is_url(folder) else folder

@@ -122,7 +122,9 @@ def expand_shards(pattern: Path | Iterable[Path]) -> list[str]:
     the N files ``NAME-00000-of-0000N``, ``NAME@N.SUFFIX`` those with a suffix. A list is taken one
     by one. Files that a directory or a glob finds are checked against each manifest beside them
     that names them, and must not belong to a set that is not published yet. Where no manifest has
-    them and some of ``-00000-of-0000N`` do not exist, that is a ``UserWarning``.
+    them and some of ``-00000-of-0000N`` do not exist, that is a ``UserWarning``. So is a directory
+    below that may not be listed, and a list in which files stand beside the manifest of their set,
+    which means them once more.
 
     Raises ``FileNotFoundError`` for what matches nothing or is missing, ``ValueError`` where shards
     of ``NAME@N`` have several suffixes, `TFRecordError` for a shard that does not fit its manifest,

@@ -43,7 +43,13 @@ from tfrecord_lite.files.writer_folders import (
     writer_folders,
 )
 from tfrecord_lite.records.file_system import is_file, is_url, list_directory
-from tfrecord_lite.records.storage import Output, fsync_folder, is_partial, naming_file
+from tfrecord_lite.records.storage import (
+    Output,
+    fsync_folder,
+    is_partial,
+    making_in,
+    naming_file,
+)
 
 fcntl: Any
 try:
@@ -151,7 +157,8 @@ class Journal:
 
     def __enter__(self) -> Self:
         while True:
-            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            with making_in(self._folder or ".", os.path.join(self._folder, self._stem)):
+                self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
             _lock(self._handle, wait=True)
             if _is_at(self._handle, self._path):
                 break

@@ -30,6 +30,7 @@ __all__ = [
     "fsync_folder",
     "is_partial",
     "is_path",
+    "making_in",
     "name_file",
     "name_of",
     "naming_file",
@@ -288,9 +289,27 @@ class Output:
             self._file.close()
 
 
+@contextmanager
+def making_in(folder: str, target: str) -> Iterator[None]:
+    """Have the error of a folder in which nothing may be made name what was to be there at last.
+
+    Not a temporary file, of which nobody knows.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        message = f"{os.strerror(error.errno)}; no file can be made in the directory {folder}"
+        raise OSError(error.errno, message, target) from None
+
+
 def _open_for_writing(path: str, mode: str, target: str) -> Any:
     try:
-        return open(path, mode, buffering=0)
+        if path == target:
+            return open(path, mode, buffering=0)
+        with making_in(os.path.dirname(path) or ".", target):
+            return open(path, mode, buffering=0)
     except FileNotFoundError:
         folder = os.path.dirname(path)
         if not folder or os.path.isdir(folder):
