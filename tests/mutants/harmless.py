@@ -119,7 +119,7 @@ HARMLESS: dict[str, dict[str, str]] = {
             "what comes after a header is not looked at"
         ),
         "_LARGEST_MEMBER = 1 << 40": ("a limit far above the size of members"),
-        "if _begins_with_record(data[at : at + _TRIAL_BYTES]):": (
+        "if begins_with_record(data[at : at + _TRIAL_BYTES], GZIP_WBITS):": (
             "how much is inflated to see how it begins"
         ),
         "at = data.find(GZIP_START, 0, end - begin)": (

@@ -13,6 +13,7 @@ from frames import THREE, frames
 
 from tfrecord_lite import (
     CorruptRecordError,
+    RecordReader,
     RecordWriter,
     TFRecordError,
     TruncatedRecordError,
@@ -114,3 +115,29 @@ def test_append_never_drops_a_damaged_record_of_a_torn_gzip_file(tmp_path: Path)
     assert (caught.value.record, caught.value.offset) == (0, 0)
     assert path.read_bytes() == data
     assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("codec", [None, "GZIP"])
+@pytest.mark.parametrize("name", ["a", "a.gz"])
+def test_a_file_cut_in_its_first_bytes_has_the_compression_of_what_is_left(
+    name: str, codec: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    write_records(path, THREE, compression=codec)
+    data = path.read_bytes()
+    for size in range(2, 14):
+        path.write_bytes(data[:size])
+        with pytest.raises(TruncatedRecordError):
+            RecordWriter(path, mode="a")
+        write_records(path, THREE, mode="a", on_truncated="trim")
+        with RecordReader(path) as reader:
+            assert (list(reader), reader.compression) == (THREE, codec)
+
+
+def test_zlib_cut_in_its_first_bytes_is_not_appended_to(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_records(path, [], compression="ZLIB")
+    for data in (path.read_bytes(), path.read_bytes()[:4]):
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match="ZLIB files end where their stream ends"):
+            RecordWriter(path, mode="a")

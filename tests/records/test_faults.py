@@ -45,6 +45,11 @@ def read(data: bytes, **options) -> tuple[list[bytes], TFRecordError | None]:
     return got, None
 
 
+def with_dictionary(data: bytes) -> bytes:
+    deflate = zlib.compressobj(zdict=data[:20])
+    return deflate.compress(data) + deflate.flush()
+
+
 def field_at(position: int) -> tuple[int, str]:
     record = max(index for index in range(3) if BOUNDS[index] <= position)
     return record, "length" if position - BOUNDS[record] < 12 else "data"
@@ -139,6 +144,29 @@ def test_row_08_trailing_zeros(size: int) -> None:
         (bytes(100), "a hole or padding"),
         (b"A" * 257 + b"ustar" + bytes(200), "a tar archive"),
         (b"\x93NUMPY\x01\x00v\x00{'descr': '<i8'}", "a NumPy array"),
+        (b"\n  <!doctype html>\n<html><title>404</title>", "an HTML page"),
+        ("\ufeff<HTML lang=de><title>Größe</title>".encode(), "an HTML page"),
+        (b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>", "XML"),
+        ('{"error": "Größe"}'.encode(), "JSON"),
+        ("Größe".encode() * 99, "It looks like text"),
+        (b"PK\x05\x06" + bytes(18), "a zip archive"),
+        (b"\x80\x02}q\x01(U\x0bbatch_labelq\x02", "a Python pickle"),
+        (b"\x80\x04\x95\x0b" + bytes(7) + b"}\x94", "a Python pickle"),
+        (b"RIFF\x24\x00\x00\x00WEBPVP8 \x18", "a WebP image"),
+        (b"\xff\xff\xff\xff\x78\x00\x00\x00\x10\x00\x00\x00", "an Arrow stream"),
+        (b"\x0a\x23\xd7\xce\x10\x00\x00\x00" + bytes(16), "RecordIO of MXNet"),
+        (zlib.compress(PLAIN, wbits=-15), "raw deflate, which TensorFlow writes"),
+        (zlib.compress(b"of another kind"), "zlib: what is in it is no TFRecord file"),
+        (with_dictionary(PLAIN), "zlib with a preset dictionary"),
+        (gzip.compress(gzip.compress(PLAIN)), "gzip, inside GZIP: decompress it once first"),
+        (gzip.compress(zlib.compress(PLAIN)), "zlib, inside GZIP: decompress it once first"),
+        (
+            # A copy for the zeros of the length.
+            bytes.fromhex("000000519601040e00090124c5e5693f") + bytes(64),
+            "compression_type='SNAPPY'",
+        ),
+        (struct.pack(">II", 19, 21) + b"\x13\x48" + frame(b"foo"), "Snappy, as Hadoop writes it"),
+        (bytes(3) + b"\xff" + b"\x80" * 40, "first bytes are damaged"),
         (b"junk \x01\x02 of no kind at all", "first bytes are damaged"),
     ],
 )
@@ -148,6 +176,13 @@ def test_row_09_wrong_file(start: bytes, hint: str) -> None:
     assert isinstance(error, CorruptRecordError)
     assert hint in str(error)
     assert "this is no TFRecord file" in str(error)
+
+
+def test_row_09_a_wrong_file_whose_lengths_are_not_checked() -> None:
+    got, error = read(b"\x89PNG\r\n\x1a\n" + bytes(range(50)), verify="none")
+    assert got == []
+    assert isinstance(error, RecordTooLargeError)
+    assert str(error).endswith("raise the limit to read it. It looks like a PNG image.")
 
 
 @pytest.mark.parametrize("compression", [None, "GZIP", "ZLIB"])
@@ -492,6 +527,37 @@ def test_row_21_a_plain_file_that_begins_like_gzip() -> None:
     zlib_like = frames([bytes(0x9C78)])
     assert zlib_like.startswith(b"\x78\x9c")
     assert RecordReader(io.BytesIO(zlib_like)).compression is None
+
+
+@pytest.mark.parametrize("size", [0x8B1F, 0x8B1F + (1 << 16), 0x088B1F, 0x178, 0x5E78, 0x9C78])
+def test_rows_01_02_and_21_a_damaged_header_whose_length_is_the_magic_of_a_codec(size: int) -> None:
+    """The bytes of the length are those that gzip or zlib begin with, and one after is wrong."""
+    rest = [b"next", b"last"]
+    data = frames([bytes(size), *rest])
+    for at in (3, 4, 7, 8, 9, 10, 11):
+        damaged = bytearray(data)
+        damaged[at] ^= 0x41
+        got, error = read(bytes(damaged))
+        assert got == []
+        assert isinstance(error, CorruptRecordError)
+        assert error.kind == "length"
+        found = []
+        assert list(RecordReader(io.BytesIO(damaged), on_damage=found.append)) == rest
+        assert [(damage.begin, damage.end) for damage in found] == [(0, size + 16)]
+    for end in (8, 10, 11):
+        got, error = read(data[:end])
+        assert got == []
+        assert isinstance(error, TruncatedRecordError) or size & 0xFFFFFF == 0x088B1F
+
+
+@pytest.mark.parametrize("at", [*range(2, 12), 20, 60])
+def test_row_18_damage_in_the_first_header_leaves_gzip_of_no_time_gzip(at: int) -> None:
+    """What follows its magic is mostly zeros, as in a length."""
+    data = bytearray(gzip.compress(frames([b"%d" % i * 9 for i in range(9)]), mtime=0))
+    data[at] ^= 0x41
+    _, error = read(bytes(data))
+    assert error is None or isinstance(error, (CompressionError, CorruptRecordError))
+    assert RecordReader(io.BytesIO(data)).compression == "GZIP"
 
 
 @pytest.mark.parametrize("name", ["gzip", "Zlib", "zstd", "SNAPPY", 7])

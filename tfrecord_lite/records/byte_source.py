@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.storage import check_binary, is_path, name_file, name_of
 from tfrecord_lite.stores.object_file import ObjectFile
+from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import PathOrFile
@@ -126,7 +127,8 @@ class ByteSource:
             raise
         if count is None:
             raise BlockingIOError(
-                f"{self.path}: no data ready on a non-blocking file; make it blocking first"
+                f"{printable(self.path)}: no data ready on a non-blocking file; make it blocking "
+                "first"
             )
         self.offset += count
         self._last = None
@@ -166,8 +168,8 @@ class ByteSource:
         """Go to ``offset`` bytes after where the source was opened."""
         if self._origin is None:
             raise io.UnsupportedOperation(
-                f"{self.path}: reading was interrupted at byte {offset}, and this file does not "
-                "seek back there; open it again"
+                f"{printable(self.path)}: reading was interrupted at byte {offset}, and this file "
+                "does not seek back there; open it again"
             )
         self._file.seek(self._origin + offset)
         self._pushed_back = b""

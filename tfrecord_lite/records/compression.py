@@ -20,10 +20,12 @@ __all__ = [
     "GZIP_WBITS",
     "HEAD_BYTES",
     "ZLIB_WBITS",
+    "begins_with_record",
     "codec_by_name",
     "codec_named",
     "codec_of",
     "find_codec",
+    "is_length",
     "isal",
 ]
 
@@ -39,6 +41,9 @@ GZIP_START = b"\x1f\x8b\x08"
 ZLIB_MAGIC = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 GZIP_WBITS = 31
 ZLIB_WBITS = 15
+_GZIP_HEADER_BYTES = 10
+# The systems that gzip's header knows, and the one that is unknown.
+_LAST_SYSTEM, _NO_SYSTEM = 13, 255
 
 
 def isal() -> Any:
@@ -91,9 +96,35 @@ def find_codec(head: bytes) -> Codec:
     """
     if len(head) >= HEADER_SIZE and length_is_intact(head):
         return None
-    if head.startswith(GZIP_MAGIC):
+    if _is_gzip(head):
         return "GZIP"
     return "ZLIB" if _is_zlib(head) else None
+
+
+def _is_gzip(head: bytes) -> bool:
+    """Tell whether a gzip member begins here (RFC 1952), damaged or not.
+
+    A length may have the two bytes of magic, too: of 35,615 bytes, say. Where its header is damaged
+    and begins a plain file, the rest of that must not be lost.
+    """
+    if not head.startswith(GZIP_MAGIC):
+        return False
+    if len(head) < _GZIP_HEADER_BYTES:
+        return GZIP_START.startswith(head[:3])
+    extra_flags, system = head[8:10]
+    usual = extra_flags in (0, 2, 4) and (system <= _LAST_SYSTEM or system == _NO_SYSTEM)
+    if usual or not is_length(head):
+        return True
+    return head.startswith(GZIP_START) and begins_with_record(head, GZIP_WBITS)
+
+
+def begins_with_record(data: bytes, wbits: int) -> bool:
+    """Tell whether this inflates, by zlib's word for the format, to the header of a record."""
+    try:
+        front = zlib.decompressobj(wbits).decompress(data, HEADER_SIZE)
+    except zlib.error:
+        return False
+    return len(front) == HEADER_SIZE and length_is_intact(front)
 
 
 def _is_zlib(head: bytes) -> bool:
@@ -107,6 +138,16 @@ def _is_zlib(head: bytes) -> bool:
     try:
         start = zlib.decompressobj(ZLIB_WBITS).decompress(head, HEADER_SIZE)
     except zlib.error:
-        # Damage close after the most common magic bytes still leaves a zlib file.
-        return head.startswith(ZLIB_MAGIC)
+        # Damage close after the most common magic bytes still leaves a zlib file. But a length may
+        # begin with them, too: of 376 bytes, say.
+        return head.startswith(ZLIB_MAGIC) and not is_length(head)
     return len(start) < HEADER_SIZE or length_is_intact(start)
+
+
+def is_length(head: bytes) -> bool:
+    """Tell whether a length stands here rather than anything else, one byte of it damaged or none.
+
+    The high bytes of all below 16 MiB are zeros.
+    """
+    high = head[3:8]
+    return len(high) == 5 and high.count(0) >= 4

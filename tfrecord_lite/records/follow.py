@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from tfrecord_lite.errors import TruncatedRecordError
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.inflate import InflatedSource
-from tfrecord_lite.urls import is_url, shown
+from tfrecord_lite.text import printable
+from tfrecord_lite.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ class FollowedStream:
     ) -> None:
         if is_url(path) or not stat.S_ISREG(os.stat(path).st_mode):
             raise ValueError(
-                f"{shown(path)}: only a regular file can be followed; leave follow out"
+                f"{printable(path)}: only a regular file can be followed; leave follow out"
             )
         self._path = path
         self._open_file = open_file
@@ -102,7 +103,7 @@ class FollowedStream:
         """Return the next intact records as soon as there are any; None where the wait is over."""
         deadline = None if self._timeout is None else time.monotonic() + self._timeout
         if self._closed:
-            raise ValueError(f"{self._path}: read of a closed file")
+            raise ValueError(f"{printable(self._path)}: read of a closed file")
         at_end = False
         truncated: TruncatedRecordError | None = None
         while True:
@@ -207,8 +208,8 @@ class FollowedStream:
 
     def _tell(self, what: str) -> None:
         warnings.warn(
-            f"{self._path}: the file {what} while it was followed, {self._position} bytes into "
-            "it; from here on it is read from its front",
+            f"{printable(self._path)}: the file {what} while it was followed, {self._position} "
+            "bytes into it; from here on it is read from its front",
             stacklevel=2,
         )
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from tfrecord_lite.errors import CorruptRecordError, RecordTooLargeError, TruncatedRecordError
 from tfrecord_lite.records.checksum import mask_crc, masked_crc32c, unmask_crc
-from tfrecord_lite.records.compression import HEAD_BYTES
+from tfrecord_lite.records.compression import HEAD_BYTES, find_codec
 from tfrecord_lite.records.framing import FOOTER_SIZE, HEADER_SIZE
 from tfrecord_lite.records.identify import looks_like
+from tfrecord_lite.records.inflate import InflatedSource
 
 if TYPE_CHECKING:
     from tfrecord_lite.records.window import Window
@@ -40,9 +41,10 @@ def believed_length(window: Window, max_record_bytes: int, *, check: bool = True
     if check and (actual := masked_crc32c(header[:8])) != int.from_bytes(header[8:], "little"):
         raise _length_damage(window, header, actual)
     if length > max_record_bytes:
+        looks = "" if check or window.offset else _looks(window)
         raise RecordTooLargeError(
             f"the record has {length} bytes, more than max_record_bytes={max_record_bytes}; raise "
-            "the limit to read it",
+            f"the limit to read it{looks and f'.{looks}'}",
             expected=max_record_bytes,
             actual=length,
         )
@@ -50,14 +52,22 @@ def believed_length(window: Window, max_record_bytes: int, *, check: bool = True
 
 
 def _length_damage(window: Window, header: bytes, actual: int) -> CorruptRecordError:
-    kind = looks_like(window.buffer[window.begin : window.end][:HEAD_BYTES].tobytes())
+    looks = _looks(window)
     # A length that may be right, and has another checksum.
-    may_be_right = kind is None and 0 < int.from_bytes(header[:8], "little") <= _LIKELY_BYTES
+    may_be_right = not looks and 0 < int.from_bytes(header[:8], "little") <= _LIKELY_BYTES
     odd = _odd_checksum(header[8:], actual, header[:8]) if may_be_right else ""
     if not odd and window.offset == 0:
-        looks = "" if kind is None else f" It looks like {kind}."
         odd = f"; this is no TFRecord file, or its first bytes are damaged.{looks}"
     return length_damage(header, actual, odd)
+
+
+def _looks(window: Window) -> str:
+    """Say what stands in the window; "" where it looks like nothing that is known."""
+    head = window.buffer[window.begin : window.end][:HEAD_BYTES].tobytes()
+    kind = looks_like(head)
+    if kind is not None and isinstance(window.source, InflatedSource) and find_codec(head):
+        kind = f"{kind.partition(':')[0]}, inside {window.source.codec}: decompress it once first"
+    return "" if kind is None else f" It looks like {kind}."
 
 
 def length_damage(header: bytes, actual: int, more: str = "") -> CorruptRecordError:

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 from tfrecord_lite.byte_strings import check_records, contiguous
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock, footer_of, header_of
 from tfrecord_lite.records.ownership import Owned
-from tfrecord_lite.text import plural
-from tfrecord_lite.urls import shown
+from tfrecord_lite.text import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -108,7 +107,8 @@ class FrameWriter(Owned):
             return self._stored_bytes + size
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {shown(self._name())}: {plural(self.records, 'record')}>"
+        records = plural(self.records, "record")
+        return f"<{type(self).__name__} of {printable(self._name())}: {records}>"
 
     def write(self, record: Buffer) -> None:
         """Write one record, a C-contiguous bytes-like object; TypeError for all else."""
@@ -245,11 +245,12 @@ class FrameWriter(Owned):
         self._check_owner()
         if self._failure is not None:
             raise self._failure
-        raise ValueError(f"{self._name()}: write to a closed {type(self).__name__}")
+        raise ValueError(f"{printable(self._name())}: write to a closed {type(self).__name__}")
 
     def _refuse_nested(self) -> NoReturn:
         raise RuntimeError(
-            f"{self._name()}: flush or close in a signal handler that interrupted a write; set a "
+            f"{printable(self._name())}: flush or close in a signal handler that interrupted a "
+            "write; set a "
             "flag there, and look at it between writes"
         )
 

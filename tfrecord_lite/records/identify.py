@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
-from tfrecord_lite.records.compression import GZIP_MAGIC, ZLIB_MAGIC
+import codecs
+import zlib
+
+from tfrecord_lite.records.compression import (
+    ZLIB_MAGIC,
+    begins_with_record,
+    find_codec,
+    is_length,
+)
+from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 
 __all__ = ["looks_like"]
 
 _MAGIC = (
     (b"version https://git-lfs", "a git-lfs pointer: run `git lfs pull` to fetch the file itself"),
-    (GZIP_MAGIC, "gzip: pass compression='GZIP' or 'auto'"),
     (b"\x28\xb5\x2f\xfd", "Zstandard: decompress it first"),
     (b"\xfd7zXZ\x00", "xz: decompress it first"),
     (b"BZh", "bzip2: decompress it first"),
+    (b"\x04\x22\x4d\x18", "LZ4: decompress it first"),
+    (b"\xff\x06\x00\x00sNaPpY", "Snappy: decompress it first"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"PK\x03\x04", "a zip archive"),
+    (b"PK\x05\x06", "a zip archive"),
     (b"\x89PNG\r\n", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
     (b"PAR1", "Parquet"),
     (b"ARROW1", "an Arrow file"),
+    (b"\xff\xff\xff\xff", "an Arrow stream"),
+    (b"ORC", "ORC"),
+    (b"SEQ", "a SequenceFile of Hadoop"),
+    (b"\x0a\x23\xd7\xce", "RecordIO of MXNet: a different format"),
     (b"\x89HDF", "HDF5"),
     (b"\x93NUMPY", "a NumPy array"),
     (b"SQLite format 3", "an SQLite database"),
     (b"Obj\x01", "Avro"),
     (b"%PDF", "a PDF"),
-    (b"<!DOCTYPE", "an HTML page"),
-    (b"<html", "an HTML page"),
+    (b"\x80\x02}", "a Python pickle"),
+    (b"\x80\x03}", "a Python pickle"),
     (b"\x89TFRIDX\n", "an index: the records are in the file that it lies beside"),
     (b"\x80\x04\x95", "a Python pickle"),
     (b"\x80\x05\x95", "a Python pickle"),
     (bytes.fromhex("83af70d10d884a3f"), "Riegeli, as ArrayRecord writes it: a different format"),
 )
+_RIFF = {b"WEBP": "a WebP image", b"WAVE": "WAV sound", b"AVI ": "an AVI video"}
+# By how many bytes of lengths stand in front of the first block.
+_SNAPPY = {
+    4: "Snappy: read it by TensorFlow's TFRecordDataset, with compression_type='SNAPPY'",
+    8: "Snappy, as Hadoop writes it: decompress it first",
+}
+# What zlib streams begin with that need a dictionary.
+_ZLIB_WITH_DICTIONARY = (b"\x78\x20", b"\x78\x7d", b"\x78\xbb", b"\x78\xf9")
 
 
 def looks_like(head: bytes) -> str | None:
@@ -41,26 +65,76 @@ def looks_like(head: bytes) -> str | None:
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
-    if head.startswith(ZLIB_MAGIC):
-        return "zlib: pass compression='ZLIB' or 'auto'"
+    if head.startswith(b"RIFF") and head[8:12] in _RIFF:
+        return _RIFF[head[8:12]]
     if head[257:262] == b"ustar":
         return "a tar archive"
     if not head.strip(b"\x00"):
         return "a hole or padding: zero bytes"
-    return _text_kind(head)
+    return _compression_of(head) or _text_kind(head)
+
+
+def _compression_of(head: bytes) -> str | None:
+    if codec := find_codec(head):
+        return f"{codec.lower()}: pass compression={codec!r} or 'auto'"
+    if head.startswith(_ZLIB_WITH_DICTIONARY) and not is_length(head):
+        return "zlib with a preset dictionary: decompress it first"
+    if head.startswith(ZLIB_MAGIC) and not is_length(head):
+        return "zlib: what is in it is no TFRecord file"
+    if begins_with_record(head, -zlib.MAX_WBITS):
+        return (
+            "raw deflate, which TensorFlow writes where window_bits is negative: decompress it "
+            "first, with zlib.decompress(data, -15)"
+        )
+    for begin, name in _SNAPPY.items():
+        start = _start_of_snappy(head[begin:])
+        if len(start) == HEADER_SIZE and length_is_intact(start):
+            return name
+    return None
+
+
+def _start_of_snappy(data: bytes) -> bytes:
+    """Return what a block of Snappy begins with, as far as a record's header."""
+    at = next((at for at, byte in enumerate(data[:5]) if byte < 0x80), len(data)) + 1
+    out = bytearray()
+    while at + 2 < len(data) and len(out) < HEADER_SIZE:
+        tag = data[at]
+        size = (tag >> 2) + 1
+        if tag & 3 == 0:
+            # Of a long one the size stands in the bytes after the tag.
+            begin = at + 1 + max(size - 60, 0)
+            at = begin + size
+            out += data[begin:at]
+            continue
+        back = int.from_bytes(data[at + 1 : at + 3], "little")
+        at += 3
+        if tag & 3 == 1:
+            size, back = 4 + (tag >> 2 & 7), tag >> 5 << 8 | back & 0xFF
+            at -= 1
+        if not 0 < back <= len(out) or tag & 3 == 3:
+            return b""
+        for _ in range(size):
+            out.append(out[-back])
+    return bytes(out[:HEADER_SIZE])
 
 
 def _text_kind(head: bytes) -> str | None:
     try:
-        text = head.decode("ascii")
+        # The last character may be cut.
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     except UnicodeDecodeError:
         return None
+    begin = text.lstrip()[:14].lower()
+    if begin.startswith(("<!doctype html", "<html")):
+        return "an HTML page"
     if not all(character.isprintable() or character in "\t\r\n" for character in text):
         return None
+    if begin.startswith("<?xml"):
+        return "XML"
     lines = text.splitlines()
     # The last line may be cut.
     if all(
         len(line.split()) == 2 and line.replace(" ", "").isdigit() for line in lines[:-1] or lines
     ):
         return "a text index (`offset size` lines): the records are in the file that it indexes"
-    return "JSON" if text.lstrip()[:1] in ("{", "[") else "text"
+    return "JSON" if begin[:1] in ("{", "[") else "text"

@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from tfrecord_lite.records.byte_source import ByteSource
-from tfrecord_lite.text import size_text
+from tfrecord_lite.text import printable, size_text
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import PathOrFile
@@ -17,8 +17,8 @@ __all__ = ["KeptSource", "read_before"]
 def read_before(path: str) -> io.UnsupportedOperation:
     """Return the error about what has only a front, which is gone."""
     return io.UnsupportedOperation(
-        f"{path}: what is not a regular file can be read once, and it was read before; begin with "
-        "a new one"
+        f"{printable(path)}: what is not a regular file can be read once, and it was read before; "
+        "begin with a new one"
     )
 
 
@@ -56,9 +56,9 @@ class KeptSource(ByteSource):
             if self.offset > self._max_kept_bytes or new < 0:
                 self._kept = None
                 raise io.UnsupportedOperation(
-                    f"{self.path}: what is not a regular file can be read once, and in its first "
-                    f"{size_text(before)} not enough was found to infer its features; pass "
-                    "features=, or the path of a file"
+                    f"{printable(self.path)}: what is not a regular file can be read once, and in "
+                    f"its first {size_text(before)} not enough was found to infer its features; "
+                    "pass features=, or the path of a file"
                 )
             self._kept += view[new:count]
         return count

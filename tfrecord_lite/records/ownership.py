@@ -13,6 +13,8 @@ import warnings
 import weakref
 from contextlib import suppress
 
+from tfrecord_lite.text import printable
+
 __all__ = ["Owned"]
 
 _open: weakref.WeakSet[Owned] = weakref.WeakSet()
@@ -64,8 +66,8 @@ class Owned:
         """Raise ValueError in every process but that which opened this."""
         if not self._closed and not self._is_owner():
             raise ValueError(
-                f"{self._name()}: opened in process {self._owner}, used in {os.getpid()}; "
-                f"{self._advice}"
+                f"{printable(self._name())}: opened in process {self._owner}, used in "
+                f"{os.getpid()}; {self._advice}"
             )
 
     def _after_fork(self) -> None:

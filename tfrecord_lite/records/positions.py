@@ -10,10 +10,11 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tfrecord_lite.records.byte_source import read_at
+from tfrecord_lite.records.byte_source import position_of, read_at
 from tfrecord_lite.records.closing import Closing
 from tfrecord_lite.records.storage import check_binary, is_path, name_file, name_of
 from tfrecord_lite.stores.object_file import ObjectFile
+from tfrecord_lite.text import printable
 from tfrecord_lite.urls import is_url
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ class PositionedFile(Closing):
             # Opening a pipe would wait for its writer.
             if not stat.S_ISREG(mode):
                 raise io.UnsupportedOperation(
-                    f"{self.path}: not a regular file, so it can only be read from its front: use "
-                    "RecordReader"
+                    f"{printable(self.path)}: not a regular file, so it can only be read from its "
+                    "front: use RecordReader"
                 )
             self._descriptor = _Descriptor(self.path)
             self.raw = io.FileIO(self._descriptor.number, closefd=False)
@@ -77,12 +78,13 @@ class PositionedFile(Closing):
         else:
             check_binary(file)
             self.raw = file
-            if not (hasattr(file, "seekable") and file.seekable()):
+            position = position_of(file)
+            if position is None:
                 raise TypeError(
-                    f"{self.path}: a {type(file).__name__} that does not seek can only be read "
-                    "from its front; pass the path of a file"
+                    f"{printable(self.path)}: a {type(file).__name__} that does not seek can only "
+                    "be read from its front; pass the path of a file"
                 )
-            self._origin = file.tell()
+            self._origin = position
         # Where nobody can read at an offset, one reader at a time moves the position.
         self._positional = self._descriptor is not None and hasattr(os, "pread")
         self._lock = threading.Lock()

@@ -26,8 +26,8 @@ from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.resume import codec_to_read
 from tfrecord_lite.records.storage import is_path, name_of
+from tfrecord_lite.text import printable
 from tfrecord_lite.thresholds import thresholds
-from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +127,9 @@ class RecordReader(Closing):
         self._follower: FollowedStream | None = None
         if follow:
             if not is_path(path):
-                raise ValueError(f"{self.path}: follow=True needs a path, not an open file")
+                raise ValueError(
+                    f"{printable(self.path)}: follow=True needs a path, not an open file"
+                )
             self._follower = FollowedStream(self.path, self._open, timeout)
         self._file = self._follower.file if self._follower else self._open()
         self._blocks = self._follower or self._file.stream
@@ -189,7 +191,7 @@ class RecordReader(Closing):
         self._stream.block_bytes = at_least(1, block_bytes=size)
 
     def __repr__(self) -> str:
-        return f"<RecordReader of {shown(self.path)}>"
+        return f"<RecordReader of {printable(self.path)}>"
 
     def __iter__(self) -> Iterator[bytes]:
         # The position is shared: what one loop leaves, the next one finds.
@@ -259,7 +261,9 @@ class RecordReader(Closing):
             raise
         stream = self._stream
         if self._settled is not None:
-            raise RuntimeError(f"{self.path}: read by a signal handler while it was being read")
+            raise RuntimeError(
+                f"{printable(self.path)}: read by a signal handler while it was being read"
+            )
         return _Position(stream, stream.offset, stream.record, block, iter(()))
 
     @property

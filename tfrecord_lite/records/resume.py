@@ -11,7 +11,6 @@ gzip, too.
 
 from __future__ import annotations
 
-import zlib
 from operator import eq
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +19,7 @@ from tfrecord_lite.records.compression import (
     GZIP_WBITS,
     HEAD_BYTES,
     Codec,
+    begins_with_record,
     codec_named,
     find_codec,
 )
@@ -100,7 +100,7 @@ def _skip(source: InflatedSource) -> Resumption | None:
     else:
         return None
     trailer, after = data[: MEMBER_TRAILER.size], data[MEMBER_TRAILER.size :]
-    if len(trailer) < MEMBER_TRAILER.size or (after and not _begins_with_record(after)):
+    if len(trailer) < MEMBER_TRAILER.size or (after and not begins_with_record(after, GZIP_WBITS)):
         return None
     if int.from_bytes(trailer[4:], "little") != stated.raw_bytes & 0xFFFFFFFF:
         # A place to go on, but not a size to count on.
@@ -147,7 +147,7 @@ def _search(source: InflatedSource, begin: int, end: int | None = None) -> bool:
         stop = len(data) if ends else len(data) - _TRIAL_BYTES
         at = data.find(GZIP_START, 0, stop + len(GZIP_START) - 1)
         while at >= 0:
-            if _begins_with_record(data[at : at + _TRIAL_BYTES]):
+            if begins_with_record(data[at : at + _TRIAL_BYTES], GZIP_WBITS):
                 source.go_to(source.offset + at)
                 return True
             at = data.find(GZIP_START, at + 1, stop + len(GZIP_START) - 1)
@@ -155,14 +155,6 @@ def _search(source: InflatedSource, begin: int, end: int | None = None) -> bool:
         if ends:
             break
     return False
-
-
-def _begins_with_record(data: bytes) -> bool:
-    try:
-        front = zlib.decompressobj(GZIP_WBITS).decompress(data, HEADER_SIZE)
-    except zlib.error:
-        return False
-    return len(front) == HEADER_SIZE and length_is_intact(front)
 
 
 def codec_to_read(source: ByteSource, compression: CompressionOrAuto, *, tolerant: bool) -> Codec:

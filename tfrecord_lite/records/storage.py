@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfrecord_lite.stores.store import Upload, is_bucket, store_of
+from tfrecord_lite.text import printable
 from tfrecord_lite.urls import is_url, local_path, shown
 
 if TYPE_CHECKING:
@@ -127,8 +128,8 @@ class Output:
         if not self._owned:
             if atomic or mode != "w":
                 raise ValueError(
-                    f"{self.path}: mode={mode!r}, atomic={atomic} need a path; a file object is "
-                    "written in place"
+                    f"{printable(self.path)}: mode={mode!r}, atomic={atomic} need a path; a file "
+                    "object is written in place"
                 )
             if not hasattr(file, "write") or isinstance(file, io.TextIOBase):
                 raise TypeError(
@@ -137,8 +138,8 @@ class Output:
             self._file = file
         elif is_partial(self.path.lower()):
             raise ValueError(
-                f"{self.path}: names that end in {PARTIAL_SUFFIX} are those of files that are not "
-                "complete; choose another"
+                f"{printable(self.path)}: names that end in {PARTIAL_SUFFIX} are those of files "
+                "that are not complete; choose another"
             )
         elif is_url(self.path):
             self._begin_upload(atomic)
@@ -161,8 +162,8 @@ class Output:
     def _begin_upload(self, atomic: bool | None) -> None:
         if self._mode == "a" or atomic is False:
             raise ValueError(
-                f"{shown(self.path)}: mode={self._mode!r}, atomic={atomic}: an object is written "
-                "whole, and is there when it is complete; write a new one"
+                f"{printable(self.path)}: mode={self._mode!r}, atomic={atomic}: an object is "
+                "written whole, and is there when it is complete; write a new one"
             )
         if self.path.endswith("/") or is_bucket(self.path):
             # Stores would take it for the name without the slash.
@@ -185,7 +186,9 @@ class Output:
             return False
         special = os.path.exists(self.path) and not os.path.isfile(self.path)
         if special and atomic:
-            raise ValueError(f"{self.path}: not a regular file, so atomic=True cannot be kept")
+            raise ValueError(
+                f"{printable(self.path)}: not a regular file, so atomic=True cannot be kept"
+            )
         return not special if atomic is None else atomic
 
     def _open_partial(self) -> None:
@@ -215,7 +218,9 @@ class Output:
             while view:
                 count = self._file.write(view)
                 if count is None:
-                    raise BlockingIOError(f"{self.path}: a non-blocking file took no data")
+                    raise BlockingIOError(
+                        f"{printable(self.path)}: a non-blocking file took no data"
+                    )
                 view = view[count:]
 
     def flush(self) -> None:
@@ -315,7 +320,7 @@ def _open_for_writing(path: str, mode: str, target: str) -> Any:
         if not folder or os.path.isdir(folder):
             raise
         # Not the name of a temporary file, of which nobody knows.
-        message = f"{os.strerror(errno.ENOENT)}; create the directory {folder} first"
+        message = f"{os.strerror(errno.ENOENT)}; create the directory {printable(folder)} first"
         raise FileNotFoundError(errno.ENOENT, message, target) from None
 
 

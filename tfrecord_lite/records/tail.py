@@ -11,6 +11,7 @@ import numpy as np
 from tfrecord_lite.errors import CorruptRecordError, Damage, TruncatedRecordError
 from tfrecord_lite.records.byte_source import ByteSource
 from tfrecord_lite.records.compression import (
+    GZIP_MAGIC,
     HEAD_BYTES,
     Codec,
     codec_by_name,
@@ -20,6 +21,7 @@ from tfrecord_lite.records.compression import (
 from tfrecord_lite.records.framing import FOOTER_SIZE, HEADER_SIZE
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import is_path, name_of
+from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Compression, PathOrFile
@@ -34,9 +36,9 @@ def codec_to_write(file: PathOrFile, compression: Compression, *, appended: bool
     if not is_path(file):
         return None
     path = name_of(file)
-    if appended and len(head := _head(path)) >= HEADER_SIZE:
-        return find_codec(head)
-    return codec_by_name(path)
+    head = _head(path) if appended else b""
+    # Nothing, or one byte, may yet be the front of a gzip file.
+    return codec_by_name(path) if GZIP_MAGIC[:1].startswith(head) else find_codec(head)
 
 
 def prepare_append(
@@ -54,7 +56,8 @@ def prepare_append(
     path = name_of(file)
     if codec == "ZLIB":
         raise ValueError(
-            f"{path}: ZLIB files end where their stream ends; append needs GZIP or no compression"
+            f"{printable(path)}: ZLIB files end where their stream ends; append needs GZIP or no "
+            "compression"
         )
     head = _head(path)
     if not head:
@@ -63,7 +66,8 @@ def prepare_append(
     # Of a few bytes not even the compression can be told: a truncated file of the codec named.
     if found != codec and (found is not None or len(head) >= HEADER_SIZE):
         raise ValueError(
-            f"{path}: its compression is {found}, not {codec}; append with compression={found!r}"
+            f"{printable(path)}: its compression is {found}, not {codec}; append with "
+            f"compression={found!r}"
         )
     with RecordReader(path, compression=codec, verify=False) as reader:
         try:
