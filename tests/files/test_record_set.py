@@ -8,6 +8,7 @@ import os
 import pickle
 import re
 import socket
+import tarfile
 import threading
 
 import numpy as np
@@ -18,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tfrecord_lite as tfr
-from tfrecord_lite import RecordFile, RecordIndex, RecordSet, ShardWriter, write_records
-from tfrecord_lite.errors import CorruptRecordError, TFRecordError
+from tfrecord_lite import RecordFile, RecordIndex, RecordSet, ShardWriter, jobs, write_records
+from tfrecord_lite.errors import CorruptRecordError, TFRecordError, TruncatedRecordError
 
 RANDOM = np.random.default_rng(0)
 
@@ -344,6 +345,24 @@ def test_what_does_not_seek_has_a_front_alone(tmp_path):
         RecordFile(Pipe(data))
 
 
+def test_a_member_of_a_tar_stream_has_a_front_alone(tmp_path):
+    """Such a file has a `seekable`, which fails."""
+    write_records(tmp_path / "a", RECORDS)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.add(tmp_path / "a", "a")
+
+    def member():
+        front = io.BytesIO(packed.getvalue())
+        archive = tarfile.open(fileobj=front, mode="r|")  # noqa: SIM115 - as long as its member
+        return archive.extractfile(archive.next())
+
+    assert list(RecordSet(member())) == RECORDS
+    for ask in (lambda: RecordSet(member())[0], lambda: RecordFile(member())):
+        with pytest.raises(TypeError, match="pass the path of a file"):
+            ask()
+
+
 # Splits.
 
 
@@ -379,6 +398,42 @@ def test_splits_cut_inside_files(tmp_path):
     for wrong in ({"count": 0}, {"bytes_per_split": 0}, {"count": 1, "bytes_per_split": 1}):
         with pytest.raises(ValueError, match="count|bytes_per_split"):
             records.splits(**wrong)
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("kind", ["plain", "gz"])
+def test_a_file_that_was_cut_between_records_since_its_splits_were_made(tmp_path, kind, indexed):
+    """No record tells of it; what was there when the splits were made is not left out."""
+    path = tmp_path / kind
+    options = {"compression": "GZIP", "block_bytes": 500} if kind == "gz" else {}
+    write_records(path, RECORDS, **options)
+    index = RecordIndex.build(path)
+    if indexed:
+        index.save()
+    splits, found = RecordSet(path).splits(4), []
+    tolerant = RecordSet(path, on_damage=found.append).splits(4)
+    data = path.read_bytes()
+    bounds = index.bounds if index.members is None else index.members.offsets
+    for end in [0, *bounds[1:-1:7], bounds[-2]]:
+        path.write_bytes(data[:end])
+        errors = 0
+        for split in splits:
+            try:
+                list(split)
+            except (CorruptRecordError, TruncatedRecordError) as error:
+                assert error.path == str(path)
+                errors += 1
+        assert errors
+    # The last but one record, or member, ends the file.
+    with pytest.raises(TruncatedRecordError, match=f"ends at byte {end}, and .* at {len(data)}:"):
+        list(splits[-1])
+    got = [record for split in tolerant for record in split]
+    assert got == RECORDS[: len(got)]
+    ((begin, stop, record, damage),) = [damage[1:5] for damage in found]
+    assert (begin, stop, record, damage) == (len(frames(got)), begin, len(got), "truncated") or (
+        # In a plain file that has no index nobody knows the number.
+        (kind, indexed) == ("plain", False)
+    )
 
 
 class _Readable:
@@ -636,3 +691,45 @@ def test_pipes_and_sockets_are_passed_over_in_directories_and_by_globs(tmp_path,
     (below / "f").symlink_to("none")
     with pytest.raises(FileNotFoundError, match="below/f"):
         list(RecordSet(below))
+
+
+@pytest.mark.parametrize("kind", ["a.tfrecord", "missing", "folder", "set", "broken", "*.none"])
+def test_row_39_what_is_said_about_a_name_prints(tmp_path, kind):
+    """A name may have escape sequences, line breaks and bytes that are no UTF-8."""
+    odd = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"\xff\x1b[31m\n"))
+    os.makedirs(f"{odd}folder/inner")
+    write_records(f"{odd}a.tfrecord", [b"one"])
+    with open(f"{odd}broken.manifest.json", "w") as file:
+        file.write("{}")
+    with ShardWriter(f"{odd}set", num_shards=3) as writer:
+        writer.write(b"one")
+    os.unlink(writer.manifest.files[1])
+    path = odd + kind
+    if kind == "a.tfrecord":
+        with RecordSet(path) as records, RecordFile(path) as file, tfr.RecordReader(path) as reader:
+            (split,) = records.splits()
+            texts = list(map(repr, [records, file, file.index, split, reader]))
+        assert all(map(str.isprintable, texts)), texts
+
+    def beyond(made):
+        with made as records:
+            return records[9]
+
+    calls = [
+        lambda: list(tfr.read_records(path)) and beyond(RecordSet(path)),
+        lambda: beyond(RecordFile(path)),
+        lambda: list(tfr.read_batches(path)),
+        lambda: tfr.Dataset(path, batch_size=1),
+        lambda: tfr.expand_shards(path) and beyond(RecordFile(path)),
+        lambda: tfr.salvage(path, path),
+        lambda: tfr.RecordWriter(f"{path}/in/no/folder"),
+        lambda: tfr.publish_shards(path, 2),
+        lambda: tfr.RecordWriter(f"{odd}a.tfrecord", mode="x"),
+        lambda: ShardWriter(f"{odd}set").close(),
+        lambda: jobs.make_manifest(path) and jobs.make_manifest(path),
+        lambda: jobs.merge([path, f"{odd}a.tfrecord"], f"{odd}a.tfrecord"),
+    ]
+    for call in calls:
+        with pytest.raises((OSError, ValueError, IndexError, TFRecordError)) as caught:
+            call()
+        assert str(caught.value).isprintable()

@@ -479,13 +479,22 @@ def test_row_42_a_missing_shard(shards):
     assert verify(shards.parent, manifest=None).ok
 
 
-@pytest.mark.parametrize("harm", ["emptied", "cut", "garbage"])
+@pytest.mark.parametrize("harm", ["emptied", "cut", "garbage", "no shards", "no list of shards"])
 @pytest.mark.parametrize("missing", [False, True])
 def test_row_42_a_manifest_that_is_none_any_more(shards, harm, missing):
     """What is left of it names no shard, but its own name is that of the set."""
     path = shards.parent / "train.manifest.json"
     data = path.read_bytes()
-    path.write_bytes({"emptied": b"", "cut": data[: len(data) // 2], "garbage": b"\xff" * 40}[harm])
+    content = json.loads(data)
+    none = {**content, "shards": [], "records": 0, "raw_bytes": 0}
+    harms = {
+        "emptied": b"",
+        "cut": data[: len(data) // 2],
+        "garbage": b"\xff" * 40,
+        "no shards": json.dumps(none).encode(),
+        "no list of shards": json.dumps({**content, "shards": None}).encode(),
+    }
+    path.write_bytes(harms[harm])
     if missing:
         shard(shards, 1).unlink()
     for paths in every_way(shards):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
-from tfrecord_lite.errors import CorruptRecordError, Damage, TFRecordError
+from tfrecord_lite.errors import CorruptRecordError, Damage, TFRecordError, TruncatedRecordError
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.framing import HEADER_SIZE, RecordBlock
 from tfrecord_lite.records.positions import FilePart
@@ -31,7 +32,8 @@ class FileRange:
 
     ``codec`` is that of the bytes, where they are a part. ``raw_begin`` is where they begin in the
     uncompressed file, ``record`` the number of the first record, None where that is not known.
-    ``cut_by_index`` says that an index has told of ``end``.
+    ``cut_by_index`` says that an index has told of ``end``. ``size`` is that of a plain file that
+    was cut, where the range is the last of it.
     """
 
     file: NameOrFile
@@ -42,6 +44,7 @@ class FileRange:
     record: int | None = 0
     origin: int | None = None
     cut_by_index: bool = False
+    size: int | None = None
 
 
 class RangeReader:
@@ -52,6 +55,7 @@ class RangeReader:
         self._path = name_of(file_range.file)
         self._on_damage = options["on_damage"]
         self._damaged = False
+        self._next_record = file_range.record or 0
         if self._on_damage != "raise":
             options = {**options, "on_damage": self._report}
         # The file of which a part is read by itself.
@@ -75,8 +79,39 @@ class RangeReader:
 
     def next_block(self) -> RecordBlock | None:
         """Return the next block; None at the end."""
-        if self._whole is not None:
-            return self._next_of_part()
+        block = self._next_up_to_end() if self._whole is None else self._next_of_part()
+        if block is not None:
+            self._next_record = block.first_record + len(block)
+        elif (end := self._end_known_before()) is not None and (now := self._size_now()) < end:
+            self._tell_of_short_file(now, end)
+        return block
+
+    def _end_known_before(self) -> int | None:
+        """Return where the range ended when it was made; None where that has been looked at."""
+        return self._range.size if self._whole is None else self._range.end
+
+    def _size_now(self) -> int:
+        """Return how large the file is, of which all that is left of the range has been read."""
+        if self._whole is None:
+            return self._reader.offset
+        if isinstance(self._whole, ObjectFile):
+            return self._whole.size
+        return os.fstat(self._whole.fileno()).st_size
+
+    def _tell_of_short_file(self, size: int, end: int) -> None:
+        """Raise, or report, what no record tells: a file may be cut where one ends."""
+        offset = self._reader.offset + (0 if self._whole is None else self._range.raw_begin)
+        reason = (
+            f"the file ends at byte {size}, and this split of it at {end}: it was cut or replaced "
+            "since; make its splits again"
+        )
+        if self._on_damage == "raise":
+            raise TruncatedRecordError(
+                reason, path=self._path, record=self._next_record, offset=offset
+            )
+        self._on_damage(Damage(self._path, offset, offset, self._next_record, "truncated", reason))
+
+    def _next_up_to_end(self) -> RecordBlock | None:
         end = self._range.end
         if end is None:
             return self._reader.next_block()

@@ -21,8 +21,8 @@ from tfrecord_lite.records.compression import Codec, codec_named
 from tfrecord_lite.records.file_system import is_file, list_directory, open_file, sizes_of
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.storage import is_path, name_of, naming_file, path_of
-from tfrecord_lite.text import html_table, is_json, listed, plural
-from tfrecord_lite.urls import shown, split_name
+from tfrecord_lite.text import html_table, is_json, listed, plural, printable
+from tfrecord_lite.urls import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -120,7 +120,7 @@ class Manifest:
 
     def __repr__(self) -> str:
         shards = f"{plural(len(self.entries), 'shard')}, {plural(self.records, 'record')}"
-        return f"<Manifest of {shown(self.path)}: {shards}>"
+        return f"<Manifest of {printable(self.path)}: {shards}>"
 
     def _repr_html_(self) -> str:
         rows = [
@@ -132,7 +132,7 @@ class Manifest:
         head = ["shard", "records", "bytes", "CRC-32C"]
         compression = self.compression or "not compressed"
         return html_table(
-            head, rows, f"{shown(self.path)}: {self.records:,} records, {compression}"
+            head, rows, f"{printable(self.path)}: {self.records:,} records, {compression}"
         )
 
     @cached_property
@@ -171,9 +171,9 @@ class Manifest:
                 )
         if missing:
             raise FileNotFoundError(
-                f"{self.path}: {len(missing)} of {len(self.entries)} shards are missing: "
-                f"{listed(missing, 3)}; restore them, or salvage what is left, or write the set "
-                "again"
+                f"{printable(self.path)}: {len(missing)} of {len(self.entries)} shards are "
+                f"missing: {listed(missing, 3)}; restore them, or salvage what is left, or write "
+                "the set again"
             )
 
     def to_json(self) -> str:
@@ -325,8 +325,8 @@ def find_manifest(files: Path | Iterable[Path]) -> Manifest | None:
 def manifests_naming(files: Iterable[str], *, by_its_name: bool = False) -> Iterator[Manifest]:
     """Load each manifest that lies beside one of the files and names one of its folder.
 
-    One that is empty, cut or damaged may name nothing: with ``by_its_name`` what is no JSON is
-    tried, too, where its own name is that of a set of which there is a shard.
+    One that is empty, cut or damaged may name nothing: with ``by_its_name`` what is no JSON, or has
+    the mark of ours, is tried, too, where its own name is that of a set of which there is a shard.
     """
     for folder, files_there in by_folder(files).items():
         names = set(map(json.dumps, files_there))
@@ -342,8 +342,11 @@ def manifests_naming(files: Iterable[str], *, by_its_name: bool = False) -> Iter
                 text = _read(path).decode(errors="replace")
                 mentions = _FORMAT in text and not names.isdisjoint(_NAMES.findall(text))
                 stem = found[: -len(MANIFEST_SUFFIX)]
-                if mentions or (by_its_name and _has_shard(stem, names) and not is_json(text)):
-                    yield Manifest.load(path)
+                broken = by_its_name and (_FORMAT in text or not is_json(text))
+                if mentions or (broken and _has_shard(stem, names)):
+                    manifest = Manifest.load(path)
+                    if not names.isdisjoint(json.dumps(entry.name) for entry in manifest.entries):
+                        yield manifest
 
 
 def by_folder(files: Iterable[str]) -> dict[str, list[str]]:

@@ -23,7 +23,7 @@ from tfrecord_lite.records.iterating import flatten
 from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.resume import codec_to_read
 from tfrecord_lite.records.storage import name_of
-from tfrecord_lite.urls import shown
+from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +57,7 @@ class Split:
     size_bytes: int
 
     def __repr__(self) -> str:
-        return f"<Split of {shown(name_of(self.files[0]))} ...: {self.size_bytes:,} bytes>"
+        return f"<Split of {printable(name_of(self.files[0]))} ...: {self.size_bytes:,} bytes>"
 
     @property
     def files(self) -> list[NameOrFile]:
@@ -200,9 +200,9 @@ class _Cut:
         if offset >= self._size or not plain:
             return None
         begin, known = self._frame_at_or_after(offset)
-        return (
-            FileRange(self._file, begin, None, None, begin, known) if begin < self._size else None
-        )
+        if begin >= self._size:
+            return None
+        return FileRange(self._file, begin, None, None, begin, known, size=self._size)
 
     def _frame_at_or_after(self, offset: int) -> tuple[int, int | None]:
         """Return where a frame of a plain file begins, and its number if an index tells it."""
@@ -232,6 +232,7 @@ class _Cut:
         return replace(
             rest,
             end=following.begin,
+            size=None,
             codec=following.codec,
             cut_by_index=following.record is not None,
         )
