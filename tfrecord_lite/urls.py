@@ -98,11 +98,22 @@ def shown(text: str) -> str:
 
 @contextmanager
 def without_secrets() -> Iterator[None]:
-    """Have errors of the system, and about what was passed, show URLs as `shown` does."""
+    """Have errors of the system, and about what was passed, show URLs as `shown` does.
+
+    What of their messages does not print, being of a name, is escaped.
+    """
     try:
         yield
     except (OSError, ValueError, TypeError) as error:
-        error.args = tuple(shown(part) if isinstance(part, str) else part for part in error.args)
+        error.args = tuple(
+            _escaped(shown(part)) if isinstance(part, str) else part for part in error.args
+        )
         if isinstance(error, OSError) and isinstance(error.filename, str):
             error.filename = shown(error.filename)
         raise
+
+
+def _escaped(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -264,3 +264,18 @@ def test_in_the_working_directory(name: str, monkeypatch: pytest.MonkeyPatch) ->
     assert expand_shards(".") == [os.path.join(".", file) for file in expected]
     with pytest.raises(FileNotFoundError, match="no such file"):
         expand_shards("tra")
+
+
+def test_shards_with_a_suffix_that_nobody_looks_for(tmp_path: Path) -> None:
+    """They are told, and how they are read; they were said not to be there."""
+    for index in range(2):
+        write_records(tmp_path / f"n-0000{index}-of-00002.tfrecords.gz", [b"x"])
+        write_records(tmp_path / f"m.tfrecord-0000{index}-of-00002", [b"x"])
+    for path in ("n@2", "n@2.gz"):
+        with pytest.raises(FileNotFoundError, match=r"end in '.tfrecords.gz': pass .*n@2.SUFFIX"):
+            expand_shards(tmp_path / path)
+    assert len(expand_shards(tmp_path / "n@2.tfrecords.gz")) == 2
+    for name in ("n", "m.tfrecord"):
+        with pytest.raises(FileNotFoundError, match="there are shards of that name"):
+            expand_shards(tmp_path / name)
+    assert len(expand_shards(tmp_path / "m.tfrecord@2")) == 2

@@ -58,6 +58,7 @@ def test_defaults_of_any_shape_go_through_tensorflow():
             "'x': allow_missing=False",
         ),
         (np.int16, TypeError, "'x': .* is not a feature class"),
+        (tf.io.FixedLenFeature, TypeError, "'x': FixedLenFeature is a class; pass an object"),
         (tf.io.SparseFeature("i", "v", tf.int64, -9), ValueError, "'x', tf.io.SparseFeature"),
     ],
 )

@@ -63,26 +63,6 @@ class LostNumberError(Exception):
         self.reason = reason
 
 
-def first_refused(
-    array: pa.Array, convert: Callable[[pa.Array], object], error: pa.ArrowException
-) -> tuple[int | None, str]:
-    """Return the first row that Arrow refuses to convert, and why: ``error`` is of all rows.
-
-    None for the row where it refuses the type.
-    """
-    begin, end = 0, len(array)
-    while begin < end:
-        middle = (begin + end) // 2
-        try:
-            convert(array.slice(0, middle))
-            begin = middle + 1
-        except UnfitError as unfit:
-            return unfit.record, unfit.reason
-        except pa.ArrowException as earlier:
-            end, error = middle, earlier
-    return end - 1 if end else None, str(error)
-
-
 def no_rows(schema: pa.Schema) -> pa.RecordBatch:
     """Return a batch of no rows.
 
@@ -287,8 +267,8 @@ def cast_leaves(array: pa.Array, leaf: pa.DataType) -> pa.Array:
     return found
 
 
-def first_refused(array: pa.Array, cast: Callable[[pa.Array], object]) -> int:
-    """Return the index of the first value that a cast refuses, where it refuses the array.
+def first_refused(array: pa.Array, convert: Callable[[pa.Array], object]) -> int:
+    """Return the index of the first value that a conversion refuses, where it refuses the array.
 
     >>> first_refused(pa.array(["1", "x", "y"]), lambda some: some.cast(pa.int64()))
     1
@@ -296,8 +276,8 @@ def first_refused(array: pa.Array, cast: Callable[[pa.Array], object]) -> int:
 
     def is_refused(index: int) -> bool:
         try:
-            cast(array.slice(0, index + 1))
-        except (pa.ArrowInvalid, LostNumberError):
+            convert(array.slice(0, index + 1))
+        except (pa.ArrowException, LostNumberError, UnfitError):
             return True
         return False
 

@@ -119,7 +119,7 @@ class Columns:
                 where = f"{what} {quote(name)}: {place(name, error.record)}"
                 raise ExampleError(f"{where} has {error.reason}") from None
             except pa.ArrowException as error:
-                row, reason = first_refused(array, partial(_column, kind=kind, given=given), error)
+                row, reason = _refusal(array, partial(_column, kind=kind, given=given), error)
                 where = "" if row is None else f"{place(name, row)}: "
                 raise ExampleError(f"{what} {quote(name)}, as {kind}: {where}{reason}") from None
         return columns
@@ -257,6 +257,22 @@ def _target(
     except (TypeError, ValueError) as error:
         raise _refused(name, kind, error) from None
     return with_leaf(kind, without_views(parts_of(kind).leaf))
+
+
+def _refusal(
+    array: pa.Array, convert: Callable[[pa.Array], object], error: pa.ArrowException
+) -> tuple[int | None, str]:
+    """Return the first row that Arrow refuses to convert, and why; None where it is the type."""
+    row = None
+    try:
+        convert(array[:0])
+        row = first_refused(array, convert)
+        convert(array[: row + 1])
+    except UnfitError as unfit:
+        return unfit.record, unfit.reason
+    except pa.ArrowException as first:
+        error = first
+    return row, str(error)
 
 
 def _refused(name: str, kind: pa.DataType, error: Exception) -> ExampleError:

@@ -17,7 +17,7 @@ from tfrecord_lite.errors import ExampleError, TFRecordError
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.records.file_system import is_url, open_file, size_of
 from tfrecord_lite.records.storage import Output
-from tfrecord_lite.urls import shown
+from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -85,7 +85,7 @@ def _reason(kind: str, error: str, done: int) -> str:
 
 def _is_of_store(error: OSError, path: str) -> bool:
     """Tell whether the system or a store raised this, which names the URL, and not Arrow."""
-    return error.errno is not None or str(error).startswith(f"{shown(path)}:")
+    return error.errno is not None or str(error).startswith(f"{printable(path)}:")
 
 
 def _is_plain_name(path: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.storage import name_of, path_of
+from tfrecord_lite.text import printable
 from tfrecord_lite.urls import absolute, is_url, shown
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def absolute_paths(paths: Any) -> Any:
     for file in paths.files if isinstance(paths, RecordSet) else [paths]:
         if hasattr(file, "read"):
             raise TypeError(
-                f"{name_of(file)}: an open file is open in this process alone, and others are to "
+                f"{printable(name_of(file))}: an open file is open in this process alone, and "
+                "others are to "
                 "read it; pass the path of a file"
             )
     if not isinstance(paths, (str, bytes, os.PathLike)):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tfrecord_lite.records.file_system import is_url, sizes_of
 from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.text import printable
 from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def regular(file: NameOrFile) -> str:
     """Return the name of a file; ``TypeError`` for one that is open."""
     if not isinstance(file, str):
         raise TypeError(
-            f"{name_of(file)}: an open file is read once, and a Dataset reads its files once an "
+            f"{printable(name_of(file))}: an open file is read once, and a Dataset reads its "
+            "files once an "
             "epoch: pass the path of a file, or use read_batches"
         )
     return file
@@ -55,7 +57,8 @@ def _state_of(file: str) -> State:
     status = os.stat(file)
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(
-            f"{file}: not a regular file; a Dataset reads its files once an epoch, and pipes have "
+            f"{printable(file)}: not a regular file; a Dataset reads its files once an epoch, and "
+            "pipes have "
             "their content once: use read_batches"
         )
     return State(status.st_size, status.st_mtime_ns, (status.st_dev, status.st_ino))

@@ -17,6 +17,7 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.staging import Journal
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.storage import Output
+from tfrecord_lite.text import printable
 from tfrecord_lite.urls import is_url
 
 if TYPE_CHECKING:
@@ -127,10 +128,11 @@ class PreparedSplit:
             raise TFRecordError(f"not the description of a dataset: {error!r}", path=path) from None
         for key, value in own.items():
             if info.setdefault(key, value) != value:
-                raise ValueError(f"{path}: its {key} is {info[key]!r}, not {value!r}")
+                raise ValueError(f"{printable(path)}: its {key} is {info[key]!r}, not {value!r}")
         if self._split in names and not self._overwrite:
             raise FileExistsError(
-                f"{path}: there is a split {self._split!r}; pass overwrite=True to replace it"
+                f"{printable(path)}: there is a split {self._split!r}; pass overwrite=True to "
+                "replace it"
             )
         if set(names) - {self._split}:
             self._check_features()

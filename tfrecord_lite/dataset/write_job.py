@@ -20,7 +20,8 @@ from tfrecord_lite.files.staging import MOST_PARTS, Staging
 from tfrecord_lite.records.compression import codec_by_name
 from tfrecord_lite.records.file_system import is_file, remove_file
 from tfrecord_lite.records.storage import Output
-from tfrecord_lite.urls import absolute, shown
+from tfrecord_lite.text import printable
+from tfrecord_lite.urls import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -137,8 +138,8 @@ class WriteJob:
     def _check_stands(self) -> None:
         if not is_file(os.path.join(self._folder, _MARK)):
             raise FileNotFoundError(
-                f"{shown(self._path)}: the job that writes it is over; begin a new one, and one at "
-                "a time"
+                f"{printable(self._path)}: the job that writes it is over; begin a new one, and "
+                "one at a time"
             )
 
     def commit(self, manifests: Iterable[Manifest], *, num_shards: int = 1) -> Manifest:

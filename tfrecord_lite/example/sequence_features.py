@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tfrecord_lite.example.composites import is_composite
 from tfrecord_lite.example.features import (
     FeatureSpec,
     FixedLenFeature,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from tfrecord_lite.records.closing import Closing
+from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,4 +78,4 @@ def as_numbers(given: Numbers, count: int, what: object) -> Int64Array:
 
 def no_record(what: object, number: int, count: int) -> IndexError:
     """Return the error about the number of no record."""
-    return IndexError(f"{what}: no record {number}, there are {count}")
+    return IndexError(f"{printable(str(what))}: no record {number}, there are {count}")

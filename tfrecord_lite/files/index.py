@@ -35,8 +35,7 @@ from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.positions import PositionedFile, positioned
 from tfrecord_lite.records.reader import check_verify
 from tfrecord_lite.records.storage import name_of
-from tfrecord_lite.text import plural
-from tfrecord_lite.urls import shown
+from tfrecord_lite.text import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -217,7 +216,8 @@ class RecordIndex:
             with open_file(name) as file:
                 if not MAGIC.startswith(file.read(len(MAGIC))):
                     raise FileExistsError(
-                        f"{name}: not an index written here, so it is not replaced; remove it, or "
+                        f"{printable(name)}: not an index written here, so it is not replaced; "
+                        "remove it, or "
                         "save under another name"
                     )
         write_sidecar(name, self._fingerprint, places_to(self._places))
@@ -254,8 +254,8 @@ class RecordIndex:
         """Where the frames of a plain file lie, to be looked up; `bounds` are all of them."""
         if isinstance(self._places, Members):
             raise ValueError(  # noqa: TRY004 - the index has the right type, its file the wrong form
-                f"{self.path}: where the records of a GZIP file lie is seen when they are read; "
-                "its index has `members`"
+                f"{printable(self.path)}: where the records of a GZIP file lie is seen when they "
+                "are read; its index has `members`"
             )
         return self._places
 
@@ -300,7 +300,7 @@ class RecordIndex:
         return _restored, (self.path, self._fingerprint, places_to(self._places))
 
     def __repr__(self) -> str:
-        return f"<RecordIndex of {shown(self.path)}: {plural(len(self), 'record')}>"
+        return f"<RecordIndex of {printable(self.path)}: {plural(len(self), 'record')}>"
 
 
 def load_fitting(

@@ -18,7 +18,8 @@ from tfrecord_lite.files.staging import Journal, Staging
 from tfrecord_lite.records.file_system import is_url, list_directory, sizes_of
 from tfrecord_lite.records.storage import path_of
 from tfrecord_lite.stores.store import is_bucket
-from tfrecord_lite.urls import shown, split_name
+from tfrecord_lite.text import printable
+from tfrecord_lite.urls import split_name
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path
@@ -102,7 +103,8 @@ class ShardNames:
         path = path_of(name)
         if is_bucket(path):
             raise ValueError(
-                f"{shown(path)}: a bucket, or a server, and no name in it; pass {shown(path)}/NAME"
+                f"{printable(path)}: a bucket, or a server, and no name in it; pass "
+                f"{printable(path)}/NAME"
             )
         self.folder, base = split_name(path)
         self.manifest = manifest_of(path)

@@ -20,7 +20,8 @@ from tfrecord_lite.records.file_system import (
     list_directory,
 )
 from tfrecord_lite.records.storage import is_partial
-from tfrecord_lite.urls import split_name
+from tfrecord_lite.text import printable
+from tfrecord_lite.urls import split_name, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -182,6 +183,7 @@ def name_and_count(path: str) -> NameAtCount | None:
     return NameAtCount(named[1], int(named[2]), named[3]) if named else None
 
 
+@without_secrets()
 def expand_path(path: str, folders: Folders) -> list[str]:
     """Return the files that one path means, a directory's and a glob's in the order of their names.
 
@@ -199,7 +201,9 @@ def expand_path(path: str, folders: Folders) -> list[str]:
             # In names of objects each slash counts.
             path = re.sub(r"(?<=[^:/])/+$", "/", path)
         files = [os.path.join(path, name) for name in folders.files(path)]
-        return _data_files(files, f"{path}: no data files in this directory{_what_else_in(path)}")
+        return _data_files(
+            files, f"{printable(path)}: no data files in this directory{_what_else_in(path)}"
+        )
     if exists(path):
         return [path]
     named = name_and_count(path)
@@ -207,7 +211,7 @@ def expand_path(path: str, folders: Folders) -> list[str]:
     if named and not matching:
         return _shards(named, folders)
     if glob.has_magic(path):
-        return _data_files(matching, f"{path}: no file matches this pattern")
+        return _data_files(matching, f"{printable(path)}: no file matches this pattern")
     raise FileNotFoundError(2, os.strerror(2), path)
 
 
@@ -251,13 +255,21 @@ def _shards(named: NameAtCount, folders: Folders) -> list[str]:
     # The numbers of those that are there, by their suffix; however large the count is that was
     # named, there are no more than the folder has.
     there: dict[str, set[int]] = {}
+    others: set[str] = set()
     for match in filter(None, map(like.fullmatch, folders.files(folder))):
         index, suffix = int(match[1]), match[2]
-        if suffix in suffixes and index < count and match[1] == f"{index:05d}":
+        if index >= count or match[1] != f"{index:05d}":
+            continue
+        if suffix in suffixes:
             there.setdefault(suffix, set()).add(index)
+        else:
+            others.add(suffix)
     if not there:
         tried = "" if asked is None else asked
-        more = " with any suffix" if asked is None else ""
+        more = "" if asked else " with any suffix"
+        if others:
+            ends = ", ".join(map(repr, sorted(others)[:3]))
+            more = f"; there are some that end in {ends}: pass {name}@{count}.SUFFIX, or a glob"
         raise FileNotFoundError(
             f"{name}@{count}{tried}: no shard {name}-00000-of-{count:05d}{tried}{more}"
         )

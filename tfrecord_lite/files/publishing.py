@@ -11,7 +11,7 @@ from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.object_staging import ObjectJournal, ObjectStaging
 from tfrecord_lite.files.staging import Journal, Staging, complete_parts
 from tfrecord_lite.records.numbers import at_least
-from tfrecord_lite.text import listed
+from tfrecord_lite.text import listed, printable
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Path
@@ -23,15 +23,16 @@ def existing(names: ShardNames, *, overwrite: bool) -> list[str]:
     """Return the files of a set of this name; FileExistsError where they may not be replaced."""
     present = names.present()
     if present and not overwrite:
+        found = printable(os.path.join(names.folder, listed(present, 1)))
         raise FileExistsError(
-            f"{os.path.join(names.folder, listed(present, 1))}: there is a set of this name; pass "
-            "overwrite=True to replace it whole"
+            f"{found}: there is a set of this name; pass overwrite=True to replace it whole"
         )
     # A pattern may give shards the names that those of another set have.
     for manifest in manifests_naming(os.path.join(names.folder, file) for file in present):
         if os.path.basename(manifest.path) != os.path.basename(names.manifest):
             raise FileExistsError(
-                f"{os.path.join(names.folder, present[0])}: {manifest.path} has shards of such "
+                f"{printable(os.path.join(names.folder, present[0]))}: {manifest.path} has shards "
+                "of such "
                 "names, and is of another set; choose another name"
             )
     return present
@@ -164,7 +165,7 @@ def publish_shards(
 
 def _complete(names: ShardNames, parts: int) -> list[Manifest]:
     found = complete_parts(names.folder, names.stem)
-    what = os.path.join(names.folder, names.stem)
+    what = printable(os.path.join(names.folder, names.stem))
     if missing := [str(part) for part in range(parts) if part not in found]:
         raise FileNotFoundError(
             f"{what}: of {parts} parts these are not complete: {listed(missing, 10)}; run their "

@@ -24,9 +24,8 @@ from tfrecord_lite.records.iterating import OneThread, flatten
 from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.positions import PositionedFile
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, check_verify
-from tfrecord_lite.text import plural
+from tfrecord_lite.text import plural, printable
 from tfrecord_lite.thresholds import thresholds
-from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -209,7 +208,7 @@ class RecordFile(ByNumber):
         self._file.close()
 
     def __repr__(self) -> str:
-        return f"<RecordFile of {shown(self.path)}: {plural(len(self), 'record')}>"
+        return f"<RecordFile of {printable(self.path)}: {plural(len(self), 'record')}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         options = {

@@ -35,9 +35,8 @@ from tfrecord_lite.records.reader import (
     check_verify,
 )
 from tfrecord_lite.records.storage import name_of
-from tfrecord_lite.text import plural
+from tfrecord_lite.text import plural, printable
 from tfrecord_lite.thresholds import thresholds
-from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -368,7 +367,7 @@ class RecordSet(ByNumber):
         files = plural(len(self.files), "file")
         counts = self.__dict__.get("counts", [None])
         records = "" if None in counts else f", {plural(len(self), 'record')}"
-        return f"<RecordSet of {files}{records}: {shown(name_of(self.files[0]))}>"
+        return f"<RecordSet of {files}{records}: {printable(name_of(self.files[0]))}>"
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in self.__dict__.items() if name != "_open"}

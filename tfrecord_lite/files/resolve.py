@@ -17,7 +17,8 @@ from tfrecord_lite.files.staging import names_in_flux
 from tfrecord_lite.records.file_system import exists, is_url, list_directory
 from tfrecord_lite.records.storage import is_path, name_of
 from tfrecord_lite.stores.store import is_bucket
-from tfrecord_lite.urls import shown, without_secrets
+from tfrecord_lite.text import printable
+from tfrecord_lite.urls import split_name, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -187,9 +188,11 @@ class NamedSet(NamedTuple):
         """Raise ``FileNotFoundError`` where the set is not what the path says of it."""
         path, total, suffix = self
         if suffix is not None and not all(file.endswith(suffix) for file in manifest.files):
-            raise FileNotFoundError(f"{path}: the shards of this set do not end in {suffix!r}")
+            raise FileNotFoundError(
+                f"{printable(path)}: the shards of this set do not end in {suffix!r}"
+            )
         if total not in (None, count := len(manifest.entries)):
-            raise FileNotFoundError(f"{path}: this set has {count} shards, not {total}")
+            raise FileNotFoundError(f"{printable(path)}: this set has {count} shards, not {total}")
 
 
 def set_named(path: str) -> NamedSet | None:
@@ -214,15 +217,27 @@ def _is_seen(path: str) -> bool:
 
 def _what_is_missing(path: str) -> str:
     text = (
-        f"{path}: no such file or directory, and no manifest {manifest_of(path)} of a set of shards"
+        f"{printable(path)}: no such file or directory, and no manifest "
+        f"{printable(manifest_of(path))} of a set of shards"
     )
-    with suppress(ValueError):
-        if not is_url(path) and ShardNames(path).present():
-            text += (
-                "; there are shards of that name, which another program wrote, or ours has not "
-                "published: pass a glob to read them as they are"
-            )
+    if not is_url(path) and _has_shards(path):
+        text += (
+            "; there are shards of that name, which another program wrote, or ours has not "
+            "published: pass a glob to read them as they are"
+        )
     return text
+
+
+def _has_shards(path: str) -> bool:
+    """Tell whether there are shards of this name or pattern, with whatever suffix."""
+    folder, name = split_name(path)
+    with suppress(OSError):
+        names = [name for name, _ in list_directory(folder)]
+        if any(prefix == name for prefix, _, _ in _numbered(names)):
+            return True
+    with suppress(ValueError):
+        return bool(ShardNames(path).present())
+    return False
 
 
 def warn_of_twice(files: Iterable[object], of_sets: Iterable[str]) -> None:
@@ -234,7 +249,7 @@ def warn_of_twice(files: Iterable[object], of_sets: Iterable[str]) -> None:
     if twice := [file for file, count in in_sets.items() if named[file] > count]:
         more = f" and {len(twice) - 1} more" if len(twice) > 1 else ""
         warnings.warn(
-            f"{shown(twice[0])}{more}: named by itself and by the manifest of its set, so its "
+            f"{printable(twice[0])}{more}: named by itself and by the manifest of its set, so its "
             "records are there twice; leave the manifest out, or pass it alone",
             stacklevel=2,
         )
@@ -244,7 +259,8 @@ def _check_published(files: Iterable[str]) -> None:
     for folder, names in by_folder(files).items():
         if in_flux := names_in_flux(folder).intersection(names):
             raise FileNotFoundError(
-                f"{os.path.join(folder, min(in_flux))}: its set is being published, or the writer "
+                f"{printable(os.path.join(folder, min(in_flux)))}: its set is being published, or "
+                "the writer "
                 "was killed at that; run the writer again, or name the files one by one"
             )
 
@@ -266,7 +282,7 @@ def warn_of_missing(files: list[str]) -> None:
                     f"{prefix}-{n:0{width}d}-of-{total}{suffix}" for n in wanted if n not in numbers
                 )
                 warnings.warn(
-                    f"{shown(os.path.join(folder, prefix))}: {missing} of {int(total)} shards are "
+                    f"{printable(os.path.join(folder, prefix))}: {missing} of {int(total)} shards are "
                     f"missing, as the names of the others tell: {some_of(absent, missing)}",
                     stacklevel=2,
                 )

@@ -11,9 +11,8 @@ from tfrecord_lite.integrity.report_text import (
     report_html,
     report_text,
 )
-from tfrecord_lite.text import plural
+from tfrecord_lite.text import plural, printable
 from tfrecord_lite.thresholds import limits
-from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from tfrecord_lite.errors import Damage
@@ -94,7 +93,7 @@ class FileReport:
         found = "ok" if self.ok else f"{regions}, {faults}"
         if self.error is not None:
             found = str(self.error)
-        return f"<FileReport of {shown(self.path)}: {found}, {plural(self.records, 'record')}>"
+        return f"<FileReport of {printable(self.path)}: {found}, {plural(self.records, 'record')}>"
 
     def __str__(self) -> str:
         return file_text(self)

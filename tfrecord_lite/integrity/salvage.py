@@ -20,6 +20,7 @@ from tfrecord_lite.records.numbers import at_least
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES, RecordReader, check_verify
 from tfrecord_lite.records.storage import is_path, name_of
 from tfrecord_lite.records.writer import RecordWriter
+from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -176,7 +177,8 @@ def _open(
     for old in written:
         if any(is_same_file(source, old) for source in sources.files):
             raise ValueError(
-                f"{name_of(old)}: salvage never replaces its source; choose another name, and "
+                f"{printable(name_of(old))}: salvage never replaces its source; choose another "
+                "name, and "
                 "rename it once you have looked at it"
             )
     if not is_path(dst):

@@ -27,6 +27,7 @@ from tfrecord_lite.jobs.webdataset import read_webdataset
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.records.writer import RecordWriter
+from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -203,7 +204,7 @@ def _read(
             write_any(writer, table, features, cast=cast, found=found)
         return
     if cast:
-        raise ValueError(f"{file}: cast is for columns that have types; pass features=")
+        raise ValueError(f"{printable(file)}: cast is for columns that have types; pass features=")
     if kind == "jsonl":
         read_json_lines(file, writer, features, found, progress)
     elif kind == "tar":
@@ -281,7 +282,8 @@ def _target_kind(path: str) -> str:
     kind = kind_by_name(path)
     if kind == "tar" or (kind is None and name.endswith(_OTHERS)):
         raise ValueError(
-            f"{path}: not a format that is written; .tfrecord, .tfrecord.gz, .parquet, .arrow, "
-            ".feather, .csv and .jsonl are, and a name without suffix is that of a set of shards"
+            f"{printable(path)}: not a format that is written; .tfrecord, .tfrecord.gz, .parquet, "
+            ".arrow, .feather, .csv and .jsonl are, and a name without suffix is that of a set of "
+            "shards"
         )
     return kind or "set"

@@ -14,6 +14,7 @@ from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.file_system import is_same_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.storage import name_of
+from tfrecord_lite.text import printable
 from tfrecord_lite.thresholds import thresholds
 from tfrecord_lite.urls import is_url, local_path
 
@@ -118,7 +119,7 @@ def refuse_sources(records: RecordSet, path: str) -> None:
     path = local_path(path)
     for file in records.files:
         if is_same_file(file, path):
-            raise ValueError(f"{name_of(file)}: this is a source; write to another name")
+            raise ValueError(f"{printable(name_of(file))}: this is a source; write to another name")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.records.file_system import is_special, list_directory
+from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,7 +70,8 @@ def read_images(
                 progress(file, len(data))
     if others:
         warnings.warn(
-            f"{others[0]}: no image by its name, and passed over; {len(others)} such files in all",
+            f"{printable(others[0])}: no image by its name, and passed over; {len(others)} such "
+            "files in all",
             stacklevel=3,
         )
 

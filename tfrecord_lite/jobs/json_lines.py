@@ -19,6 +19,7 @@ from tfrecord_lite.example.record_json import is_record_json, read_payload, reco
 from tfrecord_lite.jobs.copying import Progress, each_block
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.storage import Output
+from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,7 +59,9 @@ def read_json_lines(
             raise
         return
     if features and not isinstance(writer, ShardWriter):
-        raise ValueError(f"{path}: features are for rows, and these lines are whole records")
+        raise ValueError(
+            f"{printable(path)}: features are for rows, and these lines are whole records"
+        )
     for record in lines.objects:
         try:
             writer.write(record_of(record))

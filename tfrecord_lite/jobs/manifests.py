@@ -22,6 +22,7 @@ from tfrecord_lite.records.compression import Codec, codec_of
 from tfrecord_lite.records.file_system import checksum_of, exists, size_of
 from tfrecord_lite.records.reader import RecordReader
 from tfrecord_lite.records.storage import Output, is_path, name_of
+from tfrecord_lite.text import printable
 from tfrecord_lite.urls import absolute
 
 if TYPE_CHECKING:
@@ -81,15 +82,15 @@ def make_manifest(
     old = _old(names.manifest)
     if exists(names.manifest) and not overwrite:
         raise FileExistsError(
-            f"{names.manifest}: there is a manifest of this name; pass overwrite=True to make it "
-            "again"
+            f"{printable(names.manifest)}: there is a manifest of this name; pass overwrite=True "
+            "to make it again"
         )
     shards = files_of_set(name, files)
     for other in manifests_naming(shards):
         if os.path.normpath(other.path) != os.path.normpath(names.manifest):
             raise FileExistsError(
-                f"{other.path}: these files are already shards of this set; read them by its "
-                "name, or remove that manifest"
+                f"{printable(other.path)}: these files are already shards of this set; read them "
+                "by its name, or remove that manifest"
             )
     text = _features_json(features, old, shards, compression)
     codec = _codec(shards, compression)
@@ -128,7 +129,9 @@ def _shards(names: ShardNames, path: str) -> list[str]:
         for index, file in enumerate(found):
             if file != names.shard(index, len(found), None):
                 missing = os.path.join(names.folder, names.shard(index, len(found), None))
-                raise FileNotFoundError(f"{missing}: missing, of {len(found) + 1} shards or more")
+                raise FileNotFoundError(
+                    f"{printable(missing)}: missing, of {len(found) + 1} shards or more"
+                )
         if found:
             return [os.path.join(names.folder, file) for file in found]
     else:
@@ -138,13 +141,14 @@ def _shards(names: ShardNames, path: str) -> list[str]:
         totals = {int(match[1]) for match in matches if match}
         if len(totals) > 1:
             raise ValueError(
-                f"{path}: there are shards of several sets, of {sorted(totals)} shards; pass the "
-                "files of one"
+                f"{printable(path)}: there are shards of several sets, of {sorted(totals)} "
+                "shards; pass the files of one"
             )
         if totals:
             return expand_path(f"{os.path.join(names.folder, names.stem)}@{totals.pop()}", folders)
     raise FileNotFoundError(
-        f"{path}: no shards of this name, such as {names.shard(0, 1, None)}; pass the files"
+        f"{printable(path)}: no shards of this name, such as "
+        f"{printable(names.shard(0, 1, None))}; pass the files"
     )
 
 
@@ -163,10 +167,14 @@ def _given(names: ShardNames, files: Path | Iterable[Path]) -> list[str]:
     own = os.path.realpath(names.folder)
     for file in found:
         if os.path.realpath(os.path.dirname(file)) != own:
-            raise ValueError(f"{file}: shards lie in the folder of their set, {names.folder}")
+            raise ValueError(
+                f"{printable(file)}: shards lie in the folder of their set, {names.folder}"
+            )
     bases = [os.path.basename(file) for file in found]
     if not bases or len(set(bases)) < len(bases):
-        raise ValueError(f"{names.stem}: a set has one file at least, and each once; not {bases}")
+        raise ValueError(
+            f"{printable(names.stem)}: a set has one file at least, and each once; not {bases}"
+        )
     return [os.path.join(names.folder, base) for base in bases]
 
 

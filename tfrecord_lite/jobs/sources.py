@@ -18,6 +18,7 @@ from tfrecord_lite.files.resolve import each_path, files_of, set_named
 from tfrecord_lite.jobs.images import class_folder, is_image
 from tfrecord_lite.records.file_system import exists, is_directory, list_directory
 from tfrecord_lite.records.storage import is_path, name_of
+from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,14 +68,19 @@ def find_source(src: Paths | RecordSet) -> tuple[str, list[str]]:
     kinds = {kind_by_name(file) or "records": file for file in files}
     if len(kinds) > 1:
         one, other, *_ = kinds.values()
-        raise ValueError(f"{one}: with files of other formats ({other}); pass those of one format")
+        raise ValueError(
+            f"{printable(one)}: with files of other formats ({other}); pass those of one format"
+        )
     kind = next(iter(kinds), "records")
     if image := next(filter(is_image, files), None):
         raise ValueError(
-            f"{image}: an image; they are read from a directory of class folders, DIR/CLASS/IMAGE"
+            f"{printable(image)}: an image; they are read from a directory of class folders, "
+            "DIR/CLASS/IMAGE"
         )
     if packed := next(filter(_is_packed, files), None):
-        raise ValueError(f"{packed}: packed, and not read so; unpack it, as by gunzip, first")
+        raise ValueError(
+            f"{printable(packed)}: packed, and not read so; unpack it, as by gunzip, first"
+        )
     if kind == "records" and any(_EVENTS in os.path.basename(file) for file in files):
         return "events", files
     if kind in _PARTITIONED:
@@ -86,7 +92,8 @@ def _refuse_beside_images(path: str, folder: str) -> None:
     for file in _inside(path):
         if kind_by_name(file) or is_data_file(file):
             raise ValueError(
-                f"{file}: beside class folders of images ({os.path.join(path, folder)}), one of "
+                f"{printable(file)}: beside class folders of images "
+                f"({os.path.join(path, folder)}), one of "
                 "which would be left out; pass the file alone, or move it for the images"
             )
 
@@ -97,7 +104,9 @@ def _inside(path: str) -> list[str]:
     for name, is_folder in list_directory(path):
         file = os.path.join(path, name)
         if is_folder and kind_by_name(name):
-            raise ValueError(f"{file}: a directory, called as a file; pass it alone, or rename it")
+            raise ValueError(
+                f"{printable(file)}: a directory, called as a file; pass it alone, or rename it"
+            )
         if not is_folder and name[0] not in "._":
             found.append(file)
     return found
@@ -149,7 +158,8 @@ def _refuse_partitions(names: list[str], files: list[str]) -> None:
         for folder in _parts(file)[common:-1]:
             if "=" in folder:
                 raise ValueError(
-                    f"{file}: {folder} is a value of each row that is in no file, and would be "
+                    f"{printable(file)}: {folder} is a value of each row that is in no file, and "
+                    "would be "
                     "lost; read the folder by pyarrow.dataset.dataset(FOLDER, "
                     "partitioning='hive'), and write that by write_table"
                 )

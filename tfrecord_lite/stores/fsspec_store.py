@@ -15,6 +15,7 @@ from tfrecord_lite.stores.store import (
     errors_of,
     replaced,
 )
+from tfrecord_lite.text import printable
 from tfrecord_lite.urls import scheme_of, shown
 
 if TYPE_CHECKING:
@@ -59,16 +60,16 @@ class FsspecStore:
             import fsspec
         except ImportError:
             raise ImportError(
-                f"{shown(url)}: URLs are read by fsspec: pip install 'tfrecord-lite-np[remote]'"
+                f"{printable(url)}: URLs are read by fsspec: pip install 'tfrecord-lite-np[remote]'"
             ) from None
         try:
             self._system: Any = fsspec.core.url_to_fs(_with_small_scheme(url))[0]
         except ValueError as error:
-            raise ValueError(f"{shown(url)}: {shown(str(error))}") from None
+            raise ValueError(f"{printable(url)}: {shown(str(error))}") from None
         except (LookupError, TypeError) as error:
             # Some file systems want more than the URL says, such as a host.
             reason = f"fsspec cannot use this URL: {type(error).__name__}: {shown(str(error))}"
-            raise ValueError(f"{shown(url)}: {reason}") from None
+            raise ValueError(f"{printable(url)}: {reason}") from None
         except OSError as error:
             # Some connect as soon as they are made.
             with errors_of(url):
@@ -89,7 +90,7 @@ class FsspecStore:
                 raise IsADirectoryError
         size = info.get("size")
         if size is None:
-            raise OSError(f"{shown(url)}: the server does not tell how large it is")
+            raise OSError(f"{printable(url)}: the server does not tell how large it is")
         version = next((info[key] for key in _VERSIONS if info.get(key) is not None), None)
         return ObjectState(int(size), None if version is None else str(version))
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from tfrecord_lite.parallel.threads import Call, Threads
 from tfrecord_lite.stores.range_ahead import RangeAhead
 from tfrecord_lite.stores.store import replaced, store_of
+from tfrecord_lite.text import printable
 from tfrecord_lite.thresholds import limits, thresholds
-from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -288,8 +288,8 @@ class _Object:
                     at += len(piece)
                     if at > end:
                         raise OSError(
-                            f"{shown(self._url)}: at byte {first}: asked for {end - first} bytes, "
-                            f"the server sent {at - first} and more: it does not know ranges"
+                            f"{printable(self._url)}: at byte {first}: asked for {end - first} "
+                            f"bytes, the server sent {at - first} and more: it does not know ranges"
                         )
                     if at < end:
                         yield memoryview(piece)
@@ -304,7 +304,7 @@ class _Object:
                 continue
             if at == first:
                 raise OSError(
-                    f"{shown(self._url)}: at byte {at}: the object ends here, it had "
+                    f"{printable(self._url)}: at byte {at}: the object ends here, it had "
                     f"{self.state.size} bytes when it was opened"
                 )
         # Whoever has the last piece asks for nothing more, and hears of no error after it.

@@ -21,7 +21,8 @@ from tfrecord_lite.stores.store import (
     reason_of,
     replaced,
 )
-from tfrecord_lite.urls import scheme_of, shown
+from tfrecord_lite.text import printable
+from tfrecord_lite.urls import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +67,7 @@ class ObstoreStore:
         try:
             self._store: Any = from_url(self._root, **options)
         except Exception as error:  # noqa: BLE001 - of any kind
-            raise ValueError(f"{shown(url)}: {reason_of(error)}") from None
+            raise ValueError(f"{printable(url)}: {reason_of(error)}") from None
 
     def _key(self, url: str) -> str:
         key = url.partition("://")[2].partition("/")[2]

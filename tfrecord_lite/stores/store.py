@@ -8,6 +8,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
+from tfrecord_lite.text import printable
 from tfrecord_lite.urls import scheme_of, shown
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def _open(url: str, *, by_fsspec: bool) -> Store:
         except ImportError:
             if choice == "obstore":
                 raise ImportError(
-                    f"{shown(url)}: {_CHOICE}=obstore: pip install 'tfrecord-lite-np[obstore]'"
+                    f"{printable(url)}: {_CHOICE}=obstore: pip install 'tfrecord-lite-np[obstore]'"
                 ) from None
         else:
             if usable():
@@ -199,7 +200,7 @@ def _raise_of_store(error: Exception, url: str, begin: int | None) -> NoReturn:
     No secret of the URL is in it, and nothing of the library's own error.
     """
     said_of = _without_user(str(error), url)
-    where = shown(url) if begin is None else f"{shown(url)}: at byte {begin}"
+    where = printable(url) if begin is None else f"{printable(url)}: at byte {begin}"
     name = type(error).__name__
     for kind, code, said in _OF_THE_SYSTEM:
         if isinstance(error, kind) or said in f"{name}: {error}":
@@ -240,6 +241,6 @@ def _without_user(text: str, url: str) -> str:
 def replaced(url: str, begin: int) -> ReplacedError:
     """Return the error about an object that is another than when it was opened."""
     return ReplacedError(
-        f"{shown(url)}: at byte {begin}: the object was replaced while it was read; read it again "
-        "from its front"
+        f"{printable(url)}: at byte {begin}: the object was replaced while it was read; read it "
+        "again from its front"
     )
