@@ -31,6 +31,7 @@ from tfrecord_lite.dataset import Dataset, read_batches, write_examples
 from tfrecord_lite.errors import CompressionError
 from tfrecord_lite.example import FixedLenFeature
 from tfrecord_lite.files.record_file import RecordFile
+from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records import RecordReader, write_records
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.thresholds import thresholds
@@ -88,6 +89,7 @@ class Reading:
             "zlib": {"compression": "ZLIB"},
             "by number gzip": {"compression": "GZIP", "block_bytes": 2000},
             "damaged gzip": {"compression": "GZIP", "block_bytes": 2000},
+            "split gzip": {"compression": "GZIP", "block_bytes": 2000},
         }.get(how, {})
         write_records(self._path, records, **options)
         with open(self._path, "rb") as file:
@@ -118,6 +120,11 @@ class Reading:
             if how.startswith("by number"):
                 file = RecordFile(self._path)
                 return iter(file), file.close
+            if "split" in how:
+                records = RecordSet([self._path] * 3, on_damage=self.damages.append)
+                # One file and a part of the next, or the rest of that and another.
+                split = records.splits(2)[how.endswith("second")]
+                return iter(split), records.close
             if how == "many":
                 found = read_records([self._path] * 3)
                 return found, found.close
@@ -171,6 +178,7 @@ WAYS = [
     *(f"records {how}" for how in ("plain", "ahead", "gzip", "zlib", "large", "many", "blocks")),
     *(f"records {how}" for how in ("damaged", "damaged gzip", "pipe", "file")),
     "records miscounted gzip",
+    *(f"records {how}" for how in ("split", "split second", "split gzip")),
     *(f"records {how}" for how in ("by number", "by number gzip")),
     *(f"batches {how}" for how in ("plain", "gzip", "damaged", "damaged gzip")),
     *(f"batches {how}" for how in ("ahead", "damaged ahead")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -71,11 +72,23 @@ class RangeReader:
             self._reader.read_ahead_until(file_range.end)
             if file_range.begin:
                 self._reader.go_to(file_range.begin, file_range.record or 0)
+        pending: Iterator[bytes] = iter(())
+        # Where the next block begins, and what is to be returned before it.
+        self._taken = self._reader.place, pending
 
     def take_pending(self) -> Iterator[bytes] | None:
-        """Return an iterator over the records of the next block; None at the end."""
-        block = self.next_block()
-        return None if block is None else iter(block.to_list())
+        """Return an iterator over the next records, as `RecordReader.take_pending`."""
+        place, pending = self._taken
+        if not operator.length_hint(pending):
+            if place != self._reader.place:
+                # An exception came between reading a block and noting it.
+                self._reader.go_to(*place)
+            block = self.next_block()
+            if block is None:
+                return None
+            pending = iter(block.to_list())
+            self._taken = self._reader.place, pending
+        return pending
 
     def next_block(self) -> RecordBlock | None:
         """Return the next block; None at the end."""

@@ -30,8 +30,8 @@ class OneAfterAnother:
     def __init__(self, count: int, open_reader: Callable[[int], Reader], source: object) -> None:
         self._count = count
         self._open_reader = open_reader
-        self._number = 0
-        self._reader: Reader | None = None
+        # Replaced as a whole: an exception may come between any two steps.
+        self._current: tuple[int, Reader | None] = (0, None)
         self._pending: Iterator[bytes] | None = None
         self._one_thread = OneThread(f"this iterator over {source!r}")
 
@@ -47,28 +47,28 @@ class OneAfterAnother:
 
     def _next(self, take: Callable[[Reader], Any]) -> Any:
         with self._one_thread:
-            while self._number < self._count:
-                if self._reader is None:
-                    self._reader = self._open_reader(self._number)
-                found = take(self._reader)
+            while self._current[0] < self._count:
+                number, reader = self._current
+                if reader is None:
+                    reader = self._open_reader(number)
+                    self._current = number, reader
+                found = take(reader)
                 if found is not None:
                     return found
-                self._finish()
+                self._current = number + 1, None
+                reader.close()
             return None
-
-    def _finish(self) -> None:
-        reader, self._reader, self._number = self._reader, None, self._number + 1
-        if reader is not None:
-            reader.close()
 
     def close(self) -> None:
         """Close the reader that is open; there are no more records."""
-        self._number = self._count
-        self._finish()
+        reader = self._current[1]
+        self._current = self._count, None
+        if reader is not None:
+            reader.close()
         # Nothing is left in the iterator that was taken.
         deque(self._pending or (), maxlen=0)
 
     def __del__(self) -> None:
         # Whoever leaves a loop early closes nothing.
-        if self._reader is not None:
-            self._reader.close()
+        if self._current[1] is not None:
+            self._current[1].close()

@@ -334,6 +334,14 @@ class RecordReader(Closing):
         """Whether `go_to` works: a plain file, regular, and not one that is followed."""
         return self._direct
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where `next_block` goes on, and the number of the record there; `go_to` goes back there.
+
+        Of a compressed file it does so until another block has been read.
+        """
+        return self._position.offset, self._position.record
+
     def go_to(self, offset: int, record: int) -> None:
         """Go on at another boundary, where the record of this number begins."""
         self._position = _Position(self._stream, offset, record, None, iter(()))

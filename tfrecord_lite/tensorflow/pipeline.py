@@ -96,8 +96,9 @@ def make_dataset(
     none of records, or has a first record without a feature raises here, with its name; so does
     a record with fields beside its features, unless ``strict=False``. What is not looked at but for
     the first record: the inside of zlib, and of gzip that is not blocked, in which TensorFlow
-    passes over a cut, and over feature lists, and dies of a forged length. ``engine="numpy"`` does
-    not. Features that only later records have: "numpy" warns of them, `verify` names them.
+    passes over a cut, over what follows an empty gzip member or a zlib stream, and over feature
+    lists, and dies of a forged length. ``engine="numpy"`` does not. Features that only later
+    records have: "numpy" warns of them, `verify` names them.
 
     Each epoch begins with a look at the files: one of another size, time of modification or inode
     is looked through again, and is an error where its records no longer lie as they did.
