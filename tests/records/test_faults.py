@@ -155,6 +155,8 @@ def test_row_08_trailing_zeros(size: int) -> None:
         (b"RIFF\x24\x00\x00\x00WEBPVP8 \x18", "a WebP image"),
         (b"\xff\xff\xff\xff\x78\x00\x00\x00\x10\x00\x00\x00", "an Arrow stream"),
         (b"\x0a\x23\xd7\xce\x10\x00\x00\x00" + bytes(16), "RecordIO of MXNet"),
+        (b"SEQ\x06\x19org.apache.hadoop.io.Text", "a SequenceFile of Hadoop"),
+        (b"SEQ 1: ACGTACGTACGT", "It looks like text"),
         (zlib.compress(PLAIN, wbits=-15), "raw deflate, which TensorFlow writes"),
         (zlib.compress(b"of another kind"), "zlib: what is in it is no TFRecord file"),
         (with_dictionary(PLAIN), "zlib with a preset dictionary"),
