@@ -282,8 +282,8 @@ def warn_of_missing(files: list[str]) -> None:
                     f"{prefix}-{n:0{width}d}-of-{total}{suffix}" for n in wanted if n not in numbers
                 )
                 warnings.warn(
-                    f"{printable(os.path.join(folder, prefix))}: {missing} of {int(total)} shards are "
-                    f"missing, as the names of the others tell: {some_of(absent, missing)}",
+                    f"{printable(os.path.join(folder, prefix))}: {missing} of {int(total)} shards "
+                    f"are missing, as the names of the others tell: {some_of(absent, missing)}",
                     stacklevel=2,
                 )
 
