@@ -188,7 +188,8 @@ class Expression:
             number, sign = self._as_number(node.operand, depth + 1), _SIGNS[type(node.op)]
             return lambda rows: self._tried(node, computed, operator.mul, number(rows), sign)
         if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
-            left, right = (self._as_number(part, depth + 1) for part in (node.left, node.right))
+            left = self._as_number(node.left, depth + 1)
+            right = self._as_number(node.right, depth + 1)
             operation = _ARITHMETIC[type(node.op)]
             return lambda rows: self._tried(node, computed, operation, left(rows), right(rows))
         if not isinstance(node, ast.Compare):
