@@ -190,3 +190,25 @@ def test_a_folder_that_may_not_be_written_to(
     with pytest.raises(OSError, match=re.escape(message)):
         tfr.ShardWriter(tmp_path / "a")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("timeout", ["1", float("nan"), [1]], ids=str)
+def test_a_timeout_that_is_no_number(timeout: Any, tmp_path: Path) -> None:
+    tfr.write_records(tmp_path / "a", [b"x"])
+    with pytest.raises(TypeError, match=r"^timeout=.* must be a number of seconds, or None"):
+        tfr.RecordReader(tmp_path / "a", follow=True, timeout=timeout)
+
+
+def test_what_is_no_mapping(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    with pytest.raises(TypeError, match="cast='float32' must be a mapping of columns to types"):
+        tfr.write_examples(tmp_path / "a", pa.table({"a": [1]}), cast="float32")  # type: ignore[arg-type]
+    pytest.importorskip("duckdb")
+    from tfrecord_lite.sql import query
+
+    with pytest.raises(TypeError, match="tables='a' must be a mapping of names to paths"):
+        query("select 1", "a")  # type: ignore[arg-type]
+
+
+def test_a_ragged_of_lists_can_be_shown() -> None:
+    assert repr(tfr.Ragged([1, 2], [0, 2])) == "<Ragged, shape [1, None], int64>"  # type: ignore[arg-type]

@@ -123,6 +123,7 @@ class Ragged:
         values: Any = self
         while isinstance(values, Ragged):
             shape, values = shape + ", None", values.values
+        values = np.asarray(values)
         shape += "".join(f", {size}" for size in values.shape[1:]) + "]"
         return f"shape {shape}, {values.dtype}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from functools import partial
 from itertools import repeat
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfrecord_lite.errors import TruncatedRecordError
@@ -112,6 +113,8 @@ class RecordReader(Closing):
         check_on_damage(on_damage)
         if timeout is not None and not follow:
             raise ValueError(f"timeout={timeout} is for follow=True; nothing else waits")
+        if timeout is not None and not (isinstance(timeout, Real) and timeout == timeout):
+            raise TypeError(f"timeout={timeout!r} must be a number of seconds, or None")
         self._given = path = name_of(path) if is_path(path) else path
         self._options: dict[str, Any] = {
             "compression": compression,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
@@ -32,7 +34,7 @@ from tfrecord_lite.sql.statement import (
 from tfrecord_lite.urls import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tfrecord_lite._types import CompressionOrAuto, OnDamage, Paths, Verify
 
@@ -91,6 +93,8 @@ def query(
         "on_damage": on_damage,
         "max_record_bytes": max_record_bytes,
     }
+    if not isinstance(tables, (Mapping, NoneType)):
+        raise TypeError(f"tables={tables!r} must be a mapping of names to paths")
     connection = duckdb.connect(config={"python_enable_replacements": "false"})
     known = dict(tables or {})
     scanned: list[_Scanned] = []
