@@ -424,8 +424,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         "self._nbytes -= oldest.max_nbytes": ("which index is let go, and loaded again"),
     },
     "tfrecord_lite/records/frame_errors.py": {
-        'may_be_right = not looks and 0 < int.from_bytes(header[:8], "little") '
-        "<= _LIKELY_BYTES": ("what more an error says of a record of no bytes"),
+        'may_be_right = not looks and 0 < int.from_bytes(header[:8], "little") <= _LIKELY_BYTES': (
+            "what more an error says of a record of no bytes"
+        ),
         "_LIKELY_BYTES = 1 << 30": ("of which lengths an error says more"),
     },
     "tfrecord_lite/records/writer.py": {

@@ -546,6 +546,12 @@ def test_rows_01_02_and_21_a_damaged_header_whose_length_is_the_magic_of_a_codec
         found = []
         assert list(RecordReader(io.BytesIO(damaged), on_damage=found.append)) == rest
         assert [(damage.begin, damage.end) for damage in found] == [(0, size + 16)]
+    # Nor do files have to have checksums.
+    unchecked = b"".join(
+        len(record).to_bytes(8, "little") + bytes(4) + record + bytes(4)
+        for record in (bytes(size), *rest)
+    )
+    assert read(unchecked, verify="none") == ([bytes(size), *rest], None)
     for end in (8, 10, 11):
         got, error = read(data[:end])
         assert got == []

@@ -113,7 +113,8 @@ def _is_gzip(head: bytes) -> bool:
         return GZIP_START.startswith(head[:3])
     extra_flags, system = head[8:10]
     usual = extra_flags in (0, 2, 4) and (system <= _LAST_SYSTEM or system == _NO_SYSTEM)
-    if usual or not is_length(head):
+    # Four zeros are what some writers have for the checksum of a length.
+    if (usual and any(head[8:12])) or not is_length(head):
         return True
     return head.startswith(GZIP_START) and begins_with_record(head, GZIP_WBITS)
 
