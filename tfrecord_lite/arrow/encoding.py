@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -44,7 +43,7 @@ from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["Columns", "SequenceColumns", "columns_of"]
 
@@ -57,9 +56,6 @@ class Columns:
     def __init__(
         self, schema: pa.Schema, features: Mapping[str, FeatureSpec], cast: Mapping[str, Any]
     ) -> None:
-        if not isinstance(cast, Mapping):
-            example = {"price": "float32"}
-            raise TypeError(f"cast={quote(cast)} must be a mapping of columns to types: {example}")
         self.schema = schema
         self._given = features
         names = schema.names
