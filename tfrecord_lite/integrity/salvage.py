@@ -132,7 +132,8 @@ class _Sources(NamedTuple):
                 gone.add_fault(fault)
                 missing.append(gone)
         if not inventory.files:
-            raise FileNotFoundError(f"{inventory.faults[0].path}: {inventory.faults[0].reason}")
+            fault = inventory.faults[0]
+            raise FileNotFoundError(f"{printable(fault.path)}: {fault.reason}")
         if is_path(src):
             path = name_of(src)
             is_set = inventory.files != [path] and not is_left_folder(path)
