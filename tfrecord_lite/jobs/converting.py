@@ -270,7 +270,7 @@ def _check_meant(
         refused[f"{name} is for records that are written"] = unused
     for reason, is_so in refused.items():
         if is_so:
-            raise ValueError(f"{path}: {reason}")
+            raise ValueError(f"{printable(path)}: {reason}")
 
 
 def _target_kind(path: str) -> str:

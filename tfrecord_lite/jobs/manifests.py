@@ -159,7 +159,7 @@ def _given(names: ShardNames, files: Path | Iterable[Path]) -> list[str]:
     for path in each_path(files):
         if not is_path(path):
             raise TypeError(
-                f"{name_of(path)}: a manifest names its shards, and an open file has no name in a "
+                f"{printable(name_of(path))}: a manifest names its shards, and an open file has no name in a "
                 "folder; pass its path"
             )
         # No manifest is looked at: it may be the one that is wrong.
