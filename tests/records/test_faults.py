@@ -162,12 +162,6 @@ def test_row_08_trailing_zeros(size: int) -> None:
         (with_dictionary(PLAIN), "zlib with a preset dictionary"),
         (gzip.compress(gzip.compress(PLAIN)), "gzip, inside GZIP: decompress it once first"),
         (gzip.compress(zlib.compress(PLAIN)), "zlib, inside GZIP: decompress it once first"),
-        (
-            # A copy for the zeros of the length.
-            bytes.fromhex("000000519601040e00090124c5e5693f") + bytes(64),
-            "compression_type='SNAPPY'",
-        ),
-        (struct.pack(">II", 19, 21) + b"\x13\x48" + frame(b"foo"), "Snappy, as Hadoop writes it"),
         (bytes(3) + b"\xff" + b"\x80" * 40, "first bytes are damaged"),
         (b"junk \x01\x02 of no kind at all", "first bytes are damaged"),
     ],

@@ -159,8 +159,8 @@ def _given(names: ShardNames, files: Path | Iterable[Path]) -> list[str]:
     for path in each_path(files):
         if not is_path(path):
             raise TypeError(
-                f"{printable(name_of(path))}: a manifest names its shards, and an open file has no name in a "
-                "folder; pass its path"
+                f"{printable(name_of(path))}: a manifest names its shards, and an open file has no "
+                "name in a folder; pass its path"
             )
         # No manifest is looked at: it may be the one that is wrong.
         found += files_of(name_of(path), folders)

@@ -11,7 +11,6 @@ from tfrecord_lite.records.compression import (
     find_codec,
     is_length,
 )
-from tfrecord_lite.records.framing import HEADER_SIZE, length_is_intact
 
 __all__ = ["looks_like"]
 
@@ -46,11 +45,6 @@ _MAGIC = (
     (bytes.fromhex("83af70d10d884a3f"), "Riegeli, as ArrayRecord writes it: a different format"),
 )
 _RIFF = {b"WEBP": "a WebP image", b"WAVE": "WAV sound", b"AVI ": "an AVI video"}
-# By how many bytes of lengths stand in front of the first block.
-_SNAPPY = {
-    4: "Snappy: read it by TensorFlow's TFRecordDataset, with compression_type='SNAPPY'",
-    8: "Snappy, as Hadoop writes it: decompress it first",
-}
 # What zlib streams begin with that need a dictionary.
 _ZLIB_WITH_DICTIONARY = (b"\x78\x20", b"\x78\x7d", b"\x78\xbb", b"\x78\xf9")
 
@@ -85,36 +79,7 @@ def _compression_of(head: bytes) -> str | None:
             "raw deflate, which TensorFlow writes where window_bits is negative: decompress it "
             "first, with zlib.decompress(data, -15)"
         )
-    for begin, name in _SNAPPY.items():
-        start = _start_of_snappy(head[begin:])
-        if len(start) == HEADER_SIZE and length_is_intact(start):
-            return name
     return None
-
-
-def _start_of_snappy(data: bytes) -> bytes:
-    """Return what a block of Snappy begins with, as far as a record's header."""
-    at = next((at for at, byte in enumerate(data[:5]) if byte < 0x80), len(data)) + 1
-    out = bytearray()
-    while at + 2 < len(data) and len(out) < HEADER_SIZE:
-        tag = data[at]
-        size = (tag >> 2) + 1
-        if tag & 3 == 0:
-            # Of a long one the size stands in the bytes after the tag.
-            begin = at + 1 + max(size - 60, 0)
-            at = begin + size
-            out += data[begin:at]
-            continue
-        back = int.from_bytes(data[at + 1 : at + 3], "little")
-        at += 3
-        if tag & 3 == 1:
-            size, back = 4 + (tag >> 2 & 7), tag >> 5 << 8 | back & 0xFF
-            at -= 1
-        if not 0 < back <= len(out) or tag & 3 == 3:
-            return b""
-        for _ in range(size):
-            out.append(out[-back])
-    return bytes(out[:HEADER_SIZE])
 
 
 def _text_kind(head: bytes) -> str | None:
