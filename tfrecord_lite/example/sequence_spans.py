@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.keys import KEY_HEAD, Keys, are_plain_keys
 from tfrecord_lite.example.kinds import INT64_LIST, MISSING
 from tfrecord_lite.example.sequence import decode_sequence_example
@@ -23,7 +22,7 @@ from tfrecord_lite.example.short_features import FeatureSteps, find_short_featur
 from tfrecord_lite.example.spans import (
     Spans,
     StoredValues,
-    error_at,
+    decode_at,
     read_values,
     unreadable_runs,
     walk,
@@ -97,8 +96,10 @@ def find_sequence_spans(
     too_long = rows[unreadable_runs(buffer, steps.begin[rows], steps.end[rows])]
     odd[entries.record[steps.entry[too_long]]] = True
 
-    irregular = np.flatnonzero(odd)
-    decoded = dict(zip(irregular.tolist(), _decoded(block, irregular, strict=strict), strict=True))
+    decoded = {
+        index: decode_at(block, index, decode_sequence_example, strict=strict)
+        for index in np.flatnonzero(odd).tolist()
+    }
     result = []
     stored = StoredValues(len(buffer))
     for number, name in enumerate(context):
@@ -250,13 +251,3 @@ def _feature_steps(
     if len(short.kind):
         columns = map(np.concatenate, zip(short[:4], columns, strict=True))
     return FeatureSteps._make([*columns, first, counts, good])
-
-
-def _decoded(block: RecordBlock, rows: Int64Array, *, strict: bool) -> list[Any]:
-    decoded = []
-    for index in rows.tolist():
-        try:
-            decoded.append(decode_sequence_example(block[index], strict=strict))
-        except ExampleError as error:
-            raise error_at(block, index, error.reason) from None
-    return decoded

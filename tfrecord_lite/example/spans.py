@@ -14,7 +14,7 @@ plain form, so that nobody downstream need know.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -35,7 +35,7 @@ from tfrecord_lite.records.framing import SLACK_BYTES, RecordBlock
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tfrecord_lite._types import BoolArray, Int64Array, Uint8Array
     from tfrecord_lite.example.unknown import UnknownFeatures
@@ -48,12 +48,15 @@ __all__ = [
     "STRING",
     "Spans",
     "StoredValues",
+    "decode_at",
     "error_at",
     "find_spans",
     "read_values",
     "unreadable_runs",
     "walk",
 ]
+
+T = TypeVar("T")
 
 _8: Final = np.uint64(8)
 _TAG_1: Final = np.uint64(0x0A)
@@ -318,10 +321,7 @@ def _read_one_by_one(
     """Decode irregular records, store their values after the buffer, and correct the spans."""
     stored = StoredValues(len(buffer))
     for index in irregular.tolist():
-        try:
-            values = decode_example(block[index], strict=strict)
-        except ExampleError as error:
-            raise error_at(block, index, error.reason) from None
+        values = decode_at(block, index, decode_example, strict=strict)
         if unknown is not None:
             unknown.add_record(values, set(names), index)
         for name, (kinds, begins, ends) in zip(names, spans, strict=True):
@@ -361,6 +361,14 @@ def _plain_form(value: Any) -> tuple[int, bytes]:
     if value.dtype == np.int64:
         return INT64, encode_varints(value).tobytes()
     return FLOAT, value.astype("<f4").tobytes()
+
+
+def decode_at(block: RecordBlock, index: int, decode: Callable[..., T], *, strict: bool) -> T:
+    """Decode one record of a block; what is wrong with it is told with its place."""
+    try:
+        return decode(block[index], strict=strict)
+    except ExampleError as error:
+        raise error_at(block, index, error.reason) from None
 
 
 def error_at(block: RecordBlock, index: int, reason: str) -> ExampleError:

@@ -42,13 +42,13 @@ class MemberStarts:
 
     def forget(self, offset: int) -> None:
         """Keep what `before` needs for ``offset`` or for what is after that."""
-        if len(self._starts) > 1:
-            first = 0
-            for number, start in enumerate(self._starts):
-                # One that begins just there may have damage before it.
-                if start.offset < offset or (start.after_damage and start.offset == offset):
-                    first = number
-            self._starts = self._starts[first:]
+        # One that begins just there may have damage before it.
+        before = (
+            number
+            for number, start in enumerate(self._starts)
+            if start.offset < offset or (start.after_damage and start.offset == offset)
+        )
+        self._starts = self._starts[max(before, default=0) :]
 
     def before(self, offset: int) -> MemberStart:
         """Return where to begin reading for what is at ``offset``, and keep no other."""
