@@ -20,7 +20,7 @@ from tfrecord_lite.example.wire import read_fields
 from tfrecord_lite.records.identify import looks_like
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["description_of", "is_list_of_examples", "is_sequence_example", "name_of_other"]
 
@@ -66,7 +66,7 @@ def description_of(data: bytes) -> str | None:
     >>> description_of(b"\xff\xd8\xff\xe0\x00\x10JFIF")
     'a JPEG image'
     """
-    fields = list(_fields(data))
+    fields = _fields(data)
     tags = {tag for tag, _ in fields}
     if tags and tags <= {_FIRST, _SECOND}:
         # The first field of an Example begins with the tag of a whole Features message.
@@ -97,21 +97,24 @@ def is_sequence_example(data: bytes) -> bool:
     >>> is_sequence_example(b"\n\x00\x12\x00"), is_sequence_example(b"\n\x00")
     (True, False)
     """
-    return description_of(bytes(data)) == _SEQUENCE
+    data = bytes(data)
+    return _SECOND in dict(_fields(data)) and description_of(data) == _SEQUENCE
 
 
 def _is_example(data: bytes) -> bool:
     """Tell an Example from the Features that a SequenceExample has in the same place."""
-    outer = list(_fields(data))
+    outer = _fields(data)
     if [tag for tag, _ in outer] != [_FIRST]:
         return False
     # Features hold entries, with keys and values; an entry does not.
-    entries = list(_fields(outer[0][1]))
+    entries = _fields(outer[0][1])
     return all(tag == _FIRST and _is_entry(content) for tag, content in entries)
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield tag and content of the fields of a message, up to where it is none."""
+def _fields(data: bytes) -> list[tuple[int, bytes]]:
+    """Return tag and content of the fields of a message, up to where it is none."""
+    found = []
     with suppress(ExampleError):
         for tag, begin, end in read_fields(data, [(0, len(data))], 0):
-            yield tag, data[begin:end]
+            found.append((tag, data[begin:end]))
+    return found
