@@ -107,7 +107,10 @@ def make_splits(
             at = cut.at_or_after(done + target - before, rest)
             if at is None:
                 break
-            ranges.append(cut.part(rest, at))
+            # By an index its number is known.
+            by_index = at.record is not None
+            end = at.begin
+            ranges.append(replace(rest, end=end, size=None, codec=at.codec, cut_by_index=by_index))
             done = _complete(splits, ranges, options, done, before + at.begin)
             rest = at
         ranges.append(rest)
@@ -214,10 +217,7 @@ class _Cut:
                 return self._index.frames.frame(record)[0], record
             except StaleIndexError:
                 self._index = None
-        return self._find(offset), None
-
-    def _find(self, offset: int) -> int:
-        """Return where the first true record of a plain file begins, at ``offset`` or after."""
+        # The first true record there.
         with closing(ByteSource(self._file)) as source:
             stream = BlockStream(
                 source,
@@ -225,14 +225,4 @@ class _Cut:
                 on_damage=None,
                 max_record_bytes=self._options["max_record_bytes"],
             )
-            return stream.find(offset, self._size)
-
-    def part(self, rest: FileRange, following: FileRange) -> FileRange:
-        """Return what is before a cut."""
-        return replace(
-            rest,
-            end=following.begin,
-            size=None,
-            codec=following.codec,
-            cut_by_index=following.record is not None,
-        )
+            return stream.find(offset, self._size), None

@@ -224,11 +224,7 @@ def _ahead(data: Any) -> Any:
     several GPUs: that is the strategy's to do.
     """
     gpus = tf.config.list_logical_devices("GPU")
-    if len(gpus) == 1 and not tf.distribute.has_strategy() and not _has_strings(data):
+    dtypes = [getattr(spec, "dtype", None) for spec in tf.nest.flatten(data.element_spec)]
+    if len(gpus) == 1 and not tf.distribute.has_strategy() and tf.string not in dtypes:
         return data.apply(tf.data.experimental.prefetch_to_device(gpus[0].name))
     return data.prefetch(tf.data.AUTOTUNE)
-
-
-def _has_strings(data: Any) -> bool:
-    specs = tf.nest.flatten(data.element_spec)
-    return any(getattr(spec, "dtype", None) == tf.string for spec in specs)

@@ -226,11 +226,9 @@ class TensorSource:
         data = feed(arrays, columns.nothing, columns.tensors)
         if together:
             # Each has whole batches, but for the last.
-            data = data.flat_map(self._batched)
+            size = self.settings.batch_size
+            data = data.flat_map(lambda rows: tf.data.Dataset.from_tensors(rows).rebatch(size))
         return data if self.cache is None else data.cache(self.cache).repeat(self.settings.repeat)
-
-    def _batched(self, rows: Any) -> Any:
-        return tf.data.Dataset.from_tensors(rows).rebatch(self.settings.batch_size)
 
 
 class _TableDataset(Dataset):
