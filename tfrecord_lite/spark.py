@@ -25,6 +25,7 @@ from pyspark.sql.datasource import (
 )
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
+from tfrecord_lite.arrow.arrays import widened
 from tfrecord_lite.arrow.reading import Selection
 from tfrecord_lite.dataset.damage_report import DamageReport, absolute_paths, reported
 from tfrecord_lite.dataset.write_job import WriteJob
@@ -47,6 +48,14 @@ __all__ = ["TFRecordSource", "register"]
 
 # How much of the files a partition has where nothing is said.
 _BYTES_PER_SPLIT: Final = 64 << 20
+# What Spark itself makes of types that it does not have, where it reads Parquet.
+_WIDER: Final = {
+    pa.uint8(): pa.int16(),
+    pa.uint16(): pa.int32(),
+    pa.uint32(): pa.int64(),
+    pa.uint64(): pa.decimal128(20, 0),
+    pa.float16(): pa.float32(),
+}
 
 
 def register(spark: SparkSession) -> None:
@@ -71,13 +80,15 @@ class TFRecordSource(DataSource):  # type: ignore[misc]
     ``spark.read.format("tfrecord_lite").load(path)`` takes what `RecordSet` takes, a path or a
     list of them; all machines see the files under these names. Without a schema it is that of
     `to_arrow` with the features of the manifest, or of the first records: bytes are BinaryType,
-    shapes and lists ArrayType. With a schema (``.schema("label long, name string")``) its columns
-    alone are decoded, as these types, and what a record does not have is null (an error in a
-    column that is NOT NULL). Options: ``select`` (names, with commas), ``features`` (JSON, of
-    `features_to_json` or a list of names), ``splits`` or ``bytes_per_split`` (64 MiB) for how many
-    partitions there are, ``strict``, ``compression``, ``verify``, ``on_damage`` ("raise", or
-    "report" with ``report``, a path that all machines see), ``max_record_bytes``. Spark tells a
-    Python source no columns, so ``select`` or a schema is how to decode but a few.
+    shapes and lists ArrayType, and what Spark has no type for is of the next larger one: unsigned
+    integers are ShortType, IntegerType, LongType and DecimalType(20, 0), halves FloatType. With a
+    schema (``.schema("label long, name string")``) its columns alone are decoded, as these types,
+    and what a record does not have is null (an error in a column that is NOT NULL). Options:
+    ``select`` (names, with commas), ``features`` (JSON, of `features_to_json` or a list of names),
+    ``splits`` or ``bytes_per_split`` (64 MiB) for how many partitions there are, ``strict``,
+    ``compression``, ``verify``, ``on_damage`` ("raise", or "report" with ``report``, a path that
+    all machines see), ``max_record_bytes``. Spark tells a Python source no columns, so ``select``
+    or a schema is how to decode but a few.
 
     ``df.write.format("tfrecord_lite").mode("append").save(name)`` writes a new set, and is an error
     where one stands; ``mode("overwrite")`` replaces it. Either is one commit; tasks that are
@@ -96,7 +107,7 @@ class TFRecordSource(DataSource):  # type: ignore[misc]
         """Infer the schema."""
         records, options = self._records()
         self._found = _selection(records, options, options.get("features"))
-        return from_arrow_schema(_without_shapes(self._found.plan().schema))
+        return from_arrow_schema(_known_types(self._found.plan().schema))
 
     def reader(self, schema: StructType) -> DataSourceReader:
         """Return what reads the columns of a schema."""
@@ -222,9 +233,9 @@ class _Writer(DataSourceArrowWriter):  # type: ignore[misc]
         self.job.abort()
 
 
-def _without_shapes(schema: pa.Schema) -> pa.Schema:
-    """Return a schema that has lists where there are lists of fixed sizes."""
-    return pa.schema([(field.name, _list_type(field.type)) for field in schema])
+def _known_types(schema: pa.Schema) -> pa.Schema:
+    """Return a schema of the types that Spark has: lists have no fixed sizes there."""
+    return pa.schema([(field.name, _list_type(widened(field.type, _WIDER))) for field in schema])
 
 
 def _list_type(kind: pa.DataType) -> pa.DataType:
@@ -232,7 +243,7 @@ def _list_type(kind: pa.DataType) -> pa.DataType:
         return pa.struct([(field.name, _list_type(field.type)) for field in kind])
     if pt.is_fixed_size_list(kind) or pt.is_list(kind):
         return pa.list_(_list_type(kind.value_type))
-    return kind
+    return pa.binary() if pt.is_fixed_size_binary(kind) else kind
 
 
 def _flag(text: str) -> bool:

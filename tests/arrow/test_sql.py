@@ -345,3 +345,23 @@ def test_command_complains_in_one_line(name, damaged, command, tmp_path):  # noq
     assert "record 2999, bytes" in done.err
     for arguments in (["-o", "a.xls"], ["-o", "a.csv", "--json"], ["--on-damage", "ignore"]):
         assert command("sql", "select 1", *arguments).code == 2
+
+
+def test_halves_which_duckdb_does_not_have(tmp_path):
+    halves = np.array([[0.5, -2], [np.inf, 65504]], np.float16)
+    columns = {"id": [3, 4], "half": halves[:, 0], "pair": halves}
+    features = {
+        "id": int,
+        "half": tfr.RawFeature([], np.float16),
+        "pair": tfr.RawFeature([2], np.float16),
+    }
+    with tfr.ShardWriter(tmp_path / "train", features=features) as writer:
+        writer.write_examples(columns)
+    name = tmp_path / "train"
+    assert rows(f"select id from '{name}' order by id") == [(3,), (4,)]
+    assert rows(f"select half, pair from '{name}' where half < 1") == [(0.5, [0.5, -2.0])]
+    steps = tfr.SequenceFeatures({}, {"half": features["half"]})
+    with tfr.ShardWriter(tmp_path / "steps", features=steps) as writer:
+        writer.write_examples({"feature_lists": {"half": [[halves[0, 0]], list(halves[1])]}})
+    found = rows(f"select feature_lists.half from '{tmp_path / 'steps'}'")
+    assert found == [([0.5],), ([np.inf, 65504.0],)]

@@ -366,3 +366,18 @@ def test_invalid_features(context, lists, text):
 def test_invalid_columns(columns, error, text):
     with pytest.raises(error, match=text):
         tfr.encode_sequence_examples(columns)
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_records_in_which_nothing_has_a_kind(tmp_path, steps):
+    record = tfr.SequenceExample()
+    record.feature_lists.feature_list["empty"].feature.extend([tfr.Feature()] * steps)
+    path = tmp_path / "a.tfrecord"
+    tfr.write_records(path, [record.SerializeToString()] * 2)
+    found = tfr.infer_features(tfr.read_records(path))
+    assert isinstance(found, tfr.SequenceFeatures)
+    assert not found
+    for read in (tfr.read_batches, tfr.Dataset):
+        with pytest.raises(tfr.ExampleError, match=r"a\.tfrecord: record 0 .*no feature in any"):
+            next(iter(read(path, batch_size=1)))
+    assert tfr.verify(path, examples=True).ok

@@ -27,7 +27,7 @@ from tfrecord_lite.example.composites import UnfitError
 from tfrecord_lite.example.floats import LARGEST_EXACT, is_other
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tfrecord_lite._types import AnyArray, BoolArray, Int64Array
 
@@ -45,6 +45,7 @@ __all__ = [
     "plain_array",
     "stripped",
     "validity_of",
+    "widened",
     "without_views",
     "wrapped_array",
 ]
@@ -84,6 +85,18 @@ def stripped(kind: pa.DataType) -> pa.DataType:
     """Return the type of the same lists and plain values; of a plain type, itself."""
     plain = with_leaf(kind, leaf_of(kind))
     return kind if plain == kind else plain
+
+
+def widened(kind: pa.DataType, wider: Mapping[pa.DataType, pa.DataType]) -> pa.DataType:
+    """Return the type of the same structs and lists, of which values are of the types in ``wider``.
+
+    >>> widened(pa.list_(pa.float16(), 2), {pa.float16(): pa.float32()})
+    FixedSizeListType(fixed_size_list<item: float>[2])
+    """
+    if pt.is_struct(kind):
+        return pa.struct([(field.name, widened(field.type, wider)) for field in kind])
+    leaf = leaf_of(kind)
+    return with_leaf(kind, wider[leaf]) if leaf in wider else kind
 
 
 def has_views(kind: pa.DataType) -> bool:

@@ -160,7 +160,7 @@ class Selection(NamedTuple):
                     "layout='tfx' and select are for Examples, and these are SequenceExamples: "
                     "name the columns by features=SequenceFeatures(context=..., feature_lists=...)"
                 )
-            if features is None:
+            if features is None and schema.features:
                 context = without_sparse(schema.features.context)
                 whole = dataclasses.replace(schema.features, context=context)
                 schema = schema._replace(features=whole)

@@ -12,7 +12,7 @@ from tfrecord_lite.example.features import FeatureSpec, FixedLenFeature, RaggedF
 from tfrecord_lite.example.other_messages import is_sequence_example
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence import decode_sequence_example
-from tfrecord_lite.example.sequence_features import SequenceFeatures
+from tfrecord_lite.example.sequence_features import SequenceFeatures, found_features
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -132,7 +132,7 @@ class _Reading:
         features = self._known.features(count)
         if not self._as_sequences:
             return features
-        return SequenceFeatures(features, self._steps.features(None))
+        return found_features(features, self._steps.features(None))
 
     def names_without_kind(self) -> list[str]:
         """Return the names of the features that never have a kind, of Examples."""

@@ -20,7 +20,13 @@ from tfrecord_lite.example.normalize import normalize_features
 if TYPE_CHECKING:
     from tfrecord_lite._types import FeaturesLike
 
-__all__ = ["SequenceFeatures", "checked_features", "examples_only", "step_feature"]
+__all__ = [
+    "SequenceFeatures",
+    "checked_features",
+    "examples_only",
+    "found_features",
+    "step_feature",
+]
 
 _CONTEXT = (FixedLenFeature, VarLenFeature, RaggedFeature, SparseFeature, RawFeature)
 _LISTS = (FixedLenFeature, FixedLenSequenceFeature, VarLenFeature, RaggedFeature, RawFeature)
@@ -62,6 +68,22 @@ class SequenceFeatures:
 
     def __len__(self) -> int:
         return len(self.context) + len(self.feature_lists)
+
+
+def found_features(
+    context: Mapping[str, FeatureSpec], feature_lists: Mapping[str, FeatureSpec]
+) -> SequenceFeatures:
+    """Return what was found in SequenceExamples: there may be nothing, which nobody can ask for.
+
+    >>> len(found_features({}, {}))
+    0
+    """
+    if context or feature_lists:
+        return SequenceFeatures(context, feature_lists)
+    nothing = object.__new__(SequenceFeatures)
+    object.__setattr__(nothing, "context", {})
+    object.__setattr__(nothing, "feature_lists", {})
+    return nothing
 
 
 def checked_features(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
-from tfrecord_lite.errors import CorruptRecordError, Damage, TFRecordError, TruncatedRecordError
+from tfrecord_lite.errors import CorruptRecordError, Damage, TruncatedRecordError
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.framing import HEADER_SIZE, RecordBlock
 from tfrecord_lite.records.positions import FilePart
@@ -64,7 +64,9 @@ class RangeReader:
         if file_range.codec is not None:
             self._whole = open_file(self._path)
             options = {**options, "compression": file_range.codec}
-            self._reader = RecordReader(_part_of(self._whole, file_range), **options)
+            self._reader = RecordReader(_up_to_end(self._whole, file_range), **options)
+            begin, record = file_range.raw_begin, file_range.record or 0
+            self._reader.go_to_member(file_range.begin, begin, record)
         else:
             if file_range.origin is not None:
                 cast("BinaryIO", file_range.file).seek(file_range.origin)
@@ -92,7 +94,7 @@ class RangeReader:
 
     def next_block(self) -> RecordBlock | None:
         """Return the next block; None at the end."""
-        block = self._next_up_to_end() if self._whole is None else self._next_of_part()
+        block = self._next_up_to_end()
         if block is not None:
             self._next_record = block.first_record + len(block)
         elif (end := self._end_known_before()) is not None and (now := self._size_now()) < end:
@@ -113,7 +115,7 @@ class RangeReader:
 
     def _tell_of_short_file(self, size: int, end: int) -> None:
         """Raise, or report, what no record tells: a file may be cut where one ends."""
-        offset = self._reader.offset + (0 if self._whole is None else self._range.raw_begin)
+        offset = self._reader.offset
         reason = (
             f"the file ends at byte {size}, and this split of it at {end}: it was cut or replaced "
             "since; make its splits again"
@@ -126,7 +128,7 @@ class RangeReader:
 
     def _next_up_to_end(self) -> RecordBlock | None:
         end = self._range.end
-        if end is None:
+        if self._whole is not None or end is None:
             return self._reader.next_block()
         block = self._reader.next_block() if self._reader.offset < end else None
         if block is not None:
@@ -156,29 +158,7 @@ class RangeReader:
             if damage.begin >= end:
                 return
             damage = damage._replace(end=min(damage.end, end))
-        elif self._whole is not None:
-            damage = damage._replace(
-                path=self._path,
-                begin=damage.begin + self._range.raw_begin,
-                end=damage.end + self._range.raw_begin,
-                record=damage.record + (self._range.record or 0),
-            )
         self._on_damage(damage)
-
-    def _next_of_part(self) -> RecordBlock | None:
-        file_range = self._range
-        try:
-            block = self._reader.next_block()
-        except TFRecordError as error:
-            error.path = self._path
-            error.record = (error.record or 0) + (file_range.record or 0)
-            error.offset = (error.offset or 0) + file_range.raw_begin
-            raise
-        if block is not None:
-            block.path = self._path
-            block.first_record += file_range.record or 0
-            block.base += file_range.raw_begin
-        return block
 
     def close(self) -> None:
         """Close the file."""
@@ -187,8 +167,8 @@ class RangeReader:
             self._whole.close()
 
 
-def _part_of(file: Any, file_range: FileRange) -> BinaryIO:
-    """Return the bytes of a range, as a file of their own."""
+def _up_to_end(file: Any, file_range: FileRange) -> BinaryIO:
+    """Return the file as one that ends where the range does."""
     if isinstance(file, ObjectFile):
         file.read_ahead_until(file_range.end)
 
@@ -197,4 +177,4 @@ def _part_of(file: Any, file_range: FileRange) -> BinaryIO:
         return int(file.readinto(view))
 
     path, end = name_of(file_range.file), file_range.end or 0
-    return cast("BinaryIO", FilePart(path, read_into, file_range.begin, end))
+    return cast("BinaryIO", FilePart(path, read_into, 0, end))

@@ -115,20 +115,16 @@ def _stream(
     """Return what reads the stretch from its front to its end."""
     up_to = FilePart(file.path, file.read_into, 0, stretch.end)
     source = ByteSource(cast("BinaryIO", up_to))
-    inflated = InflatedSource(source, "GZIP") if stretch.compressed else None
     stream = BlockStream(
-        inflated or source,
+        InflatedSource(source, "GZIP") if stretch.compressed else source,
         verify=verify,
         on_damage=damages.append,
         max_record_bytes=max_record_bytes,
     )
-    if inflated is None:
-        stream.move_to(stretch.raw_begin, stretch.first)
+    if stretch.compressed:
+        stream.go_to_member(stretch.begin, stretch.raw_begin, stretch.first)
     else:
-        inflated.go_to(stretch.begin)
-        inflated.restart(stretch.raw_begin, stretch.first)
-        inflated.settle()
-        stream.rewind(stretch.raw_begin, stretch.first)
+        stream.move_to(stretch.raw_begin, stretch.first)
     return stream
 
 

@@ -117,6 +117,17 @@ class BlockStream:
         self._reported = set()
         self.record = record
 
+    def go_to_member(self, member: int, offset: int, record: int) -> None:
+        """Go on at the gzip member that begins at byte ``member`` of the file as it lies.
+
+        What it holds begins at ``offset``, with the record of this number.
+        """
+        assert isinstance(self.source, InflatedSource)
+        self.source.go_to(member)
+        self.source.restart(offset, record)
+        self.source.settle()
+        self.rewind(offset, record)
+
     def rewind(self, offset: int, record: int) -> None:
         """Stand at a boundary again, after an exception that may have come between any two steps.
 

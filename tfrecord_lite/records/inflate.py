@@ -302,7 +302,7 @@ class InflatedSource:
         start = self._input[:4]
         # Three bits of the flags must be zero (RFC 1952).
         if not start.startswith(GZIP_START[: len(start)]) or (len(start) == 4 and start[3] & 0xE0):
-            if self._members == 0:
+            if self.offset == 0:
                 raise CompressionError(
                     f"no GZIP stream: it begins with {start.hex(' ')}; "
                     "name the file's own compression, or 'auto'"

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.dataset as pds
 from pyarrow import parquet
 
+from tfrecord_lite.arrow.arrays import widened
 from tfrecord_lite.arrow.files import write_batches
 from tfrecord_lite.arrow.reading import Selection
 from tfrecord_lite.arrow.relations import not_in_arrow
@@ -66,9 +67,9 @@ def query(
     names in ``tables``; a name that WITH defines comes first, even in quotes. Its columns are those
     of `to_arrow`, with the features of the manifest or of the first records: int64 is BIGINT,
     float32 FLOAT, bytes BLOB, which compares with text as its UTF-8 (``decode(name)`` makes text of
-    it), what is not one value a record is a list; what is missing is NULL. Of columns that the
-    query does not need nothing is decoded; ``select count(*)`` is what the manifest of a set says,
-    and counts records of any kind.
+    it), halves are FLOAT, what is not one value a record is a list; what is missing is NULL. Of
+    columns that the query does not need nothing is decoded; ``select count(*)`` is what the
+    manifest of a set says, and counts records of any kind.
     Files that end in .parquet, .csv, .tsv, .json, .jsonl are read by DuckDB, to be joined for
     example.
 
@@ -223,7 +224,9 @@ class _Scanned(pds.Dataset):  # type: ignore[misc]
         # Not that of the base, which nobody may call.
         self._records = records
         self._selection = None if alone else Selection.find(records, None, strict=strict)
-        self._schema = _nothing(alone) if self._selection is None else self._selection.plan().schema
+        self._schema = (
+            _nothing(alone) if self._selection is None else _known(self._selection.plan().schema)
+        )
         _check_features(name, self._schema)
         # Who asks for all columns where there is none, is told what `to_arrow` tells.
         self._only_rows = bool(alone) or not (self._schema.names or stars)
@@ -258,9 +261,10 @@ class _Scanned(pds.Dataset):  # type: ignore[misc]
             if name in columns or (filter is not None and self._is_used(filter, name))
         ]
         reader = self._selection.only(wanted).reader(self._records)
-        batches = self._noting_errors(reader)
+        schema = _known(reader.schema)
+        batches = self._noting_errors(batch.cast(schema) for batch in reader)
         return pds.Scanner.from_batches(
-            batches, schema=reader.schema, columns=list(columns), filter=filter, use_threads=False
+            batches, schema=schema, columns=list(columns), filter=filter, use_threads=False
         )
 
     def _is_used(self, expression: Any, name: str) -> bool:
@@ -283,6 +287,12 @@ class _Scanned(pds.Dataset):  # type: ignore[misc]
 def _nothing(count: int) -> pa.Schema:
     """Return so many columns that are there for DuckDB alone, and have no values."""
     return pa.schema([(f"{_NO_COLUMN} {number}", pa.bool_()) for number in range(count)])
+
+
+def _known(schema: pa.Schema) -> pa.Schema:
+    """Return a schema without halves, which DuckDB does not have."""
+    wider = {pa.float16(): pa.float32()}
+    return pa.schema([(field.name, widened(field.type, wider)) for field in schema])
 
 
 def _rows_of_nulls(records: RecordSet, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

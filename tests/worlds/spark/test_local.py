@@ -62,6 +62,29 @@ def test_a_schema_is_inferred(spark, tmp_path):
     assert load(spark, tmp_path / "in", features='["tags", "id"]').columns == ["tags", "id"]
 
 
+def test_types_that_spark_does_not_have(spark, tmp_path):
+    values = {
+        "tiny": np.array([[0, 255], [1, 2]], np.uint8),
+        "short": np.array([65535, 1], np.uint16),
+        "int": np.array([2**32 - 1, 1], np.uint32),
+        "long": np.array([2**64 - 1, 1], np.uint64),
+        "half": np.array([[[0.5], [2]], [[-1], [3]]], np.float16),
+        "complex": np.array([1j, 2], np.complex64),
+    }
+    features = {name: tfr.RawFeature(each.shape[1:], each.dtype) for name, each in values.items()}
+    with tfr.ShardWriter(tmp_path / "train", features=features) as writer:
+        writer.write_examples(values)
+    frame = load(spark, tmp_path / "train")
+    assert frame.schema.simpleString() == (
+        "struct<tiny:array<smallint>,short:int,int:bigint,long:decimal(20,0),"
+        "half:array<array<float>>,complex:binary>"
+    )
+    for number, found in enumerate(frame.collect()):
+        assert bytes(found.complex) == values["complex"][number].tobytes()
+        for name in ("tiny", "short", "int", "long", "half"):
+            assert np.array_equal(found[name], values[name][number]), name
+
+
 def test_a_schema_is_given(spark, tmp_path):
     path = tmp_path / "a.tfrecord"
     with tfr.RecordWriter(path) as writer:
