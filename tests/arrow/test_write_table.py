@@ -525,3 +525,17 @@ def test_a_failed_table_publishes_nothing(name):
         write_table(rows(), name)
     with pytest.raises(FileNotFoundError):
         tfr.RecordSet(name)
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, "M8[s]", "S3", "V5"])
+def test_elements_of_which_arrow_has_no_type(tmp_path, dtype):
+    spec = tfr.RawFeature([2, 1], dtype)
+    values = [bytes(range(row, row + spec.nbytes)) for row in range(3)]
+    tfr.write_examples(tmp_path / "a", {"raw": values})
+    table = to_arrow(tmp_path / "a", {"raw": spec}).read_all()
+    for part, wanted in ((table, values), (table.slice(1), values[1:])):
+        tfr.write_examples(tmp_path / "b", part, {"raw": spec})
+        found = [tfr.decode_example(record)["raw"] for record in tfr.read_records(tmp_path / "b")]
+        assert found == [[value] for value in wanted]
+    with pytest.raises(tfr.ExampleError, match="raw"):
+        tfr.write_examples(tmp_path / "b", table, {"raw": tfr.RawFeature([3], dtype)})

@@ -269,3 +269,12 @@ def test_a_table_without_columns_is_no_csv(tmp_path):
     for name in ("a.parquet", "a.arrow", "a.jsonl"):
         assert convert(source, tmp_path / name) == 0
         assert convert(tmp_path / name, tmp_path / "b.tfrecord", overwrite=True) == 0
+
+
+def test_columns_that_are_bytes_by_their_features(tmp_path):
+    features = {"bytes": tfr.RaggedFeature(np.uint8), "moment": tfr.RawFeature([], "M8[s]")}
+    text = "bytes,moment\n12,12345678\nabc,2020-0-1\n"
+    assert converted(tmp_path, text, features=features) == [
+        {"bytes": b"12", "moment": b"12345678"},
+        {"bytes": b"abc", "moment": b"2020-0-1"},
+    ]

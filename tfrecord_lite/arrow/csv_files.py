@@ -17,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfrecord_lite.arrow.arrays import HEXADECIMAL, first_refused, no_rows
-from tfrecord_lite.arrow.types import type_said
+from tfrecord_lite.arrow.arrays import HEXADECIMAL, first_refused, leaf_of, no_rows
+from tfrecord_lite.arrow.types import is_bytes, natural_form, type_said
 from tfrecord_lite.errors import ExampleError
+from tfrecord_lite.example.features import SparseFeature
 from tfrecord_lite.example.floats import LARGEST_EXACT, LARGEST_WHOLE
 from tfrecord_lite.example.normalize import SPECS
 from tfrecord_lite.example.quote import quote
@@ -108,8 +109,10 @@ def _opened(source: Any, types: Mapping[str, pa.DataType], *, one_column: bool =
 def _type_of(name: str, given: Any) -> pa.DataType:
     if not isinstance(given, SPECS):
         return type_said(name, given)
-    dtype = getattr(given, "dtype", bytes)
-    return pa.string() if dtype is bytes else pa.from_numpy_dtype(dtype)
+    if isinstance(given, SparseFeature):  # no column, but one may be called so
+        return pa.from_numpy_dtype(given.dtype) if given.dtype is not bytes else pa.string()
+    leaf = leaf_of(natural_form(name, given, None, "binary").type)
+    return pa.string() if is_bytes(leaf) else leaf
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -37,7 +37,12 @@ from tfrecord_lite.dataset.tables import Meaning, TablePart
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.buffers import ByteStrings, Present
 from tfrecord_lite.example.composites import UnfitError
-from tfrecord_lite.example.features import FeatureSpec, FixedLenFeature, RaggedFeature
+from tfrecord_lite.example.features import (
+    FeatureSpec,
+    FixedLenFeature,
+    RaggedFeature,
+    RawFeature,
+)
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
 from tfrecord_lite.example.sequence_features import SequenceFeatures
@@ -328,6 +333,10 @@ def _values(array: pa.Array, kind: pa.DataType, given: FeatureSpec | None) -> An
     size = math.prod(shape)
     if not size:  # an array of no objects would not tell their kind
         return Ragged(_numbers(_leaves(flat, leaf, ())), np.zeros(len(array) + 1, np.int64))
+    if isinstance(given, RawFeature) and flat.type == pa.binary(given.dtype.itemsize):
+        # Elements of a dtype that Arrow does not have.
+        elements = _byte_strings(flat)
+        return ByteStrings(elements.data, elements.offsets[::size])
     flat = _leaves(flat, leaf, range(0, (len(array) + 1) * size, size))
     wanted = getattr(given, "shape", ())
     shape = wanted if math.prod(wanted) == math.prod(shape) and wanted else (math.prod(shape),)
