@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from job_sets import RECORDS, N, of_set
 
@@ -118,3 +119,32 @@ def test_options_that_are_not_for_sequence_examples(command, tmp_path):
         assert outcome.code == 2
         assert "these are SequenceExamples\n" in outcome.err
         assert "features=" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    "lines", ['{"p": 1}\n{"p": 1.5}\n', '{"p": [1]}\n{"p": []}\n'], ids=["two kinds", "empty"]
+)
+def test_features_say_what_rows_of_json_are(command, tmp_path, lines):
+    (tmp_path / "a.jsonl").write_text(lines)
+    done = command("convert", tmp_path / "a.jsonl", tmp_path / "b")
+    assert done.code == 1
+    assert "--features" in done.err
+    assert "features=" not in done.err
+    features = {"p": tfr.RaggedFeature(np.float32)}
+    (tmp_path / "f.json").write_text(tfr.features_to_json(features))
+    done = command(
+        "convert", tmp_path / "a.jsonl", tmp_path / "b", "--features", tmp_path / "f.json"
+    )
+    assert done.code == 0, done.err
+    rows = map(tfr.decode_example, tfr.read_records(tmp_path / "b"))
+    assert [row["p"].tolist() for row in rows] in ([[1], [1.5]], [[1], []])
+    stored = tfr.RecordSet(tmp_path / "b").manifest.features
+    assert tfr.features_from_json(stored) == features
+    done = command("convert", tmp_path / "a.jsonl", tmp_path / "c", "--cast", "p=float32")
+    assert "--cast is for columns that have types; pass --features" in done.err
+    (tmp_path / "f.json").write_text("{")
+    done = command(
+        "convert", tmp_path / "a.jsonl", tmp_path / "c", "--features", tmp_path / "f.json"
+    )
+    assert done.code == 2
+    assert "f.json" in done.err

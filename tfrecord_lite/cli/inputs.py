@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -11,14 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.files.resolve import resolve
+from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.reader import RecordReader
+from tfrecord_lite.urls import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tfrecord_lite._types import PathOrFile
     from tfrecord_lite.errors import Damage
+    from tfrecord_lite.example.features import FeatureSpec
+    from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 __all__ = [
     "Count",
@@ -28,6 +34,7 @@ __all__ = [
     "Workers",
     "expand_files",
     "named_or_standard_input",
+    "read_features",
     "records_of",
     "rereadable",
 ]
@@ -99,3 +106,13 @@ def records_of(files: list[str], on_damage: Callable[[Damage], Any]) -> Iterator
             for block in reader.blocks():
                 for number, data in enumerate(block, block.first_record):
                     yield Record(reader.path, number, data)
+
+
+def read_features(path: str) -> dict[str, FeatureSpec] | SequenceFeatures:
+    """Read features from JSON, of a path or URL."""
+    with io.BufferedReader(open_file(local_path(path))) as file:
+        data = file.read()
+    try:
+        return features_from_json(data.decode())
+    except ValueError as error:
+        raise typer.BadParameter(f"{path}: {error}") from None

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, complain_of, usage_errors
-from tfrecord_lite.cli.inputs import Files, Json, expand_files, named_or_standard_input
+from tfrecord_lite.cli.inputs import (
+    Files,
+    Json,
+    expand_files,
+    named_or_standard_input,
+    read_features,
+)
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import print_outcome
 from tfrecord_lite.jobs.converting import convert, source_files
@@ -162,6 +168,10 @@ def run_convert(
             help="Types of columns, such as price=float32,id=int64.",
         ),
     ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="JSON of the features that records of rows have."),
+    ] = None,
     records_per_shard: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Of a set: a new shard after so many records."),
@@ -204,6 +214,7 @@ def run_convert(
             progress=progress,
             select=None if select is None else select.split(","),
             cast=cast,
+            features=None if features is None else read_features(features),
             records_per_shard=records_per_shard,
             bytes_per_shard=bytes_per_shard,
             num_shards=num_shards,

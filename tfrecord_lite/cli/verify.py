@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
-from tfrecord_lite.cli.inputs import Files, Json, Workers, named_or_standard_input
+from tfrecord_lite.cli.inputs import Files, Json, Workers, named_or_standard_input, read_features
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import terminal_width
 from tfrecord_lite.cli.words import say_in_words_of_the_command
-from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.integrity.inventory import Inventory
 from tfrecord_lite.integrity.report_text import report_as_json, report_text
 from tfrecord_lite.integrity.verify import verify
-from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.text import json_text
-from tfrecord_lite.urls import local_path
-
-if TYPE_CHECKING:
-    from tfrecord_lite.example.features import FeatureSpec
-    from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 __all__ = ["run"]
 
@@ -54,7 +46,7 @@ def run(
     The exit code is 0 when all is well, 1 when anything is not, 2 when a file could not be read.
     """
     paths: Any = named_or_standard_input(files)
-    expected = None if features is None else _read_features(features)
+    expected = None if features is None else read_features(features)
     # Found once more by `verify`; the bar has to know how long it is.
     compared = None if manifest == "none" else manifest
     inventory = Inventory.take(paths, compared)
@@ -79,12 +71,3 @@ def run(
         raise typer.Exit(UNUSABLE)
     if not report.ok:
         raise typer.Exit(DAMAGED)
-
-
-def _read_features(path: str) -> dict[str, FeatureSpec] | SequenceFeatures:
-    with io.BufferedReader(open_file(local_path(path))) as file:
-        data = file.read()
-    try:
-        return features_from_json(data.decode())
-    except ValueError as error:
-        raise typer.BadParameter(f"{path}: {error}") from None

@@ -41,6 +41,13 @@ _ADVICE: Final = tuple(
         ),
         (r"\. \(Pass features= for one that the first records do not have\)", ""),
         (r"; if only some records have it, pass a mapping that says what it is", ""),
+        (
+            r"pass an empty array that does, such as [^ ]+ np\.int64\), or features=, or None",
+            "say it by --features, or write null",
+        ),
+        (r"\bpass features=(, in which float32)", r"pass --features\1"),
+        (r"(cast is for columns that have types; pass) features=", r"\1 --features"),
+        (r"\b(say it|say which) by features=", r"\1 by --features"),
         (r": pass features= without it", ": name other features"),
         (r"say which there are by features=, or write", "write"),
         (r"; pass features=, or the path of a file", "; give the path of a file"),
