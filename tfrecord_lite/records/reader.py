@@ -351,8 +351,8 @@ class RecordReader(Closing):
 
     def go_to_member(self, member: int, offset: int, record: int) -> None:
         """Go on at the gzip member at byte ``member`` of the file as it lies, and at its record."""
-        self._engine.go_to_member(member, offset, record)
-        self._position = self._settled = _Position(self._engine, offset, record, None, iter(()))
+        self._stream.go_to_member(member, offset, record)
+        self._position = self._settled = _Position(self._stream, offset, record, None, iter(()))
 
     def read_ahead_until(self, end: int | None) -> None:
         """Have no more of an object asked for in advance than what comes before byte ``end``."""
