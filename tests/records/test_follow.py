@@ -538,6 +538,27 @@ def test_row_32_a_file_that_grows_while_it_is_opened(
         assert list(reader) == THREE
 
 
+@pytest.mark.parametrize("on_damage", ["raise", print])
+@pytest.mark.parametrize("compression", [None, "GZIP", "ZLIB"])
+def test_an_empty_file_that_grows_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: str | None, on_damage, capsys
+) -> None:
+    """It was looked at when nothing told its compression."""
+    path = tmp_path / "events"
+    path.touch()
+
+    def read(stream: follow.FollowedStream, original=follow.FollowedStream._read):
+        monkeypatch.undo()
+        with RecordWriter(path, compression=compression, atomic=False) as writer:
+            writer.write_many(THREE)
+        return original(stream)
+
+    monkeypatch.setattr(follow.FollowedStream, "_read", read)
+    with RecordReader(path, follow=True, timeout=0, on_damage=on_damage) as reader:
+        assert list(reader) == THREE
+    assert capsys.readouterr().out == ""
+
+
 def test_a_file_that_cannot_be_opened_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with RecordReader(path, follow=True, timeout=0) as reader:
         assert list(reader) == THREE

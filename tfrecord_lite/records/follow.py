@@ -125,6 +125,9 @@ class FollowedStream:
     def _read(self) -> tuple[RecordBlock | None, TruncatedRecordError | None]:
         """Return what can be read now, and the error where the end is inside a record."""
         block, truncated = None, None
+        if not self._seen[0]:
+            # What comes from now on tells the compression, for which the file is opened again.
+            return None, None
         try:
             block = self.file.stream.read_block()
         except TruncatedRecordError as error:
