@@ -332,7 +332,7 @@ def test_what_is_no_column(column: Any, tmp_path: Path) -> None:
         encode_examples({"a": column})
     with pytest.raises(TypeError, match="^feature 'a': a column is an array, a list"):
         write_examples(tmp_path / "a", {"a": column})
-    with pytest.raises(TypeError, match="a mapping of names to values, not list"):
+    with pytest.raises(TypeError, match="columns are a mapping of names to columns, not list"):
         encode_examples([1])  # type: ignore[arg-type]
 
 

@@ -137,7 +137,7 @@ def sorted_names(mapping: Mapping[str, object]) -> list[str]:
     """Return the names in the order of their UTF-8 bytes, which is that of their code points."""
     if type(mapping) is not dict and not isinstance(mapping, Mapping):
         found = type(mapping).__name__
-        raise TypeError(f"features are a mapping of names to values, such as a dict, not {found}")
+        raise TypeError(f"features are a mapping of names to values, not {found}; make it a dict")
     try:
         return sorted(mapping)
     except TypeError:  # names of several types, which entry_key refuses
