@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Final
 
 import numpy as np
@@ -56,7 +55,7 @@ def dtype_named(name: str) -> np.dtype[Any]:
         return np.dtype(name)
     except TypeError:
         try:
-            importlib.import_module("ml_dtypes")  # gives NumPy the names of its dtypes
+            import ml_dtypes  # noqa: F401 - gives NumPy the names of its dtypes
         except ImportError:
             raise ImportError(
                 f"NumPy does not know {name}; it may be of ml_dtypes: pip install ml_dtypes"
