@@ -363,6 +363,25 @@ def test_empty_lists_are_read_alike(feature, behind):
     assert tensorflow_difference(both + behind) is None
 
 
+@pytest.mark.parametrize("where", ["Features", "entry", "run"])
+@pytest.mark.parametrize("features", [None, {"a": A}])
+def test_tags_longer_than_they_need_be_are_told_of_many_records_alike(path, where, features):
+    """TensorFlow does not take these for the tags that they are."""
+
+    def tagged(tag: str, content: bytes) -> bytes:
+        return varint(0x0A, padding=tag == where) + varint(len(content)) + content
+
+    def record(number: int) -> bytes:
+        values = of_ints(tagged("run", varint(number % 100)))
+        return tagged("Features", tagged("entry", field(1, 2, b"a") + field(2, 2, values)))
+
+    records = [record(number) for number in range(300)]
+    assert None not in map(tensorflow_difference, records)
+    write(path, records)
+    report = verify(path, examples=True, features=features)
+    assert report.files[0].fault_count == 300
+
+
 def test_features_that_come_late_are_named_with_their_first_record(path):
     late = [tfr.encode_example({"a": 1, "name": b"", "late": 2})]
     write(path, [*GOOD * 4, *late, *GOOD, *late])

@@ -16,7 +16,7 @@ import numpy as np
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.kinds import BYTES_LIST, FLOAT_LIST, INT64_LIST, MISSING, STRING
 from tfrecord_lite.example.varints import decode_varints
-from tfrecord_lite.example.wire import Span, read_fields
+from tfrecord_lite.example.wire import read_length
 from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
@@ -79,12 +79,15 @@ class _Layout:
 
 def _entries(data: bytes) -> Iterator[tuple[bytes, _ValueSpan]]:
     """Yield key and place of each feature of a record in plain form, no list of several strings."""
-    for tag, entry, end in read_fields(data, _contents(data, 0, len(data), 0x0A), 0):
-        _expect(tag == 0x0A)
-        (begin, stop), value = _contents(data, entry, end, 0x0A, 0x12)
-        key = data[begin:stop]
-        _expect(key.isascii())
-        yield key, _value_span(data, *value)
+    position = _inside(data, 0, 0x0A, len(data))
+    while position < len(data):
+        entry, end = read_length(data, position + 1, len(data))
+        _expect(data[position] == 0x0A and entry < end and data[entry] == 0x0A)
+        key, value = read_length(data, entry + 1, end)
+        _expect(data[key:value].isascii())
+        feature = _inside(data, value, 0x12, end)
+        yield data[key:value], _value_span(data, feature, end)
+        position = end
 
 
 def _value_span(data: bytes, feature: int, end: int) -> _ValueSpan:
@@ -92,10 +95,10 @@ def _value_span(data: bytes, feature: int, end: int) -> _ValueSpan:
         return _ValueSpan(MISSING, end, end)
     kind = data[feature]
     _expect(kind in (BYTES_LIST, FLOAT_LIST, INT64_LIST))
-    ((begin, _),) = _contents(data, feature, end, kind)
+    begin = _inside(data, feature, kind, end)
     if begin == end:
         return _ValueSpan(kind, end, end)
-    ((begin, _),) = _contents(data, begin, end, 0x0A)
+    begin = _inside(data, begin, 0x0A, end)
     size = end - begin
     if kind == FLOAT_LIST:
         _expect(size % 4 == 0)
@@ -105,11 +108,12 @@ def _value_span(data: bytes, feature: int, end: int) -> _ValueSpan:
     return _ValueSpan(STRING if kind == BYTES_LIST else kind, begin, end)
 
 
-def _contents(data: bytes, begin: int, end: int, *tags: int) -> list[Span]:
-    """Return where the contents of a message's fields lie, which must have these tags."""
-    fields = list(read_fields(data, [(begin, end)], 0))
-    _expect(tuple(tag for tag, _, _ in fields) == tags)
-    return [(start, stop) for _, start, stop in fields]
+def _inside(data: bytes, position: int, tag: int, end: int) -> int:
+    """Return where the content begins that this tag has, and that must go on to ``end``."""
+    _expect(position < end and data[position] == tag)
+    begin, stop = read_length(data, position + 1, end)
+    _expect(stop == end)
+    return begin
 
 
 def _expect(right: bool) -> None:
