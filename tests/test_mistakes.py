@@ -16,6 +16,7 @@ import tfrecord_lite as tfr
 from tfrecord_lite.cli import main
 from tfrecord_lite.cli.inputs import expand_files
 from tfrecord_lite.stores.store import store_of
+from tfrecord_lite.text import printable
 
 
 class Tensor:
@@ -170,26 +171,32 @@ def test_a_path_without_quotes(query: str, a_set: Path, capsys: pytest.CaptureFi
     assert "a path is a table in single quotes" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["data", "escape \x1b[31m"])
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS], ids=errno.errorcode.get)
 def test_a_folder_that_may_not_be_written_to(
-    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    code: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The name is that which was asked for, not of a file beside it of which nobody knows."""
 
     def refuse(path: Any, *rest: Any, **options: Any) -> Any:
         raise OSError(code, os.strerror(code), path)
 
-    monkeypatch.setattr("tfrecord_lite.records.storage.open", refuse, raising=False)
+    folder = tmp_path / name
+    folder.mkdir()
+    target = repr(str(folder / "a"))
     message = (
-        f"{os.strerror(code)}; no file can be made in the directory {tmp_path}: '{tmp_path}/a'"
+        f"{os.strerror(code)}; no file can be made in the directory {printable(str(folder))}: "
+        f"{target}"
     )
+    monkeypatch.setattr("tfrecord_lite.records.storage.open", refuse, raising=False)
     with pytest.raises(OSError, match=re.escape(message)) as caught:
-        tfr.RecordWriter(tmp_path / "a")
+        tfr.RecordWriter(folder / "a")
     assert caught.value.errno == code
+    assert str(caught.value).isprintable()
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(OSError, match=re.escape(message)):
-        tfr.ShardWriter(tmp_path / "a")
-    assert os.listdir(tmp_path) == []
+        tfr.ShardWriter(folder / "a")
+    assert os.listdir(folder) == []
 
 
 @pytest.mark.parametrize("timeout", ["1", float("nan"), [1]], ids=str)

@@ -737,6 +737,11 @@ def test_row_27_leftovers_are_named(shards, tmp_path):
     (left / "lock").touch()
     with pytest.raises(FileNotFoundError, match="no records were left in this folder"):
         verify(left)
+    odd = tmp_path / ".a\x1b[31m.0123abcd.tfrecord-partial"
+    odd.mkdir()
+    with pytest.raises(FileNotFoundError, match="no records were left in this folder") as caught:
+        verify(odd)
+    assert str(caught.value).isprintable()
     (left / "00000.tfrecord-partial").write_bytes(frames(THREE))
     (left / "00001.tfrecord-partial").write_bytes(frames(THREE)[:-1])
     assert [file.records for file in verify(left).files] == [3, 2]

@@ -169,6 +169,7 @@ def test_row_08_trailing_zeros(size: int) -> None:
             "zlib, inside GZIP: decompress it once first",
         ),
         (bytes(3) + b"\xff" + b"\x80" * 40, "first bytes are damaged"),
+        (b"\xff" * 100, "its first bytes are damaged."),
         (b"junk \x01\x02 of no kind at all", "first bytes are damaged"),
     ],
 )
@@ -178,6 +179,17 @@ def test_row_09_wrong_file(start: bytes, hint: str) -> None:
     assert isinstance(error, CorruptRecordError)
     assert hint in str(error)
     assert "this is no TFRecord file" in str(error)
+    assert ("looks like" in str(error)) is not hint.endswith(("damaged", "damaged."))
+
+
+def test_row_09_zlib_whose_records_have_other_checksums() -> None:
+    """Without a true checksum nothing tells it from zlib of anything else."""
+    data = zlib.compress(bytes((9, *bytes(11))) + bytes(range(9)) + bytes(4))
+    got, error = read(data)
+    assert got == []
+    assert "or one of odd checksums, for which pass compression='ZLIB'" in str(error)
+    assert "verify='none'" in str(read(data, compression="ZLIB")[1])
+    assert read(data, compression="ZLIB", verify="none") == ([bytes(range(9))], None)
 
 
 def test_row_09_a_wrong_file_whose_lengths_are_not_checked() -> None:

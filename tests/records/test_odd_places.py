@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import os
 import socket
@@ -78,6 +79,14 @@ def test_row_39_names_of_every_kind(tmp_path: Path) -> None:
         list(read_records(odd))
     assert caught.value.path == os.fsdecode(odd)
     assert str(caught.value).isprintable()
+    writer = RecordWriter(odd)
+    with pytest.warns(ResourceWarning, match="was never closed") as warned:
+        del writer
+        gc.collect()
+    assert str(warned[0].message).isprintable()
+    # Else it is told of at the end, too.
+    (unfinished,) = filter(is_partial, os.listdir(tmp_path))
+    os.unlink(tmp_path / unfinished)
     dangling = tmp_path / "dangling"
     dangling.symlink_to(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError):

@@ -29,6 +29,7 @@ from tfrecord_lite.integrity.report import Fault
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_directory, list_directory, sizes_of
 from tfrecord_lite.records.storage import is_partial, is_path, name_of
+from tfrecord_lite.text import printable
 from tfrecord_lite.urls import split_name
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class _Survey:
             return
         if is_left_folder(path):
             if not (left := _files_left_in(path)):
-                raise FileNotFoundError(f"{path}: no records were left in this folder")
+                raise FileNotFoundError(f"{printable(path)}: no records were left in this folder")
             files += left
             return
         expanded = files_of(path, Folders())

@@ -29,7 +29,6 @@ _MAGIC = (
     (b"GIF8", "a GIF image"),
     (b"PAR1", "Parquet"),
     (b"ARROW1", "an Arrow file"),
-    (b"\xff\xff\xff\xff", "an Arrow stream"),
     (b"SEQ\x06", "a SequenceFile of Hadoop"),
     (b"\x0a\x23\xd7\xce", "RecordIO of MXNet: a different format"),
     (b"\x89HDF", "HDF5"),
@@ -60,6 +59,9 @@ def looks_like(head: bytes) -> str | None:
             return name
     if head.startswith(b"RIFF") and head[8:12] in _RIFF:
         return _RIFF[head[8:12]]
+    # The size of a message follows, of a multiple of 8 bytes; bytes that are all alike are damage.
+    if head.startswith(b"\xff\xff\xff\xff") and head[7:8] == b"\0" and head[4:7].strip(b"\0"):
+        return "an Arrow stream"
     if head[257:262] == b"ustar":
         return "a tar archive"
     if not head.strip(b"\x00"):
@@ -73,7 +75,10 @@ def _compression_of(head: bytes) -> str | None:
     if head.startswith(_ZLIB_WITH_DICTIONARY) and not is_length(head):
         return "zlib with a preset dictionary: decompress it first"
     if head.startswith(ZLIB_MAGIC) and not is_length(head):
-        return "zlib: what is in it is no TFRecord file"
+        return (
+            "zlib: what is in it is no TFRecord file, or one of odd checksums, for which pass "
+            "compression='ZLIB'"
+        )
     if begins_with_record(head, -zlib.MAX_WBITS):
         return (
             "raw deflate, which TensorFlow writes where window_bits is negative: decompress it "

@@ -20,6 +20,7 @@ from tfrecord_lite.records.counts import MemberCounts, StatedMember
 from tfrecord_lite.records.deflate import MEMBER_HEADER, MEMBER_START
 from tfrecord_lite.records.members import read_header, unchecked_header
 from tfrecord_lite.records.rewinding import MemberStart, MemberStarts
+from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
     from tfrecord_lite.records.byte_source import ByteSource
@@ -108,7 +109,9 @@ class InflatedSource:
 
     def seek(self, offset: int) -> None:
         """Refuse: a stream is read front to back."""
-        raise io.UnsupportedOperation(f"{self.path}: no seek to {offset} in a {self.codec} stream")
+        raise io.UnsupportedOperation(
+            f"{printable(self.path)}: no seek to {offset} in a {self.codec} stream"
+        )
 
     @property
     def raw_offset(self) -> int:
@@ -118,7 +121,7 @@ class InflatedSource:
     def readinto(self, view: memoryview) -> int:
         """Fill the front of ``view`` with the next bytes and return how many; 0 at the end."""
         if not self._settled:
-            raise io.UnsupportedOperation(_INTERRUPTED.format(self.path, self.codec))
+            raise io.UnsupportedOperation(_INTERRUPTED.format(printable(self.path), self.codec))
         self._settled = False
         try:
             count = self._readinto(view)
@@ -155,7 +158,7 @@ class InflatedSource:
     def rewind(self, offset: int) -> int:
         """Go back to a member that begins at ``offset`` or before; return where that is."""
         if not self._source.seekable:
-            raise io.UnsupportedOperation(_INTERRUPTED.format(self.path, self.codec))
+            raise io.UnsupportedOperation(_INTERRUPTED.format(printable(self.path), self.codec))
         self._settled = False
         if self._ahead is not None:
             self._ahead.close()

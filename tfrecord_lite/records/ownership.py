@@ -78,8 +78,8 @@ class Owned:
         if self._closed or not self._is_owner():
             return
         where = self._location()
-        what = f"{self._name()}: {type(self).__name__}"
-        message = f"{what} was never closed; what was written lies in {where}"
+        what = f"{printable(self._name())}: {type(self).__name__}"
+        message = f"{what} was never closed; what was written lies in {printable(where)}"
         self._give_up()
         if self._is_reported:
             _unclosed[where] = message

@@ -145,7 +145,7 @@ class RecordReader(Closing):
         self._large = False
         # The header at an offset, which came with the record before it.
         self._next_header = (-1, b"")
-        self._one_thread = OneThread(f"the reader of {self.path}")
+        self._one_thread = OneThread(f"the reader of {printable(self.path)}")
 
     def _open(self) -> OpenedFile:
         options = self._options

@@ -305,8 +305,8 @@ def making_in(folder: str, target: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise
-        message = f"{os.strerror(error.errno)}; no file can be made in the directory {folder}"
-        raise OSError(error.errno, message, target) from None
+        what = f"no file can be made in the directory {printable(folder)}"
+        raise OSError(error.errno, f"{os.strerror(error.errno)}; {what}", target) from None
 
 
 def _open_for_writing(path: str, mode: str, target: str) -> Any:
