@@ -439,6 +439,46 @@ def test_a_file_that_was_cut_between_records_since_its_splits_were_made(tmp_path
     )
 
 
+@pytest.mark.parametrize("kind", ["plain", "gz"])
+def test_a_file_that_was_cut_inside_a_record_since_is_told_of_once_a_split(tmp_path, kind):
+    path, found = tmp_path / kind, []
+    options = {"compression": "GZIP", "block_bytes": 500} if kind == "gz" else {}
+    write_records(path, RECORDS, **options)
+    index = RecordIndex.build(path)
+    index.save()
+    first, last = RecordSet(path, on_damage=found.append).splits(2)
+    bounds = index.bounds if index.members is None else index.members.offsets
+    os.truncate(path, int(bounds[-2]) + 5)
+    got = [*first, *last]
+    assert got == RECORDS[: len(got)]
+    (damage,) = found
+    assert (damage.kind, damage.record) == ("truncated", len(got))
+    assert "since" not in damage.reason
+
+
+def test_a_file_that_ends_before_its_last_split_begins(tmp_path):
+    """The error says where the file ends, and not where the split would begin."""
+    path = tmp_path / "a"
+    write_records(path, RECORDS)
+    end = int(RecordIndex.build(path).bounds[1])
+    reports = []
+
+    def refuse(damage):
+        reports.append(damage)
+        raise KeyError(damage.reason)
+
+    splits = RecordSet(path).splits(2)[1], RecordSet(path, on_damage=refuse).splits(2)[1]
+    os.truncate(path, end)
+    with pytest.raises(TruncatedRecordError, match=f"the file ends at byte {end}, and this split"):
+        list(splits[0])
+    records = iter(splits[1])
+    with pytest.raises(KeyError, match=f"the file ends at byte {end}, and this split"):
+        next(records)
+    # It was reported.
+    assert list(records) == []
+    assert len(reports) == 1
+
+
 class _Readable:
     """All that reading asks of a file object."""
 

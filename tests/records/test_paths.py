@@ -288,3 +288,38 @@ def test_a_folder_below_that_may_not_be_listed(
         with pytest.raises(PermissionError, match="closed"):
             expand_shards(tmp_path / pattern)
     assert expand_shards(tmp_path / "closed" / "data") == [f"{tmp_path}/closed/data"]
+
+
+def test_links_in_a_circle_and_files_are_no_folders_for_a_glob(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    write_records(tmp_path / "a" / "data", [b"x"])
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "nowhere").symlink_to("gone")
+    touch(tmp_path / "file")
+    for pattern in ("*/*", "*/d*", "*/**"):
+        assert expand_shards(tmp_path / pattern) == [f"{tmp_path}/a/data"]
+    for folder in ("circle", "nowhere", "file", "x" * 300):
+        with pytest.raises(FileNotFoundError, match="no file matches this pattern"):
+            expand_shards(tmp_path / folder / "*")
+
+
+def test_what_an_iterator_of_paths_raises_goes_through() -> None:
+    def paths() -> Any:
+        yield "a"
+        raise TypeError("of the caller's own")
+
+    with pytest.raises(TypeError, match="of the caller's own"):
+        expand_shards(paths())
+
+
+def test_names_of_missing_shards_print(tmp_path: Path) -> None:
+    write_records(tmp_path / "a\x1b-00000-of-00002", [b"x"])
+    with pytest.warns(UserWarning, match="shards are missing") as told:
+        expand_shards(tmp_path / "a*")
+    assert str(told[0].message).isprintable()
+    with ShardWriter(tmp_path / "b\x1b", num_shards=2) as writer:
+        writer.write_many([b"x", b"y"])
+    os.remove(tmp_path / "b\x1b-00001-of-00002.tfrecord")
+    with pytest.raises(FileNotFoundError, match="shards are missing") as raised:
+        expand_shards(tmp_path / "b\x1b")
+    assert str(raised.value).isprintable()

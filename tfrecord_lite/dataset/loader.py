@@ -82,8 +82,8 @@ class Dataset(Closing):
     is raised in the place of the batch, with a note that names the records. With workers it needs
     cloudpickle, of the extra ``train``; it may be a function of the main module, or a local one.
 
-    ``compression``, ``verify`` and ``max_record_bytes`` are those of `RecordReader`. So are damage,
-    and ``on_damage``, and ``len()`` counts what is left out;
+    ``compression``, ``verify``, ``max_record_bytes``, damage and ``on_damage`` are those of
+    `RecordReader`; ``len()`` counts what is left out.
     ``on_damage`` is called in this process. Which records there are, and which regions it is told,
     once an epoch, depends on nothing else that is said here. An intact record has to have a number:
     where several stand in the place of one that was damaged, as bytes of it were lost, the first

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import numpy as np
 
 from tfrecord_lite.errors import CorruptRecordError, Damage, TruncatedRecordError
-from tfrecord_lite.records.file_system import open_file
+from tfrecord_lite.records.file_system import open_file, size_of
 from tfrecord_lite.records.framing import HEADER_SIZE, RecordBlock
 from tfrecord_lite.records.positions import FilePart
 from tfrecord_lite.records.reader import RecordReader
@@ -56,6 +56,8 @@ class RangeReader:
         self._path = name_of(file_range.file)
         self._on_damage = options["on_damage"]
         self._damaged = False
+        # Whether it was told that the file ends too soon.
+        self._end_told = False
         self._next_record = file_range.record or 0
         if self._on_damage != "raise":
             options = {**options, "on_damage": self._report}
@@ -97,25 +99,23 @@ class RangeReader:
         block = self._next_up_to_end()
         if block is not None:
             self._next_record = block.first_record + len(block)
-        elif (end := self._end_known_before()) is not None and (now := self._size_now()) < end:
-            self._tell_of_short_file(now, end)
+        elif not self._end_told:
+            self._look_at_end()
         return block
 
-    def _end_known_before(self) -> int | None:
-        """Return where the range ended when it was made; None where that has been looked at."""
-        return self._range.size if self._whole is None else self._range.end
-
-    def _size_now(self) -> int:
-        """Return how large the file is, of which all that is left of the range has been read."""
-        if self._whole is None:
-            return self._reader.offset
-        if isinstance(self._whole, ObjectFile):
-            return self._whole.size
-        return os.fstat(self._whole.fileno()).st_size
-
-    def _tell_of_short_file(self, size: int, end: int) -> None:
+    def _look_at_end(self) -> None:
         """Raise, or report, what no record tells: a file may be cut where one ends."""
         offset = self._reader.offset
+        if self._whole is None:
+            end = self._range.size
+            if end is None or offset >= end:
+                return
+            # Where it begins after that, it stands there, and not at the end of the file.
+            size = min(offset, size_of(self._path))
+        else:
+            end, size = self._range.end or 0, _size_of(self._whole)
+            if size >= end:
+                return
         reason = (
             f"the file ends at byte {size}, and this split of it at {end}: it was cut or replaced "
             "since; make its splits again"
@@ -124,6 +124,7 @@ class RangeReader:
             raise TruncatedRecordError(
                 reason, path=self._path, record=self._next_record, offset=offset
             )
+        self._end_told = True
         self._on_damage(Damage(self._path, offset, offset, self._next_record, "truncated", reason))
 
     def _next_up_to_end(self) -> RecordBlock | None:
@@ -152,6 +153,7 @@ class RangeReader:
 
     def _report(self, damage: Damage) -> None:
         self._damaged = True
+        self._end_told |= damage.kind == "truncated"
         end = self._range.end
         if self._whole is None and end is not None:
             # What is after that is reported by who reads the next range.
@@ -165,6 +167,10 @@ class RangeReader:
         self._reader.close()
         if self._whole is not None:
             self._whole.close()
+
+
+def _size_of(file: BinaryIO) -> int:
+    return file.size if isinstance(file, ObjectFile) else os.fstat(file.fileno()).st_size
 
 
 def _up_to_end(file: Any, file_range: FileRange) -> BinaryIO:

@@ -170,10 +170,10 @@ class Manifest:
                     path=file,
                 )
         if missing:
+            names = listed([*map(printable, missing)], 3)
             raise FileNotFoundError(
                 f"{printable(self.path)}: {len(missing)} of {len(self.entries)} shards are "
-                f"missing: {listed(missing, 3)}; restore them, or salvage what is left, or write "
-                "the set again"
+                f"missing: {names}; restore them, or salvage what is left, or write the set again"
             )
 
     def to_json(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import glob
 import os
@@ -39,6 +40,8 @@ __all__ = [
 
 _NAME_AT_COUNT = re.compile(r"(.*[^/])@([0-9]{1,9})(\.[^/@]+)?", re.DOTALL)
 _EVERY = "**"
+# No directory, a link that leads nowhere, and names that nothing can have (EINVAL: of Windows).
+_NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
 # What stands beside the shards of a dataset and is none: manifests and other descriptions, indexes.
 _NO_DATA = (
     *(".json", ".txt", ".csv", ".tsv", ".md", ".pbtxt", ".yaml", ".yml"),
@@ -126,15 +129,15 @@ def _list_if_any(folder: str) -> list[tuple[str, bool]] | None:
     """
     try:
         return list_directory(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        if is_url(folder):
+    except OSError as error:
+        if is_url(folder) or error.errno not in _NO_FOLDER:
             raise
         return None
 
 
 def _warn_of_left_out(folder: str) -> None:
     what = "it may not be listed, and what is in it is left out"
-    warnings.warn(f"{folder}: {what}", stacklevel=2)
+    warnings.warn(f"{printable(folder)}: {what}", stacklevel=2)
 
 
 def _folders_below(top: str) -> Iterator[str]:
@@ -244,7 +247,7 @@ def _data_files(files: list[str], otherwise: str) -> list[str]:
 def some_of(names: Iterable[str], count: int) -> str:
     """Return the first of so many names, and how many more there are."""
     more = f" and {count - 3} more" if count > 3 else ""
-    return ", ".join(islice(names, min(count, 3))) + more
+    return ", ".join(map(printable, islice(names, min(count, 3)))) + more
 
 
 def _shards(named: NameAtCount, folders: Folders) -> list[str]:

@@ -88,9 +88,10 @@ def each_path(paths: Paths) -> list[PathOrFile]:
     if not single and (has_records or not hasattr(paths, "__iter__")):
         _refuse(paths)
     try:
-        each = cast("list[PathOrFile]", [paths] if single else [*cast("Iterable[Any]", paths)])
+        found = iter([paths] if single else cast("Iterable[Any]", paths))
     except TypeError:  # it says that it can be iterated over, and cannot: a tensor of no dimensions
         _refuse(paths)
+    each = cast("list[PathOrFile]", [*found])
     for path in each:
         if not (is_path(path) or hasattr(path, "read")):
             _refuse(path)

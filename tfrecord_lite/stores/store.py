@@ -33,12 +33,6 @@ _OBSTORE_SCHEMES = {"s3", "s3a", "gs", "az", "abfs", "abfss", "http", "https"}
 _NO_NAMES = {"", ".", ".."}
 # A library's error may come with pages of what it is made of.
 _MAX_REASON = 300
-# What says no more than which object it is, and what else says so.
-_OF_THE_SYSTEM: tuple[tuple[type[OSError], int, str], ...] = (
-    (FileNotFoundError, errno.ENOENT, "NoSuchBucket"),
-    (IsADirectoryError, errno.EISDIR, "IsADirectoryError"),
-    (FileExistsError, errno.EEXIST, "AlreadyExistsError"),
-)
 # What obstore calls it.
 _NO_PERMISSION = {"PermissionDeniedError", "UnauthenticatedError"}
 _FORBIDDEN = re.compile("status code: 40[13] ")
@@ -202,9 +196,12 @@ def _raise_of_store(error: Exception, url: str, begin: int | None) -> NoReturn:
     said_of = _without_user(str(error), url)
     where = printable(url) if begin is None else f"{printable(url)}: at byte {begin}"
     name = type(error).__name__
-    for kind, code, said in _OF_THE_SYSTEM:
-        if isinstance(error, kind) or said in f"{name}: {error}":
-            raise kind(code, os.strerror(code), shown(url)) from None
+    if isinstance(error, FileNotFoundError) or "NoSuchBucket" in str(error):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), shown(url)) from None
+    if isinstance(error, IsADirectoryError):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), shown(url)) from None
+    if isinstance(error, FileExistsError) or name == "AlreadyExistsError":
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), shown(url)) from None
     reason = _on_one_line(said_of) or name
     # Of a listing it is a `GenericError`.
     is_forbidden = name in _NO_PERMISSION or _FORBIDDEN.search(said_of)
@@ -212,9 +209,9 @@ def _raise_of_store(error: Exception, url: str, begin: int | None) -> NoReturn:
         raise PermissionError(f"{where}: no permission: {reason}") from None
     if isinstance(error, ReplacedError) or name == "PreconditionError":
         raise replaced(url, begin or 0) from None
-    for lost in (TimeoutError, ConnectionError):
-        if isinstance(error, lost):
-            raise lost(f"{where}: {name}: {reason}") from None
+    for kind in (TimeoutError, ConnectionError):
+        if isinstance(error, kind):
+            raise kind(f"{where}: {name}: {reason}") from None
     said = reason if type(error) is OSError else f"{name}: {reason}"
     raise OSError(f"{where}: {said}") from None
 
