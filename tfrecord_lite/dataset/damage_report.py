@@ -83,8 +83,7 @@ def absolute_paths(paths: Any) -> Any:
         if hasattr(file, "read"):
             raise TypeError(
                 f"{printable(name_of(file))}: an open file is open in this process alone, and "
-                "others are to "
-                "read it; pass the path of a file"
+                "others are to read it; pass the path of a file"
             )
     if not isinstance(paths, (str, bytes, os.PathLike)):
         return paths

@@ -31,8 +31,7 @@ def regular(file: NameOrFile) -> str:
     if not isinstance(file, str):
         raise TypeError(
             f"{printable(name_of(file))}: an open file is read once, and a Dataset reads its "
-            "files once an "
-            "epoch: pass the path of a file, or use read_batches"
+            "files once an epoch: pass the path of a file, or use read_batches"
         )
     return file
 
@@ -58,7 +57,6 @@ def _state_of(file: str) -> State:
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(
             f"{printable(file)}: not a regular file; a Dataset reads its files once an epoch, and "
-            "pipes have "
-            "their content once: use read_batches"
+            "pipes have their content once: use read_batches"
         )
     return State(status.st_size, status.st_mtime_ns, (status.st_dev, status.st_ino))

@@ -43,7 +43,7 @@ class BatchMapper(ChunkReader):
 
     Where the function has a parameter ``rng`` it is given a `numpy.random.Generator` that follows
     from ``seed``, the epoch and the batch. What it raises is the error of the result, with a note
-    that names the batch; it ``carries`` this to another process.
+    that names the batch; with ``carries``, in a form that goes to another process.
     """
 
     def __init__(

@@ -217,8 +217,7 @@ class RecordIndex:
                 if not MAGIC.startswith(file.read(len(MAGIC))):
                     raise FileExistsError(
                         f"{printable(name)}: not an index written here, so it is not replaced; "
-                        "remove it, or "
-                        "save under another name"
+                        "remove it, or save under another name"
                     )
         write_sidecar(name, self._fingerprint, places_to(self._places))
         return name

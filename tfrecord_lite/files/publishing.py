@@ -32,8 +32,7 @@ def existing(names: ShardNames, *, overwrite: bool) -> list[str]:
         if os.path.basename(manifest.path) != os.path.basename(names.manifest):
             raise FileExistsError(
                 f"{printable(os.path.join(names.folder, present[0]))}: {manifest.path} has shards "
-                "of such "
-                "names, and is of another set; choose another name"
+                "of such names, and is of another set; choose another name"
             )
     return present
 

@@ -261,8 +261,7 @@ def _check_published(files: Iterable[str]) -> None:
         if in_flux := names_in_flux(folder).intersection(names):
             raise FileNotFoundError(
                 f"{printable(os.path.join(folder, min(in_flux)))}: its set is being published, or "
-                "the writer "
-                "was killed at that; run the writer again, or name the files one by one"
+                "the writer was killed at that; run the writer again, or name the files one by one"
             )
 
 
