@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
-from tfrecord_lite.errors import ExampleError, TruncatedRecordError
+from tfrecord_lite.errors import Damage, ExampleError, TruncatedRecordError
 from tfrecord_lite.example.messages import Event
 from tfrecord_lite.example.other_messages import description_of
 from tfrecord_lite.example.quote import quote
@@ -26,7 +26,7 @@ from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tfrecord_lite._types import CompressionOrAuto, OnDamage, Paths, Verify
     from tfrecord_lite.records.framing import RecordBlock
@@ -40,9 +40,6 @@ _SCALARS: Final = "scalars"
 _CLASS_SCALAR: Final = 1
 _STRING: Final = 7
 _MAX_SCALAR_BYTES: Final = 16
-_SCHEMA: Final = pa.schema(
-    {"wall_time": pa.float64(), "step": pa.int64(), "tag": pa.string(), "value": pa.float64()}
-)
 
 
 def read_scalars(
@@ -95,9 +92,9 @@ def read_scalars(
 
 
 def _blocks(records: RecordSet, *, ignore_truncated: bool) -> Iterator[RecordBlock]:
-    given = on_damage = records.options["on_damage"]
-    if ignore_truncated and callable(given):
-        on_damage = lambda damage: None if damage.kind == "truncated" else given(damage)  # noqa: E731
+    on_damage = records.options["on_damage"]
+    if ignore_truncated and callable(on_damage):
+        on_damage = _but_truncated(on_damage)
     for number in range(len(records.files)):
         with records.reader(number, on_damage=on_damage) as reader:
             try:
@@ -110,6 +107,10 @@ def _blocks(records: RecordSet, *, ignore_truncated: bool) -> Iterator[RecordBlo
                     raise
 
 
+def _but_truncated(on_damage: Callable[[Damage], Any]) -> Callable[[Damage], Any]:
+    return lambda damage: None if damage.kind == "truncated" else on_damage(damage)
+
+
 def _event_of(record: bytes) -> Any:
     """Return a record as an event; None where it is none."""
     try:
@@ -119,10 +120,13 @@ def _event_of(record: bytes) -> Any:
 
 
 class _Scalars:
-    """The scalars of events, gathered as rows."""
+    """The scalars of events, gathered as columns."""
 
     def __init__(self) -> None:
-        self._rows: list[tuple[float, int, str, float]] = []
+        self._times: list[float] = []
+        self._steps: list[int] = []
+        self._tags: list[str] = []
+        self._values: list[float] = []
         # Whether the tensors of a tag are scalars, by the folder of its file, which is a run: said
         # of the first of them. None: nobody says what they are.
         self._known: dict[tuple[str, str], bool | None] = {}
@@ -142,7 +146,10 @@ class _Scalars:
                     reason = f"tag {quote(value.tag)}: {error.reason}"
                     raise error_at(block, index, reason) from None
                 if number is not None:
-                    self._rows.append((event.wall_time, event.step, value.tag, number))
+                    self._times.append(event.wall_time)
+                    self._steps.append(event.step)
+                    self._tags.append(value.tag)
+                    self._values.append(number)
 
     def _number(self, value: Any, run: str) -> float | None:
         """Return a scalar; None of what is none."""
@@ -176,5 +183,11 @@ class _Scalars:
 
     def table(self) -> pa.Table:
         """Return all that was added."""
-        columns = zip(*self._rows, strict=True) if self._rows else [()] * len(_SCHEMA)
-        return pa.Table.from_arrays(list(map(pa.array, columns, _SCHEMA.types)), schema=_SCHEMA)
+        return pa.table(
+            {
+                "wall_time": pa.array(self._times, pa.float64()),
+                "step": pa.array(self._steps, pa.int64()),
+                "tag": pa.array(self._tags, pa.string()),
+                "value": pa.array(self._values, pa.float64()),
+            }
+        )

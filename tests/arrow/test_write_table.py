@@ -210,6 +210,13 @@ def test_types_of_polars_that_arrow_does_not_have(write, name, kind):
             write(table, name)
 
 
+def test_names_of_types_of_polars_in_a_table_are_no_types(write, name):
+    polars = pytest.importorskip("polars")
+    kind = polars.Enum(["Int128"])
+    write(polars.DataFrame({"x": polars.Series(["Int128"], dtype=kind)}), name)
+    assert plain(name) == [{"x": [b"Int128"]}]
+
+
 def test_duckdb(write, name):
     duckdb = pytest.importorskip("duckdb")
     write(duckdb.sql("select 1 as a, 'x' as w union all select 2, null"), name)
@@ -386,7 +393,7 @@ def test_a_cast_that_is_none(name):
     table = pa.table({"x": ["a", "b"]})
     with pytest.raises(ValueError, match="'z' is no column"):
         write_table(table, name, cast={"z": "float32"})
-    for cast in ("colour", object, 3, "datetime64[ns]"):
+    for cast in ("colour", object, 3, None, "datetime64[ns]"):
         with pytest.raises(ValueError, match="cast: column 'x': .* is no type of Arrow's, such as"):
             write_table(table, name, cast={"x": cast})
     with pytest.raises(ValueError, match="cast: column 'none': 'colour' is no type"):

@@ -94,6 +94,13 @@ def of_raw(tmp_path, text):
     return of_set(tmp_path / "b.tfrecord")[0]
 
 
+def test_features_are_for_a_file_without_lines_as_well(tmp_path):
+    (tmp_path / "empty.jsonl").write_text("")
+    (tmp_path / "row.jsonl").write_text('{"x": 1}\n')
+    sources = [tmp_path / "empty.jsonl", tmp_path / "row.jsonl"]
+    assert convert(sources, tmp_path / "b.tfrecord", features={"x": np.float32}) == 1
+
+
 def test_an_error_that_counts_rows_says_that_it_counts_no_empty_lines(tmp_path):
     with pytest.raises(tfr.ExampleError, match="'x': row 1.* without 2 empty lines"):
         converted(tmp_path, '{"x": 1}\n\n\n{"x": "a"}\n')

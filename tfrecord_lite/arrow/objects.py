@@ -33,7 +33,8 @@ _WITH_ZONE: Final = "datetimes with a time zone"
 _TIME_KINDS: Final = {*_TIMES.values(), _WITH_ZONE}
 _MISSING: Final = "nothing"
 _LIST: Final = "lists"
-_LOOKED_AT: Final = {_LIST, "datetimes", "durations"}
+_SET: Final = "sets"
+_LOOKED_AT: Final = {_LIST, _SET, "datetimes", "durations"}
 _NUMBERS: Final = {"bools", "integers", "floats"}
 
 
@@ -55,11 +56,6 @@ def checked_objects(name: str, values: Any, *, said: bool, first_row: int = 0) -
     for row, value in enumerate(values, first_row):
         cls: type = type(value)
         kind = _kind_of_type(cls)
-        if issubclass(cls, AbstractSet):
-            raise ExampleError(
-                f"column {quote(name)}: row {row} has a {cls.__name__}, whose values have no "
-                "order; make a list of it, as sorted() does"
-            )
         if kind not in _LOOKED_AT:
             seen.setdefault(kind, row)
             continue
@@ -84,7 +80,7 @@ def checked_objects(name: str, values: Any, *, said: bool, first_row: int = 0) -
 
 
 def _kinds(value: Any) -> set[str]:
-    """Return which kinds of values there are in a row; ExampleError for one that is cut."""
+    """Return which kinds of values there are in a row; ExampleError for one cut, or a set."""
     if not isinstance(value, _LISTS):
         return _kinds_of_types({type(value)}, [value])
     if isinstance(value, np.ndarray) and not is_objects(value):
@@ -97,6 +93,10 @@ def _kinds(value: Any) -> set[str]:
 
 def _kinds_of_types(types: set[type], values: Any) -> set[str]:
     kinds = set(map(_kind_of_type, types))
+    if _SET in kinds:
+        cls = next(cls for cls in types if _kind_of_type(cls) == _SET)
+        reason = "whose values have no order; make a list of it, as sorted() does"
+        raise ExampleError(f"a {cls.__name__}, {reason}")
     if not kinds.isdisjoint(("datetimes", "durations")):
         for value in values:
             if getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0):
@@ -120,6 +120,8 @@ def _kind_of_type(cls: type) -> str:
         return _MISSING
     if issubclass(cls, _LISTS):
         return _LIST
+    if issubclass(cls, AbstractSet):
+        return _SET
     if issubclass(cls, (bool, np.bool_)):
         return "bools"
     if kind := kind_of(cls):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -150,13 +151,15 @@ def type_said(name: str, cast: Any) -> pa.DataType:
         return cast
     if isinstance(cast, type) and cast in _PLAIN:
         return _PLAIN[cast]
-    try:
-        return pa.type_for_alias(cast) if isinstance(cast, str) else pa.from_numpy_dtype(cast)
-    except (ValueError, TypeError, pa.ArrowException):
-        raise ValueError(
-            f"cast: column {quote(name)}: {quote(cast)} is no type of Arrow's, such as float32, "
-            "int64, string"
-        ) from None
+    with suppress(ValueError, TypeError, pa.ArrowException):
+        if isinstance(cast, str):
+            return pa.type_for_alias(cast)
+        if cast is not None:  # float64, to NumPy
+            return pa.from_numpy_dtype(cast)
+    raise ValueError(
+        f"cast: column {quote(name)}: {quote(cast)} is no type of Arrow's, such as float32, "
+        "int64, string"
+    )
 
 
 def parts_of(kind: pa.DataType) -> Parts:

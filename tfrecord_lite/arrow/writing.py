@@ -217,7 +217,11 @@ def _refuse_of_polars(name: str, dtype: Any) -> None:
             f"column {quote(name)}: Python objects, of dtype Object of polars, are nothing that "
             "Arrow has: make them numbers, text, or lists of these, or leave the column out"
         )
-    if "Int128" in str(dtype):
+    while (inner := getattr(dtype, "inner", None)) is not None:
+        dtype = inner
+    for field in getattr(dtype, "fields", ()):
+        _refuse_of_polars(name, field.dtype)
+    if str(dtype) in ("Int128", "UInt128"):
         raise ExampleError(
             f"column {quote(name)}: Arrow has no {dtype} of polars; cast it to Int64 or String"
         )

@@ -246,7 +246,8 @@ def _check_meant(
     to_records, of_examples = target in ("file", "set"), kind in ("records", "events")
     if not to_records and not of_examples:
         raise ValueError(
-            f"{files[0]} to {path}: one of the two is to be TFRecord; convert to that first"
+            f"{printable(files[0])} to {printable(path)}: one of the two is to be TFRecord; "
+            "convert to that first"
         )
     to_table, features = target in TABLES, given["features"] is not None
     refused = {

@@ -47,7 +47,7 @@ def read_json_lines(
     not, with its number, from 1, and for a number that would become infinite or 0.
     """
     lines = _Lines(path, progress)
-    if not lines.are_records:
+    if lines.are_rows:
         try:
             if isinstance(writer, ShardWriter):
                 writer.write_table(lines)
@@ -58,7 +58,7 @@ def read_json_lines(
                 error.reason += f" (rows are counted from 0, without {lines.empty} empty lines)"
             raise
         return
-    if features and not isinstance(writer, ShardWriter):
+    if lines.are_records and features and not isinstance(writer, ShardWriter):
         raise ValueError(
             f"{printable(path)}: features are for rows, and these lines are whole records"
         )
@@ -79,7 +79,8 @@ class _Lines:
         objects = self._read(progress)
         first = list(islice(objects, 1))
         self.objects = chain(first, objects)
-        self.are_records = not first or is_record_json(first[0])
+        self.are_records = any(map(is_record_json, first))
+        self.are_rows = bool(first) and not self.are_records
 
     def __iter__(self) -> Iterator[Any]:
         for found in self.objects:
@@ -121,7 +122,9 @@ class _Lines:
 def _float(text: str) -> float:
     """Return a number; ExampleError for one that no float64 is near to."""
     value = float(text)
-    if not _SMALLEST < abs(value) < LARGEST_EXACT and is_other(text, value):
+    if _SMALLEST < abs(value) < LARGEST_EXACT or text == "0.0":
+        return value
+    if is_other(text, value):
         became = "infinite" if math.isinf(value) else Decimal(value or 0)
         advice = "; write it as text, in quotes (or as an integer, where it is one)"
         raise ExampleError(f"{quote(text)} would become {became}{advice}")
