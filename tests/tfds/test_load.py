@@ -159,9 +159,10 @@ def test_what_is_missing_or_broken(copied):
         tfr.ExampleError, match=r"tiny-train.*: record 2: feature 'id': has 1 values"
     ):
         load(copied, split="train", decode_images=False)[2]
-    (copied / "features.json").write_text("{")
-    with pytest.raises(tfr.TFRecordError, match="features.json: not JSON"):
-        load(copied, split="train")
+    for text in ("{", "[" * 100_000):
+        (copied / "features.json").write_text(text)
+        with pytest.raises(tfr.TFRecordError, match="features.json: not JSON"):
+            load(copied, split="train")
 
 
 def chunk(name, content):

@@ -67,6 +67,23 @@ def test_what_is_not_optional_has_to_be_there(described):
         load(folder, split="train")[0]
 
 
+@pytest.mark.parametrize(
+    "feature",
+    [
+        tensor("string"),
+        tensor("string", 1),
+        {"text": {}},
+        tensor("int64", 1, encoding="bytes"),
+        {"pythonClassName": "tensorflow_datasets.core.features.image_feature.Image", "image": {}},
+    ],
+)
+@pytest.mark.parametrize("value", [np.int64(7), np.float32(0.5)])
+def test_numbers_where_bytes_are_to_be_are_told(described, feature, value):
+    split = load(described({"x": feature}, [{"x": value}]), split="train", decode_images=False)
+    with pytest.raises(tfr.ExampleError, match=f"'x': is {value.dtype}, where bytes were expected"):
+        split[0]
+
+
 def dataset(features):
     kind = "tensorflow_datasets.core.features.dataset_feature.Dataset"
     feature = {"featuresDict": {"features": features}}

@@ -255,7 +255,14 @@ def _described(path: str) -> Iterator[Any]:
         content = file.read()
     try:
         yield json.loads(content)
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+    except (
+        AttributeError,
+        KeyError,
+        OverflowError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         reason = f"not JSON, or not the description of a dataset: {quote(error)}"
         raise TFRecordError(reason, path=path) from None
 

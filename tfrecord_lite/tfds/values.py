@@ -64,7 +64,7 @@ class Reading(NamedTuple):
         else:
             strings, lengths = self._values(node, node.name)
             shapes = [tuple(-1 if size is None else size for size in node.shape)] * len(strings)
-        pairs = zip(strings, shapes, strict=True)
+        pairs = zip(_strings(node, strings), shapes, strict=True)
         elements = [self._decoded(node, string, shape) for string, shape in pairs]
         if not outer:
             if len(elements) != 1:
@@ -113,11 +113,17 @@ def _numbers(values: Value) -> list[int]:
     return [] if values is None else [int(value) for value in values]
 
 
+def _strings(node: Node, values: Any) -> Any:
+    if len(values) and not isinstance(values, list):
+        raise misfit(node, f"is {values.dtype}, where bytes were expected")
+    return values
+
+
 def _shaped(
     values: Any, lengths: list[list[int]], outer: tuple[int | None, ...], node: Node
 ) -> Any:
     if node.dtype is bytes:
-        array: Any = np.fromiter(values, object, len(values))
+        array: Any = np.fromiter(_strings(node, values), object, len(values))
     elif isinstance(values, list):
         raise misfit(node, f"is bytes, where {node.dtype} was expected")
     else:
