@@ -6,6 +6,7 @@ import json
 from importlib.util import find_spec
 
 import pytest
+import typer
 from variants import first
 
 import tfrecord_lite as tfr
@@ -44,6 +45,12 @@ def alone(monkeypatch):
 def measured(outcome):
     assert outcome.code == 0, outcome.err
     return json.loads(outcome.out)
+
+
+def test_a_limit_that_is_none_is_told_before_anything_is_read(monkeypatch):
+    monkeypatch.setattr(bench, "rereadable", None)
+    with pytest.raises(typer.BadParameter, match="'1X' is no size"):
+        bench.run(["-"], limit="1X")
 
 
 def test_without_tensorflow(command, folder, alone):

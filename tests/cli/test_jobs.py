@@ -148,3 +148,26 @@ def test_features_say_what_rows_of_json_are(command, tmp_path, lines):
     )
     assert done.code == 2
     assert "f.json" in done.err
+
+
+def test_errors_about_features_name_the_option(command, tmp_path):
+    late = [tfr.encode_example({"a": 1})] * 1000 + [tfr.encode_example({"a": 1.5})]
+    steps = [tfr.encode_sequence_example({"id": 1}, {"a": [[1], [2]]})]
+    for name, records in (("late", late), ("none", [b""]), ("steps", steps)):
+        tfr.write_records(tmp_path / name, records)
+    (tmp_path / "rows.jsonl").write_text('{"a": [[1, 2], [3, 4]]}\n')
+    features = {"a": tfr.RaggedFeature(np.int64)}
+    (tmp_path / "f").write_text(tfr.features_to_json(features))
+    (tmp_path / "s").write_text(tfr.features_to_json(tfr.SequenceFeatures(features)))
+    for source, target, said, options in (
+        ("late", "a.parquet", "1,000 records: `tfrecord-lite convert` takes --features)", []),
+        ("none", "a.parquet", "; `tfrecord-lite convert` takes --features", []),
+        ("rows.jsonl", "a", "flatten the whole", []),
+        ("rows.jsonl", "a", "--features are of SequenceExamples", ["--features", tmp_path / "s"]),
+        ("late", "a.jsonl", "--features are for a table", ["--features", tmp_path / "f"]),
+        ("steps", "a.parquet", "a SequenceExample", ["--features", tmp_path / "f"]),
+    ):
+        done = command("convert", tmp_path / source, tmp_path / target, *options)
+        assert done.code in (1, 2)
+        assert said in done.err
+        assert not any(word in done.err for word in ("features=", "parse_", "decode_"))

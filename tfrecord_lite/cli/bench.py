@@ -95,9 +95,10 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Measure how fast files are read into batches, by us and by TensorFlow."""
+    most = bytes_of(limit)
     with rereadable(files) as named:
         report = _report(
-            _choose(expand_shards(named), bytes_of(limit)),
+            _choose(expand_shards(named), most),
             batch_size=batch_size,
             repeats=repeats,
             seconds_each=seconds,

@@ -170,7 +170,9 @@ def run_convert(
     ] = None,
     features: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="JSON of the features that records of rows have."),
+        typer.Option(
+            metavar="FILE", help="JSON of the features that records have, or are to have."
+        ),
     ] = None,
     records_per_shard: Annotated[
         int | None,

@@ -48,6 +48,17 @@ _ADVICE: Final = tuple(
         (r"\bpass features=(, in which float32)", r"pass --features\1"),
         (r"(cast is for columns that have types; pass) features=", r"\1 --features"),
         (r"\b(say it|say which) by features=", r"\1 by --features"),
+        # Other commands infer features, too, and have no such option.
+        (
+            r"([:;]) pass features=(?= with it,|\)?$)",
+            r"\1 `tfrecord-lite convert` takes --features",
+        ),
+        (r", or make it one array and pass features= with its shape", ""),
+        (
+            r"features is a SequenceFeatures, and these .*; parse_sequence_example.*",
+            "--features are of SequenceExamples, and these records are read as Examples",
+        ),
+        (r": decode_sequence_example and parse_sequence_example read these, and features=.*", ""),
         (r": pass features= without it", ": name other features"),
         (r"say which there are by features=, or write", "write"),
         (r"; pass features=, or the path of a file", "; give the path of a file"),
@@ -58,7 +69,7 @@ _ADVICE: Final = tuple(
         ),
         (r"'GZIP', 'ZLIB' or None", "GZIP, ZLIB or none"),
         (r"\bwrite_compression is\b", "--compression is"),
-        (r"\b(cast|select) (is|are) for\b", r"--\1 \2 for"),
+        (r"\b(cast|features|select) (is|are) for\b", r"--\1 \2 for"),
         (r"\bsplit and by exclude\b", "--split and --by exclude"),
     )
 )
