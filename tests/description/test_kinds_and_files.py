@@ -59,9 +59,26 @@ def test_more_features_are_told_only_where_one_was_left_out(
             else:
                 writer.write(tfr.encode_example(message))
     description = tfr.describe(tmp_path / "a")
-    features = [feature for feature in description.features.values() if not feature.steps]
-    assert len(features) == min(names, 1000)
+    features = [name for name, feature in description.features.items() if not feature.steps]
+    # The first ones that there are; a record has them in the order of their names.
+    first = (sorted(values) if in_one_record else [*values])[:1000]
+    assert sorted(features) == sorted(f"context/{name}" if sequences else name for name in first)
     assert description.more_features == (names > 1000)
+
+
+def test_kinds_of_records_are_told_in_the_order_in_which_they_come(tmp_path):
+    kinds = {
+        "JSON": b"[1, 2]",
+        "Example": tfr.encode_example({"a": 1}),
+        "text": b"some text",
+        "SequenceExample": tfr.encode_sequence_example({"b": 1}, {"c": [[1]]}),
+        "PNG image": b"\x89PNG\r\n\x1a\n",
+        "Zstandard": b"\x28\xb5\x2f\xfd" + bytes(9),
+    }
+    tfr.write_records(tmp_path / "a", kinds.values())
+    description = tfr.describe(tmp_path / "a")
+    assert list(description.payloads) == list(kinds)
+    assert list(description.features) == ["a", "context/b", "feature_lists/c"]
 
 
 def test_values_of_several_kinds_are_not_taken_for_each_other(tmp_path):

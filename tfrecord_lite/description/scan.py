@@ -98,7 +98,7 @@ class Scan:
             return
         except ExampleError:
             kinds = [_kind_of(data) for data in block]
-        for one in set(kinds):
+        for one in dict.fromkeys(kinds):
             self._add_of_kind(rows_of(block, np.flatnonzero(np.array(kinds) == one)), one)
 
     def _add_of_kind(self, block: RecordBlock, kind: str) -> None:

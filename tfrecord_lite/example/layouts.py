@@ -57,8 +57,12 @@ class _Layout:
             mask[place.begin : place.end] = 0x80 if place.kind == INT64_LIST else 0
         nowhere = _ValueSpan(MISSING, 0, 0)
         self.value_spans = [value_spans.get(name, nowhere) for name in names]
-        others = value_spans.keys() - set(names)
-        self.others = [key.decode() for key in others if value_spans[key].kind != MISSING]
+        wanted = set(names)
+        self.others = [
+            key.decode()
+            for key, place in value_spans.items()
+            if key not in wanted and place.kind != MISSING
+        ]
         self._segments = list(_segments(np.frombuffer(record, np.uint8), mask))
 
     def has(self, buffer: Uint8Array, starts: Int64Array) -> BoolArray:

@@ -48,8 +48,8 @@ class UnknownFeatures:
 
     def add_record(self, values: Mapping[str, object], wanted: AbstractSet[str], row: int) -> None:
         """Note what a decoded record has beside the wanted features."""
-        for name in values.keys() - wanted:
-            if values[name] is not None:
+        for name, value in values.items():
+            if value is not None and name not in wanted:
                 self.add(name, row)
 
     def add_entries(self, words: Words, entry: Int64Array, first: Words, rows: Int64Array) -> None:
