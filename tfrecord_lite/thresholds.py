@@ -67,8 +67,9 @@ class Thresholds:
     walked_records: int = 16
     walked_bytes: int = 2560
     walked_large_entries: int = 32
-    # Feature lists with so many bytes in all are walked, of however few records they are.
-    walked_steps_bytes: int = 128
+    # Steps cost much more to read by themselves: for so many bytes of feature lists in all, however
+    # few records are walked for one entry of their contexts.
+    walked_steps_bytes: int = 64
     # So many lists of strings or steps of no more bytes than this are walked in step as well.
     walked_lists: int = 64
     walked_list_bytes: int = 64

@@ -26,6 +26,7 @@ BOUNDS: Final[dict[str, tuple[int, int]]] = {
     "strings_per_size": (1, NEVER),
     "layout_records": (1, NEVER),
     "walked_records": (1, NEVER),
+    "walked_steps_bytes": (1, NEVER),
     "walked_lists": (1, NEVER),
     "planned_records": (1, NEVER),
     "skipped_records": (1, NEVER),

@@ -78,9 +78,9 @@ def find_sequence_spans(
     found = np.zeros((len(context), 3, len(starts)), np.int64)
     contexts = RecordBlock(buffer, starts, context_end - starts)
     # What is read one by one has its steps read one by one too.
-    many = int((lists_end - lists_begin).sum()) >= thresholds.walked_steps_bytes
-    least = 1 if many else None
-    odd[walk(buffer, contexts, context, found, np.flatnonzero(~odd), least=least)] = True
+    lane = np.flatnonzero(~odd)
+    few = int((lists_end - lists_begin)[lane].sum()) // thresholds.walked_steps_bytes
+    odd[walk(buffer, contexts, context, found, lane, entries=few)] = True
     entries = _entries(words, lists, lists_begin, lists_end, odd)
     steps = _feature_steps(buffer, words, entries.begin, entries.end)
     odd[entries.record[~steps.good]] = True

@@ -115,24 +115,21 @@ def walk(
     lane: Int64Array,
     unknown: UnknownFeatures | None = None,
     *,
-    least: int | None = None,
+    entries: int = 0,
 ) -> Int64Array:
     """Walk some records of a block; return those that must be read one by one.
 
-    Fewer than ``least`` at once, left out what the thresholds say, are not walked.
+    Few of them are walked for so many ``entries`` at least.
     """
     if not len(lane):
         return lane
-    least = thresholds.walked_records if least is None else least
     walk = _Walk(buffer, lane, block.starts[lane], block.lengths[lane], names, found, unknown)
     walk.enter()
-    large = int(block.lengths[lane].sum()) >= thresholds.walked_bytes
-    entries = 0
-    while (left := len(walk.position)) >= max(least, 1) or (
-        left and large and entries < thresholds.walked_large_entries
-    ):
+    if int(block.lengths[lane].sum()) >= thresholds.walked_bytes:
+        entries = max(entries, thresholds.walked_large_entries)
+    while (left := len(walk.position)) >= thresholds.walked_records or (left and entries > 0):
         walk.step()
-        entries += 1
+        entries -= 1
     walk.leave(np.ones(left, np.bool_))
     irregular = np.concatenate([*walk.irregular, walk.unreadable_runs()])
     # At its first call NumPy imports what takes longer than a batch.

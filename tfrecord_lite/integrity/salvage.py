@@ -179,8 +179,7 @@ def _open(
         if any(is_same_file(source, old) for source in sources.files):
             raise ValueError(
                 f"{printable(name_of(old))}: salvage never replaces its source; choose another "
-                "name, and "
-                "rename it once you have looked at it"
+                "name, and rename it once you have looked at it"
             )
     if not is_path(dst):
         return RecordWriter(dst, compression=codec)

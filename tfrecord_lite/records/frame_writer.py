@@ -250,8 +250,7 @@ class FrameWriter(Owned):
     def _refuse_nested(self) -> NoReturn:
         raise RuntimeError(
             f"{printable(self._name())}: flush or close in a signal handler that interrupted a "
-            "write; set a "
-            "flag there, and look at it between writes"
+            "write; set a flag there, and look at it between writes"
         )
 
     def _exclusively(self, store: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:

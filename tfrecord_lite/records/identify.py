@@ -36,9 +36,9 @@ _MAGIC = (
     (b"SQLite format 3", "an SQLite database"),
     (b"Obj\x01", "Avro"),
     (b"%PDF", "a PDF"),
+    (b"\x89TFRIDX\n", "an index: the records are in the file that it lies beside"),
     (b"\x80\x02}", "a Python pickle"),
     (b"\x80\x03}", "a Python pickle"),
-    (b"\x89TFRIDX\n", "an index: the records are in the file that it lies beside"),
     (b"\x80\x04\x95", "a Python pickle"),
     (b"\x80\x05\x95", "a Python pickle"),
     (bytes.fromhex("83af70d10d884a3f"), "Riegeli, as ArrayRecord writes it: a different format"),
@@ -59,7 +59,7 @@ def looks_like(head: bytes) -> str | None:
             return name
     if head.startswith(b"RIFF") and head[8:12] in _RIFF:
         return _RIFF[head[8:12]]
-    # The size of a message follows, of a multiple of 8 bytes; bytes that are all alike are damage.
+    # The size of a message follows; ones alone are damage.
     if head.startswith(b"\xff\xff\xff\xff") and head[7:8] == b"\0" and head[4:7].strip(b"\0"):
         return "an Arrow stream"
     if head[257:262] == b"ustar":
