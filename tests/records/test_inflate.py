@@ -10,7 +10,7 @@ import zlib
 from types import SimpleNamespace
 
 import pytest
-from frames import frames, member
+from frames import THREE, frames, member
 
 from tfrecord_lite import (
     CompressionError,
@@ -244,3 +244,35 @@ def test_row_18_a_damaged_member_of_which_a_pipe_gives_the_trailer_by_itself() -
         ("compression", 2),
         ("compression", 4),
     ]
+
+
+class LenientDecoder:
+    """As isal's, which takes some damage that zlib does not take, and fails later."""
+
+    eof, unused_data, unconsumed_tail = False, b"", b""
+
+    def decompress(self, data: bytes, limit: int) -> bytes:
+        if self.unconsumed_tail:
+            raise zlib.error("Error -3 while decompressing data: invalid block type")
+        self.unconsumed_tail = data
+        return frames(THREE)[: min(limit, 30)]
+
+
+@pytest.mark.parametrize("has_report", [False, True])
+def test_damage_that_zlib_finds_before_what_was_returned(monkeypatch, has_report: bool) -> None:
+    def lenient() -> SimpleNamespace:
+        return SimpleNamespace(error=zlib.error, decompressobj=lambda wbits: LenientDecoder())
+
+    monkeypatch.setattr("tfrecord_lite.records.inflate.isal", lenient)
+    data = bytearray(gzip.compress(frames(THREE), mtime=0))
+    data[10] |= 0b110  # no type of a block
+    damage: list[Damage] = []
+    reader = RecordReader(
+        io.BytesIO(data), compression="GZIP", on_damage=damage.append if has_report else "raise"
+    )
+    if has_report:
+        assert len(list(reader)) <= 3
+        assert [found.kind for found in damage] == ["compression"]
+    else:
+        with pytest.raises(CompressionError, match="invalid block type"):
+            list(reader)

@@ -349,9 +349,13 @@ class InflatedSource:
         self._decoder = zlib.decompressobj(wbits=self._wbits)
         self._more_output = False
         done, self._member_size = self._member_size, 0
-        while self._member_size < done:
+        while self._member_size < done and self._failure is None:
             self._inflate(min(done - self._member_size, 1 << 20))
-        return self._inflate(limit)
+        if self._failure is None:
+            return self._inflate(limit)
+        # What isal took, and zlib does not, was returned.
+        self._member_size = done
+        return b""
 
     def _inflate_up_to_error(
         self, decoder: Any, data: bytes, limit: int, error: Exception
