@@ -151,6 +151,7 @@ def test_features_say_what_rows_of_json_are(command, tmp_path, lines):
 
 
 def test_errors_about_features_name_the_option(command, tmp_path):
+    pytest.importorskip("pyarrow")
     late = [tfr.encode_example({"a": 1})] * 1000 + [tfr.encode_example({"a": 1.5})]
     steps = [tfr.encode_sequence_example({"id": 1}, {"a": [[1], [2]]})]
     for name, records in (("late", late), ("none", [b""]), ("steps", steps)):
