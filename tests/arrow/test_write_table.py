@@ -436,6 +436,19 @@ def test_what_arrow_does_not_cast_is_told_with_its_row(name, column, cast):
         write_table(table, name, cast={"x": cast})
 
 
+def test_a_type_that_arrow_does_not_cast_is_not_the_fault_of_a_row(name):
+    table = pa.table({"x": pa.array([1, 2], pa.date32())})
+    with pytest.raises(tfr.ExampleError, match=r"column 'x', as float: (?!row)"):
+        write_table(table, name, cast={"x": "float32"})
+
+
+@pytest.mark.parametrize("earlier", [["1"] * 5, ["1"] * 40])
+def test_a_lost_number_before_what_arrow_does_not_cast_is_told_first(name, earlier):
+    table = pa.table({"x": [*earlier, "1e400", "2", "x"]})
+    with pytest.raises(tfr.ExampleError, match=f"column 'x': row {len(earlier)} has .*1e400"):
+        write_table(table, name, cast={"x": "float32"})
+
+
 def test_times_are_integers_in_their_own_unit(name):
     table = pa.table(
         {

@@ -23,7 +23,6 @@ from tfrecord_lite.arrow.types import (
     storage_of,
     with_leaf,
 )
-from tfrecord_lite.example.composites import UnfitError
 from tfrecord_lite.example.floats import LARGEST_EXACT, is_other
 
 if TYPE_CHECKING:
@@ -290,7 +289,7 @@ def first_refused(array: pa.Array, convert: Callable[[pa.Array], object]) -> int
     def is_refused(index: int) -> bool:
         try:
             convert(array.slice(0, index + 1))
-        except (pa.ArrowException, LostNumberError, UnfitError):
+        except (pa.ArrowException, LostNumberError):
             return True
         return False
 

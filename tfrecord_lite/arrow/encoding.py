@@ -117,16 +117,18 @@ class Columns:
         columns = {}
         for name, kind in self._types.items():
             array = arrays[self.schema.get_field_index(name)]
-            given = self._given.get(name)
+            convert = partial(_column, kind=kind, given=self._given.get(name))
             try:
-                columns[name] = _column(array, kind, given)
-            except UnfitError as error:
-                where = f"{what} {quote(name)}: {place(name, error.record)}"
-                raise ExampleError(f"{where} has {error.reason}") from None
-            except pa.ArrowException as error:
-                row, reason = _refusal(array, partial(_column, kind=kind, given=given), error)
-                where = "" if row is None else f"{place(name, row)}: "
-                raise ExampleError(f"{what} {quote(name)}, as {kind}: {where}{reason}") from None
+                try:
+                    columns[name] = convert(array)
+                except pa.ArrowException as error:
+                    row, reason = _refusal(array, convert, error)
+                    where = "" if row is None else f"{place(name, row)}: "
+                    where = f"{what} {quote(name)}, as {kind}: {where}"
+                    raise ExampleError(where + reason) from None
+            except UnfitError as unfit:
+                where = f"{what} {quote(name)}: {place(name, unfit.record)}"
+                raise ExampleError(f"{where} has {unfit.reason}") from None
         return columns
 
 
@@ -267,14 +269,15 @@ def _target(
 def _refusal(
     array: pa.Array, convert: Callable[[pa.Array], object], error: pa.ArrowException
 ) -> tuple[int | None, str]:
-    """Return the first row that Arrow refuses to convert, and why; None where it is the type."""
+    """Return the first row that Arrow refuses to convert, and why; None where it is the type.
+
+    Raises `UnfitError` for a row before it that does not fit.
+    """
     row = None
     try:
         convert(array[:0])
         row = first_refused(array, convert)
         convert(array[: row + 1])
-    except UnfitError as unfit:
-        return unfit.record, unfit.reason
     except pa.ArrowException as first:
         error = first
     return row, str(error)

@@ -41,6 +41,10 @@ __all__ = [
 
 
 _SIZE = re.compile(r"(\d+)(?:([KMGT])(?:i?B)?|B)?", re.IGNORECASE)
+_Compression = Annotated[
+    str | None,
+    typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: what the name says."),
+]
 _POWERS = {None: 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
@@ -107,10 +111,7 @@ def run_manifest(
 def run_merge(
     sources: Files,
     target: Annotated[str, typer.Argument(help="The new file; GZIP where it ends in .gz.")],
-    compression: Annotated[
-        str | None,
-        typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: what the name says."),
-    ] = None,
+    compression: _Compression = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -190,10 +191,7 @@ def run_convert(
         int | None,
         typer.Option(min=1, metavar="N", help="Of a set: so many shards, which take turns."),
     ] = None,
-    compression: Annotated[
-        str | None,
-        typer.Option(metavar="CODEC", help="GZIP, ZLIB or none; left out: what the name says."),
-    ] = None,
+    compression: _Compression = None,
     skip_damage: Annotated[
         bool, typer.Option(help="Leave damaged records out, and name them; the exit code is 1.")
     ] = False,
