@@ -159,8 +159,10 @@ class Thresholds:
 
     # --- Jobs on whole sets (jobs/copying.py) ---
 
-    # So many records of one length are copied together.
+    # So many records of one length are copied together. Large ones cost as much one by one, but
+    # of more than 500 elements NumPy lets other threads run meanwhile.
     copied_together: int = 8
+    large_copied_together: int = 501
 
     # --- Arrow (arrow/strings.py) ---
 

@@ -76,6 +76,7 @@ def test_shuffled(train, tmp_path, monkeypatch, bytes_at_once):
 @pytest.mark.parametrize("gap", [0, 16])
 def test_picked_records(monkeypatch, copied_together, gap):
     monkeypatch.setattr(thresholds, "copied_together", copied_together)
+    monkeypatch.setattr(thresholds, "large_copied_together", copied_together)
     records = [bytes([n]) * (n % 5 * 7 % 11) for n in range(200)] + [b"x" * 5000, b"y" * 5000]
     block = RecordBlock.from_records(records)
     for order in (np.arange(202)[::-1], np.arange(0, 202, 3), np.array([5]), np.arange(0)):
@@ -101,6 +102,19 @@ def test_a_disk_that_does_not_keep_what_it_was_given(tmp_path, monkeypatch, byte
     data[9] ^= 1
     bucket.write_bytes(data if harm == "other" else data[:-1])
     with pytest.raises(tfr.CorruptRecordError, match=f"{bucket}.* is not what was written"):
+        list(parts)
+
+
+def test_a_temporary_file_that_cannot_be_removed_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr("tfrecord_lite.jobs.shuffling.read_ahead", lambda items: items)
+    keys = random_keys(1, np.arange(N), 0)
+    block = RecordBlock.from_records(RECORDS)
+    parts = shuffled([Tagged(block, keys, np.zeros(N, np.int64))], str(tmp_path), 1)
+    next(parts)
+    # It has been read, and is removed by another thread.
+    bucket = min(path for path in tmp_path.glob("bucket-00?.*") if path.suffix != ".tags")
+    bucket.unlink()
+    with pytest.raises(FileNotFoundError, match=bucket.name):
         list(parts)
 
 

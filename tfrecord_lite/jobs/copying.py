@@ -102,7 +102,9 @@ def _copy(
     for begin, end in pairwise(edges):
         some = order[begin:end]
         length = int(lengths[some[0]])
-        if end - begin >= thresholds.copied_together and length < thresholds.sliced_record_bytes:
+        is_short = length < thresholds.sliced_record_bytes
+        at_once = thresholds.copied_together if is_short else thresholds.large_copied_together
+        if end - begin >= at_once:
             if length:
                 values, copies = (
                     np.ndarray((len(buffer) - length + 1,), f"V{length}", buffer, strides=(1,))
