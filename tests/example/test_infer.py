@@ -12,7 +12,9 @@ from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example import (
     FixedLenFeature,
     RaggedFeature,
+    SequenceFeatures,
     encode_example,
+    encode_sequence_example,
     infer_features,
     parse_example,
 )
@@ -102,3 +104,47 @@ def test_an_array_that_lost_nuls() -> None:
     with pytest.raises(TypeError, match="record 0: an array of dtype .* dropped trailing NULs"):
         infer_features(np.array(examples))
     assert infer_features(np.array(examples, object)) == infer_features(examples)
+
+
+_MIXED = [
+    encode_example({"label": 1, "words": ["a", "b"]}),
+    encode_example({"label": 2, "words": ["c"]}),
+    encode_example({"label": [1.5, 2.5]}),
+    encode_example({"other": 3}) + encode_example({"label": 4}),
+    encode_sequence_example({"label": 1}, {"ids": [[1], [2, 3]]}),
+    encode_sequence_example({"label": 1}, {"ids": [["a"]]}),
+    encode_sequence_example({"words": ["a"]}, {}),
+    b"",
+    b"\n\x04\n\x02\n\x00",
+    b"\n\x04\n\x02\n",
+    b"\n\x02\x08\x01\x18\x01",
+    b"\x12\x00",
+]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_records_of_one_form_are_inferred_as_those_among_others(strict):
+    """An Example is decoded once for both readings, up to the first record that differs."""
+
+    def outcome(first: bytes, records: list[bytes]) -> object:
+        try:
+            return repr(infer_features([first, *records], strict=strict))  # with the order
+        except ExampleError as error:
+            return error.record, error.reason
+
+    rng = np.random.default_rng(5)
+    for _ in range(400):
+        weights = rng.random(len(_MIXED)) ** 4
+        chosen = rng.choice(len(_MIXED), rng.integers(0, 8), p=weights / weights.sum())
+        records = [_MIXED[number] for number in chosen.tolist()]
+        # The same Example, empty, in one field and in two.
+        assert outcome(b"\n\x00", records) == outcome(b"\n\x00\n\x00", records)
+
+
+def test_sequences_after_an_example_are_found_without_strict_too():
+    records = [encode_example({"label": 1}), *[_MIXED[4]] * 2]
+    for strict in (True, False):
+        found = infer_features(records, strict=strict)
+        assert found == SequenceFeatures(
+            {"label": FixedLenFeature([], np.int64)}, {"ids": RaggedFeature(np.int64)}
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.byte_strings import as_bytes, check_records
 from tfrecord_lite.errors import ExampleError
@@ -13,12 +14,15 @@ from tfrecord_lite.example.other_messages import is_sequence_example
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence import decode_sequence_example
 from tfrecord_lite.example.sequence_features import SequenceFeatures, found_features
+from tfrecord_lite.example.wire import read_length
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 __all__ = ["are_mostly_sequences", "infer_all", "infer_features", "infer_sequences"]
+
+_FEATURES: Final = 0x0A
 
 
 def infer_features(
@@ -58,17 +62,40 @@ def infer_all(
     records: Iterable[bytes], *, strict: bool
 ) -> tuple[dict[str, FeatureSpec] | SequenceFeatures, list[str]]:
     """Infer features, and the names of the features of Examples that never have a kind."""
-    # Which it is, the last record may tell, and all of them may be too large to be kept.
-    examples, sequences = _Reading(as_sequences=False), _Reading(as_sequences=True)
+    # Which it is, the last record may tell, and all of them may be too large to be kept. Both
+    # readings are one up to the first record that has more than what both have.
+    examples, sequences = _Reading(as_sequences=False), None
     number, with_lists = -1, 0
     for number, record in enumerate(map(as_bytes, records)):
+        if sequences is None:
+            example = _context_alone(record, strict=strict)
+            if example is not None:
+                examples.add(example, {}, number)
+                if examples.error is not None:
+                    break
+                continue
+            sequences = examples.as_sequences()
         with_lists += is_sequence_example(record)
         for reading in (examples, sequences):
-            reading.add(record, number, strict=strict)
+            reading.read(record, number, strict=strict)
         if examples.error is not None and sequences.error is not None:
             break
-    chosen = sequences if are_mostly_sequences(with_lists, number + 1) else examples
+    chosen = examples
+    if sequences is not None and are_mostly_sequences(with_lists, number + 1):
+        chosen = sequences
     return chosen.features(number + 1), chosen.names_without_kind()
+
+
+def _context_alone(record: bytes, *, strict: bool) -> dict[str, Value] | None:
+    """Decode an Example that as a SequenceExample is the same; None for what may differ."""
+    try:
+        if record and (
+            record[0] != _FEATURES or read_length(record, 1, len(record))[1] < len(record)
+        ):
+            return None
+        return decode_example(record, strict=strict)
+    except ExampleError:
+        return None
 
 
 def infer_sequences(records: Iterable[bytes]) -> SequenceFeatures:
@@ -76,7 +103,7 @@ def infer_sequences(records: Iterable[bytes]) -> SequenceFeatures:
     reading = _Reading(as_sequences=True)
     number = -1
     for number, record in enumerate(records):
-        reading.add(record, number, strict=True)
+        reading.read(record, number, strict=True)
     features = reading.features(number + 1)
     assert isinstance(features, SequenceFeatures)
     return features
@@ -99,16 +126,29 @@ class _Reading:
         self._known, self._steps = _Known("feature"), _Known("feature list")
         self.error: ExampleError | None = None
 
-    def add(self, record: bytes, number: int, *, strict: bool) -> None:
+    def as_sequences(self) -> _Reading:
+        """Return what is known of the same records, read as SequenceExamples."""
+        reading = _Reading(as_sequences=True)
+        reading._known = deepcopy(self._known)
+        return reading
+
+    def read(self, record: bytes, number: int, *, strict: bool) -> None:
         """Take note of a record."""
         if self.error is not None:
             return
-        lists: dict[str, list[Value]] = {}
         try:
             if self._as_sequences:
-                example, lists = decode_sequence_example(record, strict=strict)
+                self.add(*decode_sequence_example(record, strict=strict), number)
             else:
-                example = decode_example(record, strict=strict)
+                self.add(decode_example(record, strict=strict), {}, number)
+        except ExampleError as error:
+            self._keep(error, number)
+
+    def add(
+        self, example: Mapping[str, Value], lists: Mapping[str, list[Value]], number: int
+    ) -> None:
+        """Take note of what a record has."""
+        try:
             for name, value in example.items():
                 self._known.add(name, value, number)
             for name, values in lists.items():
@@ -116,9 +156,12 @@ class _Reading:
                     self._steps.add(name, value, number)
                 self._steps.wanted[name] += len(values)
         except ExampleError as error:
-            error.record = number
-            # In its traceback are all who hold the records: see below.
-            self.error = error.with_traceback(None)
+            self._keep(error, number)
+
+    def _keep(self, error: ExampleError, number: int) -> None:
+        error.record = number
+        # In its traceback are all who hold the records: see below.
+        self.error = error.with_traceback(None)
 
     def features(self, count: int) -> dict[str, FeatureSpec] | SequenceFeatures:
         """Return the features of all records, ``count`` of them, or raise the error."""
