@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from tfrecord_lite.parallel import threads
-from tfrecord_lite.parallel.threads import Threads
+from tfrecord_lite.parallel.threads import Threads, one_behind
 
 
 def named() -> list[threading.Thread]:
@@ -124,3 +125,55 @@ def test_the_interpreter_ends_with_a_file_that_outlives_the_modules(tmp_path) ->
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "b'a'\n", "")
+
+
+def test_one_call_behind_the_caller():
+    """Calls are made in order, each once the one before has ended."""
+    running, order = [], []
+
+    def call(number):
+        running.append(number)
+        assert len(running) == 1
+        time.sleep(0.001)
+        running.remove(number)
+        order.append(number)
+
+    with one_behind("test") as later:
+        for number in range(20):
+            later(call, number)
+    assert order == list(range(20))
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_what_the_call_behind_raises_comes_with_the_next_or_at_the_end(calls):
+    done = []
+
+    def calling():
+        with one_behind("test") as later:
+            for _ in range(calls):
+                later(int, "no number")
+                done.append("called")
+            done.append("body")
+
+    with pytest.raises(ValueError, match="no number"):
+        calling()
+    assert done == ["called", "body"][: 3 - calls]
+
+
+def test_an_exception_waits_for_the_call_behind():
+    begun, ended = threading.Event(), []
+
+    def slow():
+        begun.set()
+        time.sleep(0.05)
+        ended.append(True)
+
+    def calling():
+        with one_behind("test") as later:
+            later(slow)
+            begun.wait()
+            raise KeyError("of the caller")
+
+    with pytest.raises(KeyError, match="of the caller"):
+        calling()
+    assert ended

@@ -15,6 +15,7 @@ from tfrecord_lite.arrow.csv_files import read_csv
 from tfrecord_lite.arrow.types import repeated
 from tfrecord_lite.errors import ExampleError, TFRecordError
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.parallel.threads import one_behind
 from tfrecord_lite.records.file_system import is_url, open_file, size_of
 from tfrecord_lite.records.storage import Output
 from tfrecord_lite.text import printable
@@ -248,10 +249,11 @@ def write_batches(
     with (
         Output(path, mode="w" if overwrite else "x", atomic=True, fsync=fsync) as output,
         writer_of(pa.PythonFile(_Sink(output), "w"), schema) as writer,
+        one_behind("tfrecord_lite-write") as later,
     ):
         for table in tables:
             rows += table.num_rows
-            writer.write(table)
+            later(writer.write, table)
     return rows
 
 

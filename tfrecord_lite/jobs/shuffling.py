@@ -21,14 +21,14 @@ import numpy as np
 from tfrecord_lite.errors import CorruptRecordError
 from tfrecord_lite.jobs.copying import picked
 from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
-from tfrecord_lite.parallel.threads import Call, Threads
+from tfrecord_lite.parallel.threads import one_behind
 from tfrecord_lite.records.checksum import crc32c
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.records.storage import PARTIAL_SUFFIX, naming_file
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from tfrecord_lite._types import AnyArray, Int64Array, Uint8Array, Uint64Array
 
@@ -58,12 +58,10 @@ def shuffled(source: Iterable[Tagged], folder: str, size: int) -> Generator[Tagg
     """
     width = _width(size, 64)
     buckets = _scatter(source, os.path.join(folder, "bucket"), 64 - width, width)
-    with ExitStack() as stack:
-        removing = Threads(1, "tfrecord_lite-remove")
-        stack.callback(removing.close_at_last)
-        ordered = _in_order(buckets, 64 - width, removing)
-        stack.enter_context(closing_idle(ordered))
-        yield from stack.enter_context(closing(read_ahead(ordered)))
+    with one_behind("tfrecord_lite-remove") as later:
+        ordered = _in_order(buckets, 64 - width, later)
+        with closing_idle(ordered), closing(read_ahead(ordered)) as ahead:
+            yield from ahead
 
 
 def _width(size: int, bits: int) -> int:
@@ -73,43 +71,31 @@ def _width(size: int, bits: int) -> int:
 
 
 def _in_order(
-    buckets: list[_Bucket], bits: int, removing: Threads
+    buckets: list[_Bucket], bits: int, later: Callable[..., None]
 ) -> Generator[Tagged, None, None]:
     """Yield the records of buckets, whose keys differ in so many bits, in the order of the keys."""
-    removed: Call[None] | None = None
     for bucket in buckets:
         if bucket.size > limits.shuffled_bytes and bucket.records > 1 and bits:
             width = _width(bucket.size, bits)
             parts = _scatter(bucket.pieces(), bucket.path, bits - width, width)
-            yield from _in_order(parts, bits - width, removing)
+            yield from _in_order(parts, bits - width, later)
         else:
             yield from bucket.in_order()
-        if removed is not None:
-            removed.result()
-        removed = removing.submit(bucket.remove)
-    if removed is not None:
-        removed.result()
+        later(bucket.remove)
 
 
 def _scatter(source: Iterable[Tagged], path: str, shift: int, width: int) -> list[_Bucket]:
     """Put each record into the bucket that some bits of its key say."""
     with ExitStack() as stack:
         buckets = [_Bucket(f"{path}-{number:03d}", stack) for number in range(1 << width)]
-        threads = Threads(1, "tfrecord_lite-deal")
-        # Before files are closed that it writes to.
-        stack.callback(threads.close_at_last)
+        later = stack.enter_context(one_behind("tfrecord_lite-deal"))
         mask = np.uint64((1 << width) - 1)
-        written: Call[None] | None = None
         for block, keys, targets in source:
             which = ((keys >> np.uint64(shift)) & mask).astype(np.int64)
             order = np.argsort(which, kind="stable")
             edges = np.searchsorted(which[order], np.arange(len(buckets) + 1))
             tagged = Tagged(picked(block, order, gap=0), keys[order], targets[order])
-            if written is not None:
-                written.result()
-            written = threads.submit(_deal, buckets, edges, tagged)
-        if written is not None:
-            written.result()
+            later(_deal, buckets, edges, tagged)
     return buckets
 
 

@@ -12,15 +12,16 @@ import atexit
 import os
 from _thread import allocate_lock, get_ident, start_new_thread
 from collections import deque
+from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Thread, current_thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
-__all__ = ["Call", "Threads"]
+__all__ = ["Call", "Threads", "one_behind"]
 
 T = TypeVar("T")
 
@@ -167,6 +168,36 @@ class Threads:
 
     def __del__(self) -> None:
         self._calls.put(None)
+
+
+@contextmanager
+def one_behind(name: str) -> Generator[Callable[..., None], None, None]:
+    """Give a function that has a call be made in another thread, once the one before it was made.
+
+    What a call raises is raised by the next one, or at the end.
+
+    >>> found = []
+    >>> with one_behind("example") as call:
+    ...     call(found.append, 1)
+    ...     call(found.append, 2)
+    >>> found
+    [1, 2]
+    """
+    threads = Threads(1, name)
+    last: Call[Any] | None = None
+
+    def call(function: Callable[..., Any], *arguments: Any) -> None:
+        nonlocal last
+        if last is not None:
+            last.result()
+        last = threads.submit(function, *arguments)
+
+    try:
+        yield call
+        if last is not None:
+            last.result()
+    finally:
+        threads.close_at_last()
 
 
 def _begin(name: str, calls: SimpleQueue[Call[Any] | None]) -> Thread | None:
