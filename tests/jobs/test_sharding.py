@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faulty_disk import every_failure
+from frames import frame
 from job_sets import RECORDS, N, of_set, row, tree
 
 import tfrecord_lite as tfr
@@ -20,7 +21,7 @@ from tfrecord_lite.jobs import shard
 from tfrecord_lite.jobs.choosing import dealt, random_keys
 from tfrecord_lite.jobs.copying import picked
 from tfrecord_lite.jobs.shuffling import Tagged, shuffled
-from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.records.framing import RecordBlock, fill_frames
 from tfrecord_lite.thresholds import limits, thresholds
 
 
@@ -73,18 +74,25 @@ def test_shuffled(train, tmp_path, monkeypatch, bytes_at_once):
 
 
 @pytest.mark.parametrize("copied_together", [1, 1 << 40])
-@pytest.mark.parametrize("gap", [0, 16])
-def test_picked_records(monkeypatch, copied_together, gap):
+@pytest.mark.parametrize("framed", [False, True])
+def test_picked_records(monkeypatch, copied_together, framed):
+    """They have the frames that they had, or space for frames."""
     monkeypatch.setattr(thresholds, "copied_together", copied_together)
     monkeypatch.setattr(thresholds, "large_copied_together", copied_together)
     records = [bytes([n]) * (n % 5 * 7 % 11) for n in range(200)] + [b"x" * 5000, b"y" * 5000]
-    block = RecordBlock.from_records(records)
+    data = np.frombuffer(b"".join(map(frame, records)), np.uint8)
+    sizes = np.array([len(record) + 16 for record in records])
+    block = RecordBlock(data, np.cumsum(sizes) - sizes + 12, sizes - 16)
+    block.has_frames = framed
     for order in (np.arange(202)[::-1], np.arange(0, 202, 3), np.array([5]), np.arange(0)):
-        found = picked(block, order, gap=gap)
+        found = picked(block, order)
         assert list(found) == [records[number] for number in order]
-        assert len(found.buffer) == (sum(map(len, found)) + gap * (len(order) + 1)) * (
-            len(order) > 0
-        )
+        expected = b"".join(frame(records[number]) for number in order)
+        if len(order):
+            assert found.has_space
+            if framed:
+                assert found.buffer[4:-12].tobytes() == expected
+            assert bytes(fill_frames(found)) == expected
 
 
 @pytest.mark.parametrize("bytes_at_once", [1, 1 << 20])

@@ -103,7 +103,7 @@ def salvage(
                 if writer is None:
                     codec = reader.compression if write_compression == "auto" else write_compression
                     writer = stack.enter_context(_open(dst, sources, codec, overwrite=overwrite))
-                _copy(reader, writer, found, progress)
+                _copy(reader, writer, found, progress, checked=options["verify"] is True)
             if isinstance(writer, ShardWriter):
                 writer.end_shard()
             report.files.append(found)
@@ -199,8 +199,11 @@ def _copy(
     writer: FrameWriter,
     found: FileReport,
     progress: Callable[[str, int], object] | None,
+    *,
+    checked: bool,
 ) -> None:
     for block in reader.blocks():
+        block.has_frames = checked and block.has_space
         writer.write_many(block)
         found.records += len(block)
         found.raw_bytes += int(block.lengths.sum()) + FRAME_OVERHEAD * len(block)

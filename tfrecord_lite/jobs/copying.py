@@ -12,7 +12,7 @@ import numpy as np
 
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.file_system import is_same_file
-from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
+from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, RecordBlock
 from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.text import printable
 from tfrecord_lite.thresholds import thresholds
@@ -34,7 +34,8 @@ def each_block(
 ) -> Iterator[RecordBlock]:
     """Yield the records of a set; a block's memory is used again once the next one is asked for.
 
-    Blocks have about ``block_bytes`` bytes.
+    Blocks have about ``block_bytes`` bytes. What is written of them anew keeps its checksums, where
+    these are verified: so no error of memory in between gets a checksum that fits.
     Raises `TFRecordError` where a file holds more records than its manifest says, or fewer, unless
     damage is left out.
     """
@@ -44,6 +45,7 @@ def each_block(
             if block_bytes is not None:
                 reader.block_bytes = block_bytes
             for block in reader.blocks():
+                block.has_frames = block.has_space and records.options["verify"] is True
                 yield block
                 count += len(block)
                 reader.recycle(block)
@@ -75,19 +77,22 @@ class Watched(RecordSet):
         return reader
 
 
-def picked(block: RecordBlock, rows: Int64Array, *, gap: int = FRAME_OVERHEAD) -> RecordBlock:
+def picked(block: RecordBlock, rows: Int64Array) -> RecordBlock:
     """Return these records of a block, in this order, in a new buffer.
 
-    Before each of them, and after the last, there is a gap: space for frames, where nothing else is
-    said.
+    They have their frames there, where the block has them, and else space for these.
     """
     starts, lengths = block.starts[rows], block.lengths[rows]
-    ends = np.cumsum(lengths + gap)
+    sizes = lengths + FRAME_OVERHEAD
+    ends = np.cumsum(sizes)
     begins = ends - lengths
-    buffer = np.empty(int(ends[-1]) + gap if len(rows) else 0, np.uint8)
-    _copy(block.buffer, starts, buffer, begins, lengths)
+    buffer = np.empty(int(ends[-1]) + FRAME_OVERHEAD if len(rows) else 0, np.uint8)
+    if block.has_frames:
+        _copy(block.buffer, starts - HEADER_SIZE, buffer, begins - HEADER_SIZE, sizes)
+    else:
+        _copy(block.buffer, starts, buffer, begins, lengths)
     some = RecordBlock(buffer, begins, lengths, path=block.path)
-    some.has_space = True
+    some.has_space, some.has_frames = True, block.has_frames
     return some
 
 

@@ -23,14 +23,14 @@ from tfrecord_lite.jobs.copying import picked
 from tfrecord_lite.parallel.read_ahead import closing_idle, read_ahead
 from tfrecord_lite.parallel.threads import one_behind
 from tfrecord_lite.records.checksum import crc32c
-from tfrecord_lite.records.framing import RecordBlock
+from tfrecord_lite.records.framing import FOOTER_SIZE, FRAME_OVERHEAD, RecordBlock, fill_frames
 from tfrecord_lite.records.storage import PARTIAL_SUFFIX, naming_file
 from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from tfrecord_lite._types import AnyArray, Int64Array, Uint8Array, Uint64Array
+    from tfrecord_lite._types import AnyArray, Int64Array, Uint64Array
 
 __all__ = ["Tagged", "shuffled"]
 
@@ -94,21 +94,23 @@ def _scatter(source: Iterable[Tagged], path: str, shift: int, width: int) -> lis
             which = ((keys >> np.uint64(shift)) & mask).astype(np.int64)
             order = np.argsort(which, kind="stable")
             edges = np.searchsorted(which[order], np.arange(len(buckets) + 1))
-            tagged = Tagged(picked(block, order, gap=0), keys[order], targets[order])
+            tagged = Tagged(picked(block, order), keys[order], targets[order])
             later(_deal, buckets, edges, tagged)
     return buckets
 
 
 def _deal(buckets: list[_Bucket], edges: Int64Array, tagged: Tagged) -> None:
-    """Write records, of which the bytes lie one after the other, from each edge to the next."""
+    """Write records, of which the frames lie one after the other, from each edge to the next."""
     lengths = tagged.block.lengths
+    frames = fill_frames(tagged.block)
+    assert frames is not None
     tags = np.empty(len(lengths), _TAG)
     tags["key"], tags["target"], tags["length"] = tagged.keys, tagged.targets, lengths
-    bounds = np.concatenate([[0], np.cumsum(lengths)])[edges].tolist()
+    bounds = np.concatenate([[0], np.cumsum(lengths + FRAME_OVERHEAD)])[edges].tolist()
     cuts = zip(pairwise(edges.tolist()), pairwise(bounds), strict=True)
     for bucket, ((first, last), (begin, end)) in zip(buckets, cuts, strict=True):
         if first < last:
-            bucket.add(tagged.block.buffer[begin:end], tags[first:last])
+            bucket.add(frames[begin:end], tags[first:last])
 
 
 @contextmanager
@@ -122,7 +124,7 @@ def _opened(path: str) -> Iterator[BinaryIO]:
 
 
 class _Bucket:
-    """Some records on the disk: their bytes in one file, and what is known of them in another."""
+    """Some records on the disk: their frames in one file, and what is known of them in another."""
 
     def __init__(self, path: str, stack: ExitStack) -> None:
         self.path = path
@@ -133,12 +135,12 @@ class _Bucket:
             stack.enter_context(_opened(name)) for name in (self._data_path, self._tags_path)
         )
 
-    def add(self, data: Uint8Array, tags: AnyArray) -> None:
+    def add(self, data: memoryview, tags: AnyArray) -> None:
         """Write records after those that are there."""
         with naming_file(self._data_path):
-            self._data.write(data.data)
+            self._data.write(data)
             self._tags.write(tags.tobytes())
-        self._crc = crc32c(data.data, self._crc)
+        self._crc = crc32c(data, self._crc)
         self.size += len(data)
         self.records += len(tags)
 
@@ -163,7 +165,7 @@ class _Bucket:
         for first in range(0, self.records, _TAGS_AT_ONCE):
             lengths = self._read_tags(first, min(_TAGS_AT_ONCE, self.records - first))["length"]
             for begin, end in _cuts(lengths):
-                size = int(lengths[begin:end].sum())
+                size = int(lengths[begin:end].sum()) + FRAME_OVERHEAD * (end - begin)
                 tagged = self._read(at, size, first + begin, end - begin)
                 crc, at = crc32c(tagged.block.buffer.data, crc), at + size
                 yield tagged
@@ -173,9 +175,11 @@ class _Bucket:
         tags = self._read_tags(first, count)
         lengths = tags["length"].astype(np.int64)
         buffer = np.fromfile(self._data_path, np.uint8, size, offset=at)
-        if len(buffer) != lengths.sum():
+        ends = np.cumsum(lengths + FRAME_OVERHEAD)
+        if len(buffer) != ends[-1]:
             self._check(-1)
-        block = RecordBlock(buffer, np.cumsum(lengths) - lengths, lengths, path=self._data_path)
+        block = RecordBlock(buffer, ends - FOOTER_SIZE - lengths, lengths, path=self._data_path)
+        block.has_space = block.has_frames = True
         return Tagged(block, tags["key"], tags["target"])
 
     def _read_tags(self, first: int, count: int) -> Any:

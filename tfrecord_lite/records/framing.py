@@ -64,7 +64,16 @@ class RecordBlock(Sequence[bytes]):
     (b'barbaz', 2, [3, 6])
     """
 
-    __slots__ = ("base", "buffer", "first_record", "has_space", "lengths", "path", "starts")
+    __slots__ = (
+        "base",
+        "buffer",
+        "first_record",
+        "has_frames",
+        "has_space",
+        "lengths",
+        "path",
+        "starts",
+    )
 
     def __init__(
         self,
@@ -84,6 +93,9 @@ class RecordBlock(Sequence[bytes]):
         self.base = base
         # Whether the bytes around records were made for frames, which may be filled in there.
         self.has_space = False
+        # Whether they are filled in, and were checked: said by who alone has the block, and leaves
+        # its bytes as they are.
+        self.has_frames = False
 
     @classmethod
     def from_records(cls, records: Sequence[bytes]) -> RecordBlock:
@@ -125,7 +137,7 @@ class RecordBlock(Sequence[bytes]):
                 first_record=self.first_record + begin,
                 base=self.base,
             )
-            block.has_space = self.has_space
+            block.has_space, block.has_frames = self.has_space, self.has_frames
             return block
         start = int(self.starts[index])
         return self.buffer[start : start + int(self.lengths[index])].tobytes()
@@ -195,8 +207,9 @@ def footer_of(data: bytes | memoryview) -> bytes:
 def fill_frames(block: RecordBlock) -> memoryview | None:
     """Make frames of a block that has space for them, in place; None for one that has not.
 
-    That is 12 bytes before the first record, 16 between two, and 4 after the last: what blocks
-    that were read from a file have, and those of `encode_examples`.
+    Those that are there stay as they were checked. Space is 12 bytes before the first record, 16
+    between two, and 4 after the last: what blocks that were read from a file have, and those of
+    `encode_examples`.
     """
     starts, ends = block.starts, block.starts + block.lengths
     begin, end = int(starts[0]) - HEADER_SIZE, int(ends[-1]) + FOOTER_SIZE
@@ -205,11 +218,13 @@ def fill_frames(block: RecordBlock) -> memoryview | None:
         return None
     if (starts[1:] - ends[:-1] != FRAME_OVERHEAD).any():
         return None
+    view = buffer.data
+    if block.has_frames:
+        return view[begin:end]
     sizes, which = np.unique(block.lengths, return_inverse=True)
     headers = np.frombuffer(b"".join(map(header_of, sizes.tolist())), f"V{HEADER_SIZE}")
     places: Any = np.ndarray((end - 11,), f"V{HEADER_SIZE}", buffer=buffer, strides=(1,))
     places[starts - HEADER_SIZE] = headers[which.reshape(-1)]
-    view = buffer.data
     if end - begin < thresholds.sliced_record_bytes * len(block):
         datas: Any = block.to_list()
     else:
