@@ -82,7 +82,7 @@ def make_loader(
     process, and ``drop_remainder`` and ``even`` keep all parts of one size. Columns of bytes stay
     arrays of NumPy. Rows of different lengths are a pair ``(values, offsets)`` on the default
     device, where the arrays of a `SparseFeature` are, too. What ``map`` returns is placed likewise:
-    dicts, lists and tuples of arrays too.
+    dicts, lists and tuples of arrays and NumPy's scalars too.
 
     JAX has no 64 bits unless ``jax_enable_x64`` is set: integers beyond 32 are an
     ``OverflowError`` rather than other numbers. Else it raises what `Dataset` raises, and
@@ -98,6 +98,11 @@ def make_loader(
     [[0, 2], [4, 3], [1]]
     """
     prefetch = at_least(0, prefetch=prefetch)
+    if sharding is not None and not isinstance(sharding, jax.sharding.Sharding):
+        raise TypeError(
+            f"sharding={sharding!r} must be a jax.sharding.Sharding, as NamedSharding(mesh, "
+            "PartitionSpec(...)) and SingleDeviceSharding(device) make it, or None"
+        )
     if (rank == "auto") != (world_size == "auto"):
         raise ValueError(
             f"rank={rank!r} and world_size={world_size!r}: pass both, or neither for those of JAX"
@@ -267,11 +272,13 @@ def _place(value: Any, sharding: jax.sharding.Sharding | None, name: str = "the 
         return Offsets(values, _place(value.row_splits - first, None, name))
     if isinstance(value, Sparse):
         return Sparse(*(_place(item, None, name) for item in value))
-    if not isinstance(value, np.ndarray):
+    if not isinstance(value, (np.ndarray, np.generic)):
         return each_item(value, lambda item: _place(item, sharding, name))
     if value.dtype.kind in "OSUMm":
         return value
-    _check_range(value, name)
+    if not value.dtype.isnative:
+        value = value.astype(value.dtype.newbyteorder("="))
+    _check_range(np.asarray(value), name)
     if value.ndim == 0 or sharding is None:
         return jax.device_put(value)
     try:

@@ -11,6 +11,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.parallel.shared_memory import ArrayPickler
+from tfrecord_lite.parallel.tensors import bytes_of_tensor, with_own_bytes
 
 try:
     import cloudpickle
@@ -51,13 +52,11 @@ class CloudPickler(ArrayPickler, cloudpickle.Pickler):  # type: ignore[misc]
 
 def _reduced_tensor(value: Any) -> Any:
     torch = sys.modules.get("torch")
-    if torch is None or type(value) is not torch.Tensor:
+    tensor = None if torch is None else with_own_bytes(torch, value)
+    if tensor is None:
         return NotImplemented
-    if value.layout is not torch.strided or value.device.type != "cpu" or value.is_quantized:
-        return NotImplemented
-    # As bytes: NumPy has no bfloat16.
-    flat = value.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
     dtype = str(value.dtype).removeprefix("torch.")
+    flat = bytes_of_tensor(torch, tensor)
     return _tensor, (flat, dtype, tuple(value.shape), value.requires_grad)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import torch
 
 from tfrecord_lite.dataset.wrapped import each_item
+from tfrecord_lite.parallel.tensors import bytes_of_tensor, with_own_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,23 +62,17 @@ class _Packer:
         return _each_item(value, self.without_tensors)
 
     def _take(self, tensor: torch.Tensor) -> Any:
-        plain = type(tensor) is torch.Tensor and tensor.layout is torch.strided
-        if not plain or tensor.is_quantized:
+        plain = with_own_bytes(torch, tensor)
+        if plain is None:
             return tensor
-        # A view that is conjugated, or negated, has the bytes of what it is a view of.
-        tensor = tensor.resolve_conj().resolve_neg()
-        if tensor.device.type != "cpu" or tensor.requires_grad or tensor.nbytes > _MAX_BYTES:
-            return tensor
-        flat = tensor.contiguous().reshape(-1)
-        if flat.stride(0) != 1:  # one element is contiguous however long its stride
-            flat = flat.clone(memory_format=torch.contiguous_format)
-        flat = flat.view(torch.uint8)
+        if plain.requires_grad or plain.nbytes > _MAX_BYTES:
+            return plain
         begin = self._size
-        piece = flat.numpy().tobytes()
+        piece = bytes_of_tensor(torch, plain).tobytes()
         padding = bytes(-len(piece) % _ALIGNMENT)
         self.pieces += piece, padding
         self._size += len(piece) + len(padding)
-        return _Place(begin, begin + len(piece), tensor.dtype, tuple(tensor.shape))
+        return _Place(begin, begin + len(piece), plain.dtype, tuple(plain.shape))
 
 
 def _unpacked(rest: dict[str, Any], data: bytes) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def to_tensor(array: Any) -> Any:
     """Return the tensor of an array, which shares its memory where torch may write to that.
 
     So it does but for arrays that are read-only, are not of this machine's byte order, or have
-    negative strides, which are copied. Byte strings and text are lists, and what torch has no type
+    strides that torch has not (negative ones, and those of a field of a structured array), which
+    are copied. Byte strings and text are lists, and what torch has no type
     for is returned as it is.
 
     >>> array = np.arange(3, dtype=np.float32)
@@ -90,7 +91,9 @@ def to_tensor(array: Any) -> Any:
             return array
     if not dtype.isnative:
         array = array.astype(dtype.newbyteorder("="))
-    elif not array.flags.writeable or min(array.strides, default=0) < 0:
+    elif not array.flags.writeable or any(
+        stride < 0 or stride % dtype.itemsize for stride in array.strides
+    ):
         array = array.copy()
     return torch.from_numpy(array)
 

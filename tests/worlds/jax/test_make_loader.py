@@ -140,7 +140,27 @@ def test_what_a_map_returns(paths):
     found = next(iter(make_loader(paths, batch_size=4, map=work)))
     assert isinstance(found["a"][0], jax.Array)
     assert found["a"][1] == ("text", 2)
+    assert isinstance(found["a"][1][1], jax.Array)
     assert found["noise"].dtype == np.float32
+
+
+def test_odd_arrays_of_a_map(paths):
+    def first(made):
+        return next(iter(make_loader(paths, batch_size=4, map=lambda _: made)))
+
+    assert first(np.array([1, 256], ">i4")).tolist() == [1, 256]
+    assert first(np.array([(1, 2)], "u1, <i4")["f1"]).tolist() == [2]
+    # A number that is not an array, either, becomes no other.
+    with pytest.raises(OverflowError, match=r"'n': 1099511627776 does not fit int32"):
+        first({"n": np.int64(2**40)})
+    with pytest.raises(Exception, match="masked arrays are not supported"):
+        first(np.ma.array([1, 2], mask=[False, True]))
+
+
+def test_what_is_no_sharding_is_refused_at_once(paths):
+    for wrong in (PartitionSpec("data"), jax.devices()[0], "data"):
+        with pytest.raises(TypeError, match=r"sharding=.* must be a jax.sharding.Sharding"):
+            make_loader(paths, batch_size=4, sharding=wrong)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

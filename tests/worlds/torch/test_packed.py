@@ -8,6 +8,8 @@ from typing import NamedTuple
 import pytest
 import torch
 
+from tfrecord_lite.parallel.cloud import CloudPickler
+from tfrecord_lite.parallel.shared_memory import SharedMemory
 from tfrecord_lite.torch.packed import PackedBatch
 
 
@@ -43,7 +45,12 @@ BATCHES = {
     "odd sizes": {str(size): torch.arange(size, dtype=torch.int8) for size in (1, 3, 17, 0)},
     "empty": {"a": torch.zeros((0, 3)), "b": []},
     "large beside small": {"a": torch.arange(100_000), "b": torch.arange(3)},
-    "views": {"a": torch.arange(12).reshape(3, 4).T, "b": torch.arange(6)[::2]},
+    "views": {
+        "a": torch.arange(12).reshape(3, 4).T,
+        "b": torch.arange(6)[::2],
+        "one element": torch.arange(10)[::5][1:],
+        "repeated": torch.ones(1).expand(4, 3),
+    },
     "lazily conjugated": {
         "a": torch.tensor([1 + 2j, 3]).conj(),
         "b": torch.tensor([1 + 2j]).conj().imag,
@@ -57,6 +64,28 @@ BATCHES = {
 @pytest.mark.parametrize("batch", BATCHES.values(), ids=BATCHES)
 def test_round_trip(batch):
     equal(pickle.loads(pickle.dumps(PackedBatch(batch))), batch)
+
+
+@pytest.mark.parametrize("batch", BATCHES.values(), ids=BATCHES)
+def test_round_trip_from_our_own_workers(batch):
+    memory = SharedMemory.create()
+    equal(memory.read(memory.write(batch, CloudPickler)), batch)
+    memory.close()
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated:UserWarning")
+@pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
+def test_a_nested_tensor_goes_as_torch_sends_it(layout):
+    """It has rows of several lengths, so no bytes of one shape: an error in the worker."""
+    tensor = torch.nested.nested_tensor([torch.arange(2), torch.arange(3)], layout=layout)
+    memory = SharedMemory.create()
+    for found in (
+        pickle.loads(pickle.dumps(PackedBatch(a=tensor))),
+        memory.read(memory.write({"a": tensor}, CloudPickler)),
+    ):
+        assert [row.tolist() for row in found["a"].unbind()] == [[0, 1], [0, 1, 2]]
+    memory.close()
 
 
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor.*deprecated:UserWarning")

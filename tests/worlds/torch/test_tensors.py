@@ -45,6 +45,8 @@ COPIED = {
     "read-only": read_only(),
     "backwards": np.arange(3)[::-1],
     "of another byte order": np.arange(3, dtype=">i4"),
+    "a field of packed structures": np.array([(1, 2), (3, 4)], "u1, <i4")["f1"],
+    "one of aligned ones": np.array([(1, 2), (3, 4)], "<f4, <c8")["f1"],
 }
 
 
