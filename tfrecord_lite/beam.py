@@ -325,7 +325,8 @@ class _WriteBundle(beam.DoFn):  # type: ignore[misc]
 
     def process(self, record: Any, job: WriteJob) -> None:
         if self._writer is None:
-            self._writer = job.open(0)
+            # Bundles have no numbers; one that is retried counts once, as the runner sees to.
+            self._writer = job.open(int.from_bytes(os.urandom(8), "big"))
         self._writer.write(_bytes_of(record, self._features))
 
     def finish_bundle(self) -> Iterator[Any]:
@@ -345,4 +346,6 @@ def _bytes_of(record: Any, features: Mapping[str, Any] | None) -> bytes:
         return encode_example(record, features)
     if isinstance(record, bytes):
         return record
-    raise TypeError(f"a record is bytes, or a dict of features; not {quote(record)}")
+    raise TypeError(
+        f"a record is bytes, or a dict of features; not a {type(record).__name__}: {quote(record)}"
+    )

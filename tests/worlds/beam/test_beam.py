@@ -127,6 +127,16 @@ def test_there_and_back_in_two_processes(tmp_path):
     assert tfr.verify(tmp_path / "out" / "train").ok
 
 
+def test_several_bundles_are_one_set(tmp_path):
+    records = [b"%d" % number for number in range(1000)]
+    with pipeline(2) as p:
+        _ = p | beam.Create(records, reshuffle=True) | WriteToTFRecord(tmp_path / "train")
+    assert read_all(tmp_path / "train") == sorted(records)
+    # Each bundle has a shard of its own.
+    assert len(tfr.RecordSet(tmp_path / "train").files) > 1
+    assert only_the_set(tmp_path)
+
+
 def test_as_many_shards_as_are_asked_for(tmp_path):
     rows = [{"id": number} for number in range(20)]
     with pipeline() as p:
