@@ -21,7 +21,8 @@ class ObjectServer:
     ``delay`` is how many seconds go by before each answer, ``rate`` how many bytes a second a
     connection has. ``cut`` maps a number of a GET (from 0) to after how many bytes its connection
     is lost. ``fail`` is the status of the answers to come, ``failures`` how many of them; to GET
-    alone, or with ``fails_at_all`` to all. ``missing`` is that of what it does not have.
+    alone, or with ``fails_at_all`` to all. ``missing`` is that of what it does not have, ``head``,
+    if it is one, that of all that is asked by HEAD.
     """
 
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class ObjectServer:
     failures: int = 0
     fails_at_all: bool = False
     missing: int = 404
+    head: int = 0
     ignores_ranges: bool = False
     truncates: int = 0
     has_etags: bool = True
@@ -75,6 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(self.path.partition("?")[0])
         if fails:
             return self._send(state.fail, {}, b"")
+        if self.command == "HEAD" and state.head:
+            return self._send(state.head, {}, b"")
         if state.redirect:
             return self._send(302, {"Location": state.redirect}, b"")
         if path not in state.objects:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "NO_USERS",
     "absolute",
     "is_url",
     "local_path",
@@ -24,10 +25,12 @@ __all__ = [
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _PLACES = re.compile(
     r"([A-Za-z][A-Za-z0-9+.-]+://)"  # a scheme,
-    r"(?:[^/\s@'\"]*@)?"  # who asks, and the password,
+    r"([^/\s@'\"]*@)?"  # who asks, and the password,
     r"([^\s'\"?]*)"  # where it is,
     r"(\?[^\s'\"=]*=[^\s'\"]*)?"  # and a query, which may be a signature; a glob has no `=`.
 )
+# Of these it is a container that stands where others have who asks.
+NO_USERS = {"abfs", "abfss"}
 
 
 def is_url(path: str) -> bool:
@@ -91,9 +94,13 @@ def shown(text: str) -> str:
     >>> shown("no URL, and gs://bucket/a-?????-of-*")
     'no URL, and gs://bucket/a-?????-of-*'
     """
-    if "://" not in text:
-        return text
-    return _PLACES.sub(lambda found: found[1] + found[2] + ("?..." if found[3] else ""), text)
+    return _PLACES.sub(_shown, text) if "://" in text else text
+
+
+def _shown(found: re.Match[str]) -> str:
+    scheme, user, place, query = found.groups()
+    kept = user if user and ":" not in user and scheme_of(scheme) in NO_USERS else ""
+    return scheme + kept + place + ("?..." if query else "")
 
 
 @contextmanager

@@ -687,11 +687,20 @@ def test_a_text_file_is_refused_in_the_same_words_everywhere(tmp_path):
 
 # Of fsspec's own class for FTP.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("url", ["ftp:///a", "ftp:///a-*", "reference://a", "github://a"])
+@pytest.mark.parametrize("url", ["ftp:///a", "ftp:///a-*", "github://a"])
 def test_a_url_that_does_not_say_enough_for_its_file_system(url):
     """Some of fsspec's want a host, say: what they raise is a TypeError of their own."""
     pytest.importorskip("fsspec")
     with pytest.raises(ValueError, match=rf"^{re.escape(url)}.* cannot use this URL"):
+        RecordSet(url).files  # noqa: B018 - what it raises
+
+
+@pytest.mark.parametrize(
+    "url", ["zip://a::b.zip", "zip://*::file:///b.zip", "dir://a::memory://b", "reference://a"]
+)
+def test_a_file_inside_another_is_passed_open(url):
+    pytest.importorskip("fsspec")
+    with pytest.raises(ValueError, match=rf"^{re.escape(url)}: .*pass it open"):
         RecordSet(url).files  # noqa: B018 - what it raises
 
 

@@ -21,13 +21,61 @@ def data(tmp_path_factory):
 
 @pytest.mark.parametrize("at_all", [False, True])
 @pytest.mark.parametrize(
-    ("status", "kind"), [(401, PermissionError), (403, PermissionError), (404, FileNotFoundError)]
+    ("status", "kind"),
+    [
+        (401, PermissionError),
+        (403, PermissionError),
+        (404, FileNotFoundError),
+        (410, FileNotFoundError),
+    ],
 )
 def test_the_error_is_of_the_answers_kind(server, data, status, kind, at_all):
     server.objects["/a"] = data
     server.fail, server.failures, server.fails_at_all = status, 1000, at_all
     with pytest.raises(kind, match=server.url + "/a"):
         list(tfr.read_records(server.url + "/a"))
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_a_server_that_has_no_answer_to_head(server, data, status):
+    server.objects.update({"/a": data, "/empty": b""})
+    server.head = status
+    assert list(tfr.read_records(server.url + "/a")) == RECORDS
+    assert tfr.RecordSet(server.url + "/a")[2] == RECORDS[2]
+    assert not list(tfr.read_records(server.url + "/empty"))
+    with pytest.raises(FileNotFoundError, match=server.url + "/none"):
+        tfr.read_records(server.url + "/none")
+
+
+def test_a_fragment_is_no_part_of_the_name(server, data):
+    pytest.importorskip("aiohttp")
+    server.objects.update({"/a": data, "/b#c": data})
+    for name in ("/a#c", "/b%23c"):
+        assert list(tfr.read_records(server.url + name)) == RECORDS
+    with pytest.raises(FileNotFoundError, match="/b#c"):
+        tfr.read_records(server.url + "/b#c")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://s3.amazonaws.com/bucket/a", "https://me.blob.core.windows.net/folder/a"]
+)
+def test_servers_of_buckets_are_servers_of_http_too(url):
+    """Nothing is asked of them here; they were no URLs, or buckets of other names."""
+    store = pytest.importorskip("tfrecord_lite.stores.obstore_store").ObstoreStore(url)
+    assert not store.is_directory(url)
+
+
+def test_a_server_that_cannot_be_written_to():
+    pytest.importorskip("aiohttp")
+    with pytest.raises(OSError, match="^http://localhost/a: the library .* cannot do this"):
+        FsspecStore("http://localhost/a").put("http://localhost/a", b"")
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_no_other_server_is_asked_than_that_which_was_named(server, end):
+    with pytest.raises(FileNotFoundError, match=server.url) as caught:
+        tfr.read_records(server.url + end)
+    assert "manifest" not in str(caught.value)
 
 
 def test_a_server_that_fails_has_the_object_all_the_same(server, data):
@@ -168,6 +216,12 @@ def test_a_library_that_takes_the_password_for_a_bucket():
     ):
         raise ValueError("no bucket 'me:SECRET@bucket'; 'me:SECRET' is no name")
     assert "SECRET" not in str(caught.value)
+
+
+def test_the_container_of_a_url_is_shown():
+    url = "abfs://c@account.dfs.core.windows.net/a"
+    with pytest.raises(PermissionError, match=rf"^{url}: no permission: .*code: 403"), errors_of(url):
+        raise ValueError("Server returned non-2xx status code: 403 Forbidden")
 
 
 def test_a_server_that_refuses_the_first_connection():

@@ -21,6 +21,7 @@ from tfrecord_lite.records.file_system import (
     list_directory,
 )
 from tfrecord_lite.records.storage import is_partial
+from tfrecord_lite.stores.store import is_bucket
 from tfrecord_lite.text import printable
 from tfrecord_lite.urls import split_name, without_secrets
 
@@ -219,8 +220,10 @@ def expand_path(path: str, folders: Folders) -> list[str]:
 
 
 def _what_else_in(path: str) -> str:
-    manifest = path.rstrip(os.sep + (os.altsep or "")) + MANIFEST_SUFFIX
-    if exists(manifest):
+    name = path.rstrip(os.sep + (os.altsep or ""))
+    manifest = name + MANIFEST_SUFFIX
+    # What is beside a bucket is another one.
+    if not is_bucket(name) and exists(manifest):
         return f", which has the name of a set: {manifest} means that"
     listing = list(list_directory(path))
     if left := next((name for name, _ in listing if is_partial(name)), None):

@@ -217,10 +217,10 @@ def _is_seen(path: str) -> bool:
 
 
 def _what_is_missing(path: str) -> str:
-    text = (
-        f"{printable(path)}: no such file or directory, and no manifest "
-        f"{printable(manifest_of(path))} of a set of shards"
-    )
+    text = f"{printable(path)}: no such file or directory"
+    if is_bucket(path):
+        return text
+    text += f", and no manifest {printable(manifest_of(path))} of a set of shards"
     if not is_url(path) and _has_shards(path):
         text += (
             "; there are shards of that name, which another program wrote, or ours has not "

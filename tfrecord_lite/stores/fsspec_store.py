@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.stores.store import (
+    NO_RANGES,
     Entry,
     ObjectState,
     ReplacedError,
@@ -46,6 +48,8 @@ _ANSWERS: dict[object, type[OSError]] = {
     **dict.fromkeys((408, 429, 500, 502, 503, 504), ConnectionError),
 }
 _WAITS = (0.1, 0.2, 0.4)
+# What file systems take that are no places themselves: archives, caches, folders of others.
+_INSIDE = {"fo", "fs", "target_protocol"}
 _PART_BYTES = 8 << 20
 
 
@@ -63,7 +67,15 @@ class FsspecStore:
                 f"{printable(url)}: URLs are read by fsspec: pip install 'tfrecord-lite-np[remote]'"
             ) from None
         try:
-            self._system: Any = fsspec.core.url_to_fs(_with_small_scheme(url))[0]
+            made: Any = fsspec.get_filesystem_class(scheme_of(url)).__init__
+            if not _INSIDE.isdisjoint(inspect.signature(made).parameters):
+                raise ValueError(
+                    "a file inside another, or by way of another file system, has no name here; "
+                    "pass it open: fsspec.open(URL).open()"
+                )
+            # Elsewhere `::` is a part of a name, and no chain of file systems.
+            first = url.partition("::")[0]
+            self._system: Any = fsspec.core.url_to_fs(_with_small_scheme(first))[0]
         except ValueError as error:
             raise ValueError(f"{printable(url)}: {shown(str(error))}") from None
         except (LookupError, TypeError) as error:
@@ -127,7 +139,10 @@ class FsspecStore:
                 path, size=state.size, cache_type="none", headers=_only_if(state)
             ) as file:
                 file.seek(begin)
-                return file.read(end - begin)
+                try:
+                    return file.read(end - begin)
+                except ValueError:
+                    raise OSError(NO_RANGES) from None
 
     def is_directory(self, url: str) -> bool:
         """See `Store`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,10 @@ from urllib.parse import unquote
 
 import obstore
 from obstore.exceptions import BaseError, InvalidPathError, NotSupportedError
-from obstore.store import from_url
+from obstore.store import HTTPStore, from_url
 
 from tfrecord_lite.stores.store import (
+    NO_RANGES,
     Entry,
     ObjectState,
     Store,
@@ -43,6 +45,8 @@ RETRY: dict[str, Any] = {
 _PART_BYTES = 8 << 20
 # Pieces of a MiB cost no less, and the allocator keeps twice as much for them.
 _PIECE_BYTES = 1 << 19
+# Some servers have no answer to it, or say that there is no such object.
+_NO_HEAD = re.compile("status code: (405|501) ")
 _process = os.getpid()
 
 
@@ -65,7 +69,9 @@ class ObstoreStore:
         if scheme == "http":
             options["client_options"] = {"allow_http": True}
         try:
-            self._store: Any = from_url(self._root, **options)
+            # By itself it takes some servers of HTTP for buckets, in which keys have other names.
+            store_from: Any = HTTPStore.from_url if self._is_http else from_url
+            self._store: Any = store_from(self._root, **options)
         except Exception as error:  # noqa: BLE001 - of any kind
             raise ValueError(f"{printable(url)}: {reason_of(error)}") from None
 
@@ -77,7 +83,13 @@ class ObstoreStore:
     def state(self, url: str) -> ObjectState:
         """See `Store`."""
         with errors_of(url):
-            return _state_of(obstore.head(self._store, self._key(url)))
+            try:
+                return _state_of(obstore.head(self._store, self._key(url)))
+            except Exception as error:
+                if not (self._is_http and _NO_HEAD.search(str(error))):
+                    raise
+            # Of this answer nobody takes the bytes.
+            return _state_of(obstore.get(self._store, self._key(url)).meta)
 
     def read(self, url: str, begin: int, end: int, state: ObjectState) -> Iterator[Any]:
         """See `Store`."""
@@ -89,10 +101,7 @@ class ObstoreStore:
             try:
                 found = get(self._store, self._key(url), options=options)
             except NotSupportedError:
-                raise OSError(
-                    "the server does not know ranges, so it cannot be read in pieces; copy the "
-                    "file, and read the copy"
-                ) from None
+                raise OSError(NO_RANGES) from None
             if _state_of(found.meta) != state:
                 raise replaced(url, begin)
             pieces = iter(found.stream(min_chunk_size=_PIECE_BYTES))

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from tfrecord_lite.text import printable
-from tfrecord_lite.urls import scheme_of, shown
+from tfrecord_lite.urls import NO_USERS, scheme_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 __all__ = [
+    "NO_RANGES",
     "Entry",
     "ObjectState",
     "ReplacedError",
@@ -31,11 +32,17 @@ __all__ = [
 _CHOICE = "TFRECORD_LITE_STORE"
 _OBSTORE_SCHEMES = {"s3", "s3a", "gs", "az", "abfs", "abfss", "http", "https"}
 _NO_NAMES = {"", ".", ".."}
+_CONTROL = re.compile("[\0-\x1f\x7f]")
+NO_RANGES = (
+    "the server does not know ranges, so it cannot be read in pieces; copy the file, and read the "
+    "copy"
+)
 # A library's error may come with pages of what it is made of.
 _MAX_REASON = 300
 # What obstore calls it.
 _NO_PERMISSION = {"PermissionDeniedError", "UnauthenticatedError"}
 _FORBIDDEN = re.compile("status code: 40[13] ")
+_GONE = re.compile("status code: 410 ")
 
 
 class ObjectState(NamedTuple):
@@ -151,12 +158,13 @@ def store_of(url: str) -> Store:
 
 def _is_for_obstore(url: str, scheme: str, place: str) -> bool:
     """Tell whether obstore takes a URL as it is."""
-    if scheme.startswith("http") and ("@" in place or "?" in url):
-        # It drops these.
+    if scheme.startswith("http") and ("@" in place or "?" in url or "#" in url):
+        # It drops these, or takes what is no part of the name for one.
         return False
     key = url.partition("://")[2].partition("/")[2].removesuffix("/")
     # It has no names for such.
-    return scheme in _OBSTORE_SCHEMES and not (key and _NO_NAMES.intersection(key.split("/")))
+    has_no_name = key and (_NO_NAMES.intersection(key.split("/")) or _CONTROL.search(key))
+    return scheme in _OBSTORE_SCHEMES and not has_no_name
 
 
 def _open(url: str, *, by_fsspec: bool) -> Store:
@@ -196,7 +204,8 @@ def _raise_of_store(error: Exception, url: str, begin: int | None) -> NoReturn:
     said_of = _without_user(str(error), url)
     where = printable(url) if begin is None else f"{printable(url)}: at byte {begin}"
     name = type(error).__name__
-    if isinstance(error, FileNotFoundError) or "NoSuchBucket" in str(error):
+    is_missing = "NoSuchBucket" in str(error) or _GONE.search(said_of)
+    if isinstance(error, FileNotFoundError) or is_missing:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), shown(url)) from None
     if isinstance(error, IsADirectoryError):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), shown(url)) from None
@@ -212,6 +221,8 @@ def _raise_of_store(error: Exception, url: str, begin: int | None) -> NoReturn:
     for kind in (TimeoutError, ConnectionError):
         if isinstance(error, kind):
             raise kind(f"{where}: {name}: {reason}") from None
+    if isinstance(error, NotImplementedError):
+        raise OSError(f"{where}: the library for this store cannot do this with it") from None
     said = reason if type(error) is OSError else f"{name}: {reason}"
     raise OSError(f"{where}: {said}") from None
 
@@ -232,7 +243,10 @@ def _on_one_line(text: str) -> str:
 def _without_user(text: str, url: str) -> str:
     """Return a text without the name and the password of a URL, that a library took for others."""
     user, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
-    return text.replace(user + at, "").replace(user, "...") if user else text
+    if not user or scheme_of(url) in NO_USERS:
+        return text
+    # Not where its letters are a part of another word.
+    return re.sub(rf"(?<!\w){re.escape(user)}(?!\w)", "...", text.replace(user + at, ""))
 
 
 def replaced(url: str, begin: int) -> ReplacedError:

@@ -40,6 +40,18 @@ def test_a_set_is_written_read_and_replaced(folder, names):
         write(folder + "/s", RECORDS[:10])
 
 
+@pytest.mark.parametrize("name", ["a::b", "a b::memory", "a\tb\x7f", "a#b?c=d%20&+é"])
+def test_odd_names(folder, names, name):
+    url = f"{folder}/{name}.tfrecord"
+    tfr.write_records(url, RECORDS[:9])
+    assert names() == [name + ".tfrecord"]
+    assert list(tfr.read_records(url)) == RECORDS[:9]
+    assert tfr.RecordSet(folder)[8] == RECORDS[8]
+    # Also after it, in this bucket.
+    tfr.write_records(folder + "/z", RECORDS[:1])
+    assert list(tfr.read_records(folder + "/*")) == [*RECORDS[:9], RECORDS[0]]
+
+
 def test_parts(folder, names):
     for part in range(2):
         write(folder + "/s", RECORDS[part::2], part=part, num_shards=1)
