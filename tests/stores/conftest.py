@@ -26,13 +26,18 @@ def folder():
 
 @pytest.fixture
 def names():
-    """A call that returns all that lies in such a folder, and below."""
+    """A call that returns all that lies in such a folder, and below, empty folders too."""
     fsspec = pytest.importorskip("fsspec")
 
     def listed(folder):
         memory = fsspec.filesystem("memory")
         top = "/" + folder.partition("://")[2]
-        return sorted(path.removeprefix(top + "/") for path in memory.find(top))
+        found = [path for path in memory.find(top, withdirs=True) if path != top]
+        return sorted(
+            path.removeprefix(top + "/")
+            for path in found
+            if not any(other.startswith(path + "/") for other in found)
+        )
 
     return listed
 

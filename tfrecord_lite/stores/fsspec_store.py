@@ -215,6 +215,9 @@ class FsspecStore:
 
     def remove_unfinished(self, url: str) -> None:
         """See `Store`."""
+        if not self._protocols & _ATOMIC and url.endswith("/"):
+            with suppress(Exception):
+                self._system.rmdir(self._path(url))
         if not hasattr(self._system, "list_multipart_uploads"):
             # Google and Azure forget them of themselves, within a week.
             return

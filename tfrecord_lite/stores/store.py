@@ -118,7 +118,8 @@ class Store(Protocol):
     def remove_unfinished(self, url: str) -> None:
         """Remove what uploads of an object left that never came to an end.
 
-        Where the URL ends in a slash or a dot, of all objects whose URLs begin so.
+        Where the URL ends in a slash or a dot, of all objects whose URLs begin so; and a folder in
+        which nothing is, where that is more than what lies in it.
         """
 
 
