@@ -94,6 +94,14 @@ def test_a_server_that_is_busy_for_a_while(server, data, status, at_all):
     assert list(tfr.read_records(server.url + "/a")) == RECORDS
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_listing_of_a_server_that_is_busy_for_a_while(server, data, status):
+    pytest.importorskip("aiohttp")
+    server.objects.update({"/x/": b'<a href="a">a</a>', "/x/a": data})
+    server.fail, server.failures, server.fails_at_all = status, 2, True
+    assert list(tfr.read_records(server.url + "/x/")) == RECORDS
+
+
 def test_a_server_that_shows_what_is_asked_for_alone(server, data):
     server.objects["/a"] = server.objects["/b"] = data
     server.missing = 403

@@ -21,7 +21,7 @@ from tfrecord_lite.text import printable
 from tfrecord_lite.urls import scheme_of, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 __all__ = ["FsspecStore"]
@@ -97,7 +97,7 @@ class FsspecStore:
     def state(self, url: str) -> ObjectState:
         """See `Store`."""
         with errors_of(url):
-            info = self._info(url)
+            info: dict[str, Any] = self._asked(self._system.info, self._path(url))
             if info.get("type") == "directory":
                 raise IsADirectoryError
         size = info.get("size")
@@ -106,16 +106,14 @@ class FsspecStore:
         version = next((info[key] for key in _VERSIONS if info.get(key) is not None), None)
         return ObjectState(int(size), None if version is None else str(version))
 
-    def _info(self, url: str) -> dict[str, Any]:
+    def _asked(self, ask: Callable[..., Any], path: str, **options: Any) -> Any:
         """Ask a few times, as long as it is the connection or a server of HTTP that fails."""
-        path = self._path(url)
         self._system.invalidate_cache(path)
         waits = iter(_WAITS if self._is_http else ())
         while True:
             try:
                 with _answers(is_http=self._is_http):
-                    info: dict[str, Any] = self._system.info(path)
-                return info
+                    return ask(path, **options)
             except ConnectionError:
                 if (wait := next(waits, None)) is None:
                     raise
@@ -158,13 +156,8 @@ class FsspecStore:
         """See `Store`."""
         path = self._path(url)
         found: list[Any] = []
-        with (
-            errors_of(url),
-            suppress(FileNotFoundError, NotADirectoryError),
-            _answers(is_http=self._is_http),
-        ):
-            self._system.invalidate_cache(path)
-            found = self._system.ls(path, detail=True)
+        with errors_of(url), suppress(FileNotFoundError, NotADirectoryError):
+            found = self._asked(self._system.ls, path, detail=True)
         own = path.rstrip("/")
         return [
             Entry(
