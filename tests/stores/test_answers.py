@@ -228,7 +228,10 @@ def test_a_library_that_takes_the_password_for_a_bucket():
 
 def test_the_container_of_a_url_is_shown():
     url = "abfs://c@account.dfs.core.windows.net/a"
-    with pytest.raises(PermissionError, match=rf"^{url}: no permission: .*code: 403"), errors_of(url):
+    with (
+        pytest.raises(PermissionError, match=rf"^{url}: no permission: .*code: 403"),
+        errors_of(url),
+    ):
         raise ValueError("Server returned non-2xx status code: 403 Forbidden")
 
 

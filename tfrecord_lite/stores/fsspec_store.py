@@ -67,12 +67,7 @@ class FsspecStore:
                 f"{printable(url)}: URLs are read by fsspec: pip install 'tfrecord-lite-np[remote]'"
             ) from None
         try:
-            made: Any = fsspec.get_filesystem_class(scheme_of(url)).__init__
-            if not _INSIDE.isdisjoint(inspect.signature(made).parameters):
-                raise ValueError(
-                    "a file inside another, or by way of another file system, has no name here; "
-                    "pass it open: fsspec.open(URL).open()"
-                )
+            _check_is_place(fsspec.get_filesystem_class(scheme_of(url)))
             # Elsewhere `::` is a part of a name, and no chain of file systems.
             first = url.partition("::")[0]
             self._system: Any = fsspec.core.url_to_fs(_with_small_scheme(first))[0]
@@ -221,6 +216,15 @@ class FsspecStore:
                 begins = key.endswith(("/", ".")) and upload["Key"].startswith(key)
                 if begins or upload["Key"] == key:
                     self._system.abort_mpu(bucket, upload["Key"], upload["UploadId"])
+
+
+def _check_is_place(kind: Any) -> None:
+    """Raise ``ValueError`` for a file system whose files lie in another one."""
+    if not _INSIDE.isdisjoint(inspect.signature(kind.__init__).parameters):
+        raise ValueError(
+            "a file inside another, or by way of another file system, has no name here; pass it "
+            "open: fsspec.open(URL).open()"
+        )
 
 
 def _with_small_scheme(url: str) -> str:
