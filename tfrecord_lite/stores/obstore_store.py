@@ -84,12 +84,16 @@ class ObstoreStore:
         """See `Store`."""
         with errors_of(url):
             try:
-                return _state_of(obstore.head(self._store, self._key(url)))
+                meta = obstore.head(self._store, self._key(url))
             except Exception as error:
                 if not (self._is_http and _NO_HEAD.search(str(error))):
                     raise
-            # Of this answer nobody takes the bytes.
-            return _state_of(obstore.get(self._store, self._key(url)).meta)
+                # Of this answer nobody takes the bytes.
+                meta = obstore.get(self._store, self._key(url)).meta
+            if not self._is_http and self._prefix(url) is None:
+                # A bucket answers as if it were an object of no bytes.
+                raise IsADirectoryError
+            return _state_of(meta)
 
     def read(self, url: str, begin: int, end: int, state: ObjectState) -> Iterator[Any]:
         """See `Store`."""
@@ -115,9 +119,11 @@ class ObstoreStore:
         if self._is_http:
             return url.endswith("/")
         with errors_of(url):
-            listing = obstore.list(self._store, self._prefix(url), chunk_size=1)
+            prefix = self._prefix(url)
+            listing = obstore.list(self._store, prefix, chunk_size=1)
             try:
-                return any(True for _ in listing)
+                # A bucket is there also with nothing in it.
+                return any(True for _ in listing) or prefix is None
             except InvalidPathError:
                 # There is one whose name it does not take.
                 return True

@@ -118,6 +118,15 @@ def test_what_is_not_there(folder):
             tfr.RecordReader(url)
 
 
+def test_a_bucket_in_which_nothing_is(folder, s3):
+    s3.create_bucket(Bucket="nothing")
+    for url in ("s3://nothing", "s3://nothing/"):
+        with pytest.raises(FileNotFoundError, match=f"{url}: no data files in this directory"):
+            tfr.read_records(url)
+        with pytest.raises(IsADirectoryError, match=url):
+            tfr.RecordReader(url)
+
+
 def test_no_bucket_to_write_to(folder):
     with pytest.raises(OSError, match="s3://"):
         tfr.write_records("s3://nobucket-" + os.urandom(3).hex() + "/a", RECORDS[:3])
