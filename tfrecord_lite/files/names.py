@@ -130,7 +130,10 @@ class ShardNames:
                 for suffix in SHARD_SUFFIXES
             ]
         if not base or not is_plain_name(first := self.shard(0, 1, None)):
-            raise ValueError(f"{path!r} gives no file names")
+            raise ValueError(
+                f"{path!r} gives no file names, such as all systems have: end it in a NAME, with "
+                "no backslash in it, and no colon after its first letter"
+            )
         if not is_data_file(first):
             raise ValueError(
                 f"{path!r}: readers of the folder would pass over {first!r}, as not being data"
