@@ -6,7 +6,6 @@ import json
 from importlib.util import find_spec
 
 import pytest
-import typer
 from variants import first
 
 import tfrecord_lite as tfr
@@ -47,10 +46,11 @@ def measured(outcome):
     return json.loads(outcome.out)
 
 
-def test_a_limit_that_is_none_is_told_before_anything_is_read(monkeypatch):
+def test_a_limit_that_is_none_is_told_before_anything_is_read(command, monkeypatch):
     monkeypatch.setattr(bench, "rereadable", None)
-    with pytest.raises(typer.BadParameter, match="'1X' is no size"):
-        bench.run(["-"], limit="1X")
+    done = command("bench", "-", "--limit", "1X")
+    assert done.code == 2
+    assert "Invalid value for '--limit': '1X' is no size" in done.err
 
 
 def test_without_tensorflow(command, folder, alone):
@@ -110,10 +110,10 @@ def test_the_first_files_up_to_a_limit(command, folder, alone, capsys, monkeypat
     monkeypatch.setattr(bench, "_WORKERS", ())
     size = (folder / "0.tfrecord").stat().st_size
     for limit, files in ((1, 1), (size, 1), (2 * size, 2), (0, 3)):
-        bench.run([str(folder)], 9, repeats=1, seconds=0, limit=str(limit), as_json=True)
+        bench.run([str(folder)], 9, repeats=1, seconds=0, limit=limit, as_json=True)
         report = json.loads(capsys.readouterr().out)
         assert (report["files"], report["files_left_out"]) == (files, 3 - files)
-    bench.run([str(folder)], 9, repeats=1, seconds=0, limit="1")
+    bench.run([str(folder)], 9, repeats=1, seconds=0, limit=1)
     assert capsys.readouterr().out.startswith("1 file (of 3), 50 records")
     assert command("bench", folder, "--seconds", 0, "--repeats", 1, "--limit", "1M").out.startswith(
         "3 files, "

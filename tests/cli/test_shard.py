@@ -196,6 +196,13 @@ def test_chosen_dealt_and_shuffled(command, tmp_path: Path) -> None:
     assert [line.partition("  (")[2] for line in done.out.splitlines()].count("a/b)") == 1
 
 
+def test_of_a_long_value_the_line_about_its_set_has_the_beginning(command, tmp_path: Path) -> None:
+    tfr.write_examples(tmp_path / "src", {"image": [b"\xff" + bytes(100_000), b"b" * 100_000]})
+    done = command("shard", tmp_path / "src", tmp_path / "a", "--by", "image")
+    assert all(line.endswith("...)") for line in done.out.splitlines())
+    assert all(len(line) < 300 for line in done.out.splitlines())
+
+
 @pytest.mark.parametrize("manifest", ["auto", "none"])
 @pytest.mark.parametrize("options", [[], ["--split", "x=0.5,y=0.5"], ["--by", "label"]])
 def test_the_manifests_that_are_told_are_there(command, tmp_path: Path, manifest, options) -> None:

@@ -54,6 +54,12 @@ def test_closed_output_hides_no_message(tmp_path):
     assert (code, errors) == (2, "tfrecord-lite: standard input or standard output is closed\n")
 
 
+@pytest.mark.parametrize("command", ["head", "info"])
+def test_closed_input_is_said(tmp_path, command):
+    code, errors = run(tmp_path, f"{command} -", "<&-")
+    assert (code, errors) == (2, "tfrecord-lite: standard input is closed\n")
+
+
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):
     tfr.write_examples(tmp_path / "a", {"x": range(5)})
     for name in ("b", "c"):

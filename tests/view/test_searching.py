@@ -148,6 +148,20 @@ def test_records_that_are_no_examples_are_counted(tmp_path, view):
     assert client.numbers(query=job["id"], count=3) == [0, 2, 3]
 
 
+def test_sequence_examples_are_found_by_their_context(tmp_path, view):
+    with tfr.RecordWriter(tmp_path / "a") as writer:
+        for number in range(30):
+            writer.write(
+                tfr.encode_sequence_example({"id": number % 10}, {"words": [[b"a"]] * number})
+            )
+            writer.write_example({"id": number})
+    client = view(tmp_path / "a")
+    assert found(client, where="id == 9") == [18, 19, 38, 58]
+    assert found(client, where="id < 2", sort="id", descending=True) == [2, 3, 22, 42, 0, 1, 20, 40]
+    answer = client.post("query", sort="words")
+    assert (answer.status, "'words' is a feature list" in answer.json()["error"]) == (422, True)
+
+
 def test_damage_does_not_shift_numbers(tmp_path, view):
     tfr.write_examples(tmp_path / "a", {"label": list(range(100))})
     data = bytearray((tmp_path / "a").read_bytes())
@@ -197,6 +211,20 @@ def test_statistics(client):
     assert (label["min"], label["max"], sum(label["histogram"]["counts"])) == (0, 99, 300)
     assert features["few"]["counts"]["max"] == 2
     assert state["found"]["payloads"] == {"Example": 300}
+
+
+def test_whole_numbers_that_javascript_would_round_are_told_as_text(tmp_path, view):
+    numbers = [-(2**63), 2**53 - 1, 2**53 + 1, 2**63 - 1]
+    tfr.write_examples(tmp_path / "a", {"id": numbers, "x": [0.5] * 4})
+    client = view(tmp_path / "a")
+    features = client.done(client.post("statistics").json()["id"])["found"]["features"]
+    told = {feature["name"]: feature for feature in features}
+    ends = told["id"]["numbers"]["min"], told["id"]["numbers"]["max"]
+    assert ends == (str(-(2**63)), str(2**63 - 1))
+    assert {value for value, _ in told["id"]["top"]} == {str(n) for n in numbers} - {
+        str(2**53 - 1)
+    } | {2**53 - 1}
+    assert (told["x"]["numbers"]["max"], told["x"]["top"]) == (0.5, [[0.5, 4]])
 
 
 def test_statistics_of_what_was_found(client):

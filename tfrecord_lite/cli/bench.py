@@ -89,16 +89,19 @@ def run(
         ),
     ] = 1.0,
     limit: Annotated[
-        str,
-        typer.Option(metavar="BYTES", help="The first files of so many, such as 500M; 0: all."),
-    ] = "1G",
+        int,
+        typer.Option(
+            parser=bytes_of,
+            metavar="BYTES",
+            help="The first files of so many, such as 500M; 0: all.",
+        ),
+    ] = "1G",  # type: ignore[assignment]  # the parser reads it
     as_json: Json = False,
 ) -> None:
     """Measure how fast files are read into batches, by us and by TensorFlow."""
-    most = bytes_of(limit)
     with rereadable(files) as named:
         report = _report(
-            _choose(expand_shards(named), most),
+            _choose(expand_shards(named), limit),
             batch_size=batch_size,
             repeats=repeats,
             seconds_each=seconds,

@@ -45,7 +45,8 @@ _FULL: Final = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC
 
 def complain(message: object) -> None:
     """Print one line to standard error, with options as the command line has them."""
-    text = in_words_of_the_command(str(message))
+    said = _text_of(message) if isinstance(message, OSError) else message
+    text = in_words_of_the_command(str(said))
     # Where nobody can be told, the exit code still says it.
     with suppress(OSError):
         print(f"tfrecord-lite: {printable(text)}", file=sys.stderr)
@@ -97,6 +98,8 @@ def open_standard_streams() -> None:
                 os.dup2(null, handle)
                 os.close(null)
             stream = open(handle, "r" if name == "stdin" else "w", closefd=False)  # noqa: SIM115
+            # As errors name those that are open.
+            stream.buffer.raw.name = f"<{name}>"  # type: ignore[attr-defined]
             setattr(sys, name, stream)
 
 
@@ -112,12 +115,14 @@ def exit_where_output_fails() -> Iterator[None]:
             sys.exit(_BROKEN_PIPE)
         raise
     except OSError as error:
-        complain(_text_of(error))
+        complain(error)
         _let_go_of_output()
         sys.exit(UNUSABLE)
 
 
 def _text_of(error: OSError) -> object:
+    if error.errno == errno.EBADF and error.filename == "<stdin>":
+        return "standard input is closed"
     if error.errno == errno.EBADF and error.filename is None:
         return "standard input or standard output is closed"
     exists = FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), error.filename or "")
@@ -156,7 +161,7 @@ def clean_exit() -> Iterator[None]:
         complain(error)
         raise typer.Exit(UNUSABLE) from None
     except OSError as error:
-        complain(_text_of(error))
+        complain(error)
         _let_go_of_output()
         raise typer.Exit(UNUSABLE) from None
 

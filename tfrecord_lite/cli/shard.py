@@ -13,7 +13,7 @@ from tfrecord_lite.cli.inputs import Files, Json, expand_files, rereadable
 from tfrecord_lite.cli.jobs import bytes_of, codec_asked, json_of_set, text_of_set
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.jobs.sharding import shard
-from tfrecord_lite.text import json_text, path_text, printable
+from tfrecord_lite.text import json_text, name_text, path_text
 
 __all__ = ["run", "split_of"]
 
@@ -131,5 +131,5 @@ def run(
         # A value that is not in the set's name as it is.
         if isinstance(one.value, bytes) and one.value:
             value = one.value.decode(errors="backslashreplace")
-            note = "" if one.name == f"{name}-{value}" else f"  ({printable(value)})"
+            note = "" if one.name == f"{name}-{value}" else f"  ({name_text(value)})"
         print(text_of_set(one.manifest, note, name=None if with_manifest else one.name))

@@ -227,8 +227,12 @@ class FeatureDescription:
             self.samples.append(values[begin : begin + min(count, _SHOWN_NUMBERS)].tolist())
             begin += count
         numbers, times = (values, None) if tally is None else tally
-        # The same number, whatever its sign is where it is 0.
-        bits = numbers if numbers.dtype.kind == "i" else (numbers + np.float32(0)).view(np.uint32)
+        bits = numbers
+        if numbers.dtype.kind == "f":
+            # 0 is one number whatever its sign, and NaN one value whatever its bits.
+            numbers = numbers + np.float32(0)
+            numbers[np.isnan(numbers)] = np.nan
+            bits = numbers.view(np.uint32)
         take: Callable[[Int64Array], list[Any]] = lambda rows: numbers[rows].tolist()  # noqa: E731
         distinct.add(hashes_of(bits.astype(np.uint64)), take, times)
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.features import RaggedFeature
+from tfrecord_lite.example.other_messages import is_sequence_example
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.sequence_columns import decode_sequences
 from tfrecord_lite.jobs.choosing import Columns
 from tfrecord_lite.jobs.expressions import Expression
 from tfrecord_lite.view.looking import MOST_RECORDS, Looking
@@ -63,7 +65,8 @@ class Query(Looking):
             kinds = self._kinds_of(list(dict.fromkeys(names)))
             if self._where is not None:
                 self._where.check_kinds(kinds)
-            self._columns = Columns({name: RaggedFeature(kind) for name, kind in kinds.items()})
+            self._features = {name: RaggedFeature(kind) for name, kind in kinds.items()}
+            self._columns = Columns(self._features)
         self._sorts_bytes = kinds.get(sort) is bytes
         self._found: list[Int64Array] = []
         self._keys: list[AnyArray] = []
@@ -76,16 +79,23 @@ class Query(Looking):
     def _kinds_of(self, names: list[str]) -> dict[str, Any]:
         """Return the kind of features in the first records, of those that are Examples."""
         kinds: dict[str, Any] = {}
+        lists: set[str] = set()
         looked_at = 0
         for block, _ in self._blocks():
             for data in block[: _KINDS_OF - looked_at]:
-                for name, value in read_content(data).features.items():
+                content = read_content(data)
+                lists |= content.lists.keys()
+                for name, value in content.features.items():
                     if value is not None:
                         kinds.setdefault(name, bytes if isinstance(value, list) else value.dtype)
             looked_at += len(block)
             if looked_at >= _KINDS_OF or kinds.keys() >= set(names):
                 break
         for name in names:
+            if name in lists - kinds.keys():
+                raise ValueError(
+                    f"{quote(name)} is a feature list; name a feature of Examples or of the context"
+                )
             if name not in kinds:
                 there = ", ".join(map(quote, list(kinds)[:20])) or "none"
                 raise ValueError(
@@ -98,7 +108,7 @@ class Query(Looking):
         meant = np.ones(len(block), bool)
         if self._columns is not None:
             try:
-                columns = self._columns(block)
+                columns = self._columns_of(block)
                 if self._where is not None:
                     meant = self._where(block, columns)
             except ExampleError:
@@ -116,8 +126,15 @@ class Query(Looking):
             self._known.append(known)
         self._found.append(numbers[rows])
 
+    def _columns_of(self, block: RecordBlock) -> Mapping[str, Ragged]:
+        """Return the columns of Examples, or those of the context of SequenceExamples."""
+        assert self._columns is not None
+        if is_sequence_example(block[0]):
+            return decode_sequences(block, self._features, {}, strict=True).context
+        return self._columns(block)
+
     def _add_one_by_one(self, block: RecordBlock, numbers: Int64Array) -> None:
-        """Look at records of which one at least is no Example, or has values where one is meant."""
+        """Look at records of several kinds, or of which one has values where one is meant."""
         if len(block) > 1:
             half = len(block) // 2
             for part, own in ((block[:half], numbers[:half]), (block[half:], numbers[half:])):

@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-__all__ = ["Content", "Cut", "cut_text", "read_content", "shown_card", "shown_record", "tensor_in"]
+__all__ = [
+    "Content",
+    "Cut",
+    "cut_text",
+    "exact_number",
+    "read_content",
+    "shown_card",
+    "shown_record",
+    "tensor_in",
+]
 
 _NAME_CHARACTERS: Final = 200
 _EXACT: Final = 1 << 53
@@ -231,7 +240,12 @@ def _numbers(values: Any) -> list[Any]:
     """Return numbers as JSON has them, and those that it, or JavaScript, has not as strings."""
     if values.dtype.kind == "f":
         return [float(str(one)) if math.isfinite(one) else str(one) for one in values]
-    return [one if -_EXACT < one < _EXACT else str(one) for one in values.tolist()]
+    return [exact_number(one) for one in values.tolist()]
+
+
+def exact_number(value: Any) -> Any:
+    """Return a value as it is, or a whole number that JavaScript would round as a string."""
+    return value if not isinstance(value, int) or -_EXACT < value < _EXACT else str(value)
 
 
 def _plot(values: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tfrecord_lite.description.scan import Scan
 from tfrecord_lite.records.framing import RecordBlock
 from tfrecord_lite.view.looking import Looking
 from tfrecord_lite.view.many_features import SMALL_BYTES, first_features
+from tfrecord_lite.view.shown import exact_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +97,9 @@ class Statistics(Looking):
         found["features"] = found["features"][:_SHOWN_FEATURES]
         for feature in found["features"]:
             feature["name"] = feature["name"][:_NAME_CHARACTERS]
+            feature["top"] = [(exact_number(value), times) for value, times in feature["top"]]
+            numbers = feature.get("numbers", {})
+            numbers.update((end, exact_number(numbers[end])) for end in ("min", "max") if numbers)
         self._edition += 1
         self._latest = {"edition": self._edition} | {
             name: found[name]

@@ -124,6 +124,48 @@ def test_ragged_features_are_plots(show, tmp_path):
     assert texts[-2:] == ["0", "19,999"]
 
 
+def test_numbers_are_not_rounded(show, tmp_path):
+    stamps = [1_700_000_000_123 + number for number in range(30)]
+    ids = [1_234_567_890, 2**53 - 1, -(2**63)]
+    value = np.float32(0.123456789)
+    tfr.write_examples(tmp_path / "a", {"id": ids, "stamps": [stamps] * 3, "x": [value] * 3})
+    page = show(tmp_path / "a")
+    page.wait_for_selector(".grid li")
+    for number, one in enumerate(ids):
+        card = page.inner_text(f".grid li:nth-child({number + 1})")
+        assert str(one) in card
+        assert ", ".join(map(str, stamps[:4])) in card
+        record(page, number)
+        assert f"{one} int64" in page.inner_text(".facts")
+        assert f"{value!s} float32" in page.inner_text(".facts")
+        assert page.text_content(".numbers") == ", ".join(map(str, stamps))
+        # What is written beside the axis has space there.
+        box = "one => { const box = one.getBBox(); return [box.x, one.textContent]; }"
+        assert page.eval_on_selector(".plot text", box)[0] >= 0
+        assert page.eval_on_selector(".plot text", box)[1] == "1,700,000,000,152"
+        page.goto(page.url.partition("#")[0] + "#/records/0")
+        page.wait_for_selector(".grid li")
+    page.click("#to-features")
+    page.wait_for_selector("text=1,700,000,000,123 to 1,700,000,000,152, mean 1,700,000,000,138")
+    page.wait_for_selector("text=-9223372036854775808 to 9,007,199,254,740,991")
+
+
+def test_what_cannot_be_drawn_has_no_plot(show, tmp_path):
+    values = np.array([np.nan] * 9 + [np.inf], np.float32)
+    tfr.write_examples(tmp_path / "a", {"x": [values], "y": [list(range(10))]})
+    page = show(tmp_path / "a")
+    page.wait_for_selector(".grid svg.plot[aria-label='10 values, 0 to 9']")
+    record(page, 0)
+    assert page.locator(".features svg.plot").count() == 1
+
+
+def test_plots_can_be_read_in_a_small_window(show, tmp_path):
+    tfr.write_examples(tmp_path / "a", {"x": [list(range(300))]})
+    page = show(tmp_path / "a", "#/record/0", viewport={"width": 360, "height": 640})
+    page.wait_for_selector(".features svg.plot")
+    assert page.eval_on_selector(".plot text", "one => one.getBoundingClientRect().height") > 10
+
+
 def test_sequences_are_plots_and_steps(show, tmp_path):
     with tfr.RecordWriter(tmp_path / "a") as writer:
         for number in range(2):

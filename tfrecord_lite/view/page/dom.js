@@ -52,10 +52,17 @@ export function size(bytes) {
   return `${value.toFixed(1)} ${["KiB", "MiB", "GiB", "TiB", "PiB"][unit]}`;
 }
 
+// A value of a record, all of it: whole numbers that are no numbers here come as texts.
+export function exact(value) {
+  return Object.is(value, -0) ? "-0" : String(value);
+}
+
+// A number of a plot or a summary: whole ones are exact, of others six digits, and all before the point.
 export function short(value) {
   if (value === null || value === undefined) return "";
   if (typeof value !== "number") return String(value);
-  if (Number.isInteger(value) && Math.abs(value) < 1e9) return number(value);
+  if (Number.isSafeInteger(value)) return number(value);
+  if (Math.abs(value) >= 1e6 && Math.abs(value) <= Number.MAX_SAFE_INTEGER) return number(Math.round(value));
   return String(Number(value.toPrecision(6)));
 }
 

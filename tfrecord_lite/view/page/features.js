@@ -46,7 +46,7 @@ function feature(found) {
   return h("section", {}, h("h3", {}, h("bdi", {}, plain(name) || "(no name)"), " ", h("span", { class: "soft kind" }, Object.keys(found.kinds).join(", "))),
     h("dl", { class: "facts" }, rows.map(([term, text]) => [h("dt", {}, term), h("dd", {}, text)])),
     plots,
-    top.length && (!numbers || found.distinct <= 20) ? h("p", { class: "top soft" }, "most often: ", top.map(([value, times], at) => [at ? ", " : "", h("bdi", {}, plain(String(value).slice(0, 40))), ` (${number(times)})`])) : null);
+    top.length && (!numbers || found.distinct <= 20) ? h("p", { class: "top soft" }, "most often: ", top.map(([value, times], at) => [at ? ", " : "", h("bdi", {}, plain(short(value).slice(0, 40))), ` (${number(times)})`])) : null);
 }
 
 export class Features {

@@ -12,17 +12,20 @@ function range(lows, highs) {
   let high = -Infinity;
   for (const value of lows) if (value !== null && value < low) low = value;
   for (const value of highs) if (value !== null && value > high) high = value;
-  return low <= high ? [low, high] : [0, 0];
+  return [low, high];
 }
 
-// The values of a feature in their order; of many the least and the largest of so many.
+// The values of a feature in their order, of many the least and the largest of so many; null of none that is finite.
 export function line(plot, count, what = "values", small = false) {
   const lows = plot.points || plot.low;
   const highs = plot.points || plot.high;
   const [low, high] = range(lows, highs);
-  const width = small ? 240 : 720;
+  if (low > high) return null;
+  // No wider than the window: its text is as large as is said here.
+  const width = small ? 240 : Math.min(720, Math.max(window.innerWidth - 80, 240));
   const height = small ? 100 : 180;
-  const left = small ? 2 : 64;
+  // As wide as the longer of the two numbers beside the axis.
+  const left = small ? 2 : Math.max(64, 12 + 6.5 * Math.max(short(low).length, short(high).length));
   const bottom = small ? 2 : 22;
   const x = (at) => left + (at + 0.5) / lows.length * (width - left - 4);
   const y = (value) => 6 + (high > low ? (high - value) / (high - low) : 0.5) * (height - bottom - 12);

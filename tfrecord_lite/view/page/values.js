@@ -1,7 +1,7 @@
 // Values of features: pictures, sound, texts, numbers and plots.
 
 import { address } from "./api.js";
-import { h, number, plain, plural, short, size } from "./dom.js";
+import { exact, h, number, plain, plural, size } from "./dom.js";
 import { line } from "./plots.js";
 
 // Shapes that were typed, by the name of the feature.
@@ -53,7 +53,8 @@ export function cover(entry) {
   }
   for (const feature of entry.features) {
     if (feature.heatmap) return pictureOf(entry, feature, "", 0, "all", true);
-    if (feature.plot && feature.count > 7) return line(feature.plot, feature.count, "values", true);
+    const drawn = feature.plot && feature.count > 7 ? line(feature.plot, feature.count, "values", true) : null;
+    if (drawn) return drawn;
   }
   if (entry.raw && entry.raw.media && entry.raw.media.startsWith("image/")) {
     return image(address("value", { number: entry.number, part: "raw" }), `record ${number(entry.number)}`, true);
@@ -81,7 +82,7 @@ export function words(feature) {
     if (feature.count === 1 && first.size === 0) return "empty";
     return feature.count > 1 ? `${text}, and ${number(feature.count - 1)} more` : text;
   }
-  const shown = values.slice(0, 4).map(short).join(", ");
+  const shown = values.slice(0, 4).map(exact).join(", ");
   return feature.count > 4 ? `${shown}, … (${number(feature.count)})` : shown || "no values";
 }
 
@@ -127,7 +128,7 @@ function bytesValue(entry, feature, value, index, step, redraw) {
 function numbers(entry, feature, step, redraw) {
   const shape = step === undefined ? shapes.get(feature.name) || feature.picture : undefined;
   const values = feature.values || [];
-  const text = values.map(short).join(", ") + (feature.count > values.length ? ", …" : "");
+  const text = values.map(exact).join(", ") + (feature.count > values.length ? ", …" : "");
   const long = redraw && values.length > 24;
   const listed = h("p", { class: "numbers" }, text || "no values");
   return h("div", {},
