@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import urllib.request
 import webbrowser
@@ -79,12 +83,34 @@ def test_what_cannot_be_shown(command, opened, tmp_path, monkeypatch, names):
     done = command("view", *names)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("tfrecord-lite: ")
+    # Each is told once.
+    assert len(done.err.splitlines()) == len(names)
 
 
 def test_one_that_is_missing_does_not_stop_the_others(command, opened, path):
     done = command("view", path, path.parent / "missing")
     assert done.code == 0
     assert "missing" in done.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="other signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_no_copy_of_standard_input_is_left_by_a_signal_that_ends_it(path, tmp_path, name):
+    (tmp_path / "copies").mkdir()
+    with (
+        path.open("rb") as data,
+        subprocess.Popen(
+            [sys.executable, "-m", "tfrecord_lite", "view", "--no-browser", "-"],
+            stdin=data,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"TMPDIR": str(tmp_path / "copies")},
+        ) as viewer,
+    ):
+        assert viewer.stdout.readline().startswith(b"http://")
+        assert list((tmp_path / "copies").iterdir())
+        viewer.send_signal(getattr(signal, name))
+        assert viewer.wait(60) == 128 + getattr(signal, name)
+    assert not list((tmp_path / "copies").iterdir())
 
 
 def test_ctrl_c_ends_it(command, path, monkeypatch):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -92,11 +94,34 @@ def rereadable(files: list[str]) -> Iterator[list[str]]:
     if "-" not in files:
         yield files
         return
-    with tempfile.TemporaryDirectory(prefix="tfrecord-lite-") as folder:
+    with _ended_in_order(), tempfile.TemporaryDirectory(prefix="tfrecord-lite-") as folder:
         path = os.path.join(folder, "standard-input")
         with open(path, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
         yield [path if name == "-" else name for name in files]
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Have a signal that ends the process, as of a terminal that is closed, end it as errors do."""
+
+    def end(number: int, _: object) -> None:
+        # As a shell counts.
+        raise SystemExit(128 + number)
+
+    before = {}
+    # Only the main thread may ask for it.
+    is_main = threading.current_thread() is threading.main_thread()
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # One that is ignored, as under nohup, stays so.
+        if is_main and number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def records_of(files: list[str], on_damage: Callable[[Damage], Any]) -> Iterator[Record]:

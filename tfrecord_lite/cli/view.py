@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tfrecord_lite.cli.exits import complain
+from tfrecord_lite.cli.exits import UNUSABLE, complain
 from tfrecord_lite.cli.inputs import Files, rereadable
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import expand_shards
@@ -45,13 +45,14 @@ def run(
 def _expanded(files: list[str]) -> list[str]:
     """Return all files; one that is not there is shown as such beside those that are."""
     found: list[str] = []
-    missing: list[OSError] = []
+    missing = False
     for file in files:
         try:
             found += expand_shards(file)
         except OSError as error:
-            missing.append(error)
+            missing = True
             complain(error)
-    if not found and missing:
-        raise missing[0]
+    if missing and not found:
+        # Each was told.
+        raise typer.Exit(UNUSABLE)
     return found
