@@ -103,7 +103,9 @@ class Expression:
             self._tree = ast.parse(source, mode="eval").body
         # ValueError: of what is no UTF-8, or has zero bytes.
         except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
-            reason = f"no expression ({error}); expressions consist of {_TAKEN}"
+            # Python's place in a file tells nobody anything.
+            said = error.msg if isinstance(error, SyntaxError) else error
+            reason = f"no expression ({said}); expressions consist of {_TAKEN}"
             raise ValueError(f"where={text!r}: {reason}") from None
         self._check_spelling(source)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from http import HTTPStatus
@@ -297,7 +298,9 @@ class Api:
                 descending=asked.get("descending") is True,
             )
         except (ValueError, TFRecordError, OSError) as error:
-            raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, cut_text(str(error))) from None
+            # As the page calls it.
+            reason = re.sub("^where=", "Filter ", str(error))
+            raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, cut_text(reason)) from None
         return self._start(query)
 
     def _start_statistics(self, asked: Mapping[str, Any]) -> Response:

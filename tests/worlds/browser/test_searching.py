@@ -92,13 +92,23 @@ def test_sorting(show, path):
     page.wait_for_selector("h2:has-text('Record 199')")
     page.keyboard.press("Escape")
     page.wait_for_function("() => document.activeElement.dataset.number === '199'")
+    # And over the ends of pages: the 24th record is followed by the 25th of those found.
+    page.click(".grid a >> nth=23")
+    for key, number in (("ArrowRight", 2499), ("ArrowLeft", 2399), ("ArrowLeft", 2299)):
+        page.wait_for_function("() => document.activeElement.id === 'record-title'")
+        page.keyboard.press(key)
+        page.wait_for_selector(f"h2:has-text('Record {number:,}')")
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => document.activeElement.dataset.number === '2299'")
+    page.click(".grid a >> nth=0")
+    page.wait_for_selector("button[aria-label='Record before']:disabled")
 
 
 @pytest.mark.parametrize(
     ("field", "text", "told"),
     [
         ("#where", "nothing > 3", "there is no feature 'nothing'"),
-        ("#where", "label >", "no expression"),
+        ("#where", "label >", "Filter 'label >': no expression (invalid syntax); "),
         ("#sort", "<b>", "there is no feature '<b>'"),
     ],
 )

@@ -69,6 +69,24 @@ export class Grid {
     return other && other.number;
   }
 
+  // The page of a search before or after this one is taken, and the number of its record that is next is returned.
+  async across(step) {
+    const first = step < 0 ? Math.max(0, this.first - PER_PAGE) : this.first + this.entries.length;
+    const count = step < 0 ? this.first - first : PER_PAGE;
+    const entries = [];
+    let more = count > 0;
+    while (more) {
+      const found = await get("records", { first: first + entries.length, count: count - entries.length, ...this.query });
+      entries.push(...found.entries);
+      // The last of those before is wanted, the first of those behind.
+      more = step < 0 && found.entries.length > 0 && entries.length < count;
+    }
+    if (!entries.length) return undefined;
+    this.first = first;
+    this.entries = entries;
+    return entries.at(step < 0 ? -1 : 0).number;
+  }
+
   get query() {
     return this.state.query ? { query: this.state.query.id } : {};
   }

@@ -26,8 +26,8 @@ export class Record {
     const body = h("div", { class: "record" }, h("p", { class: "soft" }, "Reading …"));
     const back = h("nav", { class: "pager", "aria-label": "Records beside" },
       h("button", { onclick: () => this.back() }, "All records"),
-      h("button", { "aria-label": "Record before", onclick: () => this.move(-1), disabled: this.beside(-1) === undefined }, "‹"),
-      h("button", { "aria-label": "Next record", onclick: () => this.move(1) }, "›"));
+      h("button", { "aria-label": "Record before", onclick: () => this.move(-1), disabled: this.isEnd(-1) }, "‹"),
+      h("button", { "aria-label": "Next record", onclick: () => this.move(1), disabled: this.isEnd(1) }, "›"));
     byId("view").replaceChildren(back, title, body);
     title.focus({ preventScroll: true });
     window.scrollTo(0, 0);
@@ -116,9 +116,22 @@ export class Record {
     return this.at + step < 0 ? undefined : this.at + step;
   }
 
-  move(step) {
-    const other = this.beside(step);
-    if (other !== undefined) location.hash = `#/record/${other}`;
+  // Whether it is known that there is none before, or behind.
+  isEnd(step) {
+    if (this.state.query) return step < 0 && this.state.grid.first <= 0 && this.beside(-1) === undefined;
+    const known = this.state.known;
+    return step < 0 ? this.at <= 0 : Boolean(known.complete) && this.at === known.records - 1;
+  }
+
+  async move(step) {
+    const turn = this.drawn;
+    let other = this.beside(step);
+    try {
+      if (other === undefined && this.state.query && this.state.grid.beside(this.at, 0) !== undefined) other = await this.state.grid.across(step);
+    } catch (error) {
+      problem(error.message);
+    }
+    if (other !== undefined && turn === this.drawn) location.hash = `#/record/${other}`;
   }
 
   back() {
