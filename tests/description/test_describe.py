@@ -325,6 +325,13 @@ def test_open_files_and_sets(tmp_path):
         tfr.describe(tfr.RecordSet(tmp_path / "train"), compression="GZIP")
 
 
+def test_a_long_text_is_cut_between_characters(tmp_path):
+    tfr.write_examples(tmp_path / "a", {"x": ["x" + 40 * "\u00e9"] * 2 + [b"\xff" * 80]})
+    found = tfr.describe(tmp_path / "a")
+    assert found.to_json()["features"][0]["top"] == [["x" + 31 * "\u00e9", 2], [64 * r"\xff", 1]]
+    assert "x" + 31 * "\u00e9" + " (2)" in found.to_html()
+
+
 def test_hostile_names_and_values_are_text(tmp_path):
     path = tmp_path / "<b>"
     hostile = "<script>alert(1)</script>\x1b[31m"

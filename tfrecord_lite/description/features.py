@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import zlib
 from collections import Counter, defaultdict
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from tfrecord_lite._types import Int64Array, Uint8Array
 
-__all__ = ["FeatureDescription", "Found", "find_values"]
+__all__ = ["FeatureDescription", "Found", "find_values", "text_of"]
 
 _NAMES: Final = {INT64: "int64", FLOAT: "float32", BYTES: "bytes"}
 _DTYPES: Final = {INT64: np.int64, FLOAT: np.float32}
@@ -46,6 +47,7 @@ _SHOWN_NUMBERS: Final = 32
 # So many of a block are looked at for what they hold.
 _SNIFFED: Final = 16
 _TOP: Final = 10
+_UTF8: Final = codecs.getincrementaldecoder("utf-8")
 
 
 class _Strings(NamedTuple):
@@ -288,9 +290,22 @@ class FeatureDescription:
         }
 
 
+def text_of(value: bytes) -> str | None:
+    r"""Return a value that is told as text, without a character that was cut; None if it is none.
+
+    >>> text_of("é".encode()), text_of(b"\xff"), text_of(("x" + 40 * "é").encode()[:64])[-2:]
+    ('é', None, 'éé')
+    """
+    try:
+        return _UTF8().decode(value, len(value) < _TOLD_BYTES)
+    except UnicodeDecodeError:
+        return None
+
+
 def _json_value(value: Any) -> Any:
     if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
+        text = text_of(value)
+        return value.decode("utf-8", "backslashreplace") if text is None else text
     return value if np.isfinite(value) else str(value)
 
 

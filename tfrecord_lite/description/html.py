@@ -7,6 +7,7 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from tfrecord_lite.description.content import media_type
+from tfrecord_lite.description.features import text_of
 from tfrecord_lite.description.words import feature_rows, summary_rows
 from tfrecord_lite.text import number_text, plural, printable, size_text
 
@@ -35,10 +36,14 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line);
-         vertical-align: top; overflow-wrap: anywhere; }
+         vertical-align: top; white-space: nowrap; }
+td:first-child, td:last-child { white-space: normal; overflow-wrap: anywhere; }
+td:first-child { min-width: min(12rem, 22vw); }
+td:last-child { min-width: min(16rem, 55vw); width: 100%; }
 th { color: var(--soft); font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 figure { margin: .3rem 0; } figcaption { color: var(--soft); font-size: .8rem; }
+svg { max-width: 100%; height: auto; }
 svg rect { fill: var(--bar); } svg text { fill: var(--soft); font: 10px system-ui, sans-serif; }
 img { height: 64px; margin: 0 6px 6px 0; image-rendering: auto; border: 1px solid var(--line); }
 .soft { color: var(--soft); } .wrong { color: var(--wrong); } .wide { overflow-x: auto; }
@@ -131,7 +136,7 @@ def _features(description: Description) -> str:
 
 def _pictures(feature: FeatureDescription, budget: list[int]) -> str:
     histogram = feature.histogram()
-    if histogram is not None and feature.numbers.count:
+    if histogram is not None and feature.min != feature.max:
         edges, counts = histogram
         bars = list(zip(edges[:-1], edges[1:], counts, strict=True))
         return _figure(bars, "values", ends=(feature.min, feature.max))
@@ -155,10 +160,8 @@ def _pictures(feature: FeatureDescription, budget: list[int]) -> str:
 
 
 def _value_text(value: bytes) -> str:
-    try:
-        text = printable(value.decode())
-    except UnicodeDecodeError:
-        text = repr(value)
+    found = text_of(value)
+    text = repr(value) if found is None else printable(found)
     return text if len(text) <= _TEXT_CHARACTERS else text[:_TEXT_CHARACTERS] + "..."
 
 

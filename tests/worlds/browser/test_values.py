@@ -166,6 +166,25 @@ def test_plots_can_be_read_in_a_small_window(show, tmp_path):
     assert page.eval_on_selector(".plot text", "one => one.getBoundingClientRect().height") > 10
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_of_a_description_breaks_no_short_cell(browser, tmp_path, width):
+    tfr.write_examples(tmp_path / "a", {"x": list(range(1234)), "text": ["word " * 40] * 1234})
+    with tfr.RecordWriter(tmp_path / "a", mode="a") as writer:
+        writer.write_example({"y": 1})
+    page = browser.new_page(viewport={"width": width, "height": 600})
+    page.set_content(tfr.describe(tmp_path / "a").to_html())
+    cells = page.locator("td:not(:first-child):not(:last-child)")
+    assert {"int64", "1,234"} <= set(cells.all_text_contents())
+    assert all(cells.nth(at).bounding_box()["width"] > 8 for at in range(cells.count()))
+    lines = cells.evaluate_all(
+        "all => all.map(one => { const range = document.createRange();"
+        " range.selectNodeContents(one); return range.getClientRects().length; })"
+    )
+    assert max(lines) == 1
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.close()
+
+
 def test_sequences_are_plots_and_steps(show, tmp_path):
     with tfr.RecordWriter(tmp_path / "a") as writer:
         for number in range(2):
