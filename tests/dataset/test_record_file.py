@@ -143,11 +143,21 @@ def test_what_records_may_be_asked_for_by(tmp_path, dtype):
 @pytest.mark.parametrize("which", ["0", 1.0, None, [1.0], ["0"], [True], [[0]], [None], {0}])
 def test_what_they_may_not_be_asked_for_by(tmp_path, which, form):
     with RecordFile(write(tmp_path / "a", THREE, form)) as file:
-        for ask in (lambda: file[which], lambda: file.read_block(which)):
-            with pytest.raises(
-                TypeError, match="by an integer, a slice, or a list or array of int"
-            ):
-                ask()
+        with pytest.raises(TypeError, match="by an integer, a slice, or a list or array of int"):
+            file[which]
+        with pytest.raises(TypeError, match="by a list or a one-dimensional array of integers"):
+            file.read_block(which)
+
+
+@pytest.mark.parametrize("which", [1, np.int64(1), slice(2)])
+def test_a_block_is_asked_for_by_several_numbers(tmp_path, which, form):
+    path = write(tmp_path / "a", THREE, form)
+    with RecordFile(path) as file, tfr.RecordSet(path) as records:
+        for read_block in (file.read_block, records.read_block):
+            with pytest.raises(TypeError) as info:
+                read_block(which)
+            assert str(info.value).endswith(f"array of integers, not {type(which).__name__}")
+            assert "an integer" not in str(info.value)
 
 
 @pytest.mark.parametrize("number", [3, -4, 1 << 40, -(1 << 40), 1 << 70])

@@ -366,6 +366,27 @@ def test_a_whole_set(damaged_set, tmp_path):
     assert list(tfr.read_records(tmp_path / "file")) == RECORDS[31:45]
 
 
+def test_records_that_only_the_manifest_misses(tmp_path):
+    """A shard that was cut where a record ends has no damage, and one with more hides no loss."""
+    with tfr.ShardWriter(tmp_path / "train", records_per_shard=20) as writer:
+        writer.write_many(RECORDS)
+    shards = sorted(tmp_path.glob("*.tfrecord"))
+    assert salvage(tmp_path / "train", tmp_path / "whole").ok
+    shards[1].write_bytes(frames(RECORDS[20:23]))
+    tfr.write_records(shards[2], RECORDS[:5], mode="a")
+    report = salvage(tmp_path / "train", tmp_path / "new")
+    assert not report.ok
+    assert (report.lost, report.expected) == (17, 60)
+    assert [file.ok for file in report.files] == [True, False, False]
+    assert [fault.kind for file in report.files for fault in file.faults] == ["records"] * 2
+    text = str(report)
+    assert f"WRONG   {shards[1]}: 3 records" in text
+    assert "17 of 60 records lost" in text
+    assert "manifest or index says 20" in text
+    assert "manifest or index says 20" in report._repr_html_()
+    assert list(tfr.RecordSet(tmp_path / "new")) == [*RECORDS[:23], *RECORDS[40:], *RECORDS[:5]]
+
+
 def test_a_record_set_is_salvaged_with_its_own_options(tmp_path):
     for name, records in {"a": RECORDS[:3], "b": RECORDS[3:5]}.items():
         tfr.write_records(tmp_path / name, records, compression="ZLIB")

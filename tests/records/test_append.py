@@ -66,7 +66,7 @@ def test_append_needs_the_same_compression(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="its compression is None, not GZIP"):
         RecordWriter(path, mode="a", compression="GZIP")
     write_records(path, THREE, compression="ZLIB")
-    with pytest.raises(ValueError, match="its compression is ZLIB, not None"):
+    with pytest.raises(ValueError, match="ZLIB files end where their stream ends"):
         RecordWriter(path, mode="a", compression=None)
 
 
@@ -132,6 +132,17 @@ def test_a_file_cut_in_its_first_bytes_has_the_compression_of_what_is_left(
         write_records(path, THREE, mode="a", on_truncated="trim")
         with RecordReader(path) as reader:
             assert (list(reader), reader.compression) == (THREE, codec)
+
+
+@pytest.mark.parametrize("compression", ["infer", None, "GZIP", "ZLIB"])
+def test_zlib_is_not_appended_to_and_no_other_name_of_it_is_advised(
+    compression: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "a"
+    write_records(path, THREE, compression="ZLIB")
+    with pytest.raises(ValueError, match="ZLIB files end where their stream ends") as info:
+        RecordWriter(path, mode="a", compression=compression)
+    assert "append with" not in str(info.value)
 
 
 def test_zlib_cut_in_its_first_bytes_is_not_appended_to(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import gzip
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -129,8 +131,15 @@ def test_row_39_names_for_writing(tmp_path: Path) -> None:
         path = os.path.join(tmp_path if isinstance(name, str) else os.fsencode(tmp_path), name)
         write_records(path, THREE)
         assert list(read_records(path)) == THREE
-    with pytest.raises(OSError, match="too long"):
-        write_records(tmp_path / ("n" * 256), THREE)
+    # At once, not when all has been written; and of the name that was asked for.
+    (tmp_path / "file").touch()
+    for path, code in (
+        (tmp_path / ("n" * 256), errno.ENAMETOOLONG),
+        (tmp_path / "file" / "below", errno.ENOTDIR),
+    ):
+        with pytest.raises(OSError, match=re.escape(os.strerror(code))) as refused:
+            RecordWriter(path)
+        assert (refused.value.errno, refused.value.filename) == (code, str(path))
     with pytest.raises(ValueError, match="null"):
         RecordWriter("a\0b")
     assert not any(map(is_partial, os.listdir(tmp_path)))

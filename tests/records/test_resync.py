@@ -749,6 +749,32 @@ def test_row_21_nor_does_an_open_file_tell_it_otherwise(tmp_path, front: bytes) 
     assert read(file) == expected
 
 
+def test_what_on_damage_raises_to_stop_ends_the_loop_and_the_next_one_goes_on(tmp_path) -> None:
+    path = tmp_path / "damaged"
+    path.write_bytes(flipped(PLAIN, BOUNDS[1]))
+
+    def stop(_: Damage) -> None:
+        raise StopIteration
+
+    for records in (read_records(path, on_damage=stop), RecordSet(path, on_damage=stop)):
+        assert list(records) == FOUR[:1]
+    (split,) = RecordSet(path, on_damage=stop).splits()
+    assert list(split) == FOUR[:1]
+    with RecordReader(path, on_damage=stop) as reader:
+        assert list(reader) == FOUR[:1]
+        assert list(reader) == FOUR[2:]
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_row_21_a_damaged_byte_at_the_front_of_a_blocked_file_in_a_pipe(tmp_path, at: int) -> None:
+    data, *_ = members([b"one" * 90, b"two" * 90, b"three" * 90], tmp_path)
+    path, *others = sources(flipped(data, at, 5), tmp_path)
+    expected = read(path)
+    assert expected[0][-2:] == [b"two" * 90, b"three" * 90]
+    for source in others:
+        assert read(source) == expected
+
+
 @pytest.mark.usefixtures("without_isal")
 @few_or_many("most", 100, 200)
 def test_row_20_members_made_to_lie_inside_one_another(most: int, tmp_path, monkeypatch) -> None:

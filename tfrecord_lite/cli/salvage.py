@@ -66,7 +66,7 @@ def run(
 ) -> None:
     """Copy every intact record of a damaged file or set to a new one, and list what was left.
 
-    The exit code is 0 when nothing was damaged, 1 when something had to be left.
+    The exit code is 0 when nothing was damaged or missing, 1 when something was.
     """
     limit = {} if max_record_bytes is None else {"max_record_bytes": max_record_bytes}
     file: Any = sys.stdin.buffer if source == "-" else source

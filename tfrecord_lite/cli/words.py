@@ -15,7 +15,7 @@ _ADVICE: Final = tuple(
     (re.compile(found), said)
     for found, said in (
         (
-            r"; on_damage= reads on at the next true record",
+            r"; reading with on_damage= goes on at the next true record",
             "; `tfrecord-lite salvage` copies all records that are intact",
         ),
         (

@@ -52,21 +52,28 @@ class ByNumber(Closing):
         try:
             number = operator.index(which)
         except TypeError:
-            return self._records(as_numbers(which, len(self), self._label))
+            numbers = as_numbers(
+                which, len(self), self._label, taken="an integer, a slice, or a list or array of"
+            )
+            return self._records(numbers)
         return self._record(number)
 
 
-def as_numbers(given: Numbers, count: int, what: object) -> Int64Array:
+def as_numbers(
+    given: Numbers, count: int, what: object, *, taken: str = "a list or a one-dimensional array of"
+) -> Int64Array:
     """Return what a caller asks for as numbers of ``count`` records, none negative.
 
-    ``what`` is what errors are about: TypeError for what are no numbers, IndexError for those of no
-    record.
+    ``what`` is what errors are about: TypeError for what are no numbers, which says what is
+    ``taken``, IndexError for those of no record.
     """
     numbers = np.asarray(given)
     if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and len(numbers)):
+        kind = type(given).__name__
+        if numbers.ndim:
+            kind += f" of {numbers.dtype}{list(numbers.shape)}"
         raise TypeError(
-            f"{what}: records are asked for by an integer, a slice, or a list or array of "
-            f"integers, not {numbers.dtype}{list(numbers.shape)}"
+            f"{printable(str(what))}: records are asked for by {taken} integers, not {kind}"
         )
     beyond = (numbers >= count) | (numbers < -count)
     if beyond.any():

@@ -143,8 +143,10 @@ class Report:
     @property
     def lost(self) -> int | None:
         """How many of these are not among the intact ones; None where it is not known."""
-        expected = self.expected
-        return None if expected is None else expected - sum(file.records for file in self.files)
+        if self.expected is None:
+            return None
+        # A file that somebody has added to makes up for none that was cut.
+        return sum(max((file.expected or 0) - file.records, 0) for file in self.files)
 
     @property
     def ok(self) -> bool:

@@ -55,11 +55,12 @@ def _salvage_text(report: Report, written: str, width: int | None) -> str:
     """Return what was rescued of each file, and what was written."""
     lines = []
     for file in report.files:
-        if file.fault_count:
-            lines.append(f"{'MISSING':8}{printable(file.path)}")
+        state = _state(file)
+        if state == "MISSING":
+            lines.append(f"{state:8}{printable(file.path)}")
             continue
         counts = f"{_records_text(file)} rescued; {_regions_text(file)} left"
-        lines.append(f"{_state(file):8}{printable(file.path)}: {counts}")
+        lines.append(f"{state:8}{printable(file.path)}: {counts}")
         lines += _places_text(file, width)
     records = sum(file.records for file in report.files)
     line = f"{'written':8}{printable(written)}: {plural(records, 'record')}"
@@ -222,6 +223,15 @@ def report_html(report: Report) -> str:
         [damage.path or file.path, f"{damage.record:,}", f"{damage.begin:,}", damage.reason]
         for file in report.files
         for damage in file.damage
+    ] + [
+        [
+            fault.path,
+            "" if fault.record is None else f"{fault.record:,}",
+            "" if fault.offset is None else f"{fault.offset:,}",
+            fault.reason,
+        ]
+        for file in report.files
+        for fault in file.faults
     ]
     tables = html_table(head, rows, _summary(report))
     if places:

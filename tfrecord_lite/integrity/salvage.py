@@ -12,7 +12,7 @@ from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.integrity.inventory import Inventory, is_left_folder, with_own_options
-from tfrecord_lite.integrity.report import FileReport, Report
+from tfrecord_lite.integrity.report import Fault, FileReport, Report
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_same_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
@@ -60,7 +60,7 @@ def salvage(
     options, ``dst`` is the name of a set, as `ShardWriter` takes it, with a shard for each source
     in which there is a record, and with the features that the source's manifest says. The report
     has each file; where a manifest or an index tells how many records it had, `FileReport.expected`
-    and `Report.lost` say how many are lost.
+    and `Report.lost` say how many are lost; that is a fault where no damage tells of it.
 
     ``compression`` is that of the source, ``write_compression`` that of what is written; left out,
     they are the same, and "infer" tells it by the name, as `RecordWriter`. ``verify`` and
@@ -104,6 +104,13 @@ def salvage(
                     codec = reader.compression if write_compression == "auto" else write_compression
                     writer = stack.enter_context(_open(dst, sources, codec, overwrite=overwrite))
                 _copy(reader, writer, found, progress, checked=options["verify"] is True)
+            if not found.regions and found.expected not in (None, found.records):
+                # A shard that was cut between records, or written to, is intact as far as it goes.
+                reason = (
+                    f"it has {found.records:,} records, its manifest or index says "
+                    f"{found.expected:,}"
+                )
+                found.add_fault(Fault(found.path, "records", reason))
             if isinstance(writer, ShardWriter):
                 writer.end_shard()
             report.files.append(found)

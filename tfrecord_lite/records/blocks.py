@@ -285,7 +285,7 @@ class BlockStream:
         if self._on_damage is None or (self._growing and error.kind == "truncated"):
             # A wrong length at the front says most often that this is another kind of file.
             if error.kind == "data" or (error.kind == "length" and begin):
-                error.reason += "; on_damage= reads on at the next true record"
+                error.reason += "; reading with on_damage= goes on at the next true record"
             try:
                 raise error
             finally:

@@ -31,6 +31,7 @@ _INPUT_BYTES = 1 << 18
 # What one call inflates is in memory twice, before it stands where it is asked for.
 _MOST_INFLATED = 1 << 22
 _INTERRUPTED = "{}: reading was interrupted inside its {} stream; open it again, it does not seek"
+_OTHER_FRONT = "its front is damaged, or it is of another compression, which 'auto' finds"
 
 
 class InflatedSource:
@@ -307,8 +308,7 @@ class InflatedSource:
         if not start.startswith(GZIP_START[: len(start)]) or (len(start) == 4 and start[3] & 0xE0):
             if self.offset == 0:
                 raise CompressionError(
-                    f"no GZIP stream: it begins with {start.hex(' ')}; "
-                    "name the file's own compression, or 'auto'"
+                    f"no GZIP stream: it begins with {start.hex(' ')}; {_OTHER_FRONT}"
                 )
             raise CompressionError(
                 f"bytes that are no gzip member after the end of one, at compressed byte "
@@ -396,5 +396,5 @@ class InflatedSource:
     def _reason(self, at: int, error: Exception) -> str:
         detail = str(error).rpartition(": ")[2]
         if at == 0 or "header check" in detail:
-            return f"no {self.codec} stream: {detail}; name the file's own compression, or 'auto'"
+            return f"no {self.codec} stream: {detail}; {_OTHER_FRONT}"
         return f"bad {self.codec} stream at compressed byte {at}: {detail}"

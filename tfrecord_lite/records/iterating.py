@@ -28,12 +28,12 @@ def flatten(refill: Callable[[], Iterator[bytes] | None], source: object) -> Fla
 
     They are records of ``source``, which its repr says.
 
-    What ``refill`` raises goes through, and a later ``next`` calls it again; it returns the same
-    iterator until that has no more items. Where a generator would end at an exception, and a class
-    with ``__next__`` would cost more than reading a short record does, `itertools.chain` goes on
-    with what it is in when that raises, and loses what it takes its iterators from when that
-    raises. So it is in a ``map`` while ``refill`` is called, and takes its iterators, that map and
-    the queue's in turn, from what never raises.
+    What ``refill`` raises goes through, and a later ``next`` calls it again; but StopIteration ends
+    the iteration. It returns the same iterator until that has no more items. Where a generator
+    would end at an exception, and a class with ``__next__`` would cost more than reading a short
+    record does, `itertools.chain` goes on with what it is in when that raises, and loses what it
+    takes its iterators from when that raises. So it is in a ``map`` while ``refill`` is called, and
+    takes its iterators, that map and the queue's in turn, from what never raises.
 
     >>> parts = [iter([1, 2]), iter([]), iter([3])]
     >>> list(flatten(lambda: parts.pop(0) if parts else None, "parts"))
@@ -42,7 +42,12 @@ def flatten(refill: Callable[[], Iterator[bytes] | None], source: object) -> Fla
     queue: deque[Any] = deque([iter(())])
 
     def step(_: None) -> NoReturn:
-        queue.append(refill())
+        try:
+            part = refill()
+        except StopIteration:
+            # What a caller's on_damage raises to stop; it would end this map's turn.
+            part = None
+        queue.append(part)
         # Which ends this map's turn, but not the map.
         raise StopIteration
 

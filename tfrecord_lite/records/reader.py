@@ -71,7 +71,8 @@ class RecordReader(Closing):
     Damage raises: `CorruptRecordError`, `TruncatedRecordError`, `RecordTooLargeError` (above
     ``max_record_bytes``) or `CompressionError`, after all intact records before it were returned.
     With a callable as ``on_damage``, it gets a `Damage` for each region that is left out, and
-    reading goes on; what it raises goes through. ``OSError`` goes through as it is.
+    reading goes on; what it raises goes through, and StopIteration ends the loop. ``OSError`` goes
+    through as it is.
 
     With ``follow`` the end of the file, and a record that is truncated there, are waited at:
     records are returned as they are written, until the process is interrupted, the reader is closed

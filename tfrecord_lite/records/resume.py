@@ -174,12 +174,14 @@ def _find_damaged_codec(source: ByteSource, head: bytes) -> Codec:
 
     What is left of a blocked file's first bytes tells it, or else the first whole thing in the
     file: a record, or a gzip member that begins with one. The source stands at its front
-    afterwards; one that cannot go back there is taken to be plain.
+    afterwards; one that cannot go back there is taken to be plain unless its first bytes tell.
     """
-    if len(head) < HEADER_SIZE or length_is_intact(head) or not source.seekable:
+    if len(head) < HEADER_SIZE or length_is_intact(head):
         return None
     if sum(map(eq, head, MEMBER_START)) >= _BYTES_THAT_TELL:
         return "GZIP"
+    if not source.seekable:
+        return None
     window = Window(source)
     remaining = source.remaining()
     found = Recovery(window, _LARGEST_RECORD if remaining is None else remaining).search()

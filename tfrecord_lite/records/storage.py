@@ -152,6 +152,14 @@ class Output:
             if os.path.islink(self._target):
                 # What a rename would replace, the system would not open: links in a circle.
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self.path)
+            try:
+                os.lstat(self._target)
+            except (FileNotFoundError, PermissionError):
+                pass
+            except OSError as error:
+                # A name that is too long would be told in `close` only: the temporary file has a
+                # shorter one, and that is nobody's to know.
+                raise OSError(error.errno, error.strerror, self.path) from None
             if mode == "x" and os.path.lexists(self.path):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
             self._open_partial()

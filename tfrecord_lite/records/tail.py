@@ -54,15 +54,15 @@ def prepare_append(
     TensorFlow loses what follows an empty member.
     """
     path = name_of(file)
-    if codec == "ZLIB":
+    head = _head(path)
+    found = find_codec(head)
+    if "ZLIB" in (codec, found):
         raise ValueError(
             f"{printable(path)}: ZLIB files end where their stream ends; append needs GZIP or no "
             "compression"
         )
-    head = _head(path)
     if not head:
         return None
-    found = find_codec(head)
     # Of a few bytes not even the compression can be told: a truncated file of the codec named.
     if found != codec and (found is not None or len(head) >= HEADER_SIZE):
         raise ValueError(
