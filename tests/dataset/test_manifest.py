@@ -11,9 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfrecord_lite import FixedLenFeature, TFRecordError, features_from_json, write_records
+from tfrecord_lite import (
+    FixedLenFeature,
+    TFRecordError,
+    features_from_json,
+    read_records,
+    salvage,
+    write_records,
+)
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.files.manifest import Manifest, ManifestEntry, find_manifest
+from tfrecord_lite.jobs import make_manifest
 from tfrecord_lite.records.checksum import crc32c
 
 FEATURES = {"label": FixedLenFeature([], int), "name": FixedLenFeature([2], bytes, [b"a", b"\xff"])}
@@ -271,3 +279,23 @@ def test_a_manifest_of_others_is_passed_over_and_a_broken_one_of_ours_is_not(nam
     path.write_text(text[:-10])
     with pytest.raises(TFRecordError, match="JSONDecodeError"):
         find_manifest(files)
+
+
+def test_a_broken_one_is_replaced_with_its_set(name: str) -> None:
+    """Its error says to write the set again, which it did not let happen."""
+    path = Path(name + ".manifest.json")
+    broken = path.read_text()[:-10]
+    records = list(read_records(Manifest.load(path).files))
+
+    def write_again() -> None:
+        with ShardWriter(name, num_shards=1, overwrite=True) as writer:
+            writer.write_many(records)
+
+    def rescue() -> None:
+        salvage(f"{name}-*", f"{name}-rescued")
+        salvage(f"{name}-rescued", name, overwrite=True)
+
+    for replace in (lambda: make_manifest(name, overwrite=True), write_again, rescue):
+        path.write_text(broken)
+        replace()
+        assert sorted(read_records(name)) == sorted(records)

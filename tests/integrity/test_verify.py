@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -24,6 +25,7 @@ from variants import first
 import tfrecord_lite as tfr
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.files import manifest as manifest_module
 from tfrecord_lite.files.manifest import Manifest
 from tfrecord_lite.integrity import check as check_module
 from tfrecord_lite.integrity import schedule as schedule_module
@@ -602,6 +604,47 @@ def test_a_manifest_that_is_none(shards):
     # Of others' manifests nothing is said.
     manifest.write_text('{"name": "some web application"}')
     assert verify(shards.parent).ok
+
+
+def test_a_damaged_manifest_beside_another_set(shards):
+    """What other manifests there say is compared all the same."""
+    shard(shards, 1).unlink()
+    other = shards.with_name("a")
+    with ShardWriter(other, num_shards=1) as writer:
+        writer.write_many(THREE)
+    manifest = Path(f"{other}.manifest.json")
+    good = manifest.read_text()
+    missing = (shard(shards, 1).name, "missing")
+    for harm in (good.replace('"records": 3', '"records": 4', 1), good[:40]):
+        manifest.write_text(harm)
+        assert set(faults(verify(shards.parent))) == {missing, ("a.manifest.json", "manifest")}
+    # So where it names what has the name of a shard of the set.
+    extra = shard(shards, 7, 9)
+    manifest.write_text(good.replace(shard(other, 0, 1).name, extra.name).replace("3", "4", 1))
+    tfr.write_records(extra, THREE)
+    found = faults(verify(shards))
+    assert {missing, ("a.manifest.json", "manifest"), (extra.name, "extra")} == set(found)
+
+
+def test_a_manifest_that_cannot_be_read(shards, monkeypatch):
+    path = f"{shards}.manifest.json"
+    original = manifest_module.open_file
+
+    def refusing(name):
+        if os.path.basename(name) == os.path.basename(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+        return original(name)
+
+    monkeypatch.setattr(manifest_module, "open_file", refusing)
+    for paths in every_way(shards):
+        report = verify(paths)
+        assert not report.ok
+        assert [file.records for file in report.files] == [10, 10, 10, 0], paths
+        assert isinstance(report.files[3].error, PermissionError)
+        assert os.path.samefile(report.files[3].path, path)
+        # What it says of features and numbers would be lost.
+        with pytest.raises(PermissionError):
+            tfr.salvage(paths, shards.with_name("new"))
 
 
 def test_a_manifest_that_is_given(shards, tmp_path):

@@ -322,11 +322,18 @@ def find_manifest(files: Path | Iterable[Path]) -> Manifest | None:
     return None
 
 
-def manifests_naming(files: Iterable[str], *, by_its_name: bool = False) -> Iterator[Manifest]:
+def manifests_naming(
+    files: Iterable[str],
+    *,
+    besides: str | None = None,
+    on_error: Callable[[str, OSError | TFRecordError], object] | None = None,
+) -> Iterator[Manifest]:
     """Load each manifest that lies beside one of the files and names one of its folder.
 
-    One that is empty, cut or damaged may name nothing: with ``by_its_name`` what is no JSON, or has
-    the mark of ours, is tried, too, where its own name is that of a set of which there is a shard.
+    That at the path ``besides``, which is to be replaced, is passed over, whatever it is.
+    ``on_error`` gets the path of each that cannot be loaded, and why, and the others follow. One
+    that is empty, cut or damaged may name nothing: then what is no JSON, or has the mark of ours,
+    is tried, too, where its own name is that of a set of which there is a shard.
     """
     for folder, files_there in by_folder(files).items():
         names = set(map(json.dumps, files_there))
@@ -337,16 +344,31 @@ def manifests_naming(files: Iterable[str], *, by_its_name: bool = False) -> Iter
             continue
         for found, is_folder in inside:
             path = os.path.join(folder, found)
+            if besides is not None and os.path.normpath(path) == os.path.normpath(besides):
+                continue
             if found.endswith(MANIFEST_SUFFIX) and not is_folder and is_file(path):
-                # What does not mention them is no matter, and need not even be ours.
-                text = _read(path).decode(errors="replace")
-                mentions = _FORMAT in text and not names.isdisjoint(_NAMES.findall(text))
-                stem = found[: -len(MANIFEST_SUFFIX)]
-                broken = by_its_name and (_FORMAT in text or not is_json(text))
-                if mentions or (broken and _has_shard(stem, names)):
-                    manifest = Manifest.load(path)
-                    if not names.isdisjoint(json.dumps(entry.name) for entry in manifest.entries):
+                try:
+                    manifest = _load_naming(path, names, broken=on_error is not None)
+                except (OSError, TFRecordError) as error:
+                    if on_error is None:
+                        raise
+                    on_error(path, error)
+                else:
+                    if manifest is not None:
                         yield manifest
+
+
+def _load_naming(path: str, names: set[str], *, broken: bool) -> Manifest | None:
+    """Load a manifest if it names one of these, in JSON's quotes; ``broken`` ones may name none."""
+    # What does not mention them is no matter, and need not even be ours.
+    text = _read(path).decode(errors="replace")
+    if _FORMAT not in text or names.isdisjoint(_NAMES.findall(text)):
+        stem = split_name(path)[1][: -len(MANIFEST_SUFFIX)]
+        if not (broken and (_FORMAT in text or not is_json(text)) and _has_shard(stem, names)):
+            return None
+    manifest = Manifest.load(path)
+    named = (json.dumps(entry.name) for entry in manifest.entries)
+    return None if names.isdisjoint(named) else manifest
 
 
 def by_folder(files: Iterable[str]) -> dict[str, list[str]]:

@@ -28,12 +28,13 @@ def existing(names: ShardNames, *, overwrite: bool) -> list[str]:
             f"{found}: there is a set of this name; pass overwrite=True to replace it whole"
         )
     # A pattern may give shards the names that those of another set have.
-    for manifest in manifests_naming(os.path.join(names.folder, file) for file in present):
-        if os.path.basename(manifest.path) != os.path.basename(names.manifest):
-            raise FileExistsError(
-                f"{printable(os.path.join(names.folder, present[0]))}: {manifest.path} has shards "
-                "of such names, and is of another set; choose another name"
-            )
+    files = [os.path.join(names.folder, file) for file in present]
+    own = os.path.join(names.folder, os.path.basename(names.manifest))
+    for manifest in manifests_naming(files, besides=own):
+        raise FileExistsError(
+            f"{printable(files[0])}: {manifest.path} has shards of such names, and is of another "
+            "set; choose another name"
+        )
     return present
 
 

@@ -25,7 +25,7 @@ from tfrecord_lite.files.resolve import (
     warn_of_missing,
     warn_of_twice,
 )
-from tfrecord_lite.integrity.report import Fault
+from tfrecord_lite.integrity.report import Fault, FileReport
 from tfrecord_lite.records.compression import codec_named
 from tfrecord_lite.records.file_system import is_directory, list_directory, sizes_of
 from tfrecord_lite.records.storage import is_partial, is_path, name_of
@@ -74,13 +74,15 @@ class Inventory:
 
     ``entries`` are what manifests say of them; ``faults`` is what is known without looking into any
     file: shards that are missing, or are no part of their set, and manifests that are none.
-    ``leftovers`` are the temporary files and folders of writers beside them.
+    ``leftovers`` are the temporary files and folders of writers beside them, ``unreadable`` the
+    manifests that could not be read, each with its error.
     """
 
     files: list[PathOrFile] = field(default_factory=list)
     entries: dict[str, list[tuple[Manifest, ManifestEntry]]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
+    unreadable: list[FileReport] = field(default_factory=list)
 
     @classmethod
     def take(
@@ -104,7 +106,7 @@ class Inventory:
             else:
                 inventory.files.append(path)
         survey.finish(given, automatic=manifest == "auto")
-        if not inventory.files and not inventory.faults:
+        if not (inventory.files or inventory.faults or inventory.unreadable):
             raise FileNotFoundError("an empty list of paths")
         return inventory
 
@@ -162,8 +164,8 @@ class _Survey:
         files = self._inventory.files
         try:
             manifest = Manifest.load(path)
-        except TFRecordError as error:
-            self._inventory.faults.append(Fault(path, "manifest", error.reason))
+        except (OSError, TFRecordError) as error:
+            self._note_manifest(path, error)
             # The manifest is wrong, whether there is anything else of that name or not.
             with suppress(FileNotFoundError):
                 files += files_of(glob.escape(stem) + "*", Folders())
@@ -179,6 +181,13 @@ class _Survey:
                     self._inventory.faults.append(_missing(shard, manifest))
         self._add_leftovers_of(stem)
 
+    def _note_manifest(self, path: str, error: OSError | TFRecordError) -> None:
+        """Note a manifest that cannot be loaded."""
+        if isinstance(error, TFRecordError):
+            self._inventory.faults.append(Fault(path, "manifest", error.reason))
+        elif all(known.path != path for known in self._inventory.unreadable):
+            self._inventory.unreadable.append(FileReport(path, error=error))
+
     def finish(self, given: Manifest | None, *, automatic: bool) -> None:
         """Compare with manifests, and look for what writers left."""
         warn_of_twice(self._inventory.files, self._of_sets)
@@ -191,15 +200,12 @@ class _Survey:
         if given is not None:
             self._compare_with_given(given, by_path)
         for inside in self._beside.values() if automatic else ():
-            try:
-                for manifest in manifests_naming(inside, by_its_name=True):
-                    names = {entry.name for entry in manifest.entries}
-                    whole = any(
-                        named and os.path.basename(file) in names for file, named in inside.items()
-                    )
-                    self._compare(manifest, by_path, whole=whole)
-            except TFRecordError as error:
-                self._inventory.faults.append(Fault(str(error.path), "manifest", error.reason))
+            for manifest in manifests_naming(inside, on_error=self._note_manifest):
+                names = {entry.name for entry in manifest.entries}
+                whole = any(
+                    named and os.path.basename(file) in names for file, named in inside.items()
+                )
+                self._compare(manifest, by_path, whole=whole)
         # Where no manifest tells, names do.
         known = {*self._inventory.entries, *(fault.path for fault in self._inventory.faults)}
         warn_of_missing(
@@ -292,7 +298,7 @@ class _Survey:
         # Another set may have names that are alike.
         other = {
             os.path.normpath(file)
-            for found in manifests_naming(files)
+            for found in manifests_naming(files, on_error=self._note_manifest)
             if os.path.basename(found.path) != own
             for file in found.files
         }

@@ -129,6 +129,10 @@ class _Sources(NamedTuple):
     @classmethod
     def of(cls, src: Paths) -> _Sources:
         inventory = Inventory.take(src, "auto")
+        for unread in inventory.unreadable:
+            # What it says of features and numbers would be left out in silence.
+            assert unread.error is not None
+            raise unread.error
         entries = inventory.entries.values()
         manifests = {manifest.path: manifest for known in entries for manifest, _ in known}
         counts = _counts(manifests.values())

@@ -81,7 +81,8 @@ def verify(
     schedule = Schedule(inventory.files, compression, workers, decode=examples)
     files = list(_check_files(schedule, checker, inventory.files))
     _compare_with_manifests(schedule, checker, inventory, files)
-    return Report(_with_faults(files, inventory.faults), inventory.leftovers)
+    reports = _with_faults([*files, *inventory.unreadable], inventory.faults)
+    return Report(reports, inventory.leftovers)
 
 
 def _check_files(

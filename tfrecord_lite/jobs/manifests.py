@@ -86,12 +86,11 @@ def make_manifest(
             "to make it again"
         )
     shards = files_of_set(name, files)
-    for other in manifests_naming(shards):
-        if os.path.normpath(other.path) != os.path.normpath(names.manifest):
-            raise FileExistsError(
-                f"{printable(other.path)}: these files are already shards of this set; read them "
-                "by its name, or remove that manifest"
-            )
+    for other in manifests_naming(shards, besides=names.manifest):
+        raise FileExistsError(
+            f"{printable(other.path)}: these files are already shards of this set; read them "
+            "by its name, or remove that manifest"
+        )
     text = _features_json(features, old, shards, compression)
     codec = _codec(shards, compression)
     report = verify(shards, manifest=None, compression=compression, progress=progress)
