@@ -69,9 +69,8 @@ def as_numbers(
     """
     numbers = np.asarray(given)
     if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and len(numbers)):
-        kind = type(given).__name__
-        if numbers.ndim:
-            kind += f" of {numbers.dtype}{list(numbers.shape)}"
+        shape = list(numbers.shape)
+        kind = f"{numbers.dtype}{shape}" if shape else type(given).__name__
         raise TypeError(
             f"{printable(str(what))}: records are asked for by {taken} integers, not {kind}"
         )

@@ -153,7 +153,7 @@ class Output:
                 # What a rename would replace, the system would not open: links in a circle.
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self.path)
             try:
-                os.lstat(self._target)
+                os.stat(self._target)
             except (FileNotFoundError, PermissionError):
                 pass
             except OSError as error:
