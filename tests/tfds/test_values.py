@@ -104,6 +104,16 @@ def test_datasets_in_datasets_are_lists_of_their_steps(described):
     }
 
 
+def test_datasets_in_sequences_of_a_step_are_lists_of_their_steps(described):
+    feature = dataset({"x": tensor("int32")})
+    inner = {"pythonClassName": "Sequence", "sequence": {"feature": feature}}
+    flat, lengths = "d/s/x/ragged_flat_values", "d/s/x/ragged_row_lengths_"
+    row = {flat: [1, 2, 3], f"{lengths}0": [2, 0], f"{lengths}1": [2, 1]}
+    (item,) = load(described({"d": dataset({"s": inner})}, [row]), split="train")
+    found = [[step["x"].tolist() for step in element["s"]] for element in item["d"]]
+    assert found == [[[1, 2], [3]], []]
+
+
 LABEL = {
     "pythonClassName": "tensorflow_datasets.core.features.class_label_feature.ClassLabel",
     "classLabel": {"numClasses": "2"},

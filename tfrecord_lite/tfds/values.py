@@ -171,13 +171,15 @@ def _count(columns: Any) -> int:
 def _steps(node: Node, columns: Any) -> list[Any]:
     """Return the elements of a dataset, of whose features these are the columns."""
     child = node.children[""]
-    return [_step(child, columns, index) for index in range(_count(columns))]
+    return [_in_steps(child, _row(columns, index)) for index in range(_count(columns))]
 
 
-def _step(node: Node, columns: Any, index: int) -> Any:
+def _in_steps(node: Node, row: Any) -> Any:
+    """Cut the datasets in one element into their own steps, those in sequences too."""
     if node.kind == "dict":
-        return {key: _step(child, columns[key], index) for key, child in node.children.items()}
-    row = _row(columns, index)
+        return {key: _in_steps(child, row[key]) for key, child in node.children.items()}
+    if node.kind == "sequence":
+        return _in_steps(node.children[""], row)
     return _steps(node, row) if node.kind == "dataset" else row
 
 
