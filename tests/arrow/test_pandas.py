@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import sys
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import tfrecord_lite as tfr
+from tfrecord_lite.arrow import write_table
 
 pd = pytest.importorskip("pandas")
 
@@ -71,6 +74,40 @@ def test_times_are_integers(path):
     assert plain(path) == [{"t": [86_400_000_000]}, {}]
 
 
+TIMES = {
+    "times": (pd.Series(pd.to_datetime(["1970-01-02", None]).as_unit("ms")), [[86_400_000], None]),
+    "times of a zone": (
+        pd.Series(pd.to_datetime(["1970-01-02", None]).as_unit("s").tz_localize("Europe/Berlin")),
+        [[82_800], None],
+    ),
+    "durations": (pd.Series(pd.to_timedelta(["2s", None]).as_unit("s")), [[2], None]),
+    "periods": (pd.Series(pd.period_range("1970-02", periods=2, freq="M")), [[1], [2]]),
+    "categories": (
+        pd.Series(pd.to_datetime(["1970-01-02", None]).as_unit("s")).astype("category"),
+        [[86_400], None],
+    ),
+    "dates": (pd.Series([dt.date(1970, 1, 3), None], dtype=object), [[2], None]),
+    "of Arrow": (pd.Series([dt.date(1970, 1, 3), None], dtype="date32[day][pyarrow]"), [[2], None]),
+    "lists": (pd.Series([[1, 2], []]), [[1, 2], []]),
+    "views": (pd.Series(["a", None], dtype=pd.ArrowDtype(pa.string_view())), [[b"a"], None]),
+}
+
+
+@pytest.mark.parametrize(("series", "expected"), TIMES.values(), ids=TIMES)
+def test_a_series_is_written_as_in_a_dataframe(tmp_path, series, expected):
+    series = series.rename("a")
+    for number, table in enumerate((pd.DataFrame({"a": series}), series, {"a": series})):
+        manifest = write_table(table, tmp_path / str(number))
+        assert [row.get("a") for row in plain(manifest.path)] == expected
+        assert '"a"' in manifest.features
+
+
+def test_cast_of_a_series(path):
+    for table in (pd.Series(["1", None], name="a"), {"a": pd.Series(["1", None])}):
+        tfr.write_examples(path, table, cast={"a": "int64"})
+        assert plain(path) == [{"a": [1]}, {}]
+
+
 @pytest.mark.usefixtures("arrow")
 def test_a_series_is_a_column(path):
     tfr.write_examples(path, pd.Series([1, 2], name="a", index=[9, 8]))
@@ -92,6 +129,7 @@ def test_a_column_of_several_kinds(path):
 
 
 def test_a_mapping_of_series_needs_no_pyarrow(path, monkeypatch):
+    monkeypatch.setattr("tfrecord_lite.dataset.tables.find_spec", lambda _: None)
     monkeypatch.setitem(sys.modules, "tfrecord_lite.arrow.writing", None)
     tfr.write_examples(path, dict(pd.DataFrame({"n": pd.array([7, pd.NA], "Int64")})))
     assert plain(path) == [{"n": [7]}, {}]

@@ -120,6 +120,17 @@ def test_a_column_beside_one_of_arrow_is_not_changed_in_silence(write, name, col
         write({"a": pa.array([1, 2]), "x": column}, name)
 
 
+@pytest.mark.parametrize("values", [[[1, 2], [3, 4]], [["a", "b"], ["c", "d"]], [[], []]])
+def test_an_array_with_a_shape_beside_columns_of_arrow(tmp_path, values):
+    array = np.array(values)
+    for wide in (array, array[:, :, None]):
+        manifest = write_table({"x": wide, "y": pa.array([1, 2])}, tmp_path / "t", overwrite=True)
+        alone = tfr.encode_examples({"x": array, "y": [1, 2]})
+        assert list(tfr.read_records(manifest.path)) == list(alone)
+        found = to_arrow(manifest.path, select=["x"]).read_all()["x"].to_pylist()
+        assert found == (wide.astype("S") if array.dtype.kind == "U" else wide).tolist()
+
+
 @pytest.mark.parametrize("key", [1, "\ud800"])
 def test_a_name_that_is_none(write, name, key):
     with pytest.raises((TypeError, tfr.ExampleError), match="column .*rename it"):

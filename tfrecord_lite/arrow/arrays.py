@@ -40,6 +40,7 @@ __all__ = [
     "joined",
     "leaf_of",
     "list_array",
+    "nested_array",
     "no_rows",
     "plain_array",
     "stripped",
@@ -134,6 +135,15 @@ def _from_buffers(kind: pa.DataType, rows: int, buffers: list[Any], items: pa.Ar
     if items.type != kind.value_type:
         raise TypeError(f"{items.type} are no items of {kind}")
     return pa.Array.from_buffers(kind, rows, buffers, children=[items])
+
+
+def nested_array(leaf: pa.Array, kind: pa.DataType, rows: int, validity: Any = None) -> pa.Array:
+    """Return ``rows`` items of a type of fixed sizes, from all that is in them."""
+    kind = plain_type(kind)
+    if not pt.is_fixed_size_list(kind):
+        return leaf
+    inner = nested_array(leaf, kind.value_type, rows * kind.list_size)
+    return pa.Array.from_buffers(kind, rows, [validity], children=[inner])
 
 
 # From what callers have.

@@ -20,6 +20,7 @@ from tfrecord_lite.arrow.arrays import (
     first_refused,
     leaf_of,
     list_array,
+    nested_array,
     stripped,
     validity_of,
     wrapped_array,
@@ -143,7 +144,7 @@ class _Column:
         if isinstance(feature, RawFeature):
             raw = decoder.column()
             assert isinstance(raw, np.ndarray)
-            return _nested(_elements(raw.reshape(-1), leaf_of(kind)), kind, len(raw))
+            return nested_array(_elements(raw.reshape(-1), leaf_of(kind)), kind, len(raw))
         if feature.dtype is np.uint8:
             begin, size, counts = decoder.strings()
             there = _spread_out(counts, self._present) > 0
@@ -161,7 +162,7 @@ class _Column:
             leaf = _converted(flat, leaf_of(kind), _row_by(counts))
         counts = counts // max(math.prod(getattr(feature, "shape", ())), 1)
         counts = _spread_out(counts, self._present)
-        items = _nested(leaf, kind.value_type, int(counts.sum()))
+        items = nested_array(leaf, kind.value_type, int(counts.sum()))
         return list_array(items, counts, kind, validity_of(self._present))
 
     def _row_of_spread(self, count: int) -> _RowOf:
@@ -196,17 +197,17 @@ class _Column:
             values = _converted(_spread_out(numbers.reshape(-1), there), leaf, row_of)
             if not feature.shape:
                 return _with_nulls(values, validity_of(there))
-            return _nested(values, kind, rows, validity_of(self._present))
+            return nested_array(values, kind, rows, validity_of(self._present))
         begin, size, _ = decoder.strings()
         if self._rows is None or feature.default_value is None:
             values = self._strings(leaf, begin, size, there, row_of)
-            return _nested(values, kind, rows, validity_of(self._present))
+            return nested_array(values, kind, rows, validity_of(self._present))
         # Arrow puts no views together.
         first = pa.large_binary() if is_view(leaf) else leaf
         default = feature.default_value if feature.shape else [feature.default_value]
         defaults = pa.array(list(default), first).take(pa.array(np.arange(len(there)) % count))
         values = pc.coalesce(self._strings(first, begin, size, there, row_of), defaults)
-        return _nested(values.cast(leaf), kind, rows)
+        return nested_array(values.cast(leaf), kind, rows)
 
 
 def _spread_out(values: Any, there: BoolArray) -> Any:
@@ -262,15 +263,6 @@ def _cast(array: pa.Array, leaf: pa.DataType) -> pa.Array:
     return found
 
 
-def _nested(leaf: pa.Array, kind: pa.DataType, rows: int, validity: Any = None) -> pa.Array:
-    """Return ``rows`` items of a type of fixed sizes, from all that is in them."""
-    kind = plain_type(kind)
-    if not pt.is_fixed_size_list(kind):
-        return leaf
-    inner = _nested(leaf, kind.value_type, rows * kind.list_size)
-    return pa.Array.from_buffers(kind, rows, [validity], children=[inner])
-
-
 def _of_ragged(column: Any, kind: pa.DataType, validity: Any = None) -> pa.Array:
     """Return a `Ragged` of values that have been decoded as lists."""
     if isinstance(column, Ragged):
@@ -278,4 +270,4 @@ def _of_ragged(column: Any, kind: pa.DataType, validity: Any = None) -> pa.Array
         return list_array(items, np.diff(column.row_splits), kind, validity)
     flat, leaf = column.reshape(-1), leaf_of(kind)
     elements = pa.array(flat.tolist(), leaf) if flat.dtype == object else _elements(flat, leaf)
-    return _nested(elements, kind, len(column))
+    return nested_array(elements, kind, len(column))

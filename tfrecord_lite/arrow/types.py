@@ -41,6 +41,7 @@ __all__ = [
     "parts_of",
     "plain_type",
     "repeated",
+    "shaped",
     "storage_of",
     "tfx_form",
     "type_said",

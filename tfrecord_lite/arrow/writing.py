@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import pyarrow as pa
 
-from tfrecord_lite.arrow.arrays import has_half_dictionaries, joined, no_rows
+from tfrecord_lite.arrow.arrays import has_half_dictionaries, joined, nested_array, no_rows
 from tfrecord_lite.arrow.encoding import Columns, SequenceColumns, columns_of
 from tfrecord_lite.arrow.files import parquet_batches, require_rows
 from tfrecord_lite.arrow.objects import checked_objects, is_objects
 from tfrecord_lite.arrow.relations import not_in_arrow
+from tfrecord_lite.arrow.types import shaped
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.column_values import known_columns, series_values
@@ -284,7 +285,10 @@ def _chunked(name: str, column: Any, said: AbstractSet[str]) -> Any:
     if hasattr(column, "__arrow_c_array__"):
         return pa.array(column)
     known = known_columns({name: column}, None)[name]
-    return _array(name, checked_objects(name, known, said=name in said))
+    shape = known.shape[1:] if isinstance(known, np.ndarray) else ()
+    values = known.reshape(-1) if shape else known
+    leaves = _array(name, checked_objects(name, values, said=name in said))
+    return nested_array(leaves, shaped(leaves.type, shape), len(known))
 
 
 def _of_pandas(frame: Any, said: AbstractSet[str]) -> Iterator[pa.RecordBatch]:

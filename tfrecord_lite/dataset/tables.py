@@ -196,10 +196,10 @@ def write_any(
     for a column that has another kind or unit in a table before, else as `encode_examples`.
     """
     check_cast(cast)
-    if hasattr(data, "iloc") and (not _is_frame(data) or find_spec("pyarrow") is None):
-        data = _columns_of_pandas(data)
+    if hasattr(data, "iloc"):
+        data = _frame_or_columns(data)
     found = FoundFeatures() if found is None else found
-    if isinstance(data, Mapping) and not cast and not any(map(_is_arrow, data.values())):
+    if isinstance(data, Mapping) and not cast and not _have_types(data):
         if are_sequences(data, features):
             return writer.write_examples(data, features)
         data = {name: _with_none(column) for name, column in data.items()}
@@ -262,8 +262,7 @@ def _parts(data: Any, features: Any, cast: Mapping[str, Any] | None) -> Iterator
     if features and not cast and of_unknown_types:
         # A stream of Hugging Face whose types are not known, as after `map`: here they are.
         return _parts_of_rows(data.with_format(None))
-    of_arrow = isinstance(data, Mapping) and any(map(_is_arrow, data.values()))
-    if of_arrow or _is_frame(data) or _is_stream(data):
+    if (isinstance(data, Mapping) and _have_types(data)) or _is_frame(data) or _is_stream(data):
         from tfrecord_lite.arrow.writing import arrow_parts
 
         return arrow_parts(data, features, cast)
@@ -281,10 +280,16 @@ def _is_frame(data: Any) -> bool:
     return hasattr(data, "iloc") and getattr(data, "ndim", 0) == 2
 
 
-def _is_arrow(column: Any) -> bool:
-    """Tell whether a column is one of Arrow; those of pandas are known without it."""
-    known = hasattr(column, "__arrow_c_array__") or hasattr(column, "__arrow_c_stream__")
-    return known and not hasattr(column, "iloc")
+def _have_types(columns: Mapping[str, Any]) -> bool:
+    """Tell whether columns are a table to Arrow: one of them is its own, or all are of pandas.
+
+    Beside columns of other kinds those of pandas are known without it.
+    """
+    others = [column for column in columns.values() if not hasattr(column, "iloc")]
+    if columns and not others:
+        return find_spec("pyarrow") is not None
+    known = ("__arrow_c_array__", "__arrow_c_stream__")
+    return any(hasattr(column, name) for column in others for name in known)
 
 
 def _is_stream(data: Any) -> bool:
@@ -296,11 +301,14 @@ def _is_stream(data: Any) -> bool:
     return not isinstance(data, Mapping) and any(hasattr(data, name) for name in known)
 
 
-def _columns_of_pandas(data: Any) -> Mapping[str, Any]:
+def _frame_or_columns(data: Any) -> Any:
+    """Return what pandas has as a DataFrame; as columns, which are known without pyarrow."""
     if getattr(data, "ndim", 0) == 1:
         if not isinstance(data.name, str):
             raise TypeError("a Series has one column, of its name, which is to be a str; name it")
-        return {data.name: data}
+        data = data.to_frame()
+    if find_spec("pyarrow") is not None:
+        return data
     return {name: data[name] for name in data.columns}
 
 
