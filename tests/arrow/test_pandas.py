@@ -102,6 +102,20 @@ def test_a_series_is_written_as_in_a_dataframe(tmp_path, series, expected):
         assert '"a"' in manifest.features
 
 
+def test_arrays_with_a_shape_among_objects_of_a_series(path):
+    series = pd.Series([np.zeros((2, 2)), None], name="a")
+    for table in (series, {"a": series}):
+        tfr.write_examples(path, table, {"a": tfr.FixedLenFeature([2, 2], np.float32)})
+        assert plain(path) == [{"a": [0.0] * 4}, {}]
+
+
+def test_a_dataframe_is_no_column(path):
+    frame = pd.DataFrame({"b": [1]})
+    for table in ({"a": frame}, {"a": frame, "c": frame["b"]}, {"a": frame, "c": pa.array([1])}):
+        with pytest.raises((TypeError, tfr.ExampleError), match="'a'"):
+            tfr.write_examples(path, table)
+
+
 def test_cast_of_a_series(path):
     for table in (pd.Series(["1", None], name="a"), {"a": pd.Series(["1", None])}):
         tfr.write_examples(path, table, cast={"a": "int64"})

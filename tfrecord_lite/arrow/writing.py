@@ -276,7 +276,7 @@ def _scanned(dataset: Any) -> Iterator[pa.RecordBatch]:
 
 
 def _chunked(name: str, column: Any, said: AbstractSet[str]) -> Any:
-    if hasattr(column, "iloc"):  # a Series of pandas is a stream too, in which NaN is null
+    if hasattr(column, "iloc") and column.ndim == 1:  # as a stream, it has null for NaN
         return _array(name, _of_series(name, column, said))
     if hasattr(column, "__arrow_c_stream__"):
         if _package_of(column) == "polars":

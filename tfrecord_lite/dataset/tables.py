@@ -196,10 +196,10 @@ def write_any(
     for a column that has another kind or unit in a table before, else as `encode_examples`.
     """
     check_cast(cast)
-    if hasattr(data, "iloc"):
-        data = _frame_or_columns(data)
+    if hasattr(data, "iloc") and (not _is_frame(data) or find_spec("pyarrow") is None):
+        data = _columns_of_pandas(data)
     found = FoundFeatures() if found is None else found
-    if isinstance(data, Mapping) and not cast and not _have_types(data):
+    if isinstance(data, Mapping) and not cast and not _have_types(data, features):
         if are_sequences(data, features):
             return writer.write_examples(data, features)
         data = {name: _with_none(column) for name, column in data.items()}
@@ -280,16 +280,23 @@ def _is_frame(data: Any) -> bool:
     return hasattr(data, "iloc") and getattr(data, "ndim", 0) == 2
 
 
-def _have_types(columns: Mapping[str, Any]) -> bool:
+def _have_types(columns: Mapping[str, Any], features: Any = None) -> bool:
     """Tell whether columns are a table to Arrow: one of them is its own, or all are of pandas.
 
-    Beside columns of other kinds those of pandas are known without it.
+    Beside columns of other kinds those of pandas are known without it; and so are arrays among
+    objects, of whose shapes ``features`` tell.
     """
+    series = [column for column in columns.values() if _is_series(column)]
+    if series and len(series) == len(columns):
+        by_features = features and any(str(column.dtype) == "object" for column in series)
+        return not by_features and find_spec("pyarrow") is not None
     others = [column for column in columns.values() if not hasattr(column, "iloc")]
-    if columns and not others:
-        return find_spec("pyarrow") is not None
     known = ("__arrow_c_array__", "__arrow_c_stream__")
     return any(hasattr(column, name) for column in others for name in known)
+
+
+def _is_series(data: Any) -> bool:
+    return hasattr(data, "iloc") and getattr(data, "ndim", 0) == 1
 
 
 def _is_stream(data: Any) -> bool:
@@ -301,14 +308,11 @@ def _is_stream(data: Any) -> bool:
     return not isinstance(data, Mapping) and any(hasattr(data, name) for name in known)
 
 
-def _frame_or_columns(data: Any) -> Any:
-    """Return what pandas has as a DataFrame; as columns, which are known without pyarrow."""
-    if getattr(data, "ndim", 0) == 1:
+def _columns_of_pandas(data: Any) -> Mapping[str, Any]:
+    if _is_series(data):
         if not isinstance(data.name, str):
             raise TypeError("a Series has one column, of its name, which is to be a str; name it")
-        data = data.to_frame()
-    if find_spec("pyarrow") is not None:
-        return data
+        return {data.name: data}
     return {name: data[name] for name in data.columns}
 
 
