@@ -22,6 +22,7 @@ import traceback
 import weakref
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from itertools import cycle
 from typing import IO, TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
 
@@ -357,11 +358,12 @@ def work(incoming: IO[bytes] | None = None) -> None:
     process = os.getpid()
     with suppress(EOFError, BrokenPipeError):
         while True:
-            answer = _answer(job, channel.receive())
+            task = channel.receive()
+            answer = _answer(job, task)
             if os.getpid() != process:
                 # A job that forks, and whose child goes on, has one answer all the same.
                 os._exit(0)
-            channel.send(answer, _failure)
+            channel.send(answer, partial(_not_sent, task))
     # Perhaps nobody is left to read what is.
     with suppress(BrokenPipeError):
         outgoing.close()
@@ -379,3 +381,11 @@ def _answer(job: Callable[[Any], Any], task: Any) -> tuple[Any, Exception | None
 def _failure() -> tuple[None, Exception]:
     """Return the answer that tells of the exception that is handled."""
     return None, RuntimeError(f"a worker failed:\n{traceback.format_exc()}")
+
+
+def _not_sent(task: object) -> tuple[None, Exception]:
+    """Return the answer where that to a task cannot be pickled, which is handled."""
+    return None, RuntimeError(
+        f"the result for {_shortened(task)} cannot be pickled, to come from a worker process; let "
+        f"it be of arrays and other data, or use workers=0:\n{traceback.format_exc()}"
+    )

@@ -80,6 +80,8 @@ def make_loader(
     [[0, 2], [4, 3], [1]]
     """
     check_ragged(ragged)
+    if pin_memory not in (True, False, "auto"):
+        raise ValueError(f"pin_memory={pin_memory!r}; choose True, False or 'auto'")
     ranks = find_ranks(rank, world_size)
     dataset = Dataset(
         paths,

@@ -246,3 +246,9 @@ def test_which_tensors_are_pinned(tmp_path, monkeypatch, asked, gpu):
 
 def test_repr(paths):
     assert "Loader of <Dataset of 4 files" in repr(make_loader(paths, batch_size=4))
+
+
+def test_what_says_nothing_of_pinned_memory_is_refused(paths):
+    """It was taken for True."""
+    with pytest.raises(ValueError, match="pin_memory='no'; choose True, False or 'auto'"):
+        make_loader(paths, batch_size=4, pin_memory="no")
