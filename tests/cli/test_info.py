@@ -158,3 +158,13 @@ def test_any_width(tmp_path, width):
     assert [line.split()[0] for line in features.splitlines()[1:]] == list(found.features)
     assert "bytes" in features
     assert [line.split()[-1] for line in files.splitlines()[1:]] == ["a", "missing"]
+
+
+def test_the_page_replaces_none_of_the_files(command, tmp_path):
+    tfr.write_examples(tmp_path / "a", {"x": [1]})
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    before = (tmp_path / "a").read_bytes()
+    for name in ("a", "b"):
+        done = command("info", tmp_path / "a", "--html", tmp_path / name)
+        assert (done.code, "this is one of the files" in done.err) == (2, True)
+    assert (tmp_path / "a").read_bytes() == before

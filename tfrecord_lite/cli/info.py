@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,8 @@ from tfrecord_lite.description import describe
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.records.storage import Output, is_path
-from tfrecord_lite.text import json_text
+from tfrecord_lite.text import json_text, printable
+from tfrecord_lite.urls import local_path
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import PathOrFile
@@ -49,6 +51,11 @@ def run(
     with progress_bar(_those_there(named)) as progress:
         description = describe(named, sample=sample or None, progress=progress, workers=workers)
     if html is not None:
+        own = os.path.realpath(local_path(html))
+        if any(os.path.realpath(local_path(file.path)) == own for file in description.files):
+            raise typer.BadParameter(
+                f"--html {printable(html)}: this is one of the files; name another"
+            )
         with Output(html, mode="w", atomic=None, fsync=False) as output:
             output.write(description.to_html(", ".join(files)).encode())
     if as_json:
