@@ -348,6 +348,16 @@ def test_a_half_holds_what_it_is_given(name, value):
         write_table(pa.table({"x": [0, value]}), name, cast={"x": "float16"})
 
 
+@pytest.mark.parametrize("value", [2, -1, 0.5, float("nan")])
+def test_no_other_number_becomes_a_bool(tmp_path, value):
+    """Arrow takes all but 0 for true; what is read as bools is refused as well."""
+    fine, column = (pa.array([type(value)(first), 1]) for first in (0, value))
+    manifest = write_table(pa.table({"x": fine}), tmp_path / "a", cast={"x": "bool"})
+    assert to_arrow(manifest.path).read_all()["x"].to_pylist() == [0, 1]
+    with pytest.raises(tfr.ExampleError, match="'x', as bool: row 0: a bool is 0 or 1"):
+        write_table(pa.table({"x": column}), tmp_path / "b", cast={"x": "bool"})
+
+
 def test_casts_round_and_keep_what_is_0_or_infinite(name):
     floats = [0.1, 0.0, -0.0, float("inf"), float("nan"), 16777217.0]
     table = pa.table({"x": floats, "y": [str(value) for value in floats]})

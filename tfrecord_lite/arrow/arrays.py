@@ -273,13 +273,16 @@ def cast_leaves(array: pa.Array, leaf: pa.DataType) -> pa.Array:
     Raises `LostNumberError` for a finite one that would become 0 or infinite, an integer that a
     half does not hold, a whole number of a text or decimal that float64 does not, and text of
     hexadecimal digits that would be negative: Arrow refuses what else integers do not hold, and
-    nothing else.
+    nothing else. ArrowInvalid it is, too, for numbers but 0 and 1 as bools.
     """
     if array.type == leaf:
         return array
     found = array.cast(leaf)
     if pt.is_floating(leaf) and (lost := _lost(array, found.to_numpy(zero_copy_only=False))):
         raise LostNumberError(*lost)
+    are_numbers = pt.is_integer(array.type) or pt.is_floating(array.type)
+    if are_numbers and pt.is_boolean(leaf) and not found.cast(array.type).equals(array):
+        raise pa.ArrowInvalid("a bool is 0 or 1")
     if pt.is_signed_integer(leaf) and is_bytes(array.type):
         suspect = np.flatnonzero(found.to_numpy() < 0)
         bits = pc.match_substring_regex(array.take(pa.array(suspect)), HEXADECIMAL)

@@ -258,8 +258,6 @@ def _cast(array: pa.Array, leaf: pa.DataType) -> pa.Array:
     found = cast_leaves(array, leaf)
     if pt.is_time(leaf) or pt.is_date64(leaf):
         found.validate(full=True)  # a cast takes times beyond a day, and parts of days
-    if pt.is_boolean(leaf) and not found.cast(array.type).equals(array):
-        raise pa.ArrowInvalid("a bool is 0 or 1")
     return found
 
 
