@@ -119,7 +119,7 @@ class EpochRecords:
                     raise
                 if needed:
                     # To pass on_damage= is no advice to who has.
-                    error.reason = error.reason.partition("; on_damage=")[0]
+                    error.reason = error.reason.partition("; reading with on_damage=")[0]
                     error.reason += "; or shuffle=N, a buffer, which reads from the front"
                     raise
                 indexed = False
