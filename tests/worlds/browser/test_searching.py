@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,6 +104,28 @@ def test_sorting(show, path):
     page.wait_for_function("() => document.activeElement.dataset.number === '2299'")
     page.click(".grid a >> nth=0")
     page.wait_for_selector("button[aria-label='Record before']:disabled")
+
+
+def test_a_page_that_comes_late_takes_the_place_of_no_other(show, path):
+    page = show(path)
+    page.fill("#where", "label == 99")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f".found:has-text('all {COUNT:,} records looked at')")
+    shown(page, 24)
+    late: list[Any] = []
+    page.route(re.compile(r"/records\?.*first=24\b"), lambda route: late.append(route))
+    page.click(".grid a >> nth=23")
+    page.wait_for_selector("h2:has-text('Record 2,399')")
+    with page.expect_request(re.compile(r"first=24\b")):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    shown(page, 24)
+    with page.expect_response(re.compile(r"first=24\b")):
+        late[0].continue_()
+    page.click(".grid a >> nth=0")
+    page.wait_for_selector("h2:has-text('Record 99')")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("h2:has-text('Record 199')")
 
 
 @pytest.mark.parametrize(

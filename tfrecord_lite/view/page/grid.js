@@ -71,6 +71,7 @@ export class Grid {
 
   // The page of a search before or after this one is taken, and the number of its record that is next is returned.
   async across(step) {
+    const turn = this.drawn;
     const first = step < 0 ? Math.max(0, this.first - PER_PAGE) : this.first + this.entries.length;
     const count = step < 0 ? this.first - first : PER_PAGE;
     const entries = [];
@@ -81,7 +82,8 @@ export class Grid {
       // The last of those before is wanted, the first of those behind.
       more = step < 0 && found.entries.length > 0 && entries.length < count;
     }
-    if (!entries.length) return undefined;
+    // Another page may be shown by now.
+    if (turn !== this.drawn || !entries.length) return undefined;
     this.first = first;
     this.entries = entries;
     return entries.at(step < 0 ? -1 : 0).number;
