@@ -39,7 +39,7 @@ th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px so
          vertical-align: top; white-space: nowrap; }
 td:first-child, td:last-child { white-space: normal; overflow-wrap: anywhere; }
 td:first-child { min-width: min(12rem, 22vw); }
-td:last-child { min-width: min(16rem, 55vw); width: 100%; }
+td:last-child { min-width: min(16rem, 55vw); }
 th { color: var(--soft); font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 figure { margin: .3rem 0; } figcaption { color: var(--soft); font-size: .8rem; }
