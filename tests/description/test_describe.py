@@ -198,7 +198,8 @@ def test_numbers_that_are_not_finite_are_counted_apart(tmp_path):
 
 
 def test_nan_is_one_value_whatever_its_bits_and_zero_whatever_its_sign(tmp_path):
-    bits = np.array([0x7FC00000, 0xFFC00000, 0x7FC00001, 0x80000000, 0], np.uint32)
+    # The first is a signaling one, of which adding warns.
+    bits = np.array([0x7F800001, 0xFFC00000, 0x7FC00001, 0x80000000, 0], np.uint32)
     tfr.write_examples(tmp_path / "a", {"x": [bits.view(np.float32)] * 2})
     found = tfr.describe(tmp_path / "a").features["x"]
     assert (found.distinct, found.numbers.nan, str(found.top)) == (2, 6, "[(nan, 6), (0.0, 4)]")

@@ -231,9 +231,8 @@ class FeatureDescription:
         numbers, times = (values, None) if tally is None else tally
         bits = numbers
         if numbers.dtype.kind == "f":
-            # 0 is one number whatever its sign, and NaN one value whatever its bits.
-            numbers = numbers + np.float32(0)
-            numbers[np.isnan(numbers)] = np.nan
+            # NaN is one value whatever its bits, and 0 one number whatever its sign.
+            numbers = np.where(np.isnan(numbers), np.float32(np.nan), numbers) + np.float32(0)
             bits = numbers.view(np.uint32)
         take: Callable[[Int64Array], list[Any]] = lambda rows: numbers[rows].tolist()  # noqa: E731
         distinct.add(hashes_of(bits.astype(np.uint64)), take, times)
