@@ -163,8 +163,11 @@ def test_any_width(tmp_path, width):
 def test_the_page_replaces_none_of_the_files(command, tmp_path):
     tfr.write_examples(tmp_path / "a", {"x": [1]})
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    before = (tmp_path / "a").read_bytes()
-    for name in ("a", "b"):
-        done = command("info", tmp_path / "a", "--html", tmp_path / name)
+    with tfr.ShardWriter(tmp_path / "set") as writer:
+        writer.write_example({"x": 1})
+    manifest = "set.manifest.json"
+    before = [(tmp_path / name).read_bytes() for name in ("a", manifest)]
+    for source, name in (("a", "a"), ("a", "b"), (manifest, manifest)):
+        done = command("info", tmp_path / source, "--html", tmp_path / name)
         assert (done.code, "this is one of the files" in done.err) == (2, True)
-    assert (tmp_path / "a").read_bytes() == before
+    assert [(tmp_path / name).read_bytes() for name in ("a", manifest)] == before

@@ -51,8 +51,8 @@ def run(
     with progress_bar(_those_there(named)) as progress:
         description = describe(named, sample=sample or None, progress=progress, workers=workers)
     if html is not None:
-        own = os.path.realpath(local_path(html))
-        if any(os.path.realpath(local_path(file.path)) == own for file in description.files):
+        taken = (*files, *(file.path for file in description.files))
+        if _place(html) in map(_place, taken):
             raise typer.BadParameter(
                 f"--html {printable(html)}: this is one of the files; name another"
             )
@@ -69,6 +69,10 @@ def run(
         raise typer.Exit(UNUSABLE)
     if not description.ok:
         raise typer.Exit(DAMAGED)
+
+
+def _place(name: str) -> str:
+    return os.path.realpath(local_path(name))
 
 
 def _those_there(named: list[Any]) -> list[PathOrFile]:
