@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import webbrowser
 import pytest
 
 import tfrecord_lite as tfr
+from tfrecord_lite.cli.inputs import rereadable
 from tfrecord_lite.view import Viewer
 
 
@@ -120,6 +122,20 @@ def test_no_copy_of_standard_input_is_left_by_a_signal_that_ends_it(path, tmp_pa
         viewer.send_signal(getattr(signal, name))
         assert viewer.wait(60) == 128 + getattr(signal, name)
     assert not list((tmp_path / "copies").iterdir())
+
+
+def test_a_second_signal_does_not_stop_the_cleaning_up(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"data")))
+    cleaned = []
+    with pytest.raises(SystemExit), rereadable(["-"]) as names:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            cleaned.append(True)
+    assert cleaned
+    assert not os.path.lexists(names[0])
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_ctrl_c_ends_it(command, path, monkeypatch):

@@ -105,11 +105,15 @@ def rereadable(files: list[str]) -> Iterator[list[str]]:
 def _ended_in_order() -> Iterator[None]:
     """Have a signal that ends the process, as of a terminal that is closed, end it as errors do."""
 
+    before = {}
+
     def end(number: int, _: object) -> None:
+        # A terminal that is closed may send it twice: the second does not stop the cleaning up.
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
         # As a shell counts.
         raise SystemExit(128 + number)
 
-    before = {}
     # Only the main thread may ask for it.
     is_main = threading.current_thread() is threading.main_thread()
     for name in ("SIGTERM", "SIGHUP"):
