@@ -104,8 +104,7 @@ def rereadable(files: list[str]) -> Iterator[list[str]]:
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
     """Have a signal that ends the process, as of a terminal that is closed, end it as errors do."""
-
-    before = {}
+    before: dict[int, Any] = {}
 
     def end(number: int, _: object) -> None:
         # A terminal that is closed may send it twice: the second does not stop the cleaning up.
