@@ -124,6 +124,43 @@ def test_bools_among_integers_are_integers_in_all_ways(path, values, expected, w
     assert stored(path) == expected
 
 
+ROW_OF_ARRAYS = {"a Series": lambda column: {"t": column}, **WAYS}
+
+
+@pytest.mark.parametrize("way", ROW_OF_ARRAYS.values(), ids=ROW_OF_ARRAYS)
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (np.ma.array([1, 2], mask=[False, True]), "a masked array; say with .filled()"),
+        (np.array([b"ab", b"c"]), "NumPy may have dropped trailing NULs"),
+        (np.array(b"a", "S2"), "NumPy may have dropped trailing NULs"),
+    ],
+    ids=["masked", "strings", "a string"],
+)
+def test_an_array_that_an_example_does_not_take_is_refused(path, value, reason, way):
+    with pytest.raises(tfr.ExampleError, match=f"column 't': row 1 has .*{reason}"):
+        tfr.write_examples(path, way(objects(None, value)))
+
+
+@pytest.mark.parametrize("way", ROW_OF_ARRAYS.values(), ids=ROW_OF_ARRAYS)
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([np.array([1, 256], ">i4"), None, np.arange(2)], [[1, 256], None, [0, 1]]),
+        ([np.array(1), None, 2], [[1], None, [2]]),
+        ([np.array(True), None, np.array(2)], [[1], None, [2]]),
+        ([np.array(0.5, ">f4")], [[0.5]]),
+        ([np.array(b"a", object), None, np.array("b")], [[b"a"], None, [b"b"]]),
+        ([np.array(NOON, "M8[s]")], [[int(IN_UTC.timestamp())]]),
+    ],
+    ids=str,
+)
+def test_arrays_of_no_dimensions_and_of_another_byte_order(path, values, expected, way):
+    tfr.write_examples(path, way(objects(*values)))
+    rows = map(tfr.decode_example, tfr.read_records(path))
+    assert [list(row["t"]) if "t" in row else None for row in rows] == expected
+
+
 def test_the_type_of_a_column_is_that_of_all_its_rows(path, monkeypatch):
     monkeypatch.setattr("tfrecord_lite.arrow.writing._ROWS", 2)
     for values, expected in (

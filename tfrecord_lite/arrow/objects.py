@@ -13,9 +13,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from tfrecord_lite.byte_strings import lost_nuls
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.kinds import KIND_NAMES, kind_of
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.values import refuse_masked
 
 __all__ = ["checked_objects", "is_objects"]
 
@@ -48,11 +50,13 @@ def checked_objects(name: str, values: Any, *, said: bool, first_row: int = 0) -
     """Return values of which Arrow makes no others; bools among integers are integers.
 
     ExampleError for values of several kinds in a column, with its rows, of which the first here is
-    ``first_row``. Where it is ``said`` what the column becomes, only times have to be of one kind.
+    ``first_row``, and for an array that `encode_example` refuses. Where it is ``said`` what the
+    column becomes, only times have to be of one kind.
     """
     if not is_objects(values):
         return values
     seen: dict[str, int] = {}
+    changed: dict[int, Any] = {}
     for row, value in enumerate(values, first_row):
         cls: type = type(value)
         kind = _kind_of_type(cls)
@@ -60,10 +64,16 @@ def checked_objects(name: str, values: Any, *, said: bool, first_row: int = 0) -
             seen.setdefault(kind, row)
             continue
         try:
-            for kind in sorted(_kinds(value)):
+            plain = _plain_array(value) if isinstance(value, np.ndarray) else value
+            for kind in sorted(_kinds(plain)):
                 seen.setdefault(kind, row)
         except ExampleError as error:
             raise ExampleError(f"column {quote(name)}: row {row} has {error.reason}") from None
+        if plain is not value:
+            changed[row] = plain
+    if changed:
+        rows = (changed.get(row, value) for row, value in enumerate(values, first_row))
+        values = np.fromiter(rows, object, len(values))
     seen.pop(_MISSING, None)
     if seen.keys() >= {"bools", "integers"}:
         values = np.fromiter(map(_with_integers, values), object, len(values))
@@ -77,6 +87,19 @@ def checked_objects(name: str, values: Any, *, said: bool, first_row: int = 0) -
             + (numbers if {kind, other} <= _NUMBERS else "")
         )
     return values
+
+
+def _plain_array(array: Any) -> Any:
+    """Return an array, in the byte order of this machine, or the value of one without dimensions.
+
+    Arrow takes no others. ExampleError for one whose values are not all told, which it would take.
+    """
+    refuse_masked(array)
+    if array.dtype.kind in "SU" and (lost := lost_nuls(array)):
+        raise ExampleError(lost[1])
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array if array.ndim else array[()]
 
 
 def _kinds(value: Any) -> set[str]:
