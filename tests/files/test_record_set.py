@@ -696,12 +696,21 @@ def test_a_url_that_does_not_say_enough_for_its_file_system(url):
 
 
 @pytest.mark.parametrize(
-    "url", ["zip://a::b.zip", "zip://*::file:///b.zip", "dir://a::memory://b", "reference://a"]
+    "url",
+    ["zip://a::b.zip", "zip://*::file:///b.zip", "dir://a::memory://b", "reference://a::file:///b"],
 )
 def test_a_file_inside_another_is_passed_open(url):
     pytest.importorskip("fsspec")
     with pytest.raises(ValueError, match=rf"^{re.escape(url)}: .*pass it open"):
         RecordSet(url).files  # noqa: B018 - what it raises
+
+
+def test_a_file_system_whose_configuration_tells_where_its_files_lie(monkeypatch):
+    fsspec = pytest.importorskip("fsspec")
+    write_records("memory://configured/a", [b"x"])
+    options = {"target_protocol": "memory", "path": "/configured"}
+    monkeypatch.setitem(fsspec.config.conf, "dir", options)
+    assert list(RecordSet("dir://a")) == [b"x"]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -67,10 +67,12 @@ class FsspecStore:
                 f"{printable(url)}: URLs are read by fsspec: pip install 'tfrecord-lite-np[remote]'"
             ) from None
         try:
-            _check_is_place(fsspec.get_filesystem_class(scheme_of(url)))
-            # Elsewhere `::` is a part of a name, and no chain of file systems.
-            first = url.partition("::")[0]
-            self._system: Any = fsspec.core.url_to_fs(_with_small_scheme(first))[0]
+            kind = fsspec.get_filesystem_class(scheme_of(url))
+            if "::" in url:
+                _refuse_chain(kind)
+            # `url_to_fs` would take what comes after a `::` for another file system.
+            asked = kind._get_kwargs_from_urls(_with_small_scheme(url))  # noqa: SLF001 - of the API
+            self._system: Any = kind(**asked)
         except ValueError as error:
             raise ValueError(f"{printable(url)}: {shown(str(error))}") from None
         except (LookupError, TypeError) as error:
@@ -218,8 +220,11 @@ class FsspecStore:
                     self._system.abort_mpu(bucket, upload["Key"], upload["UploadId"])
 
 
-def _check_is_place(kind: Any) -> None:
-    """Raise ``ValueError`` for a file system whose files lie in another one."""
+def _refuse_chain(kind: Any) -> None:
+    """Raise ``ValueError`` where `::` tells in what the files of a file system lie.
+
+    Elsewhere it is a part of a name.
+    """
     if not _INSIDE.isdisjoint(inspect.signature(kind.__init__).parameters):
         raise ValueError(
             "a file inside another, or by way of another file system, has no name here; pass it "

@@ -244,10 +244,13 @@ def _on_one_line(text: str) -> str:
 def _without_user(text: str, url: str) -> str:
     """Return a text without the name and the password of a URL, that a library took for others."""
     user, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
-    if not user or scheme_of(url) in NO_USERS:
+    if not user or (":" not in user and scheme_of(url) in NO_USERS):
         return text
-    # Not where its letters are a part of another word.
-    return re.sub(rf"(?<!\w){re.escape(user)}(?!\w)", "...", text.replace(user + at, ""))
+    text = text.replace(user + at, "")
+    if ":" in user:
+        return text.replace(user, "...")
+    # A name alone may be short: not where its letters are a part of another word.
+    return re.sub(rf"(?<!\w){re.escape(user)}(?!\w)", "...", text)
 
 
 def replaced(url: str, begin: int) -> ReplacedError:
