@@ -275,10 +275,20 @@ def test_more_than_one_byte_string_is_none():
         lambda: tfr.SparseFeature("at", 3, np.float32, 5),
         lambda: tfr.SparseFeature("at", "v", np.uint8, 5),
         lambda: tfr.SparseFeature("at", "v", np.float32, -1),
+        # Beyond what NumPy counts.
+        lambda: tfr.SparseFeature("at", "v", np.float32, 1 << 63),
+        lambda: R(np.int64, partitions=[R.UniformRowLength(1 << 32)]),
+        lambda: R(np.int64, partitions=[R.UniformRowLength(1 << 20)] * 2),
+        # Beyond what Python writes, or makes a float of.
+        lambda: R(np.int64, partitions=[R.UniformRowLength(-(10**5000))]),
+        lambda: tfr.SparseFeature("at", "v", np.float32, 10**5000),
+        lambda: tfr.FixedLenFeature([10**5000], np.float32),
+        lambda: tfr.FixedLenFeature([], np.float32, 10**400),
+        lambda: tfr.FixedLenFeature([], np.int64, 10**5000),
     ],
 )
 def test_invalid_features(make):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match="length|size|partition|key|empty|dtype|float32|shape"):
         make()
 
 

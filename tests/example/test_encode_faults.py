@@ -19,6 +19,7 @@ from tfrecord_lite.example import (
     VarLenFeature,
     decode_example,
     encode_example,
+    encode_examples,
     encode_sequence_example,
 )
 
@@ -156,6 +157,16 @@ def test_row_60_kept_of_variable_strings() -> None:
     dtype = np.dtypes.StringDType()
     assert kept(np.array(["a\0", "ü"], dtype)) == [b"a\0", "ü".encode()]
     assert kept(np.array([], dtype)) == []
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy before 2.0")
+def test_row_60_variable_strings_are_no_raw_feature() -> None:
+    feature = {"a": RawFeature([1], np.int32)}
+    array = np.array([["x"]], np.dtypes.StringDType())
+    with pytest.raises(ExampleError, match=r"StringDType.*RawFeature wants \(1,\) and int32"):
+        encode_example({"a": array[0]}, feature)
+    with pytest.raises(ExampleError, match=r"row 0.*RawFeature wants \(1,\) and int32"):
+        encode_examples({"a": array}, feature)
 
 
 REFUSED: dict[str, tuple[Any, str]] = {

@@ -16,7 +16,7 @@ import numpy as np
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.buffers import ByteStrings, Present
 from tfrecord_lite.example.composites import is_composite, splits_of
-from tfrecord_lite.example.encode import encode_as
+from tfrecord_lite.example.encode import encode_as, is_raw_dtype
 from tfrecord_lite.example.features import FeatureSpec, RaggedFeature, RawFeature, VarLenFeature
 from tfrecord_lite.example.floats import narrow
 from tfrecord_lite.example.kinds import (
@@ -222,7 +222,7 @@ def _raw(column: Any, spec: RawFeature) -> Payloads | None:
     if (
         not isinstance(column, np.ndarray)
         or column.shape[1:] != spec.shape
-        or column.dtype.newbyteorder("<") != spec.dtype
+        or not is_raw_dtype(column.dtype, spec)
     ):
         return None
     content = np.ascontiguousarray(column, spec.dtype).reshape(-1).view(np.uint8)

@@ -48,6 +48,7 @@ __all__ = [
     "encode_features",
     "entry_key",
     "entry_start",
+    "is_raw_dtype",
     "sorted_names",
 ]
 
@@ -214,6 +215,12 @@ def _string_of(value: Any) -> bytes:
     raise ExampleError(f"{quote(value)} is neither bytes nor an array of uint8 of one dimension")
 
 
+def is_raw_dtype(dtype: np.dtype[Any], spec: RawFeature) -> bool:
+    """Tell whether this is the dtype of a feature, in either byte order."""
+    # NumPy's StringDType has none, and would raise.
+    return dtype.kind == spec.dtype.kind and bool(dtype.newbyteorder("<") == spec.dtype)
+
+
 def _raw_bytes(value: Any, spec: RawFeature) -> bytes:
     """Return an array's elements as they lie in memory, or bytes that may well be just that."""
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -225,7 +232,7 @@ def _raw_bytes(value: Any, spec: RawFeature) -> bytes:
     if not isinstance(value, (np.ndarray, np.generic)):
         raise ExampleError(f"{quote(value)} is not an array; make it np.asarray(..., {spec.dtype})")
     refuse_masked(value)
-    if value.shape != spec.shape or value.dtype.newbyteorder("<") != spec.dtype:
+    if value.shape != spec.shape or not is_raw_dtype(value.dtype, spec):
         raise ExampleError(
             f"an array of shape {value.shape} and dtype {value.dtype}, where RawFeature wants "
             f"{spec.shape} and {spec.dtype}; .reshape() and .astype() it if that is meant"

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
+from tfrecord_lite.example.quote import quote
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -43,6 +45,7 @@ _MOST_BYTES: Final = 1 << 31
 # NumPy has at least 32, of which a batch and a sequence take one each.
 _MOST_DIMENSIONS: Final = 30
 _LARGEST_FLOAT32: Final = float(np.finfo(np.float32).max)
+_LARGEST_INT64: Final = (1 << 63) - 1
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,7 @@ class RaggedFeature:
 
     def __post_init__(self) -> None:
         partitions = tuple(map(_as_partition, self.partitions))
+        _check_lengths(partitions)
         object.__setattr__(self, "partitions", partitions)
         if self.value_key is not None and not isinstance(self.value_key, str):
             raise ValueError(f"value_key={self.value_key!r} is no name of a feature")
@@ -210,13 +214,22 @@ def _as_partition(given: Any) -> Any:
     (value,) = given
     if cls is RaggedFeature.UniformRowLength:
         if not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"UniformRowLength({value!r}): a length is an integer, 1 or more")
+            raise ValueError(f"UniformRowLength({quote(value)}): a length is an integer, 1 or more")
         return cls(int(value))
     if not isinstance(value, str):
         raise ValueError(  # noqa: TRY004 - as all that is wrong with features
             f"{cls.__name__}({value!r}): a key is the name of a feature"
         )
     return cls(value)
+
+
+def _check_lengths(partitions: tuple[Any, ...]) -> None:
+    """Raise ValueError for uniform lengths, within each other, of more rows than a record has."""
+    elements = 1
+    for partition in partitions:
+        elements = elements * getattr(partition, "length", 0) or 1  # of others the record says it
+        if elements > _MOST_BYTES:
+            raise ValueError(f"{quote(partition)}: more elements than a record can have bytes")
 
 
 @dataclass(frozen=True)
@@ -253,10 +266,10 @@ class SparseFeature:
                 "empty; name the feature that has the indices, and the one that has the values"
             )
         if len(keys) != len(sizes) or not all(
-            isinstance(size, (int, np.integer)) and size >= 0 for size in sizes
+            isinstance(size, (int, np.integer)) and 0 <= size <= _LARGEST_INT64 for size in sizes
         ):
             raise ValueError(
-                f"size={self.size!r}: an integer, 0 or more, for each of {len(keys)} index_key"
+                f"size={quote(self.size)}: an int64, 0 or more, for each of {len(keys)} index_key"
             )
         if isinstance(self.index_key, list):
             object.__setattr__(self, "index_key", tuple(self.index_key))
@@ -341,12 +354,12 @@ def _normal_shape(shape: Any, itemsize: int = 1) -> tuple[int, ...]:
     except TypeError:
         sizes = (-1,)
     if min(sizes, default=0) < 0:
-        raise ValueError(f"shape {shape!r}: every size is an integer, 0 or more")
+        raise ValueError(f"shape {quote(shape)}: every size is an integer, 0 or more")
     if len(sizes) > _MOST_DIMENSIONS:
         raise ValueError(f"a shape of {len(sizes)} dimensions; at most {_MOST_DIMENSIONS}")
     # NumPy refuses sizes that overflow even where another size is 0.
     if math.prod(max(size, 1) for size in sizes) * itemsize > _MOST_BYTES:
-        raise ValueError(f"shape {shape!r}: more than the 2 GiB that a record can have")
+        raise ValueError(f"shape {quote(shape)}: more than the 2 GiB that a record can have")
     return sizes
 
 
@@ -372,11 +385,16 @@ def _default_values(value: Any, dtype: type) -> Iterator[int | float | bytes]:
             yield from row
     elif dtype is bytes and isinstance(value, (bytes, str)):
         yield value.encode() if isinstance(value, str) else value
-    elif dtype is np.int64 and isinstance(value, int) and -(2**63) <= value < 2**63:
+    elif (
+        dtype is np.int64
+        and isinstance(value, int)
+        and -_LARGEST_INT64 - 1 <= value <= _LARGEST_INT64
+    ):
         yield int(value)
     elif dtype is np.float32 and isinstance(value, (int, float)):
-        if math.isfinite(value) and abs(value) > _LARGEST_FLOAT32:
-            raise ValueError(f"default_value {value!r} is beyond float32")
+        # An integer may be beyond Python's floats, too; infinity and NaN are float32's own.
+        if _LARGEST_FLOAT32 < abs(value) < math.inf:
+            raise ValueError(f"default_value {quote(value)} is beyond float32")
         yield float(value)
     else:
-        raise ValueError(f"default_value {value!r} does not fit the dtype {dtype.__name__}")
+        raise ValueError(f"default_value {quote(value)} does not fit the dtype {dtype.__name__}")
