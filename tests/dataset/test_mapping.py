@@ -215,6 +215,22 @@ def test_a_result_that_cannot_be_pickled_is_told_in_its_place(sets, start):
                 next(batches)
 
 
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="arrays go through the pipes")
+def test_a_result_for_which_there_is_no_space_is_not_one_that_cannot_be_pickled(sets):
+    def large(batch):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+        return np.zeros(1 << 22, np.uint8)
+
+    with (
+        tfr.Dataset(sets["plain"], ID, batch_size=10, map=large, workers=1) as dataset,
+        pytest.raises(RuntimeError, match="a worker failed:(.|\n)*File too large") as caught,
+    ):
+        next(iter(dataset))
+    assert "cannot be pickled" not in str(caught.value)
+
+
 @IN_BOTH_WAYS
 def test_an_end_of_an_iterator_in_it_is_no_end_of_the_batches(sets, workers):
     """It was a RuntimeError of our own generator's, which named no record."""

@@ -385,6 +385,8 @@ def _failure() -> tuple[None, Exception]:
 
 def _not_sent(task: object) -> tuple[None, Exception]:
     """Return the answer where that to a task cannot be pickled, which is handled."""
+    if isinstance(sys.exc_info()[1], (OSError, MemoryError)):
+        return _failure()  # it is no matter of what the result is: there was no space for it
     return None, RuntimeError(
         f"the result for {_shortened(task)} cannot be pickled, to come from a worker process; let "
         f"it be of arrays and other data, or use workers=0:\n{traceback.format_exc()}"
