@@ -292,6 +292,20 @@ def test_invalid_features(make):
         make()
 
 
+def test_the_largest_sizes_that_are_read():
+    record = tfr.encode_example({"n": [7], "at": [(1 << 63) - 2]})
+    lengths = [R.UniformRowLength(1 << 20)]
+    features = {
+        # What stands between uniform lengths says anew how many there are.
+        "rows": R(np.int64, "v", [*lengths, R.RowLengths("none"), *lengths]),
+        "at": tfr.SparseFeature("at", "n", np.int64, (1 << 63) - 1),
+    }
+    assert tfr.parse_example([record], {"at": features["at"]})["at"].values.tolist() == [7]
+    empty = tfr.parse_example([tfr.encode_example({})], features)
+    assert len(empty["rows"]) == 1
+    assert len(empty["at"].values) == 0
+
+
 @pytest.mark.parametrize(
     "make",
     [

@@ -227,9 +227,12 @@ def _check_lengths(partitions: tuple[Any, ...]) -> None:
     """Raise ValueError for uniform lengths, within each other, of more rows than a record has."""
     elements = 1
     for partition in partitions:
-        elements = elements * getattr(partition, "length", 0) or 1  # of others the record says it
+        uniform = isinstance(partition, RaggedFeature.UniformRowLength)
+        elements = elements * partition.length if uniform else 1
         if elements > _MOST_BYTES:
-            raise ValueError(f"{quote(partition)}: more elements than a record can have bytes")
+            raise ValueError(
+                f"{quote(partition)}: more elements than the 2 GiB that a record can have"
+            )
 
 
 @dataclass(frozen=True)
@@ -269,7 +272,8 @@ class SparseFeature:
             isinstance(size, (int, np.integer)) and 0 <= size <= _LARGEST_INT64 for size in sizes
         ):
             raise ValueError(
-                f"size={quote(self.size)}: an int64, 0 or more, for each of {len(keys)} index_key"
+                f"size={quote(self.size)}: an integer, 0 or more and no more than int64 holds, for "
+                f"each of {len(keys)} index_key"
             )
         if isinstance(self.index_key, list):
             object.__setattr__(self, "index_key", tuple(self.index_key))
@@ -385,11 +389,7 @@ def _default_values(value: Any, dtype: type) -> Iterator[int | float | bytes]:
             yield from row
     elif dtype is bytes and isinstance(value, (bytes, str)):
         yield value.encode() if isinstance(value, str) else value
-    elif (
-        dtype is np.int64
-        and isinstance(value, int)
-        and -_LARGEST_INT64 - 1 <= value <= _LARGEST_INT64
-    ):
+    elif dtype is np.int64 and isinstance(value, int) and -(2**63) <= value < 2**63:
         yield int(value)
     elif dtype is np.float32 and isinstance(value, (int, float)):
         # An integer may be beyond Python's floats, too; infinity and NaN are float32's own.
