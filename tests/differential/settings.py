@@ -14,6 +14,7 @@ NEVER: Final = 1 << 40
 BOUNDS: Final[dict[str, tuple[int, int]]] = {
     # Two frames of one length are the least that can look like more.
     "trial_frames": (2, NEVER),
+    "frames_per_break": (1, NEVER),
     # What is read or pushed at once must be something.
     "first_scan_bytes": (1, NEVER),
     "ahead_bytes": (1, 1 << 30),

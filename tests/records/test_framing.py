@@ -208,19 +208,53 @@ def test_first_records_tell_whether_all_may_be_short(lengths, short) -> None:
         assert framing._begin_short(view, before, len(view)) is short
 
 
-def test_short_frames_are_followed_by_their_first_byte_alone(monkeypatch) -> None:
-    """What is guessed right is not gone over again."""
-    records = [b"x" * size for size in (1, 0, 255, 7, 7, 100)]
+def test_short_frames_are_found_without_following_them(monkeypatch) -> None:
+    monkeypatch.setattr(framing.thresholds, "short_frames_bytes", 1)
+    records = [b"x" * size for size in (1, 255, 7, 7, 100)]
     buffer = np.frombuffer(frames(records), np.uint8)
-    monkeypatch.setattr(framing, "_follow", None)
+    follow, followed = framing._follow, []
+    monkeypatch.setattr(framing, "_follow", lambda *a: followed.append(a[1:]) or follow(*a))
     for count in range(len(records) + 1):
-        end = sum(len(record) + 16 for record in records[:count])
-        _, lengths = scan_frames(buffer, 0, end + min(5, len(buffer) - end), short=True)
+        whole = sum(len(record) + 16 for record in records[:count])
+        end = whole + min(5, len(buffer) - whole)
+        _, lengths = scan_frames(buffer, 0, end, short=True)
         assert lengths.tolist() == [len(record) for record in records[:count]]
+        assert followed.pop() == (whole, end)
+
+
+def test_frames_found_together_are_those_that_are_followed(monkeypatch) -> None:
+    """Records that look like frames, hold some, or are of zeros; long ones, empty ones, damage."""
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(framing.thresholds, "short_frames_bytes", 1)
+    for trial in range(300):
+        monkeypatch.setattr(framing.thresholds, "short_frames_piece", 1 << int(rng.integers(5, 14)))
+        monkeypatch.setattr(framing.thresholds, "frames_per_break", int(rng.integers(1, 33)))
+        kinds = [
+            lambda: rng.bytes(int(rng.integers(1, 256))),
+            lambda: bytes(int(rng.integers(1, 256))),
+            lambda: rng.choice([0, 0, 0, 0, 0, 0, 0, 5], int(rng.integers(1, 256))).astype("u1"),
+            lambda: frames([rng.bytes(int(rng.integers(1, 20))) for _ in range(5)]),
+            lambda: header(int(rng.integers(1, 256))) + rng.bytes(9),
+            lambda: b"",
+            lambda: rng.bytes(int(rng.integers(256, 600))),
+        ]
+        weights = rng.random(len(kinds)) ** 3
+        if trial % 3:
+            weights[5:] = 0
+        chosen = rng.choice(len(kinds), 60, p=weights / weights.sum())
+        data = bytearray(frames([bytes(kinds[kind]()) for kind in chosen]))
+        if trial % 5 == 0:
+            data[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+        buffer = np.frombuffer(bytes(data) + bytes(16), np.uint8)
+        for end in (len(data), int(rng.integers(len(data)))):
+            followed = scan_frames(buffer, 0, end, short=False)
+            found = scan_frames(buffer, 0, end, short=True)
+            assert [part.tolist() for part in found] == [part.tolist() for part in followed]
 
 
 def test_nothing_is_guessed_unless_asked_for(monkeypatch) -> None:
-    monkeypatch.setattr(framing, "_follow_short", None)
+    monkeypatch.setattr(framing, "_short", None)
+    monkeypatch.setattr(framing.thresholds, "short_frames_bytes", 1)
     _, lengths = scan_frames(np.frombuffer(frames([b"a", b"bc"]), np.uint8), 0, 35)
     assert lengths.tolist() == [1, 2]
 
