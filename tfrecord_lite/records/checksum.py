@@ -141,8 +141,9 @@ def _block_is_intact(
     between: Any = windows[at]
     edges = buffer[begin : begin + _BEFORE].copy(), buffer[end - 4 : end].copy()
     seams: Any = np.empty(len(starts) + 1, _SEAM)
-    seams[1:-1] = between.view(_SEAM)
+    # Bytes are copied at once, fields one by one.
     lines = seams.view(np.uint8).reshape(-1, 20)
+    lines[1:-1] = between.view(np.uint8).reshape(-1, 20)
     lines[0, 4:], lines[-1, :4] = edges
     stated = seams["length"][:-1].astype(np.int64)
     if seams["high"][:-1].any() or not np.array_equal(stated, lengths):
