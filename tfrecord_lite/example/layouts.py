@@ -9,7 +9,7 @@ words compared tell such records.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Layouts"]
 
+_RECORDS_AT_ONCE: Final = 32
+
 
 class _ValueSpan(NamedTuple):
     """Where a feature's values lie in a record, as in `Spans`."""
@@ -38,11 +40,15 @@ class _ValueSpan(NamedTuple):
 
 
 class _Segment(NamedTuple):
-    """Structure, in words: where in the record, the words, and masks of what in them must hold."""
+    """Structure, in words: where in the record, the words, and masks of what in them must hold.
+
+    Words and masks are there several times, for so many records one after the other.
+    """
 
     at: int
+    count: int
     words: Words
-    mask: Words
+    masks: Words
 
 
 class _Layout:
@@ -68,16 +74,19 @@ class _Layout:
     def has(self, buffer: Uint8Array, starts: Int64Array) -> BoolArray:
         """Tell which of the records of this length that start here have the layout."""
         right = np.ones(len(starts), np.bool_)
-        for at, words, mask in self._segments:
-            size = words.nbytes
+        for at, count, words, masks in self._segments:
+            size = 8 * count
             every: Any = np.ndarray(
                 (len(buffer) - size + 1,), f"V{size}", buffer=buffer, strides=(1,)
             )
-            found = every[starts + at].view("<u8").reshape(len(starts), len(words))
-            found ^= words
-            found &= mask
+            found = every[starts + at].view("<u8")
+            # NumPy takes as long to begin a row as for some twenty words of it.
+            whole = len(found) // len(words) * len(words)
+            for part in (found[:whole].reshape(-1, len(words)), found[whole:]):
+                part ^= words[: part.shape[-1]]
+                part &= masks[: part.shape[-1]]
             if found.any():
-                right &= ~found.any(axis=1)
+                right &= ~found.reshape(len(starts), count).any(axis=1)
         return right
 
 
@@ -135,8 +144,8 @@ def _segments(record: Uint8Array, mask: Uint8Array) -> Iterator[_Segment]:
         both = np.zeros((2, -(-(end - begin) // 8) * 8), np.uint8)
         both[0, : end - begin] = record[begin:end] & mask[begin:end]
         both[1, : end - begin] = mask[begin:end]
-        words, masks = both.view("<u8")
-        yield _Segment(begin, words, masks)
+        words, masks = np.tile(both.view("<u8"), _RECORDS_AT_ONCE)
+        yield _Segment(begin, both.shape[1] // 8, words, masks)
 
 
 class Layouts:
