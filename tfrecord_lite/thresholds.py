@@ -242,7 +242,7 @@ class Limits:
     # NumPy call costs the same for few records as for many, so large records take large blocks;
     # what is made of a block should stay in the processor's caches, so small records take small
     # ones.
-    small_block_bytes: tuple[int, int] = (1 << 20, 1 << 21)
+    small_block_bytes: tuple[int, int] = (1 << 21, 1 << 21)
     middle_block_bytes: tuple[int, int] = (1 << 22, 1 << 22)
     large_block_bytes: tuple[int, int] = (1 << 23, 1 << 24)
     # So many files stay open, and no more than a part of what the system lets a process open. A
