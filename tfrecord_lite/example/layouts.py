@@ -42,11 +42,11 @@ class _ValueSpan(NamedTuple):
 class _Segment(NamedTuple):
     """Structure, in words: where in the record, the words, and masks of what in them must hold.
 
-    Words and masks are there several times, for so many records one after the other.
+    ``width`` words are a record's; they are there several times, for some one after the other.
     """
 
     at: int
-    count: int
+    width: int
     words: Words
     masks: Words
 
@@ -74,8 +74,8 @@ class _Layout:
     def has(self, buffer: Uint8Array, starts: Int64Array) -> BoolArray:
         """Tell which of the records of this length that start here have the layout."""
         right = np.ones(len(starts), np.bool_)
-        for at, count, words, masks in self._segments:
-            size = 8 * count
+        for at, width, words, masks in self._segments:
+            size = 8 * width
             every: Any = np.ndarray(
                 (len(buffer) - size + 1,), f"V{size}", buffer=buffer, strides=(1,)
             )
@@ -83,10 +83,10 @@ class _Layout:
             # NumPy takes as long to begin a row as for some twenty words of it.
             whole = len(found) // len(words) * len(words)
             for part in (found[:whole].reshape(-1, len(words)), found[whole:]):
-                part ^= words[: part.shape[-1]]
-                part &= masks[: part.shape[-1]]
+                np.bitwise_xor(part, words[: part.shape[-1]], out=part)
+                np.bitwise_and(part, masks[: part.shape[-1]], out=part)
             if found.any():
-                right &= ~found.reshape(len(starts), count).any(axis=1)
+                right &= ~found.reshape(len(starts), width).any(axis=1)
         return right
 
 
