@@ -32,6 +32,7 @@ from tfrecord_lite.example.features import (
     RawFeature,
     SparseFeature,
 )
+from tfrecord_lite.example.gather import gathered
 from tfrecord_lite.example.infer import infer_features
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.padding import Values
@@ -47,7 +48,7 @@ from tfrecord_lite.example.spans import (
     error_at,
     find_spans,
 )
-from tfrecord_lite.example.strings import as_objects, find_strings, gathered
+from tfrecord_lite.example.strings import as_objects, find_strings
 from tfrecord_lite.example.varints import decode_runs, decode_varints
 from tfrecord_lite.example.words import short_varints
 from tfrecord_lite.records.framing import RecordBlock

@@ -20,6 +20,7 @@ import numpy as np
 
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.decode import decode_example
+from tfrecord_lite.example.gather import gathered
 from tfrecord_lite.example.keys import KEY_HEAD, Keys, are_plain_keys
 from tfrecord_lite.example.kinds import BYTES_LIST as BYTES
 from tfrecord_lite.example.kinds import FLOAT_LIST as FLOAT
@@ -298,8 +299,7 @@ def unreadable_runs(buffer: Uint8Array, begins: Int64Array, ends: Int64Array) ->
 
     Every run ends with the last byte of an integer, so none reaches over into the next.
     """
-    runs = RecordBlock(buffer, begins, ends - begins).to_list()
-    data = np.frombuffer(b"".join(runs), np.uint8)
+    data = gathered(buffer, begins, ends - begins)
     stops = np.flatnonzero(data < 0x80)
     too_long = stops[np.diff(stops, prepend=-1) > MAX_VARINT_BYTES]
     return np.asarray(np.searchsorted(np.cumsum(ends - begins), too_long, "right"), np.int64)

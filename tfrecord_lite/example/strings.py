@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,14 +10,13 @@ from tfrecord_lite.byte_strings import strings_by_size
 from tfrecord_lite.example.spans import BYTES, STRING, Spans
 from tfrecord_lite.example.steps import find_steps
 from tfrecord_lite.records.framing import RecordBlock
-from tfrecord_lite.thresholds import thresholds
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tfrecord_lite._types import Int64Array, Uint8Array
 
-__all__ = ["as_objects", "find_strings", "gathered"]
+__all__ = ["as_objects", "find_strings"]
 
 
 def as_objects(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> npt.NDArray[np.object_]:
@@ -27,19 +26,6 @@ def as_objects(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> npt.N
         values = np.empty(len(begin), object)
         values[:] = RecordBlock(buffer, begin, size).to_list()
     return values
-
-
-def gathered(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> Uint8Array:
-    """Return the bytes at ``begin``, of ``size``, one after the other in a new array."""
-    parts: list[Any]
-    if int(size.sum()) < thresholds.sliced_record_bytes * len(size):
-        parts = RecordBlock(buffer, begin, size).to_list()
-    else:
-        # Each is copied once, and no object made of it.
-        memory = buffer.data
-        spans = zip(begin.tolist(), (begin + size).tolist(), strict=True)
-        parts = [memory[first:last] for first, last in spans]
-    return np.frombuffer(bytearray().join(parts), np.uint8)
 
 
 def find_strings(buffer: Uint8Array, spans: Spans) -> tuple[Int64Array, Int64Array, Int64Array]:
