@@ -129,31 +129,46 @@ def decode_features(data: bytes, pos: int, end: int, found: dict[str, Value]) ->
 
 
 def _decode_small_entry(data: bytes, pos: int, end: int, found: dict[str, Value]) -> bool:
-    """Decode a feature of one list of one run, if that is all and each length takes one byte.
-
-    That is ``0a <n> key  12 <n> kind <n> 0a <n> run``, in which every byte but those of key and run
-    is known beforehand.
-    """
+    """Decode an entry whose value is a small feature, if it is ``0a <n> key  12 <n> feature``."""
     key_size = data[pos + 1] if end - pos >= 8 else 0x80
-    at = pos + 2 + key_size
-    size = end - at - 6
+    at = pos + 4 + key_size
     if (
         key_size >= 0x80
-        or not 0 <= size <= 0x7F - 4
+        or not 0 <= end - at <= 0x7F
         or data[pos] != _KEY
-        or data[at] != _VALUE
-        or data[at + 1] != size + 4
-        or data[at + 2] not in _RUN_DECODERS
-        or data[at + 3] != size + 2
-        or data[at + 4] != _RUN
-        or data[at + 5] != size
+        or data[at - 2] != _VALUE
+        or data[at - 1] != end - at
     ):
         return False
+    value = decode_small_feature(data, at, end)
+    if value is None:
+        return False
     try:
-        found[_decode_key(data, pos + 2, at)] = _RUN_DECODERS[data[at + 2]](data, at + 6, end)
+        found[_decode_key(data, pos + 2, at - 2)] = value
     except ExampleError:  # the long way says where
         return False
     return True
+
+
+def decode_small_feature(data: bytes, pos: int, end: int) -> Value:
+    """Decode a Feature of one list of one run, if that is all and each length takes one byte.
+
+    That is ``kind <n> 0a <n> run``, in which every byte but those of the run is known beforehand.
+    None for all else, and for what is malformed: the long way says where.
+    """
+    size = end - pos - 4
+    if (
+        not 0 <= size <= 0x7F - 4
+        or data[pos] not in _RUN_DECODERS
+        or data[pos + 1] != size + 2
+        or data[pos + 2] != _RUN
+        or data[pos + 3] != size
+    ):
+        return None
+    try:
+        return _RUN_DECODERS[data[pos]](data, pos + 4, end)
+    except ExampleError:
+        return None
 
 
 def decode_entry(

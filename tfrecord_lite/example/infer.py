@@ -152,9 +152,7 @@ class _Reading:
             for name, value in example.items():
                 self._known.add(name, value, number)
             for name, values in lists.items():
-                for value in values:
-                    self._steps.add(name, value, number)
-                self._steps.wanted[name] += len(values)
+                self._steps.add_all(name, values, number)
         except ExampleError as error:
             self._keep(error, number)
 
@@ -194,11 +192,18 @@ class _Known:
         """How many there are of each name, of a kind or not."""
         self._without_kind: set[str] = set()
 
+    def add_all(self, name: str, values: list[Value], record: int) -> None:
+        self.wanted[name] += len(values)
+        for (dtype, count), times in Counter(map(_dtype_and_count, values)).items():
+            self._add(name, dtype, count, times, record)
+
     def add(self, name: str, value: Value, record: int) -> None:
-        if value is None:
+        self._add(name, *_dtype_and_count(value), 1, record)
+
+    def _add(self, name: str, dtype: Any, count: int, times: int, record: int) -> None:
+        if dtype is None:
             self._without_kind.add(name)
             return
-        dtype = bytes if isinstance(value, list) else value.dtype.type
         known = self._dtypes.setdefault(name, dtype)
         if known is not dtype:
             raise ExampleError(
@@ -206,7 +211,7 @@ class _Known:
                 f"{known.__name__}; a column has one kind: pass features= without it",
                 record=record,
             )
-        self._counts[name][len(value)] += 1
+        self._counts[name][count] += times
 
     def features(self, wanted: int | None) -> dict[str, FeatureSpec]:
         """Return them; always there are those of which there are ``wanted``, or all that came."""
@@ -223,6 +228,13 @@ class _Known:
     def names_without_kind(self) -> list[str]:
         """Return the names of those that came, and never had a kind."""
         return sorted(self._without_kind - self._dtypes.keys())
+
+
+def _dtype_and_count(value: Value) -> tuple[Any, int]:
+    """Return the dtype of a value, None where it has no kind, and how many values it has."""
+    if value is None:
+        return None, 0
+    return bytes if isinstance(value, list) else value.dtype.type, len(value)
 
 
 def _feature(dtype: Any, counts: Counter[int], *, always: bool) -> FeatureSpec:

@@ -23,6 +23,7 @@ from tfrecord_lite.example.decode import (
     decode_entry,
     decode_feature,
     decode_features,
+    decode_small_feature,
 )
 from tfrecord_lite.example.encode import (
     Parts,
@@ -200,8 +201,11 @@ def _decode_nothing(_: bytes, __: list[Span], ___: int) -> None:
 
 
 def _decode_steps(data: bytes, spans: list[Span], depth: int) -> list[Value]:
-    return [
-        decode_feature(data, [(start, stop)], depth + 1)
-        for tag, start, stop in read_fields(data, spans, depth)
-        if tag == _STEP
-    ]
+    steps = []
+    for tag, start, stop in read_fields(data, spans, depth):
+        if tag == _STEP:
+            value = decode_small_feature(data, start, stop)
+            steps.append(
+                decode_feature(data, [(start, stop)], depth + 1) if value is None else value
+            )
+    return steps
