@@ -114,6 +114,65 @@ def test_datasets_in_sequences_of_a_step_are_lists_of_their_steps(described):
     assert found == [[[1, 2], [3]], []]
 
 
+@pytest.mark.parametrize("dtype", ["int64", "float32", "string"])
+def test_sequences_in_sequences_of_known_lengths_have_features_that_read_them(described, dtype):
+    """As they are written: without an error, `read_batches` found no values."""
+    values = {"int64": [1, 2, 3, 4], "float32": [0.5, 1.5, 2.5, 3.5], "string": [*"abcd"]}[dtype]
+    inner = {"sequence": {"feature": tensor(dtype), "length": "2"}}
+    for length in ("-1", "2"):
+        feature = {"sequence": {"feature": inner, "length": length}}
+        row = {"f/ragged_flat_values": values, "f/ragged_row_lengths_0": [2, 2]}
+        split = load(described({"f": feature}, [row]), split="train")
+        assert [part.tolist() for part in split[0]["f"]] == [
+            [value.encode() if dtype == "string" else value for value in values[begin : begin + 2]]
+            for begin in (0, 2)
+        ]
+        (batch,) = tfr.read_batches(split.records, split.features, batch_size=2)
+        assert set(batch) == set(row)
+        assert all(len(batch[key][0]) == len(row[key]) for key in row)
+
+
+def test_dicts_without_features(described):
+    folder = described({"a": {"featuresDict": {}}, "b": tensor("int64")}, [{"b": 3}])
+    split = load(folder, split="train")
+    assert split[0] == {"a": {}, "b": 3}
+    assert [*split.features] == ["b"]
+
+
+TRANSLATION = "tensorflow_datasets.core.features.translation_feature."
+
+
+def test_translations_are_dicts_of_texts(described):
+    """They were a kind that is not known, and so were most datasets for translating."""
+    fixed = {"pythonClassName": f"{TRANSLATION}Translation", "translation": {"languages": [*"ab"]}}
+    various = {
+        "pythonClassName": f"{TRANSLATION}TranslationVariableLanguages",
+        "translation": {"languages": ["a", "b", "c"], "variableLanguagesPerExample": True},
+    }
+    sequence = {"sequence": {"feature": fixed}}
+    rows = [
+        {"f/a": "one", "f/b": "eins", "s/a": ["x", "y"], "s/b": ["v", "w"]},
+        {"f/a": "two", "f/b": "", "v/language": ["a", "c"], "v/translation": ["two", "deux"]},
+    ]
+    split = load(described({"f": fixed, "v": various, "s": sequence}, rows), split="train")
+    first, second = split
+    assert (first["f"], second["f"]) == ({"a": b"one", "b": b"eins"}, {"a": b"two", "b": b""})
+    assert {key: first["s"][key].tolist() for key in "ab"} == {"a": [b"x", b"y"], "b": [b"v", b"w"]}
+    assert first["v"]["language"].tolist() == []
+    assert second["v"]["translation"].tolist() == [b"two", b"deux"]
+    (batch,) = tfr.read_batches(split.records, split.features, batch_size=2)
+    assert batch["f/b"].tolist() == [b"eins", b""]
+
+
+def test_a_translation_may_be_all_there_is(described):
+    folder = described({}, [{"cs": "ano", "en": "yes"}])
+    feature = {"translation": {"languages": ["cs", "en"]}}
+    (folder / "features.json").write_text(json.dumps(feature))
+    split = load(folder, split="train")
+    assert [*split] == [{"cs": b"ano", "en": b"yes"}]
+    assert [*split.features] == ["cs", "en"]
+
+
 LABEL = {
     "pythonClassName": "tensorflow_datasets.core.features.class_label_feature.ClassLabel",
     "classLabel": {"numClasses": "2"},
@@ -218,3 +277,26 @@ def test_pictures_of_8_bits_as_uint16(described, form, factor):
     images.fromarray(values).save(file, form)
     found = picture(described, file.getvalue(), "uint16", 3)
     assert np.array_equal(found, values.astype(np.uint16) * factor)
+
+
+@pytest.mark.parametrize(
+    ("mode", "options", "shape"),
+    [
+        ("P", {}, (4, 5, 3)),
+        ("P", {"transparency": 3}, (4, 5, 4)),
+        ("1", {}, (4, 5, 1)),
+        ("LA", {}, (4, 5, 2)),
+    ],
+)
+def test_pictures_of_any_channels_are_no_numbers_of_colours(described, mode, options, shape):
+    """The numbers that stand for the colours of a palette were taken for the picture."""
+    images = pytest.importorskip("PIL.Image")
+    values = np.random.default_rng(0).integers(0, 256, (4, 5, 3), np.uint8)
+    image = images.fromarray(values).convert(mode)
+    file = io.BytesIO()
+    image.save(file, "PNG", **options)
+    found = picture(described, file.getvalue(), "uint8", -1)
+    assert (found.shape, found.dtype) == (shape, np.uint8)
+    colours = "L" if mode == "1" else "LA" if mode == "LA" else "RGB"
+    expected = np.asarray(image.convert(colours)).reshape(4, 5, -1)
+    assert np.array_equal(found[..., : expected.shape[2]], expected)

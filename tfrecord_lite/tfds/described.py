@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Node", "features_of", "file_stem", "node_of"]
+
+
+_NESTED: Final = ("dict", "sequence", "dataset")
 
 
 class Node(NamedTuple):
@@ -54,6 +57,8 @@ def node_of(described: Mapping[str, Any], name: str) -> Node:
         return Node("tensor", name, {}, np.dtype(np.int64))
     if "text" in described:
         return Node("tensor", name, {}, bytes)
+    if "translation" in described:
+        return _texts(described["translation"], name)
     for key in ("tensor", "image", "boundingBox", "audio"):
         if key in described:
             return _leaf(key, described[key], name)
@@ -61,6 +66,15 @@ def node_of(described: Mapping[str, Any], name: str) -> Node:
         f"features.json: {quote(name)} is a {said or 'feature'}, which this version does not read; "
         "the records themselves are those of read_records"
     )
+
+
+def _texts(described: Mapping[str, Any], name: str) -> Node:
+    """Read a translation: a text in each language, or the texts beside the names of theirs."""
+    various = described.get("variableLanguagesPerExample")
+    keys = ("language", "translation") if various else described["languages"]
+    texts = {key: Node("tensor", f"{name}/{key}".strip("/"), {}, bytes) for key in keys}
+    pair = Node("dict", name, texts)
+    return Node("sequence", name, {"": pair}, shape=(None,)) if various else pair
 
 
 def _leaf(key: str, described: Mapping[str, Any], name: str) -> Node:
@@ -87,7 +101,7 @@ def _default(dtype: Any) -> Any:
 
 def file_stem(node: Node, feature: str, outer: str = "") -> str | None:
     """Return how the names of files call a feature of this flat name; None where there is none."""
-    if not node.children:
+    if node.kind not in _NESTED:
         return outer if node.name == feature else None
     for key, child in node.children.items():
         stem = key.replace("/", ".")
@@ -101,7 +115,7 @@ def features_of(
     node: Node, name: str, outer: tuple[int | None, ...]
 ) -> Iterator[tuple[str, FeatureSpec]]:
     """Yield the features of Examples by their keys."""
-    if node.children:
+    if node.kind in _NESTED:
         lengths = () if node.kind == "dict" else node.shape
         for child in node.children.values():
             yield from features_of(child, child.name, (*outer, *lengths))
@@ -115,7 +129,7 @@ def features_of(
     if node.kind in ("zlib", "bytes") and node.shape.count(None) > 1:
         yield f"{name}/shape", RaggedFeature(np.int64)
         name = f"{name}/value"
-    if len(outer) > 1 and shape.count(None) > 1:
+    if len(outer) > 1:
         yield f"{name}/ragged_flat_values", RaggedFeature(dtype)
         for level in range(len(outer) - 1):
             yield f"{name}/ragged_row_lengths_{level}", RaggedFeature(np.int64)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Reading"]
 
 _MODES: Final = {1: "L", 3: "RGB", 4: "RGBA"}
+# What pictures are whose channels the features do not say, where their values are no intensities.
+_DECODED: Final = {"1": "L", "P": "RGB", "CMYK": "RGB"}
 # Where a PNG says how many bits a value has: behind its signature, and the size of the picture.
 _PNG_DEPTH: Final = 24
 
@@ -201,10 +203,10 @@ def _image(node: Node, content: bytes) -> Any:
     try:
         with Image.open(io.BytesIO(content)) as image:
             form, deep = image.format, image.mode.startswith("I")
-            if not deep and channels in _MODES and image.mode != _MODES[channels]:
-                array = np.asarray(image.convert(_MODES[channels]))
-            else:
-                array = np.asarray(image)
+            mode = _MODES.get(channels or 0) or _DECODED.get(image.mode, image.mode)
+            if not channels and (image.mode, form) == ("P", "PNG") and "transparency" in image.info:
+                mode = "RGBA"
+            array = np.asarray(image if deep or mode == image.mode else image.convert(mode))
     except Exception as error:  # noqa: BLE001 - Pillow raises any, also ValueError and SyntaxError
         raise misfit(node, f"is no image that Pillow reads: {error}") from None
     if node.dtype == np.float32:
