@@ -89,6 +89,19 @@ def test_a_dtype_asked_for(value, dtype, expected):
     assert np.array_equal(tensor, expected)
 
 
+@pytest.mark.parametrize("value", [[], [[], []], np.zeros((0, 2)), np.array([], object)], ids=repr)
+@pytest.mark.parametrize("dtype", [tf.string, tf.int64, tf.bool])
+def test_what_is_empty_is_of_any_dtype(value, dtype):
+    """As in TensorFlow: a tensor of no strings was a TypeError, and so no batch of no records."""
+    tensor = tf.constant(value, dtype)
+    assert (tensor.shape, tensor.dtype) == (
+        np.shape(value),
+        object if dtype is tf.string else dtype,
+    )
+    features = {"a": tf.io.FixedLenFeature([2], tf.int64)}
+    assert tf.io.parse_example(tf.constant([], tf.string), features)["a"].shape == (0, 2)
+
+
 def test_a_shape_asked_for():
     assert tf.constant(1, shape=(2, 3)).tolist() == [[1, 1, 1], [1, 1, 1]]
     assert tf.constant([1, 2, 3, 4], shape=(2, 2)).tolist() == [[1, 2], [3, 4]]

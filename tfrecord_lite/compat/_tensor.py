@@ -117,10 +117,12 @@ def _from_numpy(
     value: np.ndarray[Any, Any] | np.generic, wanted: np.dtype[Any] | None
 ) -> np.ndarray[Any, Any]:
     array = np.array(value)
-    if array.dtype.kind in "SUO":
-        return _strings(array.astype(object), wanted)
     if array.dtype.kind in "mMV" and not _is_extension(array.dtype):
         raise ValueError(f"TensorFlow has no dtype for NumPy's {array.dtype}")
+    if not array.size and wanted is not None:
+        return np.empty(array.shape, wanted)
+    if array.dtype.kind in "SUO":
+        return _strings(array.astype(object), wanted)
     if wanted is None:
         return array
     if wanted.kind == "O":
@@ -142,6 +144,8 @@ def _from_python(value: Any, wanted: np.dtype[Any] | None) -> np.ndarray[Any, An
         return _strings(leaves, wanted)
     if "b" in kinds and len(kinds) > 1:
         raise ValueError("cannot make one tensor of booleans and numbers")
+    if not leaves.size and wanted is not None:
+        return np.empty(leaves.shape, wanted)
     kind = max(kinds, key=_KINDS.index, default="f")
     dtype = _natural(kind, value, leaves) if wanted is None else wanted
     # find gives -1 for strings; bfloat16, of NumPy's kind V, is a float.

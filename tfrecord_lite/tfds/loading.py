@@ -57,7 +57,8 @@ def load(
     as the ``steps`` of an RLDS episode, a list of dicts. Images are arrays ``[height, width,
     channels]`` of uint8 or uint16, decoded by Pillow (which does not read all 16 bits of coloured
     PNGs: an `ExampleError` where they are uint16; TensorFlow's pixels of a JPEG differ by some
-    levels); with ``decode_images=False`` bytes, as they are stored. An optional feature that is None is the value that stands for it there.
+    levels); with ``decode_images=False`` bytes, as they are stored. An optional feature that is
+    None is the value that stands for it there.
 
     Which file has which records is what ``shardLengths`` say; `TFRecordError` says where a file has
     others. A file is compared with them when a record of it is first read, whether by number or in
