@@ -127,8 +127,13 @@ class TFRecordSource(DataSource):  # type: ignore[misc]
         name = options.pop("path")
         cast = options.pop("cast", None)
         job = WriteJob(name, overwrite=overwrite, **options)
-        # This process ends before the tasks begin.
-        job.start(hold=False)
+        try:
+            # This process ends before the tasks begin.
+            job.start(hold=False)
+        except FileExistsError as error:
+            # There is no such option here.
+            said = str(error).replace("pass overwrite=True", 'save with mode("overwrite")')
+            raise FileExistsError(said) from None
         return _Writer(job, cast)
 
     def _records(self) -> tuple[RecordSet, dict[str, Any]]:

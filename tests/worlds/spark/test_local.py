@@ -166,7 +166,7 @@ def test_files_that_are_missing(spark, tmp_path):
 def test_a_set_that_stands_is_replaced_whole_or_stays(spark, tmp_path):
     name = tmp_path / "train"
     save(spark.range(10), name, records_per_shard=4)
-    with pytest.raises(Exception, match=r"FileExistsError.*overwrite=True"):
+    with pytest.raises(Exception, match=r'FileExistsError.* save with mode\("overwrite"\)'):
         save(spark.range(20), name)
     with pytest.raises(Exception, match=r"column 'b'"):
         save(spark.sql("select 1 as id, map(1, 2) as b"), name, mode="overwrite")
