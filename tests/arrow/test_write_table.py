@@ -518,6 +518,44 @@ def test_columns_of_different_lengths(write, name):
 # The writer of a set.
 
 
+def test_columns_that_features_do_not_name_are_in_the_manifest_by_their_types(name):
+    """Whoever said of one column what it is had a set of which readers saw no other."""
+    empty = {"e": tfr.RaggedFeature(np.int64)}
+    table = pa.table({"e": pa.array([[], []]), "n": [1, 2], "t": ["x", None]})
+    write_table(table, name, empty)
+    assert to_arrow(name).read_all().to_pylist() == [
+        {"e": [], "n": 1, "t": [b"x"]},
+        {"e": [], "n": 2, "t": None},
+    ]
+    assert tfr.features_from_json(tfr.RecordSet(name).manifest.features) == {
+        **empty,
+        "t": tfr.RaggedFeature(bytes),
+        "n": tfr.FixedLenFeature((), int),
+    }
+    write_table(table.slice(0, 0), name, empty, overwrite=True)
+    assert [*tfr.features_from_json(tfr.RecordSet(name).manifest.features)] == ["e", "n", "t"]
+
+
+@pytest.mark.parametrize("form", ["rows", "columns", "table"])
+def test_other_columns_beside_the_keys_of_a_feature(name, form):
+    sparse = {"s": tfr.SparseFeature("at", "of", np.float32, 9)}
+    columns = {"at": [[1], [2, 3]], "of": [[0.5], [1.5, 2.5]], "b": [b"x", b"y"]}
+    data = {
+        "rows": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values())],
+        "columns": columns,
+        "table": pa.table(columns),
+    }[form]
+    with tfr.ShardWriter(name, features=sparse) as writer:
+        writer.write_table(data)
+        writer.write_example({"at": np.zeros(0, int), "of": np.zeros(0, np.float32)})
+    assert tfr.features_from_json(tfr.RecordSet(name).manifest.features) == {
+        **sparse,
+        "b": tfr.RaggedFeature(bytes),
+    }
+    (batch,) = tfr.read_batches(name)
+    assert batch["b"].to_list() == [[b"x"], [b"y"], []]
+
+
 def test_several_tables_in_one_set(name):
     with tfr.ShardWriter(name) as writer:
         assert writer.write_table(pa.table({"a": [1, 2], "b": ["x", "y"]})) == 2

@@ -58,7 +58,7 @@ def write_table(
     """Write a table as a set of shards, an Example for each row, and return its manifest.
 
     ``data`` and ``cast`` are those of `ShardWriter.write_table`, all else is that of `ShardWriter`.
-    The manifest has the features that the types of the columns say, where none are given. Raises
+    The manifest has the features given, and for other columns those that their types say. Raises
     what these raise; then nothing is published.
 
     >>> import tempfile

@@ -13,7 +13,10 @@ import numpy as np
 from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.tables import FoundFeatures, write_any
 from tfrecord_lite.dataset.tfds_layout import PreparedSplit
+from tfrecord_lite.example.composites import feature_keys
 from tfrecord_lite.example.feature_json import features_to_json
+from tfrecord_lite.example.normalize import normalize_features
+from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.manifest import Manifest, ManifestEntry
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.open_shard import OpenShard, ShardFile
@@ -194,9 +197,10 @@ class ShardWriter(FrameWriter):
         structs and lists of lists, is an `ExampleError` that names the column, unless ``cast`` says
         what to make of it first, as in ``{"price": "float32"}``. Two structs, ``context`` and
         ``feature_lists``, or one of these, and no other column make SequenceExamples. Floats go by
-        the rules of `encode_examples`. The index of a DataFrame is no column. Where no ``features``
-        are given, the manifest has those that the types of the columns say; a column with nulls is
-        a `RaggedFeature`.
+        the rules of `encode_examples`. The index of a DataFrame is no column. The manifest has
+        the ``features`` given, and for other columns those that their types say; a column with
+        nulls is a `RaggedFeature`. What rows of dicts have is inferred from the records, and where
+        ``features`` name but some of it, the rest are each a `RaggedFeature`.
 
         Raises `ExampleError`, TypeError and ValueError as `encode_examples` does, TypeError for
         what is no table, and `ExampleError` for a column that has another kind or unit in a table
@@ -294,7 +298,7 @@ class ShardWriter(FrameWriter):
             self._staging.manifest,
             tuple(entries),
             codec_named(self._options["compression"]),
-            self._features_json or self._found_features(),
+            self._described(),
         )
         fsync = self._options["fsync"]
         with self._names.journal() as journal:
@@ -314,8 +318,20 @@ class ShardWriter(FrameWriter):
                 self._staging.write_manifest(written, fsync=fsync)
         self._abandon()
 
+    def _described(self) -> str | None:
+        """Return the features given, and those of the columns of tables which these do not name.
+
+        Of a part there are none but those given, since all parts have to have the same.
+        """
+        features = self._features
+        if features is None:
+            return self._found_features()
+        if self._part is not None or self._prepared or isinstance(features, SequenceFeatures):
+            return self._features_json
+        named = normalize_features(features)
+        return features_to_json({**named, **self._found.besides(feature_keys(named), self.records)})
+
     def _found_features(self) -> str | None:
-        """Return the features of tables; of a part none, since those of all have to be the same."""
         found = self._found.features()
         if found is None or self._part is not None or self._found.rows != self.records:
             return None

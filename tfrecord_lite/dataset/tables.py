@@ -6,7 +6,7 @@ Series of pandas; rows that are dicts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -16,7 +16,7 @@ from tfrecord_lite.example.batch import encode_blocks
 from tfrecord_lite.example.buffers import Present
 from tfrecord_lite.example.encode import encode_example
 from tfrecord_lite.example.features import FeatureSpec, FixedLenFeature, RaggedFeature
-from tfrecord_lite.example.kinds import KIND_NAMES
+from tfrecord_lite.example.kinds import KIND_NAMES, KINDS
 from tfrecord_lite.example.normalize import is_sequences, normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_batch import are_sequences, encode_sequence_blocks
@@ -37,6 +37,7 @@ __all__ = [
 # So many rows of dicts become columns at once.
 _ROWS: Final = 1024
 _KINDS: Final = {*KIND_NAMES.values(), "bools"}
+_DTYPES: Final = {KIND_NAMES[kind]: dtype for dtype, kind in KINDS.items()}
 _NUMBERS: Final = {"bools", "integers", "floats"}
 # Types of pandas, of which there is one value each.
 _MISSING: Final = {"NAType", "NaTType"}
@@ -131,11 +132,23 @@ class FoundFeatures:
         """Return the features by which all rows can be read; None where they are not known."""
         if not self.rows and self._of_no_rows:
             return dict(self._of_no_rows)
-        if not self._known or not self._features:
-            return None
+        return self._of_rows(self.rows) if self._known and self._features else None
+
+    def besides(self, keys: Sequence[str], records: int) -> dict[str, FeatureSpec]:
+        """Return the features of the columns of other names, by which all records can be read.
+
+        A column whose type says nothing has any number of values of its kind.
+        """
+        found: dict[str, FeatureSpec] = {
+            name: RaggedFeature(_DTYPES[kind.what]) for name, (kind, _) in self._kinds.items()
+        }
+        found |= self._of_rows(records) if self.rows else self._of_no_rows or {}
+        return {name: feature for name, feature in found.items() if name not in keys}
+
+    def _of_rows(self, records: int) -> dict[str, FeatureSpec]:
         return {
             name: RaggedFeature(feature.dtype)
-            if isinstance(feature, FixedLenFeature) and self._there[name] < self.rows
+            if isinstance(feature, FixedLenFeature) and self._there[name] < records
             else feature
             for name, feature in self._features.items()
         }
