@@ -541,7 +541,9 @@ def test_other_columns_beside_the_keys_of_a_feature(name, form):
     sparse = {"s": tfr.SparseFeature("at", "of", np.float32, 9)}
     columns = {"at": [[1], [2, 3]], "of": [[0.5], [1.5, 2.5]], "b": [b"x", b"y"]}
     data = {
-        "rows": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values())],
+        "rows": [
+            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+        ],
         "columns": columns,
         "table": pa.table(columns),
     }[form]
