@@ -249,6 +249,15 @@ def test_a_member_that_would_be_lost_or_changed_is_refused(tmp_path, member, tol
     assert tree(tmp_path) == ["a.tar"]
 
 
+def test_notes_of_webdataset_are_no_samples(tmp_path):
+    """As it reads them; some were samples, others refused."""
+    notes = [("__info__", b"1"), ("__notes__/a.txt", b"2"), ("./__notes__/b.txt", b"3")]
+    path = tar(tmp_path / "a.tar", [*notes, ("a.txt", b"x"), ("d/__b__/c.txt", b"y")])
+    convert(path, tmp_path / "new")
+    keys = [tfr.decode_example(record)["__key__"] for record in tfr.read_records(tmp_path / "new")]
+    assert keys == [[b"a"], [b"d/__b__/c"]]
+
+
 def test_integers_of_webdataset(tmp_path):
     members = [("d", (tarfile.DIRTYPE, "")), ("d/a.cls", b" +7\n"), ("d/b.cls", b"-12")]
     convert(tar(tmp_path / "a.tar", members), tmp_path / "new")

@@ -32,6 +32,8 @@ __all__ = ["read_webdataset"]
 _INTEGERS: Final = ("cls", "cls2", "class", "count", "index", "inx", "id")
 # Python takes 1_0 for 10. No int64 has more digits than these.
 _INTEGER: Final = re.compile(rb"\s*[+-]?[0-9]{1,999}\s*")
+# What WebDataset itself takes for notes about all samples, which are none of these.
+_NOTES: Final = re.compile(r"__[^/]*__(?:/|$)")
 _BAD: Final = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
 _READ_BYTES: Final = 1 << 20
 
@@ -63,7 +65,8 @@ def read_webdataset(
     """Write an Example for each sample: its files by their suffixes, and its ``__key__``.
 
     A sample is what follows one another with the same path up to the first dot of the name, as
-    WebDataset has it. Contents are bytes; those of `cls`, `index` and the like are integers.
+    WebDataset has it; names such as ``__info__``, and what is in a directory of such a name, are
+    none. Contents are bytes; those of `cls`, `index` and the like are integers.
     `TFRecordError` for what is no whole tar file, and for what is neither file nor directory in
     it, such as a link, names the file in it.
     """
@@ -89,8 +92,9 @@ def _members(path: str, progress: Progress) -> Generator[tuple[str, str, bytes],
         try:
             with tarfile.open(fileobj=source, mode="r|*", tarinfo=_Header) as archive:
                 for member in archive:
-                    folder, slash, name = member.name.removeprefix("./").rpartition("/")
-                    if member.isdir() or name.startswith("."):
+                    path_in = member.name.removeprefix("./")
+                    folder, slash, name = path_in.rpartition("/")
+                    if member.isdir() or name.startswith(".") or _NOTES.match(path_in):
                         continue
                     if not member.isfile():
                         what = (

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Split", "load"]
 
-_SLICE: Final = re.compile(r"(\w[\w.-]*)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?")
+_NUMBER: Final = r"(-?\d+(?:_\d+)*%?)?"
+_SLICE: Final = re.compile(rf"(\w[\w.-]*)(?:\[{_NUMBER}:{_NUMBER}\])?")
 # The first files, together so large at most, are counted whenever one after them is read.
 _COUNTED_BYTES: Final = 64 << 20
 _TEMPLATE: Final = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
