@@ -12,6 +12,7 @@ import pytest
 
 import tfrecord_lite as tfr
 from tfrecord_lite.tfds import load
+from tfrecord_lite.tfds.described import node_of
 
 
 @pytest.fixture
@@ -171,6 +172,90 @@ def test_a_translation_may_be_all_there_is(described):
     split = load(folder, split="train")
     assert [*split] == [{"cs": b"ano", "en": b"yes"}]
     assert [*split.features] == ["cs", "en"]
+
+
+def old(kind, content, message=""):
+    """Return a feature as tensorflow_datasets before 4.5 said it."""
+    return {
+        "type": f"tensorflow_datasets.core.features.a_module.{kind}",
+        "content": content,
+        **({"proto_cls": f"tensorflow_datasets.{message}"} if message else {}),
+    }
+
+
+IMAGE = {"shape": [None, None, 3], "dtype": "uint8", "encoding_format": "png"}
+INTEGER = old("Tensor", {"shape": [], "dtype": "int64"})
+OLD = {
+    "image": old("Image", IMAGE),
+    "map": old("LabeledImage", {**IMAGE, "labels": 3}),
+    "label": old("ClassLabel", {"num_classes": 10}),
+    "text": old("Text", {}),
+    "box": old("BBoxFeature", {}),
+    "rows": old("Tensor", {"shape": [None, 2], "dtype": "float32", "encoding": "none"}),
+    "zlib": old("Tensor", {"shape": [3], "dtype": "uint8", "encoding": "zlib"}),
+    "sound": old("Audio", {"shape": [None], "dtype": "int64", "file_format": "wav"}),
+    "pair": old("Translation", {"languages": ["a", "b"]}),
+    "pairs": old("TranslationVariableLanguages", {"languages": ["a", "b"]}),
+    "list": old("Sequence", {"feature": old("FeaturesDict", {"n": INTEGER}), "length": None}),
+    "three": old("Sequence", {"feature": old("Text", {}), "length": 3}),
+    "steps": old("Dataset", {"feature": old("FeaturesDict", {"n": INTEGER}), "length": None}),
+}
+NEW = {
+    "image": {"image": {"shape": {"dimensions": ["-1", "-1", "3"]}, "dtype": "uint8"}},
+    "map": {"image": {"shape": {"dimensions": ["-1", "-1", "3"]}, "dtype": "uint8"}},
+    "label": {"classLabel": {"numClasses": "10"}},
+    "text": {"text": {}},
+    "box": {"boundingBox": {}},
+    "rows": tensor("float32", -1, 2),
+    "zlib": tensor("uint8", 3, encoding="zlib"),
+    "sound": {"audio": {"shape": {"dimensions": ["-1"]}, "dtype": "int64"}},
+    "pair": {"translation": {"languages": ["a", "b"]}},
+    "pairs": {"translation": {"languages": ["a", "b"], "variableLanguagesPerExample": True}},
+    "list": {"sequence": {"feature": {"featuresDict": {"features": {"n": tensor("int64")}}}}},
+    "three": {"sequence": {"feature": {"text": {}}, "length": "3"}},
+    "steps": {
+        "pythonClassName": "tensorflow_datasets.core.features.dataset_feature.Dataset",
+        "sequence": {"feature": {"featuresDict": {"features": {"n": tensor("int64")}}}},
+    },
+}
+WHOLE = {"featuresDict": {"features": NEW}}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        old("FeaturesDict", OLD),
+        old("FeaturesDict", {"features": NEW}, "FeaturesDict"),
+        old("FeaturesDict", json.dumps({"features": NEW}), "FeaturesDict"),
+    ],
+    ids=["content", "message", "text"],
+)
+def test_features_as_they_were_said_before(said):
+    """Data sets prepared years ago still have them; all were a feature that is not known."""
+    assert node_of(said, "") == node_of(WHOLE, "")
+
+
+def test_a_set_prepared_years_ago_is_read(described):
+    folder = described({}, [{"n": 5, "pair/a": "x", "pair/b": "y"}])
+    features = old("FeaturesDict", {"n": INTEGER, "pair": OLD["pair"]})
+    (folder / "features.json").write_text(json.dumps(features))
+    assert [*load(folder, split="train")] == [{"n": 5, "pair": {"a": b"x", "b": b"y"}}]
+
+
+@pytest.mark.parametrize(
+    ("feature", "found"),
+    [
+        (old("Text", {"use_encoder": True}), "'f' is a Text, which"),  # numbers of words
+        (old("Mine", {"shape": []}), "'f' is a Mine, which"),
+        (old("Mine", {}, "VideoFeature"), "'f' is a Mine, which"),
+        (old("Text", None), "not the description of a dataset"),
+        (old("Text", "{"), "not JSON"),
+    ],
+)
+def test_what_was_said_before_and_is_not_known_is_told(described, feature, found):
+    folder = described({"f": feature}, [{}])
+    with pytest.raises(tfr.TFRecordError, match=found):
+        load(folder, split="train")
 
 
 LABEL = {

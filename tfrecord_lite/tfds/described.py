@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -25,6 +26,29 @@ __all__ = ["Node", "features_of", "file_stem", "node_of"]
 
 _NESTED: Final = ("dict", "sequence", "dataset")
 
+_KEYS: Final = {
+    "FeaturesDict": "featuresDict",
+    "Sequence": "sequence",
+    "Dataset": "sequence",
+    "Tensor": "tensor",
+    "TensorFeature": "tensor",
+    "Scalar": "tensor",
+    "Image": "image",
+    "ImageFeature": "image",
+    "LabeledImage": "image",
+    "ClassLabel": "classLabel",
+    "Text": "text",
+    "TextFeature": "text",
+    "BBoxFeature": "boundingBox",
+    "BoundingBoxFeature": "boundingBox",
+    "Audio": "audio",
+    "AudioFeature": "audio",
+    "Translation": "translation",
+    "TranslationVariableLanguages": "translation",
+    "TranslationFeature": "translation",
+}
+"""What features.json has features under, by the last of what it calls their classes."""
+
 
 class Node(NamedTuple):
     """A feature: of dicts the children, of sequences and datasets the one child; a leaf else.
@@ -43,6 +67,8 @@ class Node(NamedTuple):
 
 def node_of(described: Mapping[str, Any], name: str) -> Node:
     """Read a feature of features.json."""
+    if "type" in described:
+        described = _of_old(described)
     said = described.get("pythonClassName", "").rpartition(".")[2]
     if "featuresDict" in described:
         inner = described["featuresDict"].get("features", {})
@@ -66,6 +92,29 @@ def node_of(described: Mapping[str, Any], name: str) -> Node:
         f"features.json: {quote(name)} is a {said or 'feature'}, which this version does not read; "
         "the records themselves are those of read_records"
     )
+
+
+def _of_old(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what tensorflow_datasets before 4.5 said of a feature as it says this since."""
+    class_name, content = described["type"], described["content"]
+    message = described.get("proto_cls")
+    key = _KEYS.get((message or class_name).rpartition(".")[2], "")
+    if isinstance(content, str):
+        content = json.loads(content)
+    if "use_encoder" in content:  # of what was a text before, there are numbers in the records
+        key = ""
+    elif not message:
+        content = dict(content)
+        if key == "featuresDict":
+            content = {"features": content}
+        elif content.get("length", 0) is None:
+            content["length"] = -1
+        if "shape" in content:
+            sizes = [-1 if size is None else size for size in content["shape"]]
+            content["shape"] = {"dimensions": sizes}
+        if class_name.endswith(".TranslationVariableLanguages"):
+            content["variableLanguagesPerExample"] = True
+    return {"pythonClassName": class_name, key: content}
 
 
 def _texts(described: Mapping[str, Any], name: str) -> Node:
