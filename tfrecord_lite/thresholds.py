@@ -196,6 +196,9 @@ class Limits:
     # So much is checked in vain in any case, which takes no time worth saving: a small damaged
     # stream may inflate to the same few damaged records a thousand times over.
     free_search_bytes: int = 1 << 24
+    # So much of what is no file is searched for the next record, which is more than the largest
+    # that is read by default.
+    searched_stream_bytes: int = (1 << 30) + (1 << 20)
     # How much of a stream is kept for a record that will not be returned.
     kept_record_bytes: int = 1 << 26
     # Members of more bytes are not searched for others.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import gzip
+import io
 import os
 import re
 import socket
@@ -26,6 +27,7 @@ from tfrecord_lite import (
     write_records,
 )
 from tfrecord_lite.records.storage import is_partial
+from tfrecord_lite.thresholds import limits
 
 
 def test_row_38_pipe_devices_and_missing_files(tmp_path: Path) -> None:
@@ -55,6 +57,34 @@ def test_row_38_pipe_devices_and_missing_files(tmp_path: Path) -> None:
         RecordReader(tmp_path / "missing")
     with pytest.raises(FileNotFoundError):
         read_records(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("front", [b"", frames(THREE), gzip.compress(frames(THREE))])
+def test_row_38_what_has_no_end_is_not_searched_for_ever(monkeypatch, front) -> None:
+    """Neither for a record nor for a member of gzip; what is finite is, however long it takes."""
+    monkeypatch.setattr(limits, "searched_stream_bytes", 1 << 20)
+
+    class Endless(io.RawIOBase):
+        left = front
+
+        def readable(self):
+            return True
+
+        def readinto(self, view):
+            data = (self.left or b"\1" * len(view))[: len(view)]
+            self.left = self.left[len(view) :]
+            view[: len(data)] = data
+            return len(data)
+
+    got: list[bytes] = []
+    with pytest.raises(OSError, match="no record found in .* copy it to a file"):
+        got.extend(RecordReader(Endless(), on_damage=lambda _: None))
+    assert got in ([], THREE)
+    for device in ("/dev/zero", "/dev/urandom"):
+        with pytest.raises(OSError, match="no record found in"):
+            list(read_records(device, on_damage=lambda _: None))
+    finite = io.BytesIO(front + bytes(1 << 22) + frames(THREE))
+    assert list(read_records(finite, on_damage=lambda _: None))[-3:] == THREE
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

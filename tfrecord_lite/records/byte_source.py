@@ -12,6 +12,7 @@ from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.storage import check_binary, is_path, name_file, name_of
 from tfrecord_lite.stores.object_file import ObjectFile
 from tfrecord_lite.text import printable
+from tfrecord_lite.thresholds import limits
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import PathOrFile
@@ -90,6 +91,23 @@ class ByteSource:
     def seekable(self) -> bool:
         """Whether `seek` works."""
         return self._origin is not None
+
+    def check_searched(self, size: int) -> None:
+        """Raise OSError where ``size`` bytes are too many to be searched in vain.
+
+        What is no file, as a pipe or a device, may have no end.
+        """
+        if size > limits.searched_stream_bytes and self._may_be_endless():
+            raise OSError(
+                f"{printable(self.path)}: no record found in {size:,} bytes, and what is no file "
+                "may have no end; copy it to a file to have all of it searched"
+            )
+
+    def _may_be_endless(self) -> bool:
+        try:
+            return not self.seekable or stat.S_ISCHR(self.status().st_mode)
+        except (AttributeError, OSError):
+            return False
 
     def peek(self, size: int) -> bytes:
         """Return up to ``size`` first bytes, fewer where the file ends, without taking them."""

@@ -38,13 +38,13 @@ class InflatedSource:
     """The bytes inside a gzip or zlib source, front to back.
 
     ``max_length`` bounds each call's output, so that a bomb inflates no further than the reader's
-    buffer. What was inflated before a damaged place is returned before the error is raised;
-    `failure` is the last one. `tfrecord_lite.records.resume` knows how to go on after it.
+    buffer. What was inflated before damage is returned before the error, `failure`, is raised.
     """
 
     def __init__(self, source: ByteSource, codec: Literal["GZIP", "ZLIB"]) -> None:
         self.path = source.path
         self._source = source
+        self.check_searched = source.check_searched
         self._ahead = MembersAhead(source) if codec == "GZIP" and source.ready else None
         # What is left of a member that was inflated ahead.
         self._whole = memoryview(b"")

@@ -136,7 +136,9 @@ class Recovery:
         window = self._window
         # The next record is mostly near.
         stride = _LEAST_STRIDE_BYTES
+        began = window.offset
         while before is None or window.offset < before:
+            window.source.check_searched(window.offset - began)
             if window.have < HEADER_SIZE and not window.read_more(HEADER_SIZE):
                 return False
             if window.have < HEADER_SIZE:

@@ -142,6 +142,7 @@ def _search(source: InflatedSource, begin: int, end: int | None = None) -> bool:
     """
     source.go_to(begin)
     while end is None or source.offset < end:
+        source.check_searched(source.offset - begin)
         data = source.peek(_SEARCH_BYTES)
         ends = len(data) < _SEARCH_BYTES
         stop = len(data) if ends else len(data) - _TRIAL_BYTES
