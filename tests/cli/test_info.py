@@ -169,5 +169,5 @@ def test_the_page_replaces_none_of_the_files(command, tmp_path):
     before = [(tmp_path / name).read_bytes() for name in ("a", manifest)]
     for source, name in (("a", "a"), ("a", "b"), (manifest, manifest)):
         done = command("info", tmp_path / source, "--html", tmp_path / name)
-        assert (done.code, "this is one of the files" in done.err) == (2, True)
+        assert (done.code, "this is a source" in done.err) == (2, True)
     assert [(tmp_path / name).read_bytes() for name in ("a", manifest)] == before

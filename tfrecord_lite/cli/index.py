@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.resolve import expand_shards
+from tfrecord_lite.files.sidecar import sidecar_of
 from tfrecord_lite.records.file_system import size_of
 from tfrecord_lite.text import (
     path_text,
@@ -47,12 +49,14 @@ def run(
     if "-" in files:
         raise OSError("an index lies beside a file, and standard input is none: name a file")
     expanded = expand_shards(files)
+    sources = {*map(os.path.realpath, expanded)}
     failures: list[Exception] = []
     told: list[dict[str, Any]] = []
     lines: list[str] = []
     with progress_bar([*expanded]) as progress:
         for file in expanded:
             try:
+                _refuse(sources, file + _TEXT_SUFFIX if text else sidecar_of(file))
                 found = _index(file, progress, text=text, verify=verify)
                 line = f"{printable(found['index'])}: {plural(found['records'], 'record')}"
                 state, line = found["state"], f"{line}, {size_text(found['bytes'])}"
@@ -86,6 +90,11 @@ def _index(
         written = index.save() if state == "ok" else index.sidecar
     size = size_of(written)
     return {"index": path_text(written), "records": len(index), "bytes": size, "state": state}
+
+
+def _refuse(sources: set[str], written: str) -> None:
+    if os.path.realpath(written) in sources:
+        raise ValueError(f"{written}: this is a source, and would be replaced")
 
 
 def _fresh(file: str) -> RecordIndex | None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, complain
+from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, complain, usage_errors
 from tfrecord_lite.cli.inputs import Files, Json, Workers, named_or_standard_input
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import terminal_width
 from tfrecord_lite.description import describe
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.resolve import expand_shards
+from tfrecord_lite.files.targets import refuse_sources
 from tfrecord_lite.records.storage import Output, is_path
-from tfrecord_lite.text import json_text, printable
-from tfrecord_lite.urls import local_path
+from tfrecord_lite.text import json_text
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import PathOrFile
@@ -51,11 +50,8 @@ def run(
     with progress_bar(_those_there(named)) as progress:
         description = describe(named, sample=sample or None, progress=progress, workers=workers)
     if html is not None:
-        taken = (*files, *(file.path for file in description.files))
-        if _place(html) in map(_place, taken):
-            raise typer.BadParameter(
-                f"--html {printable(html)}: this is one of the files; name another"
-            )
+        with usage_errors():
+            refuse_sources([*named, *(file.path for file in description.files)], html)
         with Output(html, mode="w", atomic=None, fsync=False) as output:
             output.write(description.to_html(", ".join(files)).encode())
     if as_json:
@@ -69,10 +65,6 @@ def run(
         raise typer.Exit(UNUSABLE)
     if not description.ok:
         raise typer.Exit(DAMAGED)
-
-
-def _place(name: str) -> str:
-    return os.path.realpath(local_path(name))
 
 
 def _those_there(named: list[Any]) -> list[PathOrFile]:

@@ -66,14 +66,17 @@ def run(
         raise typer.BadParameter("--json is for what is printed; write to a FILE.jsonl instead")
     try:
         from tfrecord_lite import sql
-        from tfrecord_lite.sql.querying import check_names
+        from tfrecord_lite.sql.querying import check_names, refuse_tables
     except ImportError as error:
         complain(error)
         raise typer.Exit(UNUSABLE) from None
     left_out = Damages()
+    tables = {"-": sys.stdin.buffer}
     try:
         damage: OnDamage = left_out if on_damage == "skip" else "raise"
-        reader = sql.query(query, {"-": sys.stdin.buffer}, on_damage=damage)
+        if output is not None:
+            refuse_tables(query, tables, output)
+        reader = sql.query(query, tables, on_damage=damage)
         if as_json or suffix == ".jsonl":
             check_names(reader.schema)
         if output is not None:

@@ -11,6 +11,7 @@ from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.files.index import RecordIndex
 from tfrecord_lite.files.names import ShardNames
+from tfrecord_lite.files.targets import refuse_sources
 from tfrecord_lite.integrity.inventory import Inventory, is_left_folder, with_own_options
 from tfrecord_lite.integrity.report import Fault, FileReport, Report
 from tfrecord_lite.records.compression import codec_named
@@ -195,6 +196,7 @@ def _open(
     if not is_path(dst):
         return RecordWriter(dst, compression=codec)
     if not sources.is_set:
+        refuse_sources(sources.files, dst)
         return RecordWriter(dst, compression=codec, mode="w" if overwrite else "x")
     return ShardWriter(
         dst,

@@ -19,7 +19,8 @@ from tfrecord_lite.example.quote import quote
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import each_path
-from tfrecord_lite.jobs.copying import Progress, Watched, each_block, no_new_folders, refuse_sources
+from tfrecord_lite.files.targets import refuse_sources
+from tfrecord_lite.jobs.copying import Progress, Watched, each_block, no_new_folders
 from tfrecord_lite.jobs.images import read_images
 from tfrecord_lite.jobs.json_lines import read_json_lines, write_json_lines
 from tfrecord_lite.jobs.sources import RECORDS, TABLES, find_source, kind_by_name, source_files
@@ -136,12 +137,10 @@ def convert(
     given.update(write_compression=write_compression, level=level)
     _check_meant(path, target, kind, files, given)
     writing: dict[str, Any] = {"overwrite": overwrite, "fsync": fsync}
+    source = RecordSet.of(src, **reading) if kind == "records" else None
+    refuse_sources(files if source is None else source.files, path)
     if kind == "events":
         return _write_table(_scalars(src, select, reading), path, target, writing)
-    source: RecordSet | None = None
-    if kind == "records":
-        source = RecordSet.of(src, **reading)
-        refuse_sources(source, path)
     if source is not None and target == "jsonl":
         return write_json_lines(source, path, progress=progress, **writing)
     if source is not None and target in TABLES:

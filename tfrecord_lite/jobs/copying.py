@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.records.file_system import is_same_file
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, RecordBlock
-from tfrecord_lite.records.storage import name_of
-from tfrecord_lite.text import printable
 from tfrecord_lite.thresholds import thresholds
-from tfrecord_lite.urls import is_url, local_path
+from tfrecord_lite.urls import is_url
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array, Uint8Array
     from tfrecord_lite.files.names import ShardNames
     from tfrecord_lite.records.reader import RecordReader
 
-__all__ = ["Watched", "each_block", "no_new_folders", "picked", "refuse_sources"]
+__all__ = ["Watched", "each_block", "no_new_folders", "picked"]
 
 # Called with a file's name and how many of its bytes, as it lies on the disk, were read.
 Progress: TypeAlias = Callable[[str, int], object] | None
@@ -119,14 +116,6 @@ def _copy(
             continue
         for start, at in zip(starts[some].tolist(), begins[some].tolist(), strict=True):
             there[at : at + length] = here[start : start + length]
-
-
-def refuse_sources(records: RecordSet, path: str) -> None:
-    """Raise ValueError where a file to be written is one of those that are read."""
-    path = local_path(path)
-    for file in records.files:
-        if is_same_file(file, path):
-            raise ValueError(f"{printable(name_of(file))}: this is a source; write to another name")
 
 
 @contextmanager

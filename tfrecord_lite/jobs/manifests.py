@@ -165,6 +165,8 @@ def _given(names: ShardNames, files: Path | Iterable[Path]) -> list[str]:
         found += files_of(name_of(path), folders)
     own = os.path.realpath(names.folder)
     for file in found:
+        if file.endswith(MANIFEST_SUFFIX):
+            raise ValueError(f"{printable(file)}: the manifest of a set, by its name, and no shard")
         if os.path.realpath(os.path.dirname(file)) != own:
             raise ValueError(
                 f"{printable(file)}: shards lie in the folder of their set, {names.folder}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.jobs.copying import Progress, each_block, refuse_sources
+from tfrecord_lite.files.targets import refuse_sources
+from tfrecord_lite.jobs.copying import Progress, each_block
 from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.records.storage import path_of
@@ -68,7 +69,7 @@ def merge(
         max_record_bytes=max_record_bytes,
     )
     path = path_of(dst)
-    refuse_sources(records, path)
+    refuse_sources(records.files, path)
     with RecordWriter(
         path,
         compression=write_compression,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, uuid5
@@ -18,8 +20,12 @@ from tfrecord_lite.arrow.files import write_batches
 from tfrecord_lite.arrow.reading import Selection
 from tfrecord_lite.arrow.relations import not_in_arrow
 from tfrecord_lite.arrow.types import repeated
+from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.manifest import MANIFEST_SUFFIX
 from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.files.resolve import expand_shards
+from tfrecord_lite.files.targets import refuse_sources
+from tfrecord_lite.records.file_system import glob_paths
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.sql.statement import (
     QueryError,
@@ -28,6 +34,7 @@ from tfrecord_lite.sql.statement import (
     folded,
     nodes_of,
     parsed,
+    sources_of,
     tables_of,
     unquoted,
     with_other_names,
@@ -37,9 +44,9 @@ from tfrecord_lite.urls import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tfrecord_lite._types import CompressionOrAuto, OnDamage, Paths, Verify
+    from tfrecord_lite._types import CompressionOrAuto, OnDamage, PathOrFile, Paths, Verify
 
-__all__ = ["check_names", "query", "write_parquet"]
+__all__ = ["check_names", "query", "refuse_tables", "write_parquet"]
 
 # Files that DuckDB reads itself; a manifest is no such file.
 _OTHERS: Final = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
@@ -175,6 +182,21 @@ def check_names(schema: pa.Schema) -> None:
     for name in repeated(schema.names):
         apart = "name them apart, as in select x as a, y as b"
         raise ValueError(f"several columns are named {name!r}; {apart}")
+
+
+def refuse_tables(sql: str, tables: Mapping[str, Any], path: str) -> None:
+    """Raise ``ValueError`` where a file to be written is one that a query reads."""
+    with duckdb.connect() as connection:
+        sources = [*sources_of(parsed(connection, sql))]
+    files: list[PathOrFile] = [tables[name] for name in sources if name in tables]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in sources:
+            # DuckDB has names that are no files; what is wrong with those that are, `query` tells.
+            with suppress(OSError, ValueError, TFRecordError, ImportError):
+                files += glob_paths(name)
+                files += expand_shards(name)
+    refuse_sources(files, path)
 
 
 def _check_given(given: Mapping[str, Any], names: list[str]) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "folded",
     "nodes_of",
     "parsed",
+    "sources_of",
     "tables_of",
     "unquoted",
     "with_other_names",
@@ -111,6 +112,22 @@ def tables_of(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:
             body = part["value"].get("query_node") or part["value"]["query"]["node"]
             waiting.append((body, defined if body["type"] == "RECURSIVE_CTE_NODE" else outside))
         waiting += [(item, defined) for key, item in node.items() if key != "cte_map"]
+
+
+def sources_of(statement: dict[str, Any]) -> Iterator[str]:
+    """Yield what a query may read: the tables that it names, and all text given to `read_csv`, ...
+
+    >>> import duckdb
+    >>> query = "select x from 'a', read_csv(['b.csv', 'c.csv'])"
+    >>> sorted(sources_of(parsed(duckdb.connect(), query)))
+    ['a', 'b.csv', 'c.csv']
+    """
+    yield from (node["table_name"] for node in tables_of(statement))
+    for function in nodes_of(statement):
+        if function.get("type") == "TABLE_FUNCTION":
+            # DuckDB 1 has it as a value.
+            given = (node.get(key) for node in nodes_of(function) for key in ("text", "value"))
+            yield from (text for text in given if isinstance(text, str))
 
 
 def with_other_names(
