@@ -1,4 +1,4 @@
-"""What commands write: never in place of what they read, and to standard output by ``-``."""
+"""What commands write: never in place of what they read, and by a name."""
 
 from __future__ import annotations
 
@@ -89,3 +89,26 @@ def test_a_query_writes_over_what_it_does_not_read(command, folder):
     for query in ("select 2*3 as a", "select a.* from generate_series(1, 2*3) as a"):
         assert command("sql", query, "-o", "out.csv").code == 0
     assert Path("out.csv").read_text().splitlines()[-1] == "6"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["convert", "a", "-"],
+        ["merge", "a", "-"],
+        ["shard", "a", "-", "--num-shards", "1"],
+        ["salvage", "a", "-"],
+        ["manifest", "-", "a"],
+        ["info", "a", "--html", "-"],
+        pytest.param(["sql", "select 1", "-o", "-"], marks=needs_sql),
+    ],
+)
+def test_no_file_is_called_as_standard_output(command, folder, arguments):
+    before = contents(folder)
+    done = command(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("tfrecord-lite: -: no standard output here, name what")
+    assert len(done.err.splitlines()) == 1
+    assert contents(folder) == before
+    assert command("merge", "-", "./-", stdin=Path("a").read_bytes()).code == 0
+    assert Path("-").read_bytes() == Path("a").read_bytes()

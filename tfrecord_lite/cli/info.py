@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, complain, usage_errors
-from tfrecord_lite.cli.inputs import Files, Json, Workers, named_or_standard_input
+from tfrecord_lite.cli.inputs import (
+    Files,
+    Json,
+    Workers,
+    named_or_standard_input,
+    refuse_standard_output,
+)
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import terminal_width
 from tfrecord_lite.description import describe
@@ -46,6 +52,7 @@ def run(
     The exit code is 0 when all is well, 1 when something is damaged, 2 when a file could not be
     read; the others are told of all the same.
     """
+    refuse_standard_output(html)
     named = named_or_standard_input(files)
     with progress_bar(_those_there(named)) as progress:
         description = describe(named, sample=sample or None, progress=progress, workers=workers)

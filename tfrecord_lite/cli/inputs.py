@@ -38,6 +38,7 @@ __all__ = [
     "named_or_standard_input",
     "read_features",
     "records_of",
+    "refuse_standard_output",
     "rereadable",
 ]
 
@@ -77,6 +78,15 @@ def named_or_standard_input(files: list[str]) -> list[Any]:
     """Return names as they are, and standard input for ``-``, which is there once."""
     _check_once(files)
     return [sys.stdin.buffer if file == "-" else file for file in files]
+
+
+def refuse_standard_output(target: str | None) -> None:
+    """Raise ValueError for ``-`` where a file, or a set, to be written is named."""
+    if target == "-":
+        raise ValueError(
+            "-: no standard output here, name what is to be written (./- has this name); "
+            "`tfrecord-lite cat` prints records"
+        )
 
 
 def _check_once(files: list[str]) -> None:

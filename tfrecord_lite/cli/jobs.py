@@ -14,6 +14,7 @@ from tfrecord_lite.cli.inputs import (
     expand_files,
     named_or_standard_input,
     read_features,
+    refuse_standard_output,
 )
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import print_outcome
@@ -101,6 +102,7 @@ def run_manifest(
 
     Every record is checked.
     """
+    refuse_standard_output(name)
     with usage_errors():
         shards = files_of_set(name, files or None)
         with progress_bar([*shards]) as progress:
@@ -116,6 +118,7 @@ def run_merge(
     as_json: Json = False,
 ) -> None:
     """Write the records of all files, shards of a set for instance, to one file."""
+    refuse_standard_output(target)
     files = expand_files(sources)
     with usage_errors(), progress_bar(files) as progress:
         count = merge(
@@ -202,6 +205,7 @@ def run_convert(
 
     Which it is, the names of source and target say. Event files of TensorBoard become a table.
     """
+    refuse_standard_output(target)
     left_out: list[Damage] = []
     named = named_or_standard_input(sources)
     src: Any = named[0] if len(named) == 1 else named

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, usage_errors
-from tfrecord_lite.cli.inputs import Json  # noqa: TC001 - typer reads the annotations
+from tfrecord_lite.cli.inputs import Json, refuse_standard_output
 from tfrecord_lite.cli.jobs import bytes_of, codec_asked
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import terminal_width
@@ -68,6 +68,7 @@ def run(
 
     The exit code is 0 when nothing was damaged or missing, 1 when something was.
     """
+    refuse_standard_output(target)
     limit = {} if max_record_bytes is None else {"max_record_bytes": max_record_bytes}
     file: Any = sys.stdin.buffer if source == "-" else source
     with progress_bar(_files(file)) as progress, usage_errors():

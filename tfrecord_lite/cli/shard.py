@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from tfrecord_lite.cli.exits import usage_errors
-from tfrecord_lite.cli.inputs import Files, Json, expand_files, rereadable
+from tfrecord_lite.cli.inputs import Files, Json, expand_files, refuse_standard_output, rereadable
 from tfrecord_lite.cli.jobs import bytes_of, codec_asked, json_of_set, text_of_set
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.jobs.sharding import shard
@@ -97,6 +97,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Write the records of all files to the shards of a set, or of several, with manifests."""
+    refuse_standard_output(name)
     with_manifest = manifest == "auto"
     passes = 1 + (shuffle is not None) + (sample is not None and where is not None)
     with ExitStack() as stack:

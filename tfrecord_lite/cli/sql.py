@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, Damages, complain
-from tfrecord_lite.cli.inputs import Json  # noqa: TC001 - typer reads the annotations
+from tfrecord_lite.cli.inputs import Json, refuse_standard_output
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.example.record_json import bytes_json
 from tfrecord_lite.records.storage import Output
@@ -57,6 +57,7 @@ def run(
 
     The exit code is 1 when something was damaged, 2 when the query or a file could not be used.
     """
+    refuse_standard_output(output)
     suffix = "" if output is None else os.path.splitext(output)[1].lower()
     if output is not None and suffix not in _SUFFIXES:
         raise typer.BadParameter(
