@@ -59,16 +59,39 @@ def complain_of(damage: Damage) -> None:
 
 
 class Damages:
-    """Tells of damage between records that are printed, and knows whether there was any."""
+    """Tells of damage and of files that are left out of what is printed, and ends accordingly."""
 
-    any = False
+    def __init__(self) -> None:
+        self._code = 0
 
     def __call__(self, damage: Damage) -> None:
         """Print a line."""
-        self.any = True
+        self._code = max(self._code, DAMAGED)
         # The records before the damage are seen before the complaint.
         sys.stdout.flush()
         complain_of(damage)
+
+    def leave_out(self, path: str, error: Exception) -> None:  # noqa: ARG002 - it is in the error
+        """Print a line about a path that cannot be used."""
+        self._code = max(self._code, DAMAGED if isinstance(error, TFRecordError) else UNUSABLE)
+        sys.stdout.flush()
+        complain(error)
+
+    @contextmanager
+    def reading(self, path: str) -> Iterator[None]:
+        """Leave out the rest of a file that cannot be read."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno is not None and error.filename is None:
+                # All files are named; this is standard output.
+                raise
+            self.leave_out(path, error)
+
+    def end(self) -> None:
+        """Exit where anything was left out."""
+        if self._code:
+            raise typer.Exit(self._code)
 
 
 @contextmanager

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
-from tfrecord_lite.cli.inputs import Files, Json  # noqa: TC001 - typer reads the annotations
+from tfrecord_lite.cli.inputs import Files, Json, expand_files
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import print_outcome
 from tfrecord_lite.cli.words import in_words_of_the_command
 from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.files.fingerprint import StaleIndexError
 from tfrecord_lite.files.index import RecordIndex
-from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.files.sidecar import sidecar_of
 from tfrecord_lite.records.file_system import size_of
+from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.text import (
     path_text,
     plural,
@@ -48,26 +48,30 @@ def run(
     """Write an index beside each file, by which records can be read in any order."""
     if "-" in files:
         raise OSError("an index lies beside a file, and standard input is none: name a file")
-    expanded = expand_shards(files)
-    sources = {*map(os.path.realpath, expanded)}
     failures: list[Exception] = []
     told: list[dict[str, Any]] = []
     lines: list[str] = []
+
+    def fail(file: str, error: Exception) -> None:
+        failures.append(error)
+        told.append({"path": path_text(file), "error": unicode_text(str(error))})
+        lines.append(f"{'FAILED':8}{printable(in_words_of_the_command(str(error)))}")
+
+    expanded = list(map(name_of, expand_files(files, fail if len(files) > 1 else None)))
+    sources = {*map(os.path.realpath, expanded)}
     with progress_bar([*expanded]) as progress:
         for file in expanded:
             try:
                 _refuse(sources, file + _TEXT_SUFFIX if text else sidecar_of(file))
                 found = _index(file, progress, text=text, verify=verify)
-                line = f"{printable(found['index'])}: {plural(found['records'], 'record')}"
-                state, line = found["state"], f"{line}, {size_text(found['bytes'])}"
             except (TFRecordError, OSError, ValueError) as error:
-                failures.append(error)
-                found = {"error": unicode_text(str(error))}
-                state, line = "FAILED", printable(in_words_of_the_command(str(error)))
+                fail(file, error)
+                continue
             told.append({"path": path_text(file), **found})
-            lines.append(f"{state:8}{line}")
+            line = f"{printable(found['index'])}: {plural(found['records'], 'record')}"
+            lines.append(f"{found['state']:8}{line}, {size_text(found['bytes'])}")
     # Now that no bar is in their place.
-    lines.append(f"{plural(len(expanded), 'file')}, {len(failures)} failed")
+    lines.append(f"{plural(len(told), 'file')}, {len(failures)} failed")
     said = {"files": told, "failed": len(failures)}
     print_outcome(said, "\n".join(lines), as_json=as_json)
     if failures:

@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from tfrecord_lite.errors import TFRecordError
 from tfrecord_lite.example.feature_json import features_from_json
 from tfrecord_lite.files.resolve import resolve
 from tfrecord_lite.records.file_system import open_file
 from tfrecord_lite.records.reader import RecordReader
+from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.urls import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tfrecord_lite._types import PathOrFile
-    from tfrecord_lite.errors import Damage
+    from tfrecord_lite.cli.exits import Damages
     from tfrecord_lite.example.features import FeatureSpec
     from tfrecord_lite.example.sequence_features import SequenceFeatures
 
@@ -69,9 +71,29 @@ class Record(NamedTuple):
     data: bytes
 
 
-def expand_files(files: list[str]) -> list[PathOrFile]:
-    """Return what is to be read: ``-`` is standard input, all else as `expand_shards` takes it."""
-    return [*resolve(named_or_standard_input(files)).files]
+def expand_files(
+    files: list[str], on_error: Callable[[str, Exception], object] | None = None
+) -> list[PathOrFile]:
+    """Return what is to be read: ``-`` is standard input, all else as `expand_shards` takes it.
+
+    ``on_error`` is told of each that cannot be used, and the others are returned.
+    """
+    named = named_or_standard_input(files)
+    if on_error is not None:
+        try:
+            return [*resolve(named).files]
+        except (OSError, TFRecordError):
+            named = [one for one in named if _is_usable(one, on_error)]
+    return [*resolve(named).files] if named else []
+
+
+def _is_usable(one: Any, on_error: Callable[[str, Exception], object]) -> bool:
+    try:
+        resolve(one)
+    except (OSError, TFRecordError) as error:
+        on_error(name_of(one), error)
+        return False
+    return True
 
 
 def named_or_standard_input(files: list[str]) -> list[Any]:
@@ -137,10 +159,10 @@ def _ended_in_order() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def records_of(files: list[str], on_damage: Callable[[Damage], Any]) -> Iterator[Record]:
+def records_of(files: list[str], damages: Damages) -> Iterator[Record]:
     """Iterate over the intact records of all files."""
-    for file in expand_files(files):
-        with RecordReader(file, on_damage=on_damage) as reader:
+    for file in expand_files(files, damages.leave_out):
+        with damages.reading(name_of(file)), RecordReader(file, on_damage=damages) as reader:
             for block in reader.blocks():
                 for number, data in enumerate(block, block.first_record):
                     yield Record(reader.path, number, data)

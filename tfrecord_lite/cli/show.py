@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tfrecord_lite.cli.exits import DAMAGED, Damages
+from tfrecord_lite.cli.exits import Damages
 from tfrecord_lite.cli.inputs import Count, Files, Json, Record, records_of
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.example.record_json import kind_of, read_payload
@@ -51,8 +51,7 @@ def _show(files: list[str], *, limit: int, as_json: bool) -> None:
     damages = Damages()
     for record in itertools.islice(records_of(files, damages), min(limit, sys.maxsize)):
         print_record(record)
-    if damages.any:
-        raise typer.Exit(DAMAGED)
+    damages.end()
 
 
 def print_json_line(record: Record) -> None:

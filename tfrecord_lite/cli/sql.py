@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import numpy as np
 import typer
 
-from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, Damages, complain
+from tfrecord_lite.cli.exits import UNUSABLE, Damages, complain
 from tfrecord_lite.cli.inputs import Json, refuse_standard_output
 from tfrecord_lite.cli.table import print_table
 from tfrecord_lite.example.record_json import bytes_json
@@ -93,8 +93,7 @@ def run(
         # After an empty line it shows the query.
         complain(" ".join(str(error).partition("\n\n")[0].split()))
         raise typer.Exit(UNUSABLE) from None
-    if left_out.any:
-        raise typer.Exit(DAMAGED)
+    left_out.end()
 
 
 def _columns(reader: Any, batch: Any) -> list[list[Any]]:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from tfrecord_lite.cli.exits import DAMAGED, Damages
+from tfrecord_lite.cli.exits import Damages
 from tfrecord_lite.cli.inputs import Count, Files, Json, Record, expand_files
 from tfrecord_lite.cli.show import print_json_line, print_pretty_record
 from tfrecord_lite.errors import TruncatedRecordError
 from tfrecord_lite.records.reader import RecordReader
+from tfrecord_lite.records.storage import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,36 +40,37 @@ def run(
     """Show the last records, and with --follow those of one file that are still to come."""
     if follow and "-" in files:
         raise typer.BadParameter("standard input cannot be followed; name a file")
-    expanded = expand_files(files)
+    damages = Damages()
+    expanded = expand_files(files, damages.leave_out)
     if follow and len(expanded) > 1:
         raise typer.BadParameter(f"one file can be followed; these are {len(expanded):,}")
     print_record = print_json_line if as_json else print_pretty_record
-    damages = Damages()
     last: deque[Record] = deque(maxlen=min(records, sys.maxsize))
     try:
         # From the last file to those before it, as far as they are needed.
         for file in reversed(expanded[1:]):
-            with RecordReader(file, on_damage=damages) as reader:
+            with damages.reading(name_of(file)), RecordReader(file, on_damage=damages) as reader:
                 _put_before(last, _read(reader, last=records))
             if len(last) == records:
                 break
         else:
             options: dict[str, Any] = {"follow": True, "timeout": 0} if follow else {}
-            with (
-                RecordReader(expanded[0], on_damage=damages, **options) as reader,
-                warnings.catch_warnings(),
-            ):
-                # Each time that the file is replaced.
-                warnings.simplefilter("always")
-                _put_before(last, _read(reader, last=records))
-                if follow:
-                    _print_on(last, reader, print_record)
+            for file in expanded[:1]:
+                with (
+                    damages.reading(name_of(file)),
+                    RecordReader(file, on_damage=damages, **options) as reader,
+                    warnings.catch_warnings(),
+                ):
+                    # Each time that the file is replaced.
+                    warnings.simplefilter("always")
+                    _put_before(last, _read(reader, last=records))
+                    if follow:
+                        _print_on(last, reader, print_record)
         for record in last:
             print_record(record)
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
-    if damages.any:
-        raise typer.Exit(DAMAGED)
+    damages.end()
 
 
 def _put_before(last: deque[Record], records: Iterator[Record]) -> None:

@@ -6,14 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE
+from tfrecord_lite.cli.exits import DAMAGED, UNUSABLE, complain
 from tfrecord_lite.cli.inputs import Files, Json, Workers, named_or_standard_input, read_features
 from tfrecord_lite.cli.progress import progress_bar
 from tfrecord_lite.cli.table import terminal_width
 from tfrecord_lite.cli.words import say_in_words_of_the_command
 from tfrecord_lite.integrity.inventory import Inventory
+from tfrecord_lite.integrity.report import FileReport
 from tfrecord_lite.integrity.report_text import report_as_json, report_text
 from tfrecord_lite.integrity.verify import verify
+from tfrecord_lite.records.storage import name_of
 from tfrecord_lite.text import json_text
 
 __all__ = ["run"]
@@ -49,16 +51,23 @@ def run(
     expected = None if features is None else read_features(features)
     # Found once more by `verify`; the bar has to know how long it is.
     compared = None if manifest == "none" else manifest
-    inventory = Inventory.take(paths, compared)
+    missing: dict[str, OSError] = {}
+    inventory = Inventory.take(paths, compared, on_error=missing.__setitem__)
+    there = [path for path in paths if name_of(path) not in missing]
+    if not there:
+        for error in missing.values():
+            complain(error)
+        raise typer.Exit(UNUSABLE)
     with progress_bar(inventory.files) as progress:
         report = verify(
-            paths,
+            there,
             manifest=compared,
             examples=examples or expected is not None,
             features=expected,
             workers=workers,
             progress=progress,
         )
+    report.files += [FileReport(path, error=error) for path, error in missing.items()]
     for file in report.files:
         if file.path.startswith("<"):
             file.path = "-"

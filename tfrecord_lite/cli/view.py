@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from tfrecord_lite.cli.exits import UNUSABLE, complain
-from tfrecord_lite.cli.inputs import Files, rereadable
+from tfrecord_lite.cli.exits import UNUSABLE, Damages, complain
+from tfrecord_lite.cli.inputs import Files, expand_files, rereadable
 from tfrecord_lite.files.record_set import RecordSet
-from tfrecord_lite.files.resolve import expand_shards
 from tfrecord_lite.view import Viewer
 
 __all__ = ["run"]
@@ -28,9 +27,11 @@ def run(
     The page is served to this machine alone, at an address that cannot be guessed.
     """
     with rereadable(files) as named:
-        records = RecordSet(named[0]) if len(named) == 1 else RecordSet(_expanded(named))
-        if not records.files:
-            raise FileNotFoundError(f"{', '.join(files)}: no files")
+        found = named[0] if len(named) == 1 else expand_files(named, Damages().leave_out)
+        if not found:
+            # Each was told.
+            raise typer.Exit(UNUSABLE)
+        records = RecordSet(found)
         title = ", ".join("standard input" if file == "-" else file for file in files)
         with Viewer(records, title=title, port=port) as viewer:
             print(f"{viewer.url}\nCtrl-C ends it.", flush=True)
@@ -40,19 +41,3 @@ def run(
                 viewer.serve()
             except KeyboardInterrupt:
                 print()
-
-
-def _expanded(files: list[str]) -> list[str]:
-    """Return all files; one that is not there is shown as such beside those that are."""
-    found: list[str] = []
-    missing = False
-    for file in files:
-        try:
-            found += expand_shards(file)
-        except OSError as error:
-            missing = True
-            complain(error)
-    if missing and not found:
-        # Each was told.
-        raise typer.Exit(UNUSABLE)
-    return found

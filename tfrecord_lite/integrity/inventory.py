@@ -33,6 +33,8 @@ from tfrecord_lite.text import printable
 from tfrecord_lite.urls import split_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tfrecord_lite._types import Path, PathOrFile, Paths
 
 __all__ = ["Inventory", "is_left_folder", "with_own_options"]
@@ -89,11 +91,13 @@ class Inventory:
         cls,
         paths: Paths,
         manifest: Manifest | Path | Literal["auto"] | None,
+        *,
+        on_error: Callable[[str, OSError], object] | None = None,
     ) -> Inventory:
         """Find what is meant by paths, and by the manifests beside them, or by one that is given.
 
-        Raises ``FileNotFoundError`` for a path that means nothing, and `TFRecordError` for a given
-        manifest that is none.
+        Raises ``FileNotFoundError`` for a path that means nothing, unless ``on_error`` takes it,
+        and `TFRecordError` for a given manifest that is none.
         """
         inventory = cls()
         survey = _Survey(inventory)
@@ -101,12 +105,18 @@ class Inventory:
         if manifest is not None and manifest != "auto":
             given = manifest if isinstance(manifest, Manifest) else Manifest.load(manifest)
         for path in each_path(paths):
-            if is_path(path):
-                survey.add(name_of(path), automatic=manifest == "auto")
-            else:
+            if not is_path(path):
                 inventory.files.append(path)
+                continue
+            try:
+                survey.add(name_of(path), automatic=manifest == "auto")
+            except OSError as error:
+                if on_error is None:
+                    raise
+                on_error(name_of(path), error)
         survey.finish(given, automatic=manifest == "auto")
-        if not (inventory.files or inventory.faults or inventory.unreadable):
+        found = inventory.files or inventory.faults or inventory.unreadable
+        if not found and on_error is None:
             raise FileNotFoundError("an empty list of paths")
         return inventory
 
