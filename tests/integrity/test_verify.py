@@ -645,6 +645,10 @@ def test_a_manifest_that_cannot_be_read(shards, monkeypatch):
         # What it says of features and numbers would be lost.
         with pytest.raises(PermissionError):
             tfr.salvage(paths, shards.with_name("new"))
+    # One file is rescued, whatever may be said of it.
+    with pytest.warns(UserWarning, match=r"Permission denied.*how many records"):
+        report = tfr.salvage(shard(shards, 0), shards.with_name("one"))
+    assert (report.ok, report.files[0].records, report.expected) == (True, 10, None)
 
 
 def test_a_manifest_that_is_given(shards, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -130,10 +131,18 @@ class _Sources(NamedTuple):
     @classmethod
     def of(cls, src: Paths) -> _Sources:
         inventory = Inventory.take(src, "auto")
+        if is_path(src):
+            path = name_of(src)
+            is_set = inventory.files != [path] and not is_left_folder(path)
+        else:
+            is_set = not hasattr(src, "read")
         for unread in inventory.unreadable:
-            # What it says of features and numbers would be left out in silence.
             assert unread.error is not None
-            raise unread.error
+            if is_set:
+                # The features that it says would be lost.
+                raise unread.error
+            told = "how many records it says that the source had, if it does, is not known"
+            warnings.warn(f"{printable(str(unread.error))}; {told}", stacklevel=3)
         entries = inventory.entries.values()
         manifests = {manifest.path: manifest for known in entries for manifest, _ in known}
         counts = _counts(manifests.values())
@@ -146,11 +155,6 @@ class _Sources(NamedTuple):
         if not inventory.files:
             fault = inventory.faults[0]
             raise FileNotFoundError(f"{printable(fault.path)}: {fault.reason}")
-        if is_path(src):
-            path = name_of(src)
-            is_set = inventory.files != [path] and not is_left_folder(path)
-        else:
-            is_set = not hasattr(src, "read")
         return cls(inventory.files, is_set, [*manifests.values()], missing)
 
     def expected(self, file: PathOrFile) -> int | None:
