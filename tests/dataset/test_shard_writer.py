@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfrecord_lite import (
+    ExampleError,
     FixedLenFeature,
     RecordBlock,
     RecordReader,
@@ -768,3 +769,26 @@ def test_the_process_may_go_to_another_directory(tmp_path, monkeypatch):
     assert writer.manifest.path == str(tmp_path / "train.manifest.json")
     assert list(read_records(tmp_path / "train")) == [b"one", b"two"]
     assert os.listdir(".") == []
+
+
+def test_a_set_that_is_not_written_leaves_no_folder(tmp_path):
+    """Only folders that are new, and that nobody has put anything into."""
+
+    def fail(name, *, meanwhile=None):
+        with pytest.raises(ExampleError), ShardWriter(name, num_shards=2) as writer:
+            writer.write(b"one")
+            if meanwhile is not None:
+                meanwhile.write_bytes(b"")
+            writer.write_example({"x": [1, b""]})
+
+    fail(tmp_path / "new" / "below" / "train")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="records_per_shard"):
+        ShardWriter(tmp_path / "new" / "train", num_shards=2, records_per_shard=3)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "old").mkdir()
+    fail(tmp_path / "old" / "train")
+    fail(tmp_path / "new" / "below" / "train", meanwhile=tmp_path / "new" / "mine")
+    assert sorted(map(str, tmp_path.rglob("*"))) == [
+        str(tmp_path / name) for name in ("new", "new/mine", "old")
+    ]

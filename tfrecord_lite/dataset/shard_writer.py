@@ -18,7 +18,7 @@ from tfrecord_lite.example.feature_json import features_to_json
 from tfrecord_lite.example.normalize import normalize_features
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.manifest import Manifest, ManifestEntry
-from tfrecord_lite.files.names import ShardNames
+from tfrecord_lite.files.names import ShardNames, remove_empty
 from tfrecord_lite.files.open_shard import OpenShard, ShardFile
 from tfrecord_lite.files.publishing import existing, publish
 from tfrecord_lite.files.staging import MOST_PARTS
@@ -167,12 +167,18 @@ class ShardWriter(FrameWriter):
         self.name = os.fsdecode(name)
         self.manifest: Manifest | None = None
         """What was published, after `close`."""
-        self._names.make_folder()
-        with self._names.journal() as journal:
-            journal.remove_leftovers(part)
-            if part is None:
-                existing(self._names, overwrite=overwrite)
-            self._staging = self._names.staging(part)
+        new = self._names.make_folder()
+        # The writer of another part may be about to begin.
+        self._new_folders = new if part is None else []
+        try:
+            with self._names.journal() as journal:
+                journal.remove_leftovers(part)
+                if part is None:
+                    existing(self._names, overwrite=overwrite)
+                self._staging = self._names.staging(part)
+        except BaseException:
+            remove_empty(self._new_folders)
+            raise
         most = block_bytes if compression and block_bytes else _GATHERED_BYTES
         self._start(min(most, _GATHERED_BYTES))
         try:
@@ -348,6 +354,7 @@ class ShardWriter(FrameWriter):
         self._open.clear()
         self._staging.remove()
         self._abandon()
+        remove_empty(self._new_folders)
 
     def _name(self) -> str:
         return self.name

@@ -14,7 +14,7 @@ from tfrecord_lite.example.features import FeatureSpec, RaggedFeature
 from tfrecord_lite.example.kinds import BYTES_LIST, KIND_NAMES, KINDS
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_features import SequenceFeatures
-from tfrecord_lite.files.names import ShardNames
+from tfrecord_lite.files.names import ShardNames, remove_empty
 from tfrecord_lite.files.publishing import existing, publish_parts
 from tfrecord_lite.files.staging import MOST_PARTS, Staging
 from tfrecord_lite.records.compression import codec_by_name
@@ -87,6 +87,7 @@ class WriteJob:
             "fsync": fsync,
         }
         self._folder = ""
+        self._new_folders: list[str] = []
         self._held: Staging | ObjectStaging | None = None
 
     def start(self, *, hold: bool = True) -> None:
@@ -100,7 +101,7 @@ class WriteJob:
         `ShardWriter` raises for wrong options.
         """
         names = ShardNames(self._path)
-        names.make_folder()
+        self._new_folders = names.make_folder()
         with names.journal() as journal:
             for part in (None, _PART):
                 journal.remove_leftovers(part)
@@ -191,6 +192,7 @@ class WriteJob:
             # That of a process that was killed while it committed, too.
             journal.remove_leftovers()
             self._remove()
+        remove_empty(self._new_folders)
 
     def _remove(self) -> None:
         # First the mark: an attempt that ends after that removes what it wrote of itself.

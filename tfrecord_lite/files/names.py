@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tfrecord_lite._types import Path
     from tfrecord_lite.records.compression import Codec
 
-__all__ = ["ShardNames", "manifest_of"]
+__all__ = ["ShardNames", "manifest_of", "remove_empty"]
 
 _FIELD = re.compile(r"(?:0(\d\d?))?d?")
 _DATA_SUFFIX = re.compile(r"\.tfrecords?(\.gz)?$")
@@ -34,6 +34,13 @@ _SEPARATORS = "-_."
 
 def _is_pattern(name: str) -> bool:
     return "{index" in name or "{total" in name
+
+
+def remove_empty(folders: list[str]) -> None:
+    """Remove folders, each after what is in it, as long as nobody has put anything there."""
+    with suppress(OSError):
+        for folder in folders:
+            os.rmdir(folder)
 
 
 def manifest_of(name: Path) -> str:
@@ -157,17 +164,30 @@ class ShardNames:
         made = ObjectStaging if is_url(self.folder) else Staging
         return made(self.folder, self.stem, part)
 
-    def make_folder(self) -> None:
-        """Make the folder of the set where there is none; a store of objects needs none."""
-        if is_url(self.folder):
-            return
+    def make_folder(self) -> list[str]:
+        """Make the folder of the set where there is none; a store of objects needs none.
+
+        Returns those that were made for that, the deepest first.
+        """
+        new = self.new_folders()
         try:
-            os.makedirs(self.folder or ".", exist_ok=True)
+            if not is_url(self.folder):
+                os.makedirs(self.folder or ".", exist_ok=True)
         except FileExistsError as error:
             # No set is there, and none can be replaced.
             raise NotADirectoryError(
                 errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename
             ) from None
+        return new
+
+    def new_folders(self) -> list[str]:
+        """Return the folder of the set, and those that it is in, as far as they are not there."""
+        new: list[str] = []
+        folder = "" if is_url(self.folder) else os.path.abspath(self.folder)
+        while folder != os.path.dirname(folder) and not os.path.lexists(folder):
+            new.append(folder)
+            folder = os.path.dirname(folder)
+        return new
 
     def remove_folder(self, folder: str) -> None:
         """Remove a folder beside the shards, with all that is in it, as far as that is possible."""

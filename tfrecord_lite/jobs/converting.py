@@ -16,11 +16,10 @@ from tfrecord_lite.example.normalize import (
     normalize_features,
 )
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.files.resolve import each_path
 from tfrecord_lite.files.targets import refuse_sources
-from tfrecord_lite.jobs.copying import Progress, Watched, each_block, no_new_folders
+from tfrecord_lite.jobs.copying import Progress, Watched, each_block
 from tfrecord_lite.jobs.images import read_images
 from tfrecord_lite.jobs.json_lines import read_json_lines, write_json_lines
 from tfrecord_lite.jobs.sources import RECORDS, TABLES, find_source, kind_by_name, source_files
@@ -163,8 +162,6 @@ def convert(
     else:
         options["mode"] = "w" if overwrite else "x"
     with ExitStack() as stack:
-        if target == "set":
-            stack.enter_context(no_new_folders(ShardNames(path)))
         kind_of_writer = ShardWriter if target == "set" else RecordWriter
         writer = stack.enter_context(kind_of_writer(path, **options))
         if source is not None:

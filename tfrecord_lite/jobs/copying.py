@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from tfrecord_lite.files.names import ShardNames, remove_empty
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, HEADER_SIZE, RecordBlock
 from tfrecord_lite.thresholds import thresholds
-from tfrecord_lite.urls import is_url
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Int64Array, Uint8Array
-    from tfrecord_lite.files.names import ShardNames
     from tfrecord_lite.records.reader import RecordReader
 
 __all__ = ["Watched", "each_block", "no_new_folders", "picked"]
@@ -121,16 +119,9 @@ def _copy(
 @contextmanager
 def no_new_folders(names: ShardNames) -> Iterator[None]:
     """Remove the folders of a set that were not there before, where something is raised."""
-    new = []
-    folder = "" if is_url(names.folder) else os.path.abspath(names.folder)
-    while folder != os.path.dirname(folder) and not os.path.lexists(folder):
-        new.append(folder)
-        folder = os.path.dirname(folder)
+    new = names.new_folders()
     try:
         yield
     except BaseException:
-        # One that another has put something into, meanwhile, stays.
-        with suppress(OSError):
-            for folder in new:
-                os.rmdir(folder)
+        remove_empty(new)
         raise
