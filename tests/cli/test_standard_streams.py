@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -83,3 +85,26 @@ def test_output_that_cannot_be_written_is_named(tmp_path, monkeypatch, unbuffere
         code, errors = run(tmp_path, command, ">/dev/full")
         assert code == 2
         assert errors.startswith("tfrecord-lite: standard output: No space left on device")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no pipe can be waited for beside a signal")
+def test_a_query_of_a_pipe_in_which_nothing_comes_hears_an_interrupt(tmp_path):
+    """What reads it is a thread of DuckDB's, for which the one that hears signals waits."""
+    pytest.importorskip("duckdb")
+    pytest.importorskip("pyarrow")
+    with subprocess.Popen(
+        [sys.executable, "-m", "tfrecord_lite", "sql", "select count(*) from '-'"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            # More than a pipe holds: when all is written, it is being read.
+            with tfr.RecordWriter(process.stdin) as writer:
+                writer.write_many([b""] * 100_000)
+            process.stdin.flush()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+            assert process.stdout.read() + process.stderr.read() == b""
+        finally:
+            process.kill()

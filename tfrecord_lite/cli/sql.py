@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
+import select
+import signal
 import sys
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -72,28 +76,71 @@ def run(
         complain(error)
         raise typer.Exit(UNUSABLE) from None
     left_out = Damages()
-    tables = {"-": sys.stdin.buffer}
     try:
-        damage: OnDamage = left_out if on_damage == "skip" else "raise"
-        if output is not None:
-            refuse_tables(query, tables, output)
-        reader = sql.query(query, tables, on_damage=damage)
-        if as_json or suffix == ".jsonl":
-            check_names(reader.schema)
-        if output is not None:
-            write = sql.write_parquet if suffix == ".parquet" else _write_lines
-            count = write(reader, output)
-            print(f"ok      {printable(output)}: {plural(count, 'row')}")
-        elif as_json:
-            for batch in reader:
-                sys.stdout.writelines(_json_lines(reader, batch))
-        else:
-            _print_table(reader)
+        with _interruptible(sys.stdin.buffer) as standard_input:
+            tables = {"-": standard_input}
+            damage: OnDamage = left_out if on_damage == "skip" else "raise"
+            if output is not None:
+                refuse_tables(query, tables, output)
+            reader = sql.query(query, tables, on_damage=damage)
+            if as_json or suffix == ".jsonl":
+                check_names(reader.schema)
+            if output is not None:
+                write = sql.write_parquet if suffix == ".parquet" else _write_lines
+                count = write(reader, output)
+                print(f"ok      {printable(output)}: {plural(count, 'row')}")
+            elif as_json:
+                for batch in reader:
+                    sys.stdout.writelines(_json_lines(reader, batch))
+            else:
+                _print_table(reader)
     except sql.QueryError as error:
         # After an empty line it shows the query.
         complain(" ".join(str(error).partition("\n\n")[0].split()))
         raise typer.Exit(UNUSABLE) from None
     left_out.end()
+
+
+class _Pipe(io.RawIOBase):
+    """A pipe that another thread reads, and that no longer waits once there was Ctrl-C."""
+
+    def __init__(self, file: Any, heard: int) -> None:
+        self.name = file.name
+        self._file = file
+        self._heard = heard
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        number: int = self._file.fileno()
+        return number
+
+    def readinto(self, view: Any) -> int | None:
+        if self._heard in select.select([self.fileno(), self._heard], [], [])[0]:
+            raise KeyboardInterrupt
+        count: int | None = self._file.raw.readinto(view)
+        return count
+
+
+@contextmanager
+def _interruptible(file: Any) -> Iterator[Any]:
+    """Yield standard input as DuckDB's threads may read it.
+
+    The thread that hears signals waits for them, and they hear none.
+    """
+    if os.name != "posix" or file.seekable():
+        yield file
+        return
+    heard, wake = os.pipe()
+    os.set_blocking(wake, False)
+    before = signal.set_wakeup_fd(wake)
+    try:
+        yield _Pipe(file, heard)
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(heard)
+        os.close(wake)
 
 
 def _columns(reader: Any, batch: Any) -> list[list[Any]]:

@@ -139,6 +139,8 @@ def query(
         for name, kind in not_in_arrow(relation):
             raise QueryError(f"column {name!r}: Arrow has no type for {kind}; {_AS_TEXT}")
         reader = pa.RecordBatchReader.from_stream(relation)
+    except RuntimeError as error:
+        raise _interrupt(error) or error from None
     except duckdb.CatalogException as error:
         for name, reason in missing.items():
             if f"Table with name {renamed.get(name, name)} does not exist" in str(error):
@@ -229,11 +231,16 @@ def _rows(
     with connection:
         try:
             yield from reader
-        except (duckdb.Error, OSError, pa.ArrowException) as error:
-            raise _cause(scanned) or error from None
+        except (duckdb.Error, OSError, pa.ArrowException, RuntimeError) as error:
+            raise _interrupt(error) or _cause(scanned) or error from None
 
 
-def _cause(scanned: list[_Scanned]) -> Exception | None:
+def _interrupt(error: Exception) -> KeyboardInterrupt | None:
+    """Return what Ctrl-C is, where DuckDB has made an error of it."""
+    return KeyboardInterrupt() if "Query interrupted" in str(error) else None
+
+
+def _cause(scanned: list[_Scanned]) -> Exception | KeyboardInterrupt | None:
     return next((table.error for table in scanned if table.error is not None), None)
 
 
@@ -254,7 +261,7 @@ class _Scanned(pds.Dataset):  # type: ignore[misc]
         self._only_rows = bool(alone) or not (self._schema.names or stars)
         if not self._schema.names:
             self._schema = _nothing(1)
-        self.error: Exception | None = None
+        self.error: Exception | KeyboardInterrupt | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -301,7 +308,7 @@ class _Scanned(pds.Dataset):  # type: ignore[misc]
     def _noting_errors(self, reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
             yield from reader
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             self.error = error
             raise
 
