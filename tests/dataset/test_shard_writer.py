@@ -792,3 +792,19 @@ def test_a_set_that_is_not_written_leaves_no_folder(tmp_path):
     assert sorted(map(str, tmp_path.rglob("*"))) == [
         str(tmp_path / name) for name in ("new", "new/mine", "old")
     ]
+
+
+@pytest.mark.parametrize("part", [None, 3])
+def test_a_name_that_is_too_long_is_told_as_it_was_given(tmp_path, part):
+    """Not that of a file which is nobody's to know."""
+    for length in (215, 230, 250):
+        name = tmp_path / ("x" * length)
+        try:
+            with ShardWriter(name, part=part) as writer:
+                writer.write(b"one")
+        except OSError as error:
+            assert (error.errno, error.filename) == (errno.ENAMETOOLONG, str(name))
+        else:
+            assert length == 215
+            continue
+        assert length > 215 or part is not None

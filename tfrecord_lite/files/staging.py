@@ -97,7 +97,8 @@ class Staging(WriterFolder):
 
     def __init__(self, folder: str, stem: str, part: int | None = None) -> None:
         super().__init__(folder, stem, part)
-        os.mkdir(os.path.join(folder, self.name))
+        with making_in(folder or ".", os.path.join(folder, stem)):
+            os.mkdir(os.path.join(folder, self.name))
         try:
             self._handle = os.open(self.path(_LOCK), os.O_RDWR | os.O_CREAT, 0o666)
         except OSError:

@@ -304,13 +304,15 @@ class Output:
 
 @contextmanager
 def making_in(folder: str, target: str) -> Iterator[None]:
-    """Have the error of a folder in which nothing may be made name what was to be there at last.
+    """Have the error of a folder, or a name, that does not do name what was to be there at last.
 
     Not a temporary file, of which nobody knows.
     """
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise OSError(error.errno, error.strerror, target) from None
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise
         what = f"no file can be made in the directory {printable(folder)}"
