@@ -278,3 +278,12 @@ def test_features_that_come_late(command, tmp_path):
     )
     outcome = command("verify", "--examples", "--json", path)
     assert json.loads(outcome.out)["files"][0]["late_features"] == {"late": 1207}
+
+
+def test_a_manifest_is_no_json_of_features(command, tmp_path):
+    with tfr.ShardWriter(tmp_path / "set", features={"x": int}) as writer:
+        writer.write_example({"x": 1})
+    done = command("verify", tmp_path / "set", "--features", tmp_path / "set.manifest.json")
+    assert done.code == 2
+    assert "this is the manifest of a set" in " ".join(done.err.split())
+    assert command("verify", tmp_path / "set").out.endswith("; 1 intact record\n")

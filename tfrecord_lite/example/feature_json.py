@@ -89,6 +89,8 @@ def features_from_json(text: str) -> dict[str, FeatureSpec] | SequenceFeatures:
     """
     try:
         found = json.loads(text)
+        if isinstance(found, dict) and isinstance(found.get("shards"), list):
+            raise ValueError("this is the manifest of a set; pass what it has as features alone")  # noqa: TRY004
         if isinstance(found, dict) and isinstance(found.get("version"), int):
             if found["version"] != _SEQUENCES_VERSION:
                 raise ValueError(

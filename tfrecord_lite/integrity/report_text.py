@@ -75,7 +75,7 @@ def _summary(report: Report) -> str:
     counts = f"{states.count('DAMAGED')} damaged, {states.count('FAILED')} unreadable"
     if wrong := states.count("WRONG") + states.count("MISSING"):
         counts += f", {wrong} otherwise wrong"
-    text = f"{plural(len(report.files), 'file')}, {counts}; {records:,} intact records"
+    text = f"{plural(len(report.files), 'file')}, {counts}; {plural(records, 'intact record')}"
     if regions := sum(file.regions for file in report.files):
         lost = size_text(sum(file.damaged_bytes for file in report.files))
         text += f", {plural(regions, 'region')}, {lost} damaged"
