@@ -28,7 +28,7 @@ def run(
     """
     with rereadable(files) as named:
         found = named[0] if len(named) == 1 else expand_files(named, Damages().leave_out)
-        if not found:
+        if found == []:
             # Each was told.
             raise typer.Exit(UNUSABLE)
         records = RecordSet(found)
