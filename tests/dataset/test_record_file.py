@@ -140,7 +140,14 @@ def test_what_records_may_be_asked_for_by(tmp_path, dtype):
         assert [*reversed(file)] == THREE[::-1]
 
 
-@pytest.mark.parametrize("which", ["0", 1.0, None, [1.0], ["0"], [True], [[0]], [None], {0}])
+@pytest.mark.parametrize(
+    "which",
+    [
+        *("0", 1.0, None, [1.0], ["0"], [[0]], [None], {0}),
+        *(True, [True], np.True_, [True, 1, 0], (0, np.True_)),  # a mask, surely
+    ],
+    ids=repr,
+)
 def test_what_they_may_not_be_asked_for_by(tmp_path, which, form):
     with RecordFile(write(tmp_path / "a", THREE, form)) as file:
         with pytest.raises(TypeError, match="by an integer, a slice, or a list or array of int"):

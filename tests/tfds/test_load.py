@@ -101,7 +101,7 @@ def test_parts_of_splits(split, numbers):
     assert [[item["id"]] for item in found] == expected
 
 
-@pytest.mark.parametrize("asked", ["id", [[1, 2]], [True], 1.0, None], ids=repr)
+@pytest.mark.parametrize("asked", ["id", [[1, 2]], [True], True, 1.0, None], ids=repr)
 def test_items_are_asked_for_by_integers(asked):
     with pytest.raises(TypeError, match="by an integer or a slice, not "):
         load(TINY, split="train")[asked]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Sparse
 from tfrecord_lite.example.sequence_features import SequenceFeatures
 from tfrecord_lite.files.record_set import RecordSet
+from tfrecord_lite.records.numbers import index_of
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class ExampleRows:
 def as_index(number: Any, what: object) -> int:
     """Return the number of one record; TypeError about ``what`` for several, say."""
     try:
-        return operator.index(number)
+        return index_of(number)
     except TypeError:
         raise TypeError(
             f"{what!r}: an item is asked for by an integer, and not by {quote(number)}; samplers "

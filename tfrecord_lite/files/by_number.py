@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 
 from tfrecord_lite.records.closing import Closing
+from tfrecord_lite.records.numbers import index_of
 from tfrecord_lite.text import printable
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Numbers = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 __all__ = ["ByNumber", "as_numbers", "no_record"]
+
+_BOOLS: Final = {bool, np.bool_}
 
 
 class ByNumber(Closing):
@@ -50,7 +52,7 @@ class ByNumber(Closing):
         if isinstance(which, slice):
             return self._records(np.arange(*which.indices(len(self)), dtype=np.int64))
         try:
-            number = operator.index(which)
+            number = index_of(which)
         except TypeError:
             numbers = as_numbers(
                 which, len(self), self._label, taken="an integer, a slice, or a list or array of"
@@ -68,6 +70,9 @@ def as_numbers(
     ``taken``, IndexError for those of no record.
     """
     numbers = np.asarray(given)
+    if isinstance(given, (list, tuple)) and not _BOOLS.isdisjoint(map(type, given)):
+        # Beside integers NumPy takes them for 0 and 1, where they surely are a mask.
+        numbers = numbers.astype(np.bool_)
     if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and len(numbers)):
         shape = list(numbers.shape)
         kind = f"{numbers.dtype}{shape}" if shape else type(given).__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-__all__ = ["at_least", "integer"]
+__all__ = ["at_least", "index_of", "integer"]
 
 
 def at_least(least: int, **option: Any) -> int:
@@ -33,8 +33,13 @@ def integer(**option: Any) -> int:
     """
     ((name, given),) = option.items()
     try:
-        if not isinstance(given, bool):
-            return operator.index(given)
+        return index_of(given)
     except TypeError:
-        pass
-    raise TypeError(f"{name}={given!r} must be an integer")
+        raise TypeError(f"{name}={given!r} must be an integer") from None
+
+
+def index_of(given: Any) -> int:
+    """Return an integer, of NumPy too; ``TypeError`` for what is none, and for True and False."""
+    if isinstance(given, bool):
+        raise TypeError(f"{given} is no integer")
+    return operator.index(given)

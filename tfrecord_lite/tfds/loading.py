@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
 import os
 import re
 import sys
@@ -21,6 +20,7 @@ from tfrecord_lite.example.decode import decode_example
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.files.record_set import RecordSet, locate
 from tfrecord_lite.records.file_system import exists, is_url, known_sizes, open_file
+from tfrecord_lite.records.numbers import index_of
 from tfrecord_lite.records.reader import DEFAULT_MAX_RECORD_BYTES
 from tfrecord_lite.tfds.described import Node, features_of, file_stem, node_of
 from tfrecord_lite.tfds.values import Reading
@@ -184,7 +184,7 @@ class Split(Sequence[dict[str, Any]]):
                 for number, record in zip(numbers, self.records[numbers], strict=True)
             ]
         try:
-            at = operator.index(index)
+            at = index_of(index)
         except TypeError:
             raise TypeError(
                 f"{self!r}: items are asked for by an integer or a slice, not {quote(index)}"

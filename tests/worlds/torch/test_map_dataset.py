@@ -61,7 +61,7 @@ def test_rows(paths):
         data[23]
 
 
-@pytest.mark.parametrize("asked", [[0, 1], slice(2), np.arange(2), 1.0, "id"], ids=repr)
+@pytest.mark.parametrize("asked", [[0, 1], slice(2), np.arange(2), 1.0, True, "id"], ids=repr)
 def test_an_item_is_asked_for_by_an_integer(paths, asked):
     """It was told that lists and slices are taken."""
     data = MapDataset(paths, FEATURES)
