@@ -212,3 +212,83 @@ def test_steps_that_are_cut_by_partitions(tmp_path):
         {"feature_lists": {"rows": [[[1], [2, 3]], [[4]]]}},
         {"feature_lists": {"rows": None}},
     ]
+
+
+def test_what_no_record_has_a_value_of_comes_back(tmp_path):
+    """The manifest had no features, and a list without a step was lost."""
+    context = pa.struct({"id": pa.int64(), "note": pa.string(), "pair": pa.list_(pa.float32(), 2)})
+    lists = pa.struct(
+        {
+            "token": pa.list_(pa.int64()),
+            "word": pa.list_(pa.list_(pa.string())),
+            "frame": pa.list_(pa.list_(pa.float32(), 3)),
+            "gaps": pa.list_(pa.int64()),
+            "none": pa.list_(pa.list_(pa.float32(), 0)),
+        }
+    )
+    rows = [
+        {"id": 1, "note": None, "pair": [1, 2]},
+        {"id": 2, "note": None, "pair": None},
+    ]
+    steps = [
+        {"token": [], "word": [], "frame": [], "gaps": [1, None], "none": [[], []]},
+        {"token": [], "word": None, "frame": [[1, 2, 3]], "gaps": [2], "none": None},
+    ]
+    table = pa.table({"context": pa.array(rows, context), "feature_lists": pa.array(steps, lists)})
+    manifest = write_table(table, tmp_path / "a")
+    expected = tfr.SequenceFeatures(
+        {
+            "id": int,
+            "note": tfr.RaggedFeature(bytes),
+            "pair": tfr.RaggedFeature(np.float32),
+        },
+        {
+            "token": int,
+            "word": tfr.RaggedFeature(bytes),
+            "frame": tfr.FixedLenFeature([3], np.float32),
+            "gaps": tfr.RaggedFeature(np.int64),
+            "none": tfr.FixedLenFeature([0], np.float32),
+        },
+    )
+    assert tfr.features_from_json(manifest.features) == expected
+    assert to_arrow(tmp_path / "a", table.schema).read_all().equals(table)
+    steps = [{name: row[name] for name in row if name != "gaps"} for row in steps]
+    back = to_arrow(tmp_path / "a").read_all()["feature_lists"].to_pylist()
+    assert [row.pop("gaps") for row in back] == [[[1], None], [[2]]]
+    assert back == steps
+
+
+def test_lists_of_nulls_are_missing(tmp_path):
+    table = pa.table({"feature_lists": [{"a": [1], "b": None}, {"a": [], "b": None}]})
+    write_table(table, tmp_path / "a")
+    back = to_arrow(tmp_path / "a").read_all().to_pylist()
+    assert back == [{"feature_lists": {"a": [1]}}, {"feature_lists": {"a": []}}]
+
+
+def test_features_of_several_tables_and_of_none(tmp_path):
+    with tfr.ShardWriter(tmp_path / "a") as writer:
+        writer.write_table(pa.table({"feature_lists": [{"a": [1]}]}))
+        writer.write_table(pa.table({"context": [{"id": 1}], "feature_lists": [{"b": [[1, 2]]}]}))
+    assert tfr.features_from_json(writer.manifest.features) == tfr.SequenceFeatures(
+        {"id": tfr.RaggedFeature(np.int64)}, {"a": int, "b": tfr.RaggedFeature(np.int64)}
+    )
+    schema = pa.schema({"context": pa.struct({"id": pa.int64()})})
+    manifest = write_table(schema.empty_table(), tmp_path / "b")
+    assert tfr.features_from_json(manifest.features) == tfr.SequenceFeatures({"id": int}, {})
+    assert to_arrow(tmp_path / "b").schema == schema
+    with tfr.ShardWriter(tmp_path / "c") as writer:
+        writer.write_table(pa.table({"a": [1]}))
+        writer.write_table(pa.table({"feature_lists": [{"a": [1]}]}))
+    assert writer.manifest.features is None
+
+
+@pytest.mark.parametrize("leaf", [pa.list_(pa.list_(pa.int64())), pa.null(), pa.decimal128(5, 2)])
+def test_errors_about_a_type_name_the_part_and_no_cast(tmp_path, leaf):
+    for part, kind, what in (
+        ("context", pa.list_(leaf), "context feature"),
+        ("feature_lists", pa.list_(pa.list_(leaf)), "feature list"),
+    ):
+        table = pa.table({part: pa.array([None], pa.struct({"x": kind}))})
+        with pytest.raises(tfr.ExampleError, match=f"^{what} 'x' ") as raised:
+            write_table(table, tmp_path / "a")
+        assert "cast" not in str(raised.value)

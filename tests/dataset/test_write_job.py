@@ -154,6 +154,28 @@ def test_features_of_all_tasks(tmp_path, tables, expected):
     assert tfr.features_from_json(job.commit(manifests).features) == expected
 
 
+def test_features_of_all_tasks_of_sequences(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    job = WriteJob(tmp_path / "train")
+    job.start()
+    tables = [
+        {"context": [{"id": 1}], "feature_lists": [{"a": [1], "b": [[1], []]}]},
+        {"context": [{"id": None, "n": 2}], "feature_lists": [{"b": [[2]], "c": [2.5]}]},
+    ]
+    manifests = [attempt(job, task, pa.table(rows), True) for task, rows in enumerate(tables)]
+    assert tfr.features_from_json(job.commit(manifests).features) == tfr.SequenceFeatures(
+        {"id": tfr.RaggedFeature(np.int64), "n": tfr.RaggedFeature(np.int64)},
+        {"a": int, "b": tfr.RaggedFeature(np.int64), "c": float},
+    )
+    job = WriteJob(tmp_path / "other")
+    job.start()
+    tables = [pa.table({"feature_lists": [{"a": steps}]}) for steps in ([1], ["x"])]
+    manifests = [attempt(job, task, table, True) for task, table in enumerate(tables)]
+    with pytest.raises(tfr.ExampleError, match="feature_lists: feature 'a': .*: convert one of"):
+        job.commit(manifests)
+    job.abort()
+
+
 @pytest.mark.parametrize(
     ("others", "told"),
     [([2.5], "integers.*floats.*'float32'"), (["x"], "integers.*bytes.*'string'")],

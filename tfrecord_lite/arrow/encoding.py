@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tfrecord_lite.arrow.arrays import (
@@ -21,8 +19,6 @@ from tfrecord_lite.arrow.arrays import (
     without_views,
 )
 from tfrecord_lite.arrow.types import (
-    SEQUENCE_PARTS,
-    are_sequences,
     feature_of,
     is_any_list,
     is_bytes,
@@ -45,39 +41,51 @@ from tfrecord_lite.example.features import (
 )
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.ragged import Ragged
-from tfrecord_lite.example.sequence_features import SequenceFeatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Columns", "SequenceColumns", "columns_of"]
+__all__ = ["Columns", "row_from", "row_of"]
 
 _LEAVES: Final = {np.int64: pa.int64(), np.float32: pa.float32()}
 
 
 class Columns:
-    """Makes columns of the batches of one schema."""
+    """Makes columns of the batches of one schema; ``what`` is what errors call one of them.
+
+    Without ``cast`` there is none to be given.
+    """
 
     def __init__(
-        self, schema: pa.Schema, features: Mapping[str, FeatureSpec], cast: Mapping[str, Any]
+        self,
+        schema: pa.Schema,
+        features: Mapping[str, FeatureSpec],
+        cast: Mapping[str, Any] | None,
+        what: str = "column",
     ) -> None:
         self.schema = schema
         self._given = features
+        self._what = what
         names = schema.names
         if twice := repeated(names):
-            raise ExampleError(f"column {quote(min(twice))} is there twice; rename one of them")
-        unknown = sorted(cast.keys() - set(names))
+            raise ExampleError(f"{what} {quote(min(twice))} is there twice; rename one of them")
+        casts = cast or {}
+        unknown = sorted(casts.keys() - set(names))
         if unknown:
             raise ValueError(f"cast: {quote(unknown[0])} is no column: {', '.join(names)}")
-        for name, given in cast.items():
+        for name, given in casts.items():
             type_said(name, given)  # refused of columns without values, too
-        self._types = {
-            field.name: _target(
-                field.name, field.type, cast.get(field.name), features.get(field.name)
-            )
-            for field in schema
-            if not pt.is_null(plain_type(field.type))
-        }
+        self._types = {}
+        for name, kind in zip(names, schema.types, strict=True):
+            if not pt.is_null(plain_type(kind)):
+                target = _target(name, kind, casts.get(name), features.get(name))
+                try:
+                    _require_feature(target)
+                except (TypeError, ValueError) as error:
+                    by_cast = None if cast is None else f"cast={{{quote(name)}: 'float32'}}"
+                    reason = _refused(target, error, by_cast)
+                    raise ExampleError(f"{what} {quote(name)} {reason}") from None
+                self._types[name] = with_leaf(target, without_views(parts_of(target).leaf))
         self._features = {name: feature_of(kind) for name, kind in self._types.items()}
         self._meanings = {
             name: meaning_of(kind, features.get(name)) for name, kind in self._types.items()
@@ -85,7 +93,7 @@ class Columns:
 
     def part(self, batch: pa.RecordBatch, first_row: int) -> TablePart:
         """Return the columns of some rows, the first of which errors call ``first_row``."""
-        columns = self.columns(batch.columns, _row_from(first_row))
+        columns = self.columns(batch.columns, row_from(first_row))
         meanings = self.meanings(columns, first_row)
         return TablePart(columns, batch.num_rows, self._features, meanings)
 
@@ -107,12 +115,21 @@ class Columns:
             and (not isinstance(feature, FixedLenFeature) or 0 in feature.shape)
         }
 
+    def flat_features(self, columns: Mapping[str, Any]) -> dict[str, FeatureSpec]:
+        """Return the features of SequenceExamples, which have no lists of fixed sizes in lists."""
+        return {
+            name: feature
+            if isinstance(feature, FixedLenFeature) and not isinstance(columns[name], Present)
+            else RaggedFeature(feature.dtype)
+            for name, feature in self._features.items()
+        }
+
     def columns(
-        self, arrays: Sequence[pa.Array], place: Callable[[str, int], str], what: str = "column"
+        self, arrays: Sequence[pa.Array], place: Callable[[str, int], str]
     ) -> dict[str, Any]:
         """Return the columns alone, of the arrays of all columns of the schema.
 
-        ``place`` is what errors call a row of the ``what`` of a name.
+        ``place`` is what errors call a row of the column of a name.
         """
         columns = {}
         for name, kind in self._types.items():
@@ -124,66 +141,12 @@ class Columns:
                 except pa.ArrowException as error:
                     row, reason = _refusal(array, convert, error)
                     where = "" if row is None else f"{place(name, row)}: "
-                    where = f"{what} {quote(name)}, as {kind}: {where}"
+                    where = f"{self._what} {quote(name)}, as {kind}: {where}"
                     raise ExampleError(where + reason) from None
             except UnfitError as unfit:
-                where = f"{what} {quote(name)}: {place(name, unfit.record)}"
+                where = f"{self._what} {quote(name)}: {place(name, unfit.record)}"
                 raise ExampleError(f"{where} has {unfit.reason}") from None
         return columns
-
-
-class SequenceColumns:
-    """Makes columns of SequenceExamples: of the struct of the context, and of that of the lists."""
-
-    def __init__(self, schema: pa.Schema, features: SequenceFeatures | None) -> None:
-        self.schema = schema
-        self._of: dict[str, Columns] = {}
-        known: dict[str, dict[str, FeatureSpec]] = {part: {} for part in SEQUENCE_PARTS}
-        for column in schema:
-            steps = column.name == "feature_lists"
-            given = {} if features is None else getattr(features, column.name)
-            fields = [
-                pa.field(field.name, _step_type(field) if steps else field.type)
-                for field in column.type
-            ]
-            self._of[column.name] = columns = Columns(pa.schema(fields), given, {})
-            known[column.name] = {**columns.lists_of_bytes(), **given}
-        self._features = SequenceFeatures(**known) if any(known.values()) else None
-
-    def part(self, batch: pa.RecordBatch, first_row: int) -> TablePart:
-        """Return the columns of some rows, the first of which errors call ``first_row``."""
-        parts: dict[str, dict[str, Any]] = {part: {} for part in SEQUENCE_PARTS}
-        meanings = {}
-        for name, columns in self._of.items():
-            children = _children(batch.column(self.schema.get_field_index(name)))
-            if name == "context":
-                parts[name] = columns.columns(children, _row_from(first_row))
-            else:
-                parts[name] = _rows_of_steps(columns, children, first_row)
-            found = columns.meanings(parts[name], first_row)
-            meanings.update({f"{name}: {feature}": found[feature] for feature in found})
-        return TablePart(parts, batch.num_rows, meanings=meanings, encode_as=self._features)
-
-
-def columns_of(
-    schema: pa.Schema, features: Any, cast: Mapping[str, Any]
-) -> Columns | SequenceColumns:
-    """Return what makes columns of the batches of a schema."""
-    if not are_sequences(schema):
-        if isinstance(features, SequenceFeatures):
-            raise TypeError(
-                "features is a SequenceFeatures, whose tables have two structs, context and "
-                f"feature_lists; these columns are {', '.join(map(quote, schema.names))}"
-            )
-        return Columns(schema, features or {}, cast)
-    if cast:
-        raise TypeError("cast is for tables of Examples, and these are SequenceExamples")
-    if features and not isinstance(features, SequenceFeatures):
-        raise TypeError(
-            "features is for Examples, and these columns, context and feature_lists, are those of "
-            "SequenceExamples: pass a SequenceFeatures"
-        )
-    return SequenceColumns(schema, features or None)
 
 
 def _first_row(column: Any) -> int | None:
@@ -195,75 +158,30 @@ def _first_row(column: Any) -> int | None:
     return next((row for row, steps in enumerate(column) if steps is not None and len(steps)), None)
 
 
-def _children(struct: pa.StructArray) -> list[pa.Array]:
-    """Return the plain fields of a struct, null where it is; Arrow does that to runs wrongly."""
-    children = [plain_array(struct.field(at)) for at in range(struct.type.num_fields)]
-    if not struct.null_count:
-        return children
-    names = [str(at) for at in range(len(children))]
-    return pa.StructArray.from_arrays(children, names, mask=struct.is_null()).flatten()  # type: ignore[no-any-return]
-
-
-def _step_type(field: pa.Field) -> pa.DataType:
-    kind = plain_type(field.type)
-    if is_any_list(kind):
-        return kind.value_type
-    raise ExampleError(
-        f"feature list {quote(field.name)} is of type {kind}, but a feature list is a list of steps"
-    )
-
-
-def _row_from(first_row: int) -> Callable[[str, int], str]:
+def row_from(first_row: int) -> Callable[[str, int], str]:
+    """Return what errors call a row, of those from the first one on."""
     return lambda _, row: f"row {first_row + row}"
-
-
-def _rows_of_steps(
-    columns: Columns, lists: Sequence[pa.Array], first_row: int
-) -> dict[str, list[Any]]:
-    """Return for each row the list of its steps, None where there is no list."""
-    steps, edges = [], []
-    for array in lists:
-        there = array.is_valid().to_numpy(zero_copy_only=False)
-        sizes = pc.list_value_length(array).fill_null(0).to_numpy()
-        steps.append(array.flatten())  # without what lies behind nulls
-        edges.append((np.append(0, np.cumsum(sizes)).tolist(), there.tolist()))
-    found = {}
-
-    def place(name: str, at: int) -> str:
-        splits, _ = edges[columns.schema.get_field_index(name)]
-        row = _row_of(at, splits)
-        return f"row {first_row + row}, step {at - splits[row]}"
-
-    of_all = columns.columns(steps, place, "feature list")
-    for name, (splits, there) in zip(columns.schema.names, edges, strict=True):
-        found[name] = [
-            _steps(of_all.get(name), *span) if valid else None
-            for span, valid in zip(pairwise(splits), there, strict=True)
-        ]
-    return found
-
-
-def _steps(column: Any, begin: int, end: int) -> Any:
-    if isinstance(column, np.ndarray):
-        return column[begin:end]
-    return [None if column is None else column[step] for step in range(begin, end)]
 
 
 def _target(
     name: str, kind: pa.DataType, cast: Any, given: FeatureSpec | None = None
 ) -> pa.DataType:
-    """Return the type that a column is made before its values are taken."""
+    """Return the type that a column is made, which a feature may have or not."""
     if cast is None and given is not None and pt.is_null(parts_of(kind).leaf):
         cast = _LEAVES.get(given.dtype, pa.binary())  # of lists without values
     if cast is not None:
         wanted = type_said(name, cast)
         nested = pt.is_nested(wanted) or not pt.is_nested(plain_type(kind))
         kind = wanted if nested else with_leaf(kind, wanted)
-    try:
-        feature_of(kind)
-    except (TypeError, ValueError) as error:
-        raise _refused(name, kind, error) from None
-    return with_leaf(kind, without_views(parts_of(kind).leaf))
+    return kind
+
+
+def _require_feature(kind: pa.DataType) -> None:
+    """Raise TypeError for a type whose values no feature holds, or not all that they tell."""
+    feature_of(kind)
+    _, shape, is_list = parts_of(kind)
+    if is_list and 0 in shape:
+        raise TypeError(f"{kind}, of whose items an Example does not keep how many there are")
 
 
 def _refusal(
@@ -283,22 +201,26 @@ def _refusal(
     return row, str(error)
 
 
-def _refused(name: str, kind: pa.DataType, error: Exception) -> ExampleError:
-    leaf = parts_of(kind).leaf
-    if is_any_list(leaf) or pt.is_fixed_size_list(leaf):
+def _refused(kind: pa.DataType, error: Exception, by_cast: str | None) -> str:
+    """Return why a type is refused, and what to do, ``by_cast`` for example."""
+    leaf, shape, is_list = parts_of(kind)
+    if pt.is_null(leaf):
+        ways = "by features=" if by_cast is None else f"by features=, or as with {by_cast}"
+        return (
+            f"has lists without values, which do not tell their kind: say it {ways}, or leave it "
+            "out"
+        )
+    if is_list and 0 in shape:
+        advice = "make their number a column of its own"
+    elif is_any_list(leaf) or pt.is_fixed_size_list(leaf):
         advice = "make its lists flat, and their sizes a column of their own"
     elif pt.is_struct(leaf):
         advice = "make its fields columns of their own"
-    elif pt.is_null(leaf):
-        return ExampleError(
-            f"column {quote(name)} has lists without values, which do not tell their kind: say it "
-            f"by features=, or as with cast={{{quote(name)}: 'float32'}}, or leave it out"
-        )
-    elif pt.is_decimal(leaf):
-        advice = f"convert it, as with cast={{{quote(name)}: 'float32'}}"
+    elif pt.is_decimal(leaf) and by_cast is not None:
+        advice = f"convert it, as with {by_cast}"
     else:
         advice = "make it numbers or text"
-    return ExampleError(f"column {quote(name)} is of type {error}: {advice}, or leave it out")
+    return f"is of type {error}: {advice}, or leave it out"
 
 
 def _column(array: pa.Array, kind: pa.DataType, given: FeatureSpec | None) -> Any:
@@ -353,7 +275,7 @@ def _flat(array: pa.Array, splits: Any) -> tuple[pa.Array, tuple[int, ...]]:
         if array.null_count:
             index = int(np.argmin(array.is_valid().to_numpy(zero_copy_only=False)))
             raise UnfitError(
-                _row_of(index, np.asarray(splits) * math.prod(shape)),
+                row_of(index, np.asarray(splits) * math.prod(shape)),
                 "a null in its list, but a feature is missing as a whole or not at all: fill it, "
                 "or filter it out",
             )
@@ -369,11 +291,12 @@ def _leaves(flat: pa.Array, leaf: pa.DataType, splits: Any) -> pa.Array:
         return cast_leaves(flat, leaf)
     except LostNumberError as lost:
         raise UnfitError(
-            _row_of(lost.index, splits), f"{lost.reason} as {leaf}: scale it, or store it as text"
+            row_of(lost.index, splits), f"{lost.reason} as {leaf}: scale it, or store it as text"
         ) from None
 
 
-def _row_of(index: int, splits: Any) -> int:
+def row_of(index: int, splits: Any) -> int:
+    """Return the row that an element is of."""
     return int(np.searchsorted(splits, index, "right")) - 1
 
 

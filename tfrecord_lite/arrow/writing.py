@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from tfrecord_lite.arrow.arrays import has_half_dictionaries, joined, nested_array, no_rows
-from tfrecord_lite.arrow.encoding import Columns, SequenceColumns, columns_of
 from tfrecord_lite.arrow.files import parquet_batches, require_rows
 from tfrecord_lite.arrow.objects import checked_objects, is_objects
 from tfrecord_lite.arrow.relations import not_in_arrow
+from tfrecord_lite.arrow.sequence_encoding import SequenceColumns, columns_of
 from tfrecord_lite.arrow.types import shaped
 from tfrecord_lite.dataset.shard_writer import ShardWriter
 from tfrecord_lite.errors import ExampleError
@@ -25,6 +25,7 @@ from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 
 if TYPE_CHECKING:
     from tfrecord_lite._types import Compression, Path
+    from tfrecord_lite.arrow.encoding import Columns
     from tfrecord_lite.dataset.tables import TablePart
     from tfrecord_lite.files.manifest import Manifest
 

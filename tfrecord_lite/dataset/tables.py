@@ -20,6 +20,7 @@ from tfrecord_lite.example.kinds import KIND_NAMES, KINDS
 from tfrecord_lite.example.normalize import is_sequences, normalize_features
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.sequence_batch import are_sequences, encode_sequence_blocks
+from tfrecord_lite.example.sequence_features import SequenceFeatures, by_part, of_parts
 
 if TYPE_CHECKING:
     from tfrecord_lite.example.column_payloads import FirstRow
@@ -64,7 +65,7 @@ class TablePart(NamedTuple):
 
     columns: Mapping[str, Any]
     rows: int
-    features: Mapping[str, FeatureSpec] | None = None
+    features: Mapping[str, FeatureSpec] | SequenceFeatures | None = None
     meanings: Mapping[str, Meaning] | None = None
     encode_as: Any = None
 
@@ -80,9 +81,10 @@ class FoundFeatures:
         self.rows = 0
         self._kinds: dict[str, tuple[Meaning, str]] = {}
         self._meanings: dict[str, tuple[Meaning, str]] = {}
-        self._features: dict[str, FeatureSpec] = {}
-        self._of_no_rows: Mapping[str, FeatureSpec] | None = None
-        self._there: dict[str, int] = {}
+        # By the part of a SequenceExample, "" for Examples, and by name.
+        self._features: dict[tuple[str, str], FeatureSpec] = {}
+        self._of_no_rows: Mapping[str, FeatureSpec] | SequenceFeatures | None = None
+        self._there: dict[tuple[str, str], int] = {}
         self._known = True
 
     def add(self, part: TablePart, table: str) -> None:
@@ -96,14 +98,12 @@ class FoundFeatures:
         if part.features is None:
             self._known = False
             return
-        for name, feature in part.features.items():
-            known = self._features.setdefault(name, feature)
+        for key, feature in by_part(part.features).items():
+            known = self._features.setdefault(key, feature)
             if known != feature:
                 self._known &= known.dtype == feature.dtype
-                self._features[name] = RaggedFeature(feature.dtype)
-            column = part.columns[name]
-            there = len(column.rows if isinstance(column, Present) else column)
-            self._there[name] = self._there.get(name, 0) + there
+                self._features[key] = RaggedFeature(feature.dtype)
+            self._there[key] = self._there.get(key, 0) + _rows_with(part, *key)
 
     def check_kinds(self, kinds: Mapping[str, FirstRow | None], table: str) -> None:
         """Raise `ExampleError` for a column of a table that has another kind in one before.
@@ -122,17 +122,18 @@ class FoundFeatures:
         """
         for name, here in (part.meanings or {}).items():
             known = self._meanings.get(name, (here, ""))
-            _require_same(name, here, *known, of_examples=bool(part.features))
+            of_examples = bool(part.features) and not isinstance(part.features, SequenceFeatures)
+            _require_same(name, here, *known, of_examples=of_examples)
 
     def meanings(self) -> dict[str, Meaning]:
         """Return what the values of columns mean, as their types say."""
         return {name: meaning for name, (meaning, _) in self._meanings.items()}
 
-    def features(self) -> dict[str, FeatureSpec] | None:
+    def features(self) -> Mapping[str, FeatureSpec] | SequenceFeatures | None:
         """Return the features by which all rows can be read; None where they are not known."""
         if not self.rows and self._of_no_rows:
-            return dict(self._of_no_rows)
-        return self._of_rows(self.rows) if self._known and self._features else None
+            return self._of_no_rows
+        return of_parts(self._of_rows(self.rows)) if self._known and self._features else None
 
     def besides(self, keys: Sequence[str], records: int) -> dict[str, FeatureSpec]:
         """Return the features of the columns of other names, by which all records can be read.
@@ -142,16 +143,27 @@ class FoundFeatures:
         found: dict[str, FeatureSpec] = {
             name: RaggedFeature(_DTYPES[kind.what]) for name, (kind, _) in self._kinds.items()
         }
-        found |= self._of_rows(records) if self.rows else self._of_no_rows or {}
+        of_types = self._of_rows(records) if self.rows else by_part(self._of_no_rows or {})
+        found |= {name: feature for (part, name), feature in of_types.items() if not part}
         return {name: feature for name, feature in found.items() if name not in keys}
 
-    def _of_rows(self, records: int) -> dict[str, FeatureSpec]:
+    def _of_rows(self, records: int) -> dict[tuple[str, str], FeatureSpec]:
         return {
-            name: RaggedFeature(feature.dtype)
-            if isinstance(feature, FixedLenFeature) and self._there[name] < records
+            key: RaggedFeature(feature.dtype)
+            if isinstance(feature, FixedLenFeature)
+            and key[0] != "feature_lists"
+            and self._there[key] < records
             else feature
-            for name, feature in self._features.items()
+            for key, feature in self._features.items()
         }
+
+
+def _rows_with(part: TablePart, where: str, name: str) -> int:
+    """Return how many rows have a feature; which feature lists do is of no account to readers."""
+    if where == "feature_lists":
+        return 0
+    column = (part.columns[where] if where else part.columns)[name]
+    return len(column.rows if isinstance(column, Present) else column)
 
 
 def check_meanings_of_tasks(tasks: Iterable[Mapping[str, Meaning]]) -> None:

@@ -13,7 +13,7 @@ from tfrecord_lite.example.feature_json import features_from_json, features_to_j
 from tfrecord_lite.example.features import FeatureSpec, RaggedFeature
 from tfrecord_lite.example.kinds import BYTES_LIST, KIND_NAMES, KINDS
 from tfrecord_lite.example.quote import quote
-from tfrecord_lite.example.sequence_features import SequenceFeatures
+from tfrecord_lite.example.sequence_features import by_part, of_parts
 from tfrecord_lite.files.names import ShardNames, remove_empty
 from tfrecord_lite.files.publishing import existing, publish_parts
 from tfrecord_lite.files.staging import MOST_PARTS, Staging
@@ -255,25 +255,30 @@ def _features_of_all(manifests: Sequence[Manifest]) -> str | None:
     known = []
     for text in texts:
         features = None if text is None else features_from_json(text)
-        if features is None or isinstance(features, SequenceFeatures):
+        if features is None:
             return None
-        known.append(features)
-    common: dict[str, FeatureSpec] = {}
-    for features in known:
-        for name, feature in features.items():
-            first = common.setdefault(name, feature)
+        known.append(by_part(features))
+    common: dict[tuple[str, str], FeatureSpec] = {}
+    for of_task in known:
+        for key, feature in of_task.items():
+            part, name = key
+            first = common.setdefault(key, feature)
             if first.dtype != feature.dtype:
-                raise _other_kind(name, first, feature)
-            if first != feature or any(name not in other for other in known):
-                common[name] = RaggedFeature(feature.dtype)
-    return features_to_json(common)
+                raise _other_kind(part, name, first, feature)
+            # A feature list may be missing whatever its feature is.
+            lacking = part != "feature_lists" and any(key not in other for other in known)
+            if first != feature or lacking:
+                common[key] = RaggedFeature(feature.dtype)
+    of_all = of_parts(common)
+    return None if of_all is None else features_to_json(of_all)
 
 
-def _other_kind(name: str, first: FeatureSpec, other: FeatureSpec) -> ExampleError:
+def _other_kind(part: str, name: str, first: FeatureSpec, other: FeatureSpec) -> ExampleError:
     kinds = [KINDS.get(feature.dtype, BYTES_LIST) for feature in (first, other)]
     wanted = "string" if BYTES_LIST in kinds else "float32"
+    where = f"{part}: feature" if part else "feature"
+    advice = "convert one of them" if part else f"say which by cast={{{quote(name)}: {wanted!r}}}"
     return ExampleError(
-        f"feature {quote(name)}: some tasks wrote {KIND_NAMES[kinds[0]]}, and others "
-        f"{KIND_NAMES[kinds[1]]}, but a column has one kind: say which by "
-        f"cast={{{quote(name)}: {wanted!r}}}"
+        f"{where} {quote(name)}: some tasks wrote {KIND_NAMES[kinds[0]]}, and others "
+        f"{KIND_NAMES[kinds[1]]}, but a column has one kind: {advice}"
     )

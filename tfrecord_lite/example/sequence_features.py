@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SequenceFeatures",
+    "by_part",
     "checked_features",
     "examples_only",
     "found_features",
+    "of_parts",
     "step_feature",
 ]
 
@@ -84,6 +86,40 @@ def found_features(
     object.__setattr__(nothing, "context", {})
     object.__setattr__(nothing, "feature_lists", {})
     return nothing
+
+
+def by_part(
+    features: Mapping[str, FeatureSpec] | SequenceFeatures,
+) -> dict[tuple[str, str], FeatureSpec]:
+    """Return features by what they are of and by name: of Examples they are of "".
+
+    >>> list(by_part(SequenceFeatures({"id": int}, {"frames": float})))
+    [('context', 'id'), ('feature_lists', 'frames')]
+    """
+    if not isinstance(features, SequenceFeatures):
+        return {("", name): feature for name, feature in features.items()}
+    return {
+        (part, name): feature
+        for part in ("context", "feature_lists")
+        for name, feature in getattr(features, part).items()
+    }
+
+
+def of_parts(
+    features: Mapping[tuple[str, str], FeatureSpec],
+) -> dict[str, FeatureSpec] | SequenceFeatures | None:
+    """Return what `by_part` was given; None where some are of Examples and others are not.
+
+    >>> of_parts({("", "label"): RaggedFeature(bytes)})
+    {'label': RaggedFeature(dtype=<class 'bytes'>)}
+    """
+    parts: dict[str, dict[str, FeatureSpec]] = {}
+    for (part, name), feature in features.items():
+        parts.setdefault(part, {})[name] = feature
+    of_examples = parts.pop("", {})
+    if not parts:
+        return of_examples
+    return None if of_examples else SequenceFeatures(**parts)
 
 
 def checked_features(
