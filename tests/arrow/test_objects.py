@@ -12,6 +12,8 @@ import tfrecord_lite as tfr
 pa = pytest.importorskip("pyarrow")
 pd = pytest.importorskip("pandas")
 
+from tfrecord_lite.arrow import write_table  # noqa: E402 - it imports pyarrow
+
 DAY = dt.date(2020, 1, 2)
 IN_UTC = dt.datetime(2020, 1, 2, 12, tzinfo=dt.timezone.utc)
 NOON = IN_UTC.replace(tzinfo=None)
@@ -180,3 +182,58 @@ def test_the_type_of_a_column_is_that_of_all_its_rows(path, monkeypatch):
 def test_a_set_has_no_order(path, value, way):
     with pytest.raises(tfr.ExampleError, match="column 't': row 1 has a .*set|keys.*sorted"):
         tfr.write_examples(path, way(objects([3], value)))
+
+
+GRID = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+@pytest.mark.parametrize("way", ROW_OF_ARRAYS.values(), ids=ROW_OF_ARRAYS)
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([GRID, GRID.astype(">f4"), np.asfortranarray(GRID)], np.float32),
+        ([GRID.astype(int), GRID > 2], np.int64),
+        ([np.array([["a", "b"]]), np.array([["c", "d"]], object)], bytes),
+        ([np.zeros((2, 0), int)], np.int64),
+    ],
+    ids=["floats", "integers", "text", "empty"],
+)
+def test_arrays_of_several_dimensions_are_their_values(tmp_path, values, kind, way):
+    """A DataFrame of them was refused, with and without features, where a mapping is taken."""
+    flat = [value.ravel() for value in values]
+    expected = [tfr.encode_example({"t": value}) for value in flat]
+    shape = values[0].shape
+    features = {"t": tfr.FixedLenFeature(shape, kind)}
+    table = way(objects(*values))
+    for given in (None, features):
+        manifest = write_table(table, tmp_path / "a", given, overwrite=True)
+        assert list(tfr.read_records(manifest.path)) == expected
+        assert tfr.features_from_json(manifest.features) == features
+    if 0 not in shape:
+        table = way(objects(None, *values))
+        manifest = write_table(table, tmp_path / "a", overwrite=True)
+        assert list(tfr.read_records(manifest.path)) == [tfr.encode_example({}), *expected]
+        assert tfr.features_from_json(manifest.features) == {"t": tfr.RaggedFeature(kind)}
+
+
+@pytest.mark.parametrize("way", ROW_OF_ARRAYS.values(), ids=ROW_OF_ARRAYS)
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [(GRID.T, r"an array of shape \(3, 2\)"), (GRID[0], "a list or a value"), ([1.0], "a list or a value")],
+    ids=["shape", "flat", "list"],
+)
+def test_arrays_of_several_dimensions_are_of_one_shape(tmp_path, other, told, way):
+    table = way(objects(None, GRID, other))
+    with pytest.raises(tfr.ExampleError, match=rf"'t': row 2 has {told}, where row 1 .*\(2, 3\)"):
+        write_table(table, tmp_path / "a")
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("feature", [tfr.FixedLenFeature, tfr.RawFeature])
+def test_the_shape_is_that_of_the_features(tmp_path, feature, way):
+    table = way(objects(GRID))
+    with pytest.raises(tfr.ExampleError, match=r"'t': row 0: .*\(2, 3\).*\(3, 2\)"):
+        write_table(table, tmp_path / "a", {"t": feature((3, 2), np.float32)})
+    manifest = write_table(table, tmp_path / "a", {"t": feature((2, 3), np.float32)})
+    batch = next(tfr.read_batches(manifest.path, batch_size=1))
+    np.testing.assert_array_equal(batch["t"], [GRID])

@@ -67,10 +67,33 @@ class LostNumberError(Exception):
 def no_rows(schema: pa.Schema) -> pa.RecordBatch:
     """Return a batch of no rows.
 
-    Arrow's own ways know no lists of extension types, or refuse lists of runs that they made.
+    Arrow's own ways know no lists of extension types, nor dictionaries and runs of all types, or
+    refuse lists of runs that they made.
     """
-    batch = pa.RecordBatch.from_struct_array(pa.nulls(0, pa.struct(list(schema))))
-    return batch.replace_schema_metadata(schema.metadata)
+    return pa.RecordBatch.from_arrays(list(map(_empty, schema.types)), schema=schema)
+
+
+def _empty(kind: pa.DataType) -> pa.Array:
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(kind, _empty(kind.storage_type))
+    if pt.is_dictionary(kind):
+        indices = pa.array([], kind.index_type)
+        return pa.DictionaryArray.from_arrays(
+            indices, _empty(kind.value_type), ordered=kind.ordered
+        )
+    if pt.is_run_end_encoded(kind):
+        run_ends = pa.array([], kind.run_end_type)
+        return pa.RunEndEncodedArray.from_arrays(run_ends, _empty(kind.value_type), type=kind)
+    if pt.is_struct(kind) and kind.num_fields:
+        fields = list(kind)
+        return pa.StructArray.from_arrays([_empty(field.type) for field in fields], fields=fields)
+    if is_any_list(kind) or pt.is_fixed_size_list(kind):
+        # One offset of a list, none of a view.
+        buffers = [] if pt.is_fixed_size_list(kind) else [pa.py_buffer(bytes(8))]
+        views = pt.is_list_view(kind) or pt.is_large_list_view(kind)
+        buffers = [None, *buffers, *(buffers if views else [])]
+        return _from_buffers(kind, 0, buffers, _empty(kind.value_type))
+    return pa.nulls(0, kind)
 
 
 def leaf_of(kind: pa.DataType) -> pa.DataType:

@@ -264,7 +264,8 @@ def _values(array: pa.Array, kind: pa.DataType, given: FeatureSpec | None) -> An
         return ByteStrings(elements.data, elements.offsets[::size])
     flat = _leaves(flat, leaf, range(0, (len(array) + 1) * size, size))
     wanted = getattr(given, "shape", ())
-    shape = wanted if math.prod(wanted) == math.prod(shape) and wanted else (math.prod(shape),)
+    if min(len(shape), len(wanted)) < 2:  # one of them is flat
+        shape = wanted if math.prod(wanted) == size and wanted else (size,)
     return _numbers(flat).reshape(len(array), *shape)
 
 

@@ -19,7 +19,7 @@ from tfrecord_lite.example.kinds import KIND_NAMES, kind_of
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.example.values import refuse_masked
 
-__all__ = ["checked_objects", "is_objects"]
+__all__ = ["checked_objects", "is_objects", "shape_of_rows"]
 
 _LISTS: Final = (list, tuple, np.ndarray)
 # The first that a class is one of: a datetime is a date, too.
@@ -74,6 +74,7 @@ def checked_objects(name: str, values: Any, *, said: bool, first_row: int = 0) -
     if changed:
         rows = (changed.get(row, value) for row, value in enumerate(values, first_row))
         values = np.fromiter(rows, object, len(values))
+    _require_one_shape(name, values, first_row)
     seen.pop(_MISSING, None)
     if seen.keys() >= {"bools", "integers"}:
         values = np.fromiter(map(_with_integers, values), object, len(values))
@@ -87,6 +88,35 @@ def checked_objects(name: str, values: Any, *, said: bool, first_row: int = 0) -
             + (numbers if {kind, other} <= _NUMBERS else "")
         )
     return values
+
+
+def shape_of_rows(values: Any) -> tuple[int, ...]:
+    """Return the shape of the arrays of several dimensions in a checked column; () without any."""
+    return next((value.shape for value in values if _is_shaped(value)), ())
+
+
+def _is_shaped(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim > 1
+
+
+def _require_one_shape(name: str, values: Any, first_row: int) -> None:
+    """Raise ExampleError for arrays of several dimensions where other rows are of other shapes."""
+    wanted = shape_of_rows(values)
+    if not wanted:
+        return
+    shapes: dict[Any, int] = {}
+    for row, value in enumerate(values, first_row):
+        cls: type = type(value)
+        if _is_shaped(value):
+            shapes.setdefault(f"an array of shape {value.shape}", row)
+        elif _kind_of_type(cls) != _MISSING:
+            shapes.setdefault("a list or a value", row)
+    if len(shapes) > 1:
+        (shape, row), (other, other_row), *_ = shapes.items()
+        raise ExampleError(
+            f"column {quote(name)}: row {other_row} has {other}, where row {row} has {shape}, but "
+            "a column has one shape: .ravel() them, and make the shape a column of its own"
+        )
 
 
 def _plain_array(array: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
@@ -11,9 +12,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import pyarrow as pa
 
-from tfrecord_lite.arrow.arrays import has_half_dictionaries, joined, nested_array, no_rows
+from tfrecord_lite.arrow.arrays import (
+    has_half_dictionaries,
+    joined,
+    leaf_of,
+    nested_array,
+    no_rows,
+)
 from tfrecord_lite.arrow.files import parquet_batches, require_rows
-from tfrecord_lite.arrow.objects import checked_objects, is_objects
+from tfrecord_lite.arrow.objects import checked_objects, is_objects, shape_of_rows
 from tfrecord_lite.arrow.relations import not_in_arrow
 from tfrecord_lite.arrow.sequence_encoding import SequenceColumns, columns_of
 from tfrecord_lite.arrow.types import shaped
@@ -289,7 +296,7 @@ def _chunked(name: str, column: Any, said: AbstractSet[str]) -> Any:
     shape = known.shape[1:] if isinstance(known, np.ndarray) else ()
     values = known.reshape(-1) if shape else known
     leaves = _array(name, checked_objects(name, values, said=name in said))
-    return nested_array(leaves, shaped(leaves.type, shape), len(known))
+    return nested_array(leaves, shaped(leaves.type, shape), len(known)) if shape else leaves
 
 
 def _of_pandas(frame: Any, said: AbstractSet[str]) -> Iterator[pa.RecordBatch]:
@@ -338,11 +345,23 @@ def _kind_of_objects(name: str, values: Any) -> pa.DataType | None:
     if not is_objects(values):
         return None
     with _explained(name):
-        return pa.infer_type(values)
+        if not (shape := shape_of_rows(values)):
+            return pa.infer_type(values)
+        return shaped(pa.infer_type(_flat_rows(values)).value_type, shape)
+
+
+def _flat_rows(values: Any) -> list[Any]:
+    """Return arrays of several dimensions as Arrow takes them."""
+    return [value.ravel() if isinstance(value, np.ndarray) else None for value in values]
 
 
 def _array(name: str, values: Any, kind: pa.DataType | None = None) -> pa.Array:
     """Return values as an Arrow array; a float's NaN is a value, None and pd.NA are none."""
+    if is_objects(values) and (shape := shape_of_rows(values)):
+        kind = kind or _kind_of_objects(name, values)
+        with _explained(name):
+            rows = pa.array(_flat_rows(values), pa.list_(leaf_of(kind), math.prod(shape)))
+        return nested_array(rows.values, kind, len(rows), rows.buffers()[0])
     with _explained(name):
         if isinstance(getattr(values, "dtype", None), np.dtype):
             array = pa.array(np.asarray(values) if hasattr(values, "iloc") else values, kind)
