@@ -219,7 +219,11 @@ def test_arrays_of_several_dimensions_are_their_values(tmp_path, values, kind, w
 @pytest.mark.parametrize("way", ROW_OF_ARRAYS.values(), ids=ROW_OF_ARRAYS)
 @pytest.mark.parametrize(
     ("other", "told"),
-    [(GRID.T, r"an array of shape \(3, 2\)"), (GRID[0], "a list or a value"), ([1.0], "a list or a value")],
+    [
+        (GRID.T, r"an array of shape \(3, 2\)"),
+        (GRID[0], "a list or a value"),
+        ([1.0], "a list or a value"),
+    ],
     ids=["shape", "flat", "list"],
 )
 def test_arrays_of_several_dimensions_are_of_one_shape(tmp_path, other, told, way):

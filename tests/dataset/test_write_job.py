@@ -131,8 +131,18 @@ def test_attempts_of_a_job_that_is_over(tmp_path):
 def test_wrong_options_leave_nothing(tmp_path):
     for options in ({"num_shards": 1, "records_per_shard": 2}, {"level": 77}, {"what": 1}):
         with pytest.raises((ValueError, TypeError)):
-            WriteJob(tmp_path / "train", **options).start()
+            WriteJob(tmp_path / "new" / "train", **options).start()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_job_that_fails_leaves_no_folder_that_it_made(tmp_path):
+    (tmp_path / "old").mkdir()
+    job = WriteJob(tmp_path / "old" / "new" / "newer" / "train")
+    job.start()
+    attempt(job, 0, [{"a": 1}])
+    pickle.loads(pickle.dumps(job)).abort()
+    job.abort()
+    assert os.listdir(tmp_path / "old") == []
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,9 @@ class ShardWriter(FrameWriter):
     set, after it a complete one. An existing set (a manifest of that name, or files that are
     called as its shards) is a ``FileExistsError`` or, with ``overwrite``, is replaced whole: it can
     be read until `close`, and stays if anything fails. An exception inside ``with`` publishes
-    nothing and leaves no files. What a writer that was killed leaves (folders that `is_partial`
-    tells) the next one of the same name removes; several may write at once, each as if alone, and
-    the first to close has the name.
+    nothing and leaves no files, and no folder that was made for it, unless it was a part. What a
+    writer that was killed leaves (folders that `is_partial` tells) the next one of the same name
+    removes; several may write at once, each as if alone, and the first to close has the name.
 
     ``part=i`` writes a part of a set that several processes or machines write together; its
     policies count for it alone. `close` then leaves the part complete but unpublished, for

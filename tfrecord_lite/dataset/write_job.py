@@ -188,7 +188,10 @@ class WriteJob:
 
     def abort(self) -> None:
         """Remove all that was written; the set is as it was, or as it was committed."""
-        with ShardNames(self._path).journal() as journal:
+        names = ShardNames(self._path)
+        if self._new_folders and not os.path.isdir(names.folder):
+            return  # it was aborted before
+        with names.journal() as journal:
             # That of a process that was killed while it committed, too.
             journal.remove_leftovers()
             self._remove()
