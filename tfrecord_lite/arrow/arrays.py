@@ -82,8 +82,7 @@ def _empty(kind: pa.DataType) -> pa.Array:
             indices, _empty(kind.value_type), ordered=kind.ordered
         )
     if pt.is_run_end_encoded(kind):
-        run_ends = pa.array([], kind.run_end_type)
-        return pa.RunEndEncodedArray.from_arrays(run_ends, _empty(kind.value_type), type=kind)
+        return _runs(pa.array([], kind.run_end_type), _empty(kind.value_type), kind)
     if pt.is_struct(kind) and kind.num_fields:
         fields = list(kind)
         return pa.StructArray.from_arrays([_empty(field.type) for field in fields], fields=fields)
@@ -158,6 +157,21 @@ def _from_buffers(kind: pa.DataType, rows: int, buffers: list[Any], items: pa.Ar
     if items.type != kind.value_type:
         raise TypeError(f"{items.type} are no items of {kind}")
     return pa.Array.from_buffers(kind, rows, buffers, children=[items])
+
+
+def _runs(run_ends: pa.Array, values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return runs; TypeError where Arrow would end the process, for extensions of extensions."""
+    inner = [kind.value_type]
+    while inner:
+        one = inner.pop()
+        if isinstance(one, pa.BaseExtensionType):
+            if isinstance(one.storage_type, pa.BaseExtensionType):
+                raise TypeError(f"Arrow has no runs of {one}")
+        elif pt.is_dictionary(one) or pt.is_run_end_encoded(one):
+            inner.append(one.value_type)
+        else:
+            inner += (one.field(at).type for at in range(one.num_fields))
+    return pa.RunEndEncodedArray.from_arrays(run_ends, values, type=kind)
 
 
 def nested_array(leaf: pa.Array, kind: pa.DataType, rows: int, validity: Any = None) -> pa.Array:
@@ -260,7 +274,7 @@ def wrapped_array(array: pa.Array, kind: pa.DataType) -> pa.Array:
             array.cast(without_views(array.type)), run_end_type=kind.run_end_type
         )
         values = wrapped_array(run_ends.values.cast(array.type), kind.value_type)
-        return pa.RunEndEncodedArray.from_arrays(run_ends.run_ends, values, type=kind)
+        return _runs(run_ends.run_ends, values, kind)
     if pt.is_fixed_size_list(kind) or is_any_list(kind):
         return _wrapped_lists(array, kind)
     return array.cast(kind)
