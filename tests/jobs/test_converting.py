@@ -427,6 +427,45 @@ def test_what_csv_does_not_hold(tmp_path, columns, told):
     assert convert(tmp_path / "a.tfrecord", tmp_path / "a.csv", select=["x"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [
+        ("parquet", pa.run_end_encoded(pa.int32(), pa.string())),
+        ("parquet", pa.dictionary(pa.int8(), pa.string_view())),
+        ("parquet", pa.list_(pa.dictionary(pa.int8(), pa.json_()))),
+        ("parquet", pa.dictionary(pa.int8(), pa.opaque(pa.string(), "kind", "vendor"))),
+        ("arrow", pa.dictionary(pa.int8(), pa.json_())),
+        ("csv", pa.string_view()),
+        ("csv", pa.json_()),
+    ],
+    ids=str,
+)
+def test_what_the_format_does_not_hold(tmp_path, suffix, kind):
+    """An error of Arrow's own, or a file that could not be read."""
+    tfr.write_examples(tmp_path / "a.tfrecord", {"b": ["1", "{}"], "x": [1, 2]})
+    features = {"x": int, "b": kind}
+    with pytest.raises(tfr.ExampleError, match=r"column 'b': \w+ has no .*; name another type"):
+        convert(tmp_path / "a.tfrecord", tmp_path / f"a.{suffix}", features=features)
+    assert tree(tmp_path) == ["a.tfrecord"]
+
+
+@pytest.mark.parametrize("shape", [[0], [2, 0], [0, 2]], ids=str)
+def test_lists_of_the_fixed_size_0(tmp_path, shape):
+    """They went to a Parquet file that Arrow does not read."""
+    features = {"none": tfr.FixedLenFeature(shape, np.int64), "x": int}
+    with tfr.ShardWriter(tmp_path / "a", features=features) as writer:
+        writer.write_examples({"none": np.zeros((2, *shape), int), "x": [1, 2]})
+    before = tree(tmp_path)
+    with pytest.raises(tfr.ExampleError, match="column 'none': Parquet has no .* size 0 are not"):
+        convert(tmp_path / "a", tmp_path / "a.parquet")
+    assert tree(tmp_path) == before
+    ragged = {"none": tfr.RaggedFeature(np.int64), "x": int}
+    for number, (suffix, given) in enumerate((("parquet", ragged), ("arrow", None))):
+        convert(tmp_path / "a", tmp_path / f"a.{suffix}", features=given)
+        convert(tmp_path / f"a.{suffix}", tmp_path / str(number))
+        assert of_set(tmp_path / str(number)) == of_set(tmp_path / "a")
+
+
 @pytest.mark.parametrize("dst", ["a.parquet", "a.csv", "a.arrow", "a.jsonl", "a.tfrecord", "a"])
 def test_damage_in_the_source(train, tmp_path, dst):
     file = sorted(train.parent.glob("*.tfrecord"))[1]

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from tfrecord_lite.arrow.arrays import first_refused, no_rows
 from tfrecord_lite.arrow.csv_files import read_csv
-from tfrecord_lite.arrow.types import repeated
+from tfrecord_lite.arrow.types import is_view, plain_type, repeated
 from tfrecord_lite.errors import ExampleError, TFRecordError
 from tfrecord_lite.example.quote import quote
 from tfrecord_lite.parallel.threads import one_behind
@@ -231,7 +231,7 @@ def write_batches(
 
     A "stream" is one of Arrow's. The file takes its name when it is complete. Raises
     ``FileExistsError`` for one of that name, unless ``overwrite`` is given, and `ExampleError` for
-    columns and values that CSV has no form for. Then nothing has changed.
+    columns and values that the format has no form for. Then nothing has changed.
     """
     tables: Iterable[pa.RecordBatch | pa.Table] = batches
     if kind in ("arrow", "stream"):
@@ -245,6 +245,7 @@ def write_batches(
 
         writer_of = partial(ParquetWriter, write_page_checksum=True)
         tables = _groups(batches, schema)
+    _require_form(schema, kind, writer_of)
     rows = 0
     with (
         Output(path, mode="w" if overwrite else "x", atomic=True, fsync=fsync) as output,
@@ -255,6 +256,51 @@ def write_batches(
             rows += table.num_rows
             later(writer.write, table)
     return rows
+
+
+def _require_form(schema: pa.Schema, kind: str, writer_of: Callable[..., Any]) -> None:
+    """Raise `ExampleError` for a column that cannot be written, or not be read again."""
+    try:
+        _try_out(schema, kind, writer_of)
+    except (pa.ArrowException, OSError):
+        for field in schema:
+            try:
+                _try_out(pa.schema([field]), kind, writer_of)
+            except (pa.ArrowException, OSError) as error:
+                form = {"parquet": "Parquet", "csv": "CSV"}.get(kind, "Arrow")
+                raise ExampleError(
+                    f"column {quote(field.name)}: {form} has no {field.type} ({error}); name "
+                    "another type or feature by features=, choose columns by select=, or write "
+                    "another format"
+                ) from None
+
+
+def _try_out(schema: pa.Schema, kind: str, writer_of: Callable[..., Any]) -> None:
+    """Write a table of no rows and read it again; raises what Arrow raises."""
+    sink = pa.BufferOutputStream()
+    with writer_of(sink, schema) as writer:
+        writer.write(no_rows(schema))
+    written = pa.BufferReader(sink.getvalue())
+    if kind == "parquet":
+        from pyarrow.parquet import ParquetFile
+
+        ParquetFile(written)
+        # Of these it is the rows that are not written, or not read.
+        for column in schema.types:
+            _require_rows_of_parquet(column)
+    elif kind in ("arrow", "stream"):
+        (pa.ipc.open_file if kind == "arrow" else pa.ipc.open_stream)(written)
+
+
+def _require_rows_of_parquet(kind: pa.DataType) -> None:
+    if pa.types.is_dictionary(kind) and (
+        isinstance(kind.value_type, pa.BaseExtensionType) or is_view(plain_type(kind))
+    ):
+        raise pa.ArrowInvalid("dictionaries of views and of extension types are not written")
+    if pa.types.is_fixed_size_list(kind) and not kind.list_size:
+        raise pa.ArrowInvalid("lists of the fixed size 0 are not read again")
+    for at in range(kind.num_fields):
+        _require_rows_of_parquet(kind.field(at).type)
 
 
 def _groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
