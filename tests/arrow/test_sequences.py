@@ -265,6 +265,16 @@ def test_lists_of_nulls_are_missing(tmp_path):
     assert back == [{"feature_lists": {"a": [1]}}, {"feature_lists": {"a": []}}]
 
 
+@pytest.mark.parametrize("kind", [pa.struct([]), pa.struct({"a": pa.null()})], ids=str)
+@pytest.mark.parametrize("part", ["context", "feature_lists"])
+def test_rows_without_features_are_counted(tmp_path, part, kind):
+    """As those of a table of Examples are; it was an error about columns."""
+    table = pa.table({part: pa.nulls(3, kind)})
+    assert write_table(table, tmp_path / "a").records == 3
+    empty = tfr.encode_sequence_example({}, {})
+    assert set(tfr.read_records(tmp_path / "a")) == {empty}
+
+
 def test_features_of_several_tables_and_of_none(tmp_path):
     with tfr.ShardWriter(tmp_path / "a") as writer:
         writer.write_table(pa.table({"feature_lists": [{"a": [1]}]}))

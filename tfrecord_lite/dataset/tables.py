@@ -19,6 +19,7 @@ from tfrecord_lite.example.features import FeatureSpec, FixedLenFeature, RaggedF
 from tfrecord_lite.example.kinds import KIND_NAMES, KINDS
 from tfrecord_lite.example.normalize import is_sequences, normalize_features
 from tfrecord_lite.example.quote import quote
+from tfrecord_lite.example.sequence import encode_sequence_example
 from tfrecord_lite.example.sequence_batch import are_sequences, encode_sequence_blocks
 from tfrecord_lite.example.sequence_features import SequenceFeatures, by_part, of_parts
 
@@ -237,6 +238,8 @@ def write_any(
         found.check_meanings(part)
         if not part.rows:
             pass
+        elif are_sequences(part.columns, None) and not any(part.columns.values()):
+            writer.write_many([encode_sequence_example({}, {})] * part.rows)
         elif are_sequences(part.columns, None):
             for block in encode_sequence_blocks(part.columns, part.encode_as, first_row=row):
                 writer.write_many(block)
