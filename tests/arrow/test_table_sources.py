@@ -243,12 +243,15 @@ def test_sequences_of_several_kinds_are_refused(tmp_path, part, other):
             writer.write_table(table(other, value))
 
 
-@pytest.mark.parametrize("form", [list, tuple, None])
+@pytest.mark.parametrize("form", [list, tuple, None, lambda values: np.array(values, object)])
 def test_what_is_missing_to_pandas_is_missing_in_rows_and_columns_too(write, name, form):
     pandas = pytest.importorskip("pandas")
     values = [1, pandas.NA, None, pandas.NaT]
     write({"a": form(values)} if form else [{"a": value} for value in values], name)
     assert plain(name) == [{"a": [1]}, {}, {}, {}]
+    if form:
+        write({"a": form(values), "b": pa.nulls(4)}, name + "2")
+        assert plain(name + "2") == plain(name)
 
 
 # Tables of no rows.

@@ -25,6 +25,7 @@ from tfrecord_lite.arrow.relations import not_in_arrow
 from tfrecord_lite.arrow.sequence_encoding import SequenceColumns, columns_of
 from tfrecord_lite.arrow.types import shaped
 from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.dataset.tables import without_missing
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.column_values import known_columns, series_values
 from tfrecord_lite.example.quote import quote
@@ -292,7 +293,7 @@ def _chunked(name: str, column: Any, said: AbstractSet[str]) -> Any:
         return pa.chunked_array(column)
     if hasattr(column, "__arrow_c_array__"):
         return pa.array(column)
-    known = known_columns({name: column}, None)[name]
+    known = known_columns({name: without_missing(column)}, None)[name]
     shape = known.shape[1:] if isinstance(known, np.ndarray) else ()
     values = known.reshape(-1) if shape else known
     leaves = _array(name, checked_objects(name, values, said=name in said))

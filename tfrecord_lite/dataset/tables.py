@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
+
 from tfrecord_lite.errors import ExampleError
 from tfrecord_lite.example.batch import encode_blocks
 from tfrecord_lite.example.buffers import Present
@@ -33,6 +35,7 @@ __all__ = [
     "TablePart",
     "check_cast",
     "check_meanings_of_tasks",
+    "without_missing",
     "write_any",
 ]
 
@@ -228,7 +231,7 @@ def write_any(
     if isinstance(data, Mapping) and not cast and not _have_types(data, features):
         if are_sequences(data, features):
             return writer.write_examples(data, features)
-        data = {name: _with_none(column) for name, column in data.items()}
+        data = {name: without_missing(column) for name, column in data.items()}
         return _write_part(writer, data, features, 0, {}, found, _name_of(data))
     if features and not is_sequences(features):
         features = normalize_features(features)
@@ -353,14 +356,15 @@ def _parts_of_rows(data: Iterable[Any]) -> Iterator[TablePart]:
             if not isinstance(row, Mapping):
                 raise TypeError(f"row {done + number} is {quote(row)}; a table is {_TAKEN}")
             names.update(dict.fromkeys(row))
-        columns = {name: _with_none([row.get(name) for row in some]) for name in names}
+        columns = {name: without_missing([row.get(name) for row in some]) for name in names}
         yield TablePart(columns, len(some))
         done += len(some)
 
 
-def _with_none(column: Any) -> Any:
+def without_missing(column: Any) -> Any:
     """Return a column of Python objects in which what is missing to pandas is None."""
-    if not isinstance(column, (list, tuple)):
+    is_objects = isinstance(column, np.ndarray) and column.dtype == object and column.ndim == 1
+    if not is_objects and not isinstance(column, (list, tuple)):
         return column
     missing = {cls for cls in set(map(type, column)) if cls.__name__ in _MISSING}
     return [None if type(value) in missing else value for value in column] if missing else column
