@@ -174,6 +174,11 @@ COLUMNS = {
         objects(np.array([1.0, math.nan], np.float32), None),
         [[1.0, math.nan], None],
     ),
+    "integers of another byte order": (pd.Series(np.array([1, 256], ">i4")), [[1], [256]]),
+    "floats of another byte order": (
+        pd.Series(np.array([0.5, math.nan], np.dtype("f4").newbyteorder())),
+        [[0.5], [math.nan]],
+    ),
     "NaN in a list": (objects([1.0, math.nan], [0.5]), [[1.0, math.nan], [0.5]]),
 }
 REFUSED = {

@@ -123,7 +123,7 @@ def test_a_column_beside_one_of_arrow_is_not_changed_in_silence(write, name, col
 @pytest.mark.parametrize("values", [[[1, 2], [3, 4]], [["a", "b"], ["c", "d"]], [[], []]])
 def test_an_array_with_a_shape_beside_columns_of_arrow(tmp_path, values):
     array = np.array(values)
-    for wide in (array, array[:, :, None]):
+    for wide in (array, array[:, :, None], array.astype(array.dtype.newbyteorder())):
         manifest = write_table({"x": wide, "y": pa.array([1, 2])}, tmp_path / "t", overwrite=True)
         alone = tfr.encode_examples({"x": array, "y": [1, 2]})
         assert list(tfr.read_records(manifest.path)) == list(alone)

@@ -365,7 +365,10 @@ def _array(name: str, values: Any, kind: pa.DataType | None = None) -> pa.Array:
         return nested_array(rows.values, kind, len(rows), rows.buffers()[0])
     with _explained(name):
         if isinstance(getattr(values, "dtype", None), np.dtype):
-            array = pa.array(np.asarray(values) if hasattr(values, "iloc") else values, kind)
+            values = np.asarray(values) if hasattr(values, "iloc") else values
+            if not values.dtype.isnative:
+                values = values.astype(values.dtype.newbyteorder("="))
+            array = pa.array(values, kind)
         else:
             array = pa.array(values, from_pandas=hasattr(values, "iloc"))
     if not isinstance(array, pa.ChunkedArray):
