@@ -493,6 +493,12 @@ def test_features_say_how_columns_are_stored(name):
         write_table(pa.table({"r": [b"abc"]}), name + "2", features)
 
 
+def test_no_features_are_as_if_none_were_given(name):
+    """The manifest had none, so that nothing could be read without others."""
+    manifest = write_table(pa.table({"a": [1, 2]}), name, {})
+    assert tfr.features_from_json(manifest.features) == {"a": tfr.FixedLenFeature([], np.int64)}
+
+
 def test_kinds_do_not_change_from_batch_to_batch(write, name):
     with pytest.raises(
         tfr.ExampleError, match="'a'.*row 2000 has floats, where row 0 has integers"

@@ -127,6 +127,8 @@ class ShardWriter(FrameWriter):
             raise ValueError(f"part={part} must be from 0 to {MOST_PARTS - 1}")
         if part is not None and overwrite:
             raise ValueError("a part replaces nothing; pass overwrite to publish_shards")
+        if features == {}:
+            features = None  # by a manifest of none nothing could be read
         # Stays where it is when the process goes to another directory.
         path = absolute(os.fsdecode(name))
         self._prepared: PreparedSplit | None = None
