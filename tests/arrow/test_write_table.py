@@ -309,6 +309,21 @@ def test_arrays_of_hugging_face(write, name):
         write(pa.table({"m": wrong}), name + "3")
 
 
+def test_formats_of_hugging_face(write, name):
+    """All columns were written, and what a transform makes of them was not."""
+    datasets = pytest.importorskip("datasets")
+    dataset = datasets.Dataset.from_dict({"a": [1, 2], "b": ["x", "y"]})
+    write(dataset.with_format("numpy", columns=["a"]), name)
+    assert plain(name) == [{"a": [1]}, {"a": [2]}]
+    write(dataset.with_format("numpy", columns=["a"], output_all_columns=True), name + "2")
+    assert plain(name + "2") == [{"a": [1], "b": [b"x"]}, {"a": [2], "b": [b"y"]}]
+    doubled = dataset.with_transform(lambda rows: {"a": [2 * value for value in rows["a"]]})
+    write(doubled, name + "3")
+    assert plain(name + "3") == [{"a": [2]}, {"a": [4]}]
+    with pytest.raises(TypeError, match="cast is for tables whose columns have types"):
+        write(doubled, name + "4", cast={"a": "float32"})
+
+
 def test_many_small_batches(write, name):
     table = pa.table({"a": range(3000), "w": [["x"] * (i % 3) for i in range(3000)]})
     batches = [table.slice(i, i % 7) for i in range(0, 3000, 5)]

@@ -148,6 +148,9 @@ def _batches(data: Any, said: AbstractSet[str]) -> Iterable[pa.RecordBatch]:
     if hasattr(data, "scanner"):
         return _scanned(data)
     if hasattr(data, "with_format"):  # of Hugging Face
+        form = getattr(data, "format", None)
+        if form is not None and not form["output_all_columns"]:
+            data = data.select_columns(form["columns"])
         if data.features is None:
             return _of_objects(data.with_format(None), said)
         return chain([no_rows(data.features.arrow_schema)], _of_hugging_face(data))

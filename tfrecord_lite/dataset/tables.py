@@ -336,7 +336,11 @@ def _is_stream(data: Any) -> bool:
     Hugging Face's datasets give theirs where they are asked for by ``with_format``.
     """
     known = ("__arrow_c_stream__", "__arrow_c_array__", "scanner", "iter_batches", "with_format")
-    return not isinstance(data, Mapping) and any(hasattr(data, name) for name in known)
+    if isinstance(data, Mapping) or not any(hasattr(data, name) for name in known):
+        return False
+    # What with_transform of Hugging Face makes are rows.
+    form = getattr(data, "format", None)
+    return not (isinstance(form, Mapping) and form.get("type") == "custom")
 
 
 def _columns_of_pandas(data: Any) -> Mapping[str, Any]:
