@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import linecache
+import os
 import signal
 import sys
 import time
@@ -76,6 +78,48 @@ class Return(Line):
                 self.text = frame.f_code.co_name
                 raise self._error
         return self._trace
+
+
+class SystemCall(Line):
+    """As `Line`, but when call number ``at`` to the system has been made, and not yet returned.
+
+    That is where most signals come. Calls that take no time are passed over, and `os.open`, whose
+    number is lost then.
+    """
+
+    def _profile(self, frame, event, function):
+        if event != "c_return" or not _is_slow(function) or _is_finalizing(frame):
+            return
+        # Nobody has the number that is returned; and Python's `shutil` would close one twice.
+        if function is os.open or (
+            function is os.close and Path(frame.f_code.co_filename).name == "shutil.py"
+        ):
+            return
+        while frame is not None and not frame.f_code.co_filename.startswith(PACKAGE):
+            if frame.f_code.co_filename.startswith("<frozen"):  # imports
+                return
+            frame = frame.f_back
+        if frame is None:
+            return
+        self.count += 1
+        if self.count == self._at:
+            self.text = f"{function.__name__} at {frame.f_code.co_name}:{frame.f_lineno}"
+            raise self._error
+
+    def __enter__(self):
+        self._before = sys.getprofile()
+        sys.setprofile(self._profile)
+        return self
+
+    def __exit__(self, *_):
+        sys.setprofile(self._before)
+
+
+def _is_slow(function):
+    if function.__name__ in ("getpid", "fspath", "fileno"):
+        return False
+    of_files = isinstance(getattr(function, "__self__", None), io.IOBase)
+    return of_files or function.__module__ in ("posix", "io", "_io", "fcntl", "nt")
 
 
 def read_on(items, interruption):

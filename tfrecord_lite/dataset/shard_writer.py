@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import operator
 import os
+import weakref
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,7 +28,6 @@ from tfrecord_lite.records.deflate import DEFAULT_BLOCK_BYTES
 from tfrecord_lite.records.frame_writer import Frame, FrameWriter
 from tfrecord_lite.records.framing import FRAME_OVERHEAD, RecordBlock
 from tfrecord_lite.records.numbers import integer
-from tfrecord_lite.records.writer import RecordWriter
 from tfrecord_lite.urls import absolute
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class ShardWriter(FrameWriter):
             "block_bytes": block_bytes,
         }
         # Refuses wrong options before anything is made.
-        RecordWriter(io.BytesIO(), **options).close()
+        ShardFile(io.BytesIO(), **options).close()
         self._options = {**options, "fsync": fsync}
         self._features = features
         self._features_json = None if features is None else features_to_json(features)
@@ -169,21 +169,18 @@ class ShardWriter(FrameWriter):
         self.name = os.fsdecode(name)
         self.manifest: Manifest | None = None
         """What was published, after `close`."""
-        new = self._names.make_folder()
-        # The writer of another part may be about to begin.
-        self._new_folders = new if part is None else []
+        # Not those of a part: the writer of another may be about to begin.
+        self._new_folders = self._names.new_folders() if part is None else []
+        self._staging = self._names.staging(part)
+        most = block_bytes if compression and block_bytes else _GATHERED_BYTES
         try:
+            self._names.make_folder()
             with self._names.journal() as journal:
                 journal.remove_leftovers(part)
                 if part is None:
                     existing(self._names, overwrite=overwrite)
-                self._staging = self._names.staging(part)
-        except BaseException:
-            remove_empty(self._new_folders)
-            raise
-        most = block_bytes if compression and block_bytes else _GATHERED_BYTES
-        self._start(min(most, _GATHERED_BYTES))
-        try:
+                self._staging.make()
+            self._start(min(most, _GATHERED_BYTES))
             for _ in range(self._turns):
                 self._begin()
         except BaseException:
@@ -262,7 +259,7 @@ class ShardWriter(FrameWriter):
             self._staging.path(self._staging.shard(index)),
             self._options,
             at_once=self._at_once,
-            on_write=self._tell,
+            on_write=_weakly(self._tell),
         )
         self._open.append(shard)
         return shard
@@ -363,6 +360,20 @@ class ShardWriter(FrameWriter):
 
     def _location(self) -> str:
         return self._staging.path("")
+
+
+def _weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that calls a method, and does not hold whose it is.
+
+    A shard does not hold its writer, which so ends once it is forgotten, while its files are open.
+    """
+    held = weakref.WeakMethod(method)
+
+    def call() -> None:
+        if (found := held()) is not None:
+            found()
+
+    return call
 
 
 def _check_policy(**policies: int | None) -> None:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import json
 import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tfrecord_lite.dataset.tfds_features import ClassLabel, described_features, stored_features
 from tfrecord_lite.errors import TFRecordError
-from tfrecord_lite.files.staging import Journal
+from tfrecord_lite.files.manifest import Manifest
+from tfrecord_lite.files.names import ShardNames
+from tfrecord_lite.files.staging import Journal, despite_interrupts
 from tfrecord_lite.records.framing import FRAME_OVERHEAD
 from tfrecord_lite.records.storage import Output
 from tfrecord_lite.text import printable
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tfrecord_lite.example.features import FeatureSpec
-    from tfrecord_lite.files.manifest import Manifest
 
 __all__ = ["PreparedSplit"]
 
@@ -98,21 +101,36 @@ class PreparedSplit:
             try:
                 yield
             except BaseException:
-                if len(others) < len(splits):
+                if self._stand(shards):
+                    # It was interrupted when all was done.
+                    self._describe(info, others, shards, fsync=fsync)
+                elif len(others) < len(splits):
                     self._write(_INFO, info, fsync=fsync)
                 raise
-            for file, lines in self._labels.items():
-                self._write(file, lines, fsync=fsync)
-            if self._described is not None:
-                self._write("features.json", self._described, fsync=fsync)
-            records = [entry.records for entry in shards.entries]
-            split = {
-                "name": self._split,
-                "shardLengths": [str(count) for count in records],
-                "numBytes": str(shards.raw_bytes - shards.records * FRAME_OVERHEAD),
-                "filepathTemplate": _TEMPLATE,
-            }
-            self._write(_INFO, {**info, "splits": [*others, split]}, fsync=fsync)
+            despite_interrupts(partial(self._describe, info, others, shards, fsync=fsync))
+
+    def _stand(self, shards: Manifest) -> bool:
+        """Tell whether these shards have their names."""
+        with suppress(OSError, TFRecordError):
+            found = Manifest.load(ShardNames(self.pattern).manifest).entries
+            return [replace(entry, name="") for entry in found] == [
+                replace(entry, name="") for entry in shards.entries
+            ]
+        return False
+
+    def _describe(self, info: Any, others: list[Any], shards: Manifest, *, fsync: bool) -> None:
+        for file, lines in self._labels.items():
+            self._write(file, lines, fsync=fsync)
+        if self._described is not None:
+            self._write("features.json", self._described, fsync=fsync)
+        records = [entry.records for entry in shards.entries]
+        split = {
+            "name": self._split,
+            "shardLengths": [str(count) for count in records],
+            "numBytes": str(shards.raw_bytes - shards.records * FRAME_OVERHEAD),
+            "filepathTemplate": _TEMPLATE,
+        }
+        self._write(_INFO, {**info, "splits": [*others, split]}, fsync=fsync)
 
     def _read_info(self) -> dict[str, Any]:
         """Read what there is of a description, and whether the split can be added to it."""

@@ -101,24 +101,29 @@ class WriteJob:
         `ShardWriter` raises for wrong options.
         """
         names = ShardNames(self._path)
-        self._new_folders = names.make_folder()
-        with names.journal() as journal:
-            for part in (None, _PART):
-                journal.remove_leftovers(part)
-            existing(names, overwrite=self._overwrite)
-            staging = names.staging(None if hold else _PART)
-        self._folder = staging.path("")
-        if hold:
-            self._held = staging
-        else:
-            staging.release()
+        self._new_folders = names.new_folders()
+        staging = names.staging(None if hold else _PART)
+        folder = staging.path("")
         try:
-            Output(staging.path(_MARK), mode="w", atomic=True, fsync=False).close()
+            names.make_folder()
+            with names.journal() as journal:
+                for part in (None, _PART):
+                    journal.remove_leftovers(part)
+                existing(names, overwrite=self._overwrite)
+                staging.make()
+                self._folder, self._held = folder, staging
+            if not hold:
+                staging.release()
+                self._held = None
+            with Output(staging.path(_MARK), mode="w", atomic=True, fsync=False):
+                pass
             # Wrong options are an error here and now.
             with suppress(_NotWrittenError), self.open(0):
                 raise _NotWrittenError  # noqa: TRY301 - it ends the writer
         except BaseException:
-            self.abort()
+            if self._folder:
+                self.abort()
+            remove_empty(self._new_folders)
             raise
 
     def open(self, task: int, **policy: int | None) -> AttemptWriter:

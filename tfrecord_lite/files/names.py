@@ -160,28 +160,27 @@ class ShardNames:
         return Journal(self.folder, self.stem)
 
     def staging(self, part: int | None = None) -> Staging | ObjectStaging:
-        """Return a folder of a writer's own, to be made under a journal."""
+        """Return a folder of a writer's own, which is to be made, under a journal."""
         made = ObjectStaging if is_url(self.folder) else Staging
         return made(self.folder, self.stem, part)
 
-    def make_folder(self) -> list[str]:
-        """Make the folder of the set where there is none; a store of objects needs none.
-
-        Returns those that were made for that, the deepest first.
-        """
-        new = self.new_folders()
+    def make_folder(self) -> None:
+        """Make the folder of the set where there is none; a store of objects needs none."""
+        if is_url(self.folder):
+            return
         try:
-            if not is_url(self.folder):
-                os.makedirs(self.folder or ".", exist_ok=True)
+            os.makedirs(self.folder or ".", exist_ok=True)
         except FileExistsError as error:
             # No set is there, and none can be replaced.
             raise NotADirectoryError(
                 errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename
             ) from None
-        return new
 
     def new_folders(self) -> list[str]:
-        """Return the folder of the set, and those that it is in, as far as they are not there."""
+        """Return the folder of the set, and those that it is in, as far as they are not there.
+
+        The deepest is the first, as `remove_empty` wants them.
+        """
         new: list[str] = []
         folder = "" if is_url(self.folder) else os.path.abspath(self.folder)
         while folder != os.path.dirname(folder) and not os.path.lexists(folder):

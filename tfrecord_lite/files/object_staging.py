@@ -58,6 +58,9 @@ class ObjectStaging(WriterFolder):
     def __init__(self, folder: str, stem: str, part: int | None = None) -> None:
         super().__init__(folder, stem, part)
         self._process = os.getpid()
+
+    def make(self) -> None:
+        """Hold the folder; there is one as soon as an object lies in it."""
         _living.add(self.name)
 
     def path(self, file: str) -> str:

@@ -99,7 +99,8 @@ class _CountedFile:
         self._rest()
 
     def _opened(self) -> io.FileIO:
-        if self._file is None:
+        # The garbage collector closes files, too, before it comes to who writes to them.
+        if self._file is None or self._file.closed:
             self._file = io.FileIO(self.name, "ab")
         return self._file
 

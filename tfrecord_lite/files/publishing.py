@@ -94,6 +94,7 @@ def publish_parts(
     """`publish` what other writers left."""
     staging = names.staging()
     try:
+        staging.make()
         return publish(journal, names, staging, sources, overwrite=overwrite, fsync=fsync)
     finally:
         staging.remove()

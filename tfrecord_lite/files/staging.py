@@ -26,10 +26,12 @@ and it is for the caller to publish a set from one process at a time.
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import shutil
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,30 +65,57 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["MOST_PARTS", "Journal", "Staging", "complete_parts", "names_in_flux"]
+__all__ = [
+    "MOST_PARTS",
+    "Journal",
+    "Staging",
+    "complete_parts",
+    "despite_interrupts",
+    "names_in_flux",
+]
 
 MOST_PARTS: Final = 100_000
 
 _LOCK = "lock"
 
 
-def _lock(handle: int, *, wait: bool) -> bool:
+def _open_to_lock(path: str) -> io.FileIO:
+    """Open a file, made where it is missing. Whatever is raised, one that nobody has is closed."""
+    return io.FileIO(path, "a+")
+
+
+def _close(file: io.FileIO) -> None:
+    """Close a file of which nothing but the lock matters."""
+    with suppress(OSError):
+        file.close()
+
+
+def _lock(file: io.FileIO, *, wait: bool) -> bool:
     """Lock an open file until it is closed or the process ends; tell whether that succeeded."""
     if fcntl is None:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     return True
 
 
-def _is_at(handle: int, path: str) -> bool:
+def _is_at(file: io.FileIO, path: str) -> bool:
     """Tell whether an open file still has this name: it may have lost it since it was opened."""
     try:
-        return os.path.samestat(os.fstat(handle), os.stat(path))
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except FileNotFoundError:
         return False
+
+
+def despite_interrupts(clear_up: Callable[[], None]) -> None:
+    """Clear up, and once more where that is interrupted, before what interrupted it is raised."""
+    try:
+        clear_up()
+    except BaseException:
+        clear_up()
+        raise
 
 
 class Staging(WriterFolder):
@@ -95,17 +124,26 @@ class Staging(WriterFolder):
     Names are relative to the folder of the shards, as those in the journal.
     """
 
+    _lock_file: io.FileIO | None = None
+
     def __init__(self, folder: str, stem: str, part: int | None = None) -> None:
         super().__init__(folder, stem, part)
-        with making_in(folder or ".", os.path.join(folder, stem)):
-            os.mkdir(os.path.join(folder, self.name))
+        self._target = os.path.join(folder, stem)
+        self._is_ours = False
+
+    def make(self) -> None:
+        """Make the folder, and hold it; where that fails there is none."""
         try:
-            self._handle = os.open(self.path(_LOCK), os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError:
-            with suppress(OSError):
-                os.rmdir(self.path(""))
+            self._is_ours = True
+            with making_in(self._folder or ".", self._target):
+                os.mkdir(self.path(""))
+            self._lock_file = _open_to_lock(self.path(_LOCK))
+            _lock(self._lock_file, wait=True)
+        except BaseException as error:
+            # One that is there already is another's.
+            self._is_ours = not isinstance(error, FileExistsError)
+            self.remove()
             raise
-        _lock(self._handle, wait=True)
 
     def write_manifest(self, manifest: Manifest, *, fsync: bool) -> str:
         """Write it, all at once, and return its name."""
@@ -115,16 +153,22 @@ class Staging(WriterFolder):
 
     def release(self) -> None:
         """Leave the folder to whoever wants it."""
-        # Forgotten first: an interrupt must not have it closed twice, when it may be another's.
-        handle, self._handle = self._handle, -1
-        if handle >= 0:
-            os.close(handle)
+        self._is_ours = False
+        if self._lock_file is not None:
+            _close(self._lock_file)
 
     def remove(self) -> None:
         """Remove the folder with all that is in it, unless it was left to others."""
-        if self._handle >= 0:
-            self.release()
-            shutil.rmtree(self.path(""), ignore_errors=True)
+        if self._is_ours:
+            despite_interrupts(self._remove)
+
+    def __del__(self) -> None:
+        self.release()
+
+    def _remove(self) -> None:
+        # Windows removes no folder with an open file in it.
+        self.release()
+        shutil.rmtree(self.path(""), ignore_errors=True)
 
 
 def _folders(folder: str, stem: str) -> list[tuple[int | None, str]]:
@@ -153,35 +197,56 @@ class Journal:
         self._folder = folder
         self._stem = stem
         self._path = os.path.join(folder, f".{stem}{PUBLISHING_SUFFIX}")
+        self._file: Any = None
         self.settled = True
         """Whether all renames were made, or none."""
 
     def __enter__(self) -> Self:
-        while True:
-            with making_in(self._folder or ".", os.path.join(self._folder, self._stem)):
-                self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-            _lock(self._handle, wait=True)
-            if _is_at(self._handle, self._path):
-                break
-            os.close(self._handle)
         try:
+            while True:
+                with making_in(self._folder or ".", os.path.join(self._folder, self._stem)):
+                    self._file = _open_to_lock(self._path)
+                _lock(self._file, wait=True)
+                if _is_at(self._file, self._path):
+                    break
+                _close(self._file)
             self._settle(_renames(self._path))
         except BaseException:
-            os.close(self._handle)
+            despite_interrupts(self._leave_to_others)
             raise
         return self
 
     def __exit__(self, *ended: object) -> None:
+        try:
+            self._leave()
+        except BaseException:
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
         if fcntl is None:
             # An open file cannot be removed on Windows; elsewhere whoever waits for it, as nobody
             # does there, must find that it is gone.
-            os.close(self._handle)
-        if self.settled:
-            # An empty journal that stays is of no renames, so it is no failure that it stays.
-            with suppress(OSError):
+            _close(self._file)
+        elif self._file.closed:
+            return
+        # An empty journal that stays is of no renames, so it is no failure that it stays.
+        with suppress(OSError):
+            if self.settled and (fcntl is None or _is_at(self._file, self._path)):
                 os.unlink(self._path)
-        if fcntl is not None:
-            os.close(self._handle)
+        _close(self._file)
+
+    def _leave_to_others(self) -> None:
+        """Leave a journal that was not entered; one of no renames goes, unless another has it."""
+        if self._file is not None:
+            _close(self._file)
+        with suppress(OSError), io.FileIO(self._path, "r+") as file:
+            if (
+                _lock(file, wait=False)
+                and _is_at(file, self._path)
+                and not os.fstat(file.fileno()).st_size
+            ):
+                os.unlink(self._path)
 
     def remove_leftovers(self, part: int | None = None) -> None:
         """Remove the folders of writers that live no more: of this part, or of no part.
@@ -192,10 +257,9 @@ class Journal:
             if found != part:
                 continue
             with suppress(OSError):
-                handle = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_CREAT, 0o666)
-                dead = _lock(handle, wait=False)
-                os.close(handle)
-                if dead:
+                with _open_to_lock(os.path.join(path, _LOCK)) as file:
+                    is_dead = _lock(file, wait=False)
+                if is_dead:
                     shutil.rmtree(path, ignore_errors=True)
 
     def publish(
@@ -214,9 +278,9 @@ class Journal:
         data = json.dumps(renames).encode()
         with naming_file(self._path):
             while data:
-                data = data[os.write(self._handle, data) :]
+                data = data[os.write(self._file.fileno(), data) :]
             if fsync:
-                os.fsync(self._handle)
+                os.fsync(self._file.fileno())
         if fsync:
             fsync_folder(self._path)
         self.settled = False
@@ -230,11 +294,15 @@ class Journal:
             if fsync:
                 fsync_folder(self._path)
         except BaseException:
-            self._undo(renames)
+            despite_interrupts(partial(self._undo, renames))
             raise
-        # Windows removes no folder with an open file in it, such as the lock.
-        staging.release()
-        self._clear_up(renames)
+
+        def clear_up() -> None:
+            # Windows removes no folder with an open file in it, such as the lock.
+            staging.release()
+            self._clear_up(renames)
+
+        despite_interrupts(clear_up)
 
     def _rename(self, source: str, target: str) -> None:
         # A rename would replace it, and could then not be undone.
@@ -263,7 +331,7 @@ class Journal:
 
     def _forget(self) -> None:
         """Empty the journal: folders may be removed and filled again from here on."""
-        os.ftruncate(self._handle, 0)
+        os.ftruncate(self._file.fileno(), 0)
         self.settled = True
 
     def _at(self, name: str) -> str:

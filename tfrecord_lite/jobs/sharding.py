@@ -17,6 +17,8 @@ import numpy as np
 from tfrecord_lite.dataset.numbers import at_least
 from tfrecord_lite.dataset.schema import written_features
 from tfrecord_lite.dataset.shard_writer import ShardWriter
+from tfrecord_lite.errors import TFRecordError
+from tfrecord_lite.files.manifest import Manifest
 from tfrecord_lite.files.names import ShardNames
 from tfrecord_lite.files.record_set import RecordSet
 from tfrecord_lite.jobs.choosing import Chooser, NamedValue, is_safe
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
         Paths,
         Verify,
     )
-    from tfrecord_lite.files.manifest import Manifest
 
 __all__ = ["WrittenSet", "shard"]
 
@@ -249,23 +250,33 @@ class _Sets:
         """Give all sets their names; where one cannot have it, none that is new stays."""
         for _, writer in self._sets:
             writer.end_shard()
-        new: list[Manifest] = []
+        new: list[ShardWriter] = []
         found = []
         try:
             for named, writer in self._sets:
-                there = bool(ShardNames(named.name).present())
+                if not ShardNames(named.name).present():
+                    new.append(writer)
                 writer.close()
                 assert writer.manifest is not None
                 found.append(WrittenSet(named.name, writer.manifest, named.value))
-                if not there:
-                    new.append(writer.manifest)
-        except BaseException:
-            for manifest in new:
-                for file in (manifest.path, *manifest.files):
-                    with suppress(OSError):
-                        remove_file(file)
+        except BaseException as error:
+            for writer in new:
+                _remove_set(writer, interrupted=not isinstance(error, Exception))
             raise
         return found
+
+
+def _remove_set(writer: ShardWriter, *, interrupted: bool) -> None:
+    """Remove what a writer has published, also where it was interrupted just after that."""
+    manifest = writer.manifest
+    with suppress(OSError, TFRecordError):
+        if manifest is None and interrupted:
+            manifest = Manifest.load(ShardNames(writer.name).manifest)
+        sizes = (writer.records, writer.raw_bytes)
+        if manifest is not None and (manifest.records, manifest.raw_bytes) == sizes:
+            for file in (manifest.path, *manifest.files):
+                with suppress(OSError):
+                    remove_file(file)
 
 
 def _check_numbers(least: int, **options: object) -> None:
@@ -331,5 +342,6 @@ def _scratch(stack: ExitStack, names: ShardNames) -> str:
         # Of one that was killed; what writes the sets looks for folders of their own names.
         journal.remove_leftovers()
         staging = names.staging()
-    stack.callback(staging.remove)
+        stack.callback(staging.remove)
+        staging.make()
     return staging.path("")

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import atexit
 import os
+import weakref
 from _thread import allocate_lock, get_ident, start_new_thread
 from collections import deque
 from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Thread, current_thread
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Call", "Threads", "one_behind"]
 
 T = TypeVar("T")
+# What is no call ends a thread.
+Calls: TypeAlias = "SimpleQueue[Call[Any] | weakref.ref[Threads] | None]"
 
-_open_pools: WeakSet[Threads] = WeakSet()
+_open_pools: weakref.WeakSet[Threads] = weakref.WeakSet()
 _ending = False
 
 
@@ -102,12 +104,15 @@ class Threads:
     """
 
     def __init__(self, max_threads: int, name: str) -> None:
-        self._calls: SimpleQueue[Call[Any] | None] = SimpleQueue()
+        self._calls: Calls = SimpleQueue()
         self._max_threads = max_threads
         self._name = name
         self._owner = os.getpid()
         self._closed = False
         self._begun: list[Call[Thread | None]] = []
+        # Ends the threads, which hold it, when this is forgotten: no interrupt can come in between,
+        # as in `__del__`, of which Python would only say that it is ignored.
+        self._forgotten = weakref.ref(self, self._calls.put)
         # Those that may have begun.
         self._pending: deque[Call[Any]] = deque()
         _open_pools.add(self)
@@ -127,7 +132,7 @@ class Threads:
         while self._pending and self._pending[0].done:
             self._pending.popleft()
         if len(self._begun) < self._max_threads:
-            thread = Call(_begin, (self._name, self._calls))
+            thread = Call(_begin, (self._name, self._calls, self._forgotten))
             start_new_thread(thread.make, ())
             # Only now: one too many is none too few.
             self._begun.append(thread)
@@ -166,9 +171,6 @@ class Threads:
         if interrupt is not None:
             raise interrupt
 
-    def __del__(self) -> None:
-        self._calls.put(None)
-
 
 @contextmanager
 def one_behind(name: str) -> Generator[Callable[..., None], None, None]:
@@ -200,20 +202,20 @@ def one_behind(name: str) -> Generator[Callable[..., None], None, None]:
         threads.close_at_last()
 
 
-def _begin(name: str, calls: SimpleQueue[Call[Any] | None]) -> Thread | None:
+def _begin(name: str, calls: Calls, forgotten: weakref.ref[Threads]) -> Thread | None:
     """Begin a thread with a name: not in the main one, where signals are handled."""
     try:
-        thread = Thread(target=_make_calls, args=(calls,), name=name, daemon=True)
+        thread = Thread(target=_make_calls, args=(calls, forgotten), name=name, daemon=True)
         thread.start()
     except (RuntimeError, MemoryError):
         # There can be no other thread than this.
-        _make_calls(calls)
+        _make_calls(calls, forgotten)
         return None
     return thread
 
 
-def _make_calls(calls: SimpleQueue[Call[Any] | None]) -> None:
-    while (call := calls.get()) is not None:
+def _make_calls(calls: Calls, forgotten: weakref.ref[Threads]) -> None:  # noqa: ARG001 - held
+    while isinstance(call := calls.get(), Call):
         call.make()
         del call
     # For the next thread.

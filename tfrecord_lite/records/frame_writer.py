@@ -205,18 +205,29 @@ class FrameWriter(Owned):
         traceback: TracebackType | None,
     ) -> None:
         if kind is None:
-            self.close()
+            try:
+                self.close()
+            except BaseException:
+                # An interrupt may have come before all else, and nobody can close it any more. A
+                # signal handler that is refused has interrupted one who can.
+                if self._is_owner() and not self._is_storing:
+                    self._let_go(self._abort)
+                raise
         elif self._closed:
             return
         elif not self._is_owner():
             self._abandon()
         else:
-            with self._lock:
-                try:
-                    self._cancel()
-                finally:
-                    self._usable = False
-                    self._closed = True
+            self._let_go(self._cancel)
+
+    def _let_go(self, let_go: Callable[[], None]) -> None:
+        with self._lock:
+            try:
+                if not self._closed:
+                    let_go()
+            finally:
+                self._usable = False
+                self._closed = True
 
     def _give_up(self) -> None:
         self._closed = True

@@ -124,6 +124,7 @@ class Output:
         self._target = self.path
         self._name_is_synced = False
         self._file: Any = None
+        self._inode: os.stat_result | None = None
         self._owned = is_path(file)
         if not self._owned:
             if atomic or mode != "w":
@@ -142,7 +143,7 @@ class Output:
                 "that are not complete; choose another"
             )
         elif is_url(self.path):
-            self._begin_upload(atomic)
+            self._check_upload(atomic)
         elif self._is_atomic(atomic):
             # Of these names another would become, of the folder that they are of.
             if os.path.basename(self.path) in ("", ".", ".."):
@@ -162,12 +163,34 @@ class Output:
                 raise OSError(error.errno, error.strerror, self.path) from None
             if mode == "x" and os.path.lexists(self.path):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
-            self._open_partial()
-        else:
-            self._file = _open_for_writing(self.path, f"{mode}b", self.path)
-            self._target = os.path.realpath(self.path)
+            self._partial = self._partial_path()
 
-    def _begin_upload(self, atomic: bool | None) -> None:
+    def open(self) -> None:
+        """Make the file; whatever is raised meanwhile, no temporary one stays."""
+        try:
+            if not self._owned:
+                pass
+            elif is_url(self.path):
+                self._begin_upload()
+            elif self._partial is not None:
+                self._open_partial(self._partial)
+            else:
+                self._file = _open_for_writing(self.path, f"{self._mode}b", self.path)
+                self._inode = os.fstat(self._file.fileno())
+                self._target = os.path.realpath(self.path)
+        except BaseException:
+            self.abort()
+            raise
+
+    def reopen(self) -> None:
+        """Open the file again that the garbage collector has closed, before who writes to it."""
+        if self._owned and self._file is not None and self._file.closed:
+            self._file = _open_for_writing(self._partial or self._target, "ab", self.path)
+            inode = os.fstat(self._file.fileno())
+            if self._inode is None or not os.path.samestat(inode, self._inode):
+                self._file.close()
+
+    def _check_upload(self, atomic: bool | None) -> None:
         if self._mode == "a" or atomic is False:
             raise ValueError(
                 f"{printable(self.path)}: mode={self._mode!r}, atomic={atomic}: an object is "
@@ -176,6 +199,8 @@ class Output:
         if self.path.endswith("/") or is_bucket(self.path):
             # Stores would take it for the name without the slash.
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), shown(self.path))
+
+    def _begin_upload(self) -> None:
         self._refuse_taken()
         store = store_of(self.path)
         store.remove_unfinished(self.path)
@@ -199,13 +224,21 @@ class Output:
             )
         return not special if atomic is None else atomic
 
-    def _open_partial(self) -> None:
+    def _partial_path(self) -> str:
         folder, name = os.path.split(self._target)
         suffix = f".{os.urandom(4).hex()}{PARTIAL_SUFFIX}"
         space = _NAME_MAX - len(suffix) - 1
         stem = os.fsdecode(os.fsencode(name)[:space])
-        self._partial = os.path.join(folder, f".{stem}{suffix}")
-        self._file = _open_for_writing(self._partial, "xb", self.path)
+        return os.path.join(folder, f".{stem}{suffix}")
+
+    def _open_partial(self, partial: str) -> None:
+        try:
+            self._file = _open_for_writing(partial, "xb", self.path)
+        except OSError:
+            # One that is there is another's.
+            self._partial = None
+            raise
+        self._inode = os.fstat(self._file.fileno())
         # A replaced file keeps its permissions.
         if hasattr(os, "fchmod"):
             with suppress(OSError):
@@ -284,6 +317,7 @@ class Output:
                 os.unlink(self._partial)
 
     def __enter__(self) -> Self:
+        self.open()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

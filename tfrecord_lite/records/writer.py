@@ -102,7 +102,13 @@ class RecordWriter(FrameWriter):
                     writer.write_many(rest)
         self._output = Output(path, mode=mode, atomic=atomic, fsync=fsync)
         self.path = self._output.path
-        self._start(self._encoder.chunk_bytes)
+        try:
+            self._output.open()
+            self._start(self._encoder.chunk_bytes)
+        except BaseException:
+            self._output.abort()
+            self._closed = True
+            raise
 
     def flush(self) -> None:
         """Hand everything to the system, so that a reader of the file finds it.
@@ -163,6 +169,7 @@ class RecordWriter(FrameWriter):
         self._output.close()
 
     def _keep(self) -> None:
+        self._output.reopen()
         super()._keep()
         self._output.write(self._encoder.finish())
 
