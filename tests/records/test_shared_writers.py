@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import gc
+import io
 import os
 import shutil
 import signal
@@ -290,6 +291,65 @@ def test_row_29_never_closed_is_said_at_exit(kind, keep, warnings, tmp_path: Pat
     assert list(read_records(file if file.is_file() else file / "00000.tfrecord-partial")) == [
         b"one"
     ]
+
+
+FORGOTTEN = {
+    "file": RecordWriter,
+    "in place": lambda path: RecordWriter(path, atomic=False),
+    "shards": lambda path: ShardWriter(path, num_shards=2),
+    "with progress": lambda path: ShardWriter(path, num_shards=1, progress=print),
+}
+
+
+def left_in(folder: Path) -> list[bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    return [record for path in files for record in read_records(path)]
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.parametrize("kind", FORGOTTEN)
+def test_row_29_forgotten_is_noticed_at_once(kind, tmp_path: Path) -> None:
+    """Not when the garbage collector comes, which closes files in an order of its own."""
+    gc.disable()
+    try:
+        writer = FORGOTTEN[kind](tmp_path / "a")
+        writer.write(b"one")
+        with pytest.warns(ResourceWarning, match="never closed"):
+            del writer
+    finally:
+        gc.enable()
+    assert left_in(tmp_path) == [b"one"]
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.parametrize("kind", FORGOTTEN)
+def test_row_29_garbage_is_kept_whatever_is_collected_first(
+    kind, tmp_path: Path, monkeypatch
+) -> None:
+    """What owns a writer, and is in a cycle with it: the collector may close the file first."""
+
+    def first(opens: Any) -> Any:
+        def opening(*args: Any, **options: Any) -> Any:
+            gc.collect(0)  # then the writer is of an older generation, and comes after its file
+            return opens(*args, **options)
+
+        return opening
+
+    monkeypatch.setattr("builtins.open", first(open))
+    monkeypatch.setattr(io, "FileIO", first(io.FileIO))
+
+    class Owner:
+        pass
+
+    owner = Owner()
+    owner.me = owner
+    owner.writer = FORGOTTEN[kind](tmp_path / "a")
+    owner.writer.write(b"one")
+    with pytest.warns(ResourceWarning, match="never closed"):
+        del owner
+        gc.collect()
+    monkeypatch.undo()
+    assert left_in(tmp_path) == [b"one"]
 
 
 def test_row_29_of_many_some_are_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
@@ -125,6 +126,33 @@ def test_the_interpreter_ends_with_a_file_that_outlives_the_modules(tmp_path) ->
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "b'a'\n", "")
+
+
+@pytest.mark.parametrize("in_a_cycle", [False, True])
+def test_threads_that_are_forgotten_end_whatever_interrupts(in_a_cycle, monkeypatch) -> None:
+    """No code of ours runs then, in which an interrupt would be ignored."""
+    ignored = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    pool = Threads(1, "test-threads")
+    pool.submit(int).result()
+    (thread,) = named()
+    if in_a_cycle:
+        pool.itself = pool
+
+    def interrupt(frame, *_):
+        if frame.f_globals["__name__"].startswith("tfrecord_lite"):
+            raise KeyboardInterrupt
+
+    before = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        del pool
+        gc.collect()
+    finally:
+        sys.settrace(before)
+    thread.join(30)
+    assert not thread.is_alive()
+    assert not ignored
 
 
 def test_one_call_behind_the_caller():

@@ -32,6 +32,9 @@ class ShardFile(RecordWriter):
 
     _is_reported = False
 
+    def __del__(self) -> None:
+        """Nothing: its set completes it, which the garbage collector may come to later."""
+
     def take(self, frames: list[Frame], sizes: Int64Array) -> None:
         """Write records whose frames are made, to the same bytes as one by one."""
         flat = chain.from_iterable
