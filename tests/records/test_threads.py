@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tfrecord_lite.parallel import threads
+from tfrecord_lite.parallel.read_ahead import read_ahead
 from tfrecord_lite.parallel.threads import Threads, one_behind
 
 
@@ -153,6 +154,41 @@ def test_threads_that_are_forgotten_end_whatever_interrupts(in_a_cycle, monkeypa
     thread.join(30)
     assert not thread.is_alive()
     assert not ignored
+
+
+@pytest.mark.parametrize("where", ["Thread._bootstrap_inner", "Condition.notify_all"])
+def test_garbage_that_is_collected_by_the_thread_that_begins(where, monkeypatch) -> None:
+    """What ends the pool would wait for the thread that it runs in, and hold all collections up."""
+    forgotten, met = threading.Event(), []
+    kind, name = where.split(".")
+    original = getattr(getattr(threading, kind), name)
+
+    def collecting(self, *args):
+        if threading.get_ident() != threading.main_thread().ident:
+            met.append(self)
+            forgotten.wait(30)
+            gc.collect()
+        return original(self, *args)
+
+    gc.disable()
+    try:
+        items = read_ahead(iter(range(10)))
+        monkeypatch.setattr(getattr(threading, kind), name, collecting)
+        assert next(items) == 0
+        cycle = [items]
+        cycle.append(cycle)
+        del items, cycle
+        while not met:
+            time.sleep(0.001)
+        forgotten.set()
+        for _ in range(1000):
+            left = [each for each in threading.enumerate() if each.name == "tfrecord_lite-read"]
+            if not left:
+                break
+            time.sleep(0.01)
+        assert not left
+    finally:
+        gc.enable()
 
 
 def test_one_call_behind_the_caller():

@@ -15,7 +15,8 @@ from _thread import allocate_lock, get_ident, start_new_thread
 from collections import deque
 from contextlib import contextmanager
 from queue import SimpleQueue
-from threading import Thread, current_thread
+from threading import Thread
+from threading import enumerate as enumerate_threads
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -154,8 +155,11 @@ class Threads:
             call.wait()
         self._calls.put(None)
         for begun in self._begun:
+            if not begun.done and _may_be_beginning():
+                # Garbage is collected there. The thread has made no call, and ends by itself.
+                continue
             thread = begun.result()
-            if thread is not None and thread is not current_thread():
+            if thread is not None and thread.ident != get_ident():
                 thread.join()
 
     def close_at_last(self) -> None:
@@ -205,13 +209,23 @@ def one_behind(name: str) -> Generator[Callable[..., None], None, None]:
 def _begin(name: str, calls: Calls, forgotten: weakref.ref[Threads]) -> Thread | None:
     """Begin a thread with a name: not in the main one, where signals are handled."""
     try:
-        thread = Thread(target=_make_calls, args=(calls, forgotten), name=name, daemon=True)
+        thread = _PoolThread(target=_make_calls, args=(calls, forgotten), name=name, daemon=True)
         thread.start()
     except (RuntimeError, MemoryError):
         # There can be no other thread than this.
         _make_calls(calls, forgotten)
         return None
     return thread
+
+
+class _PoolThread(Thread):
+    """A thread of one of these pools."""
+
+
+def _may_be_beginning() -> bool:
+    """Tell whether this thread may be one of ours on its way to begin: it cannot wait for that."""
+    known = [thread for thread in enumerate_threads() if thread.ident == get_ident()]
+    return not known or any(isinstance(thread, _PoolThread) for thread in known)
 
 
 def _make_calls(calls: Calls, forgotten: weakref.ref[Threads]) -> None:  # noqa: ARG001 - held
