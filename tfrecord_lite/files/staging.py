@@ -81,7 +81,7 @@ _LOCK = "lock"
 
 def _open_to_lock(path: str) -> io.FileIO:
     """Open a file, made where it is missing. Whatever is raised, one that nobody has is closed."""
-    return io.FileIO(path, "a+")
+    return io.FileIO(path, "a+", opener=partial(os.open, mode=0o666))
 
 
 def _close(file: io.FileIO) -> None:
