@@ -93,8 +93,10 @@ class Thresholds:
     # Strings of one size become objects together, where they are short and their sizes few.
     grouped_string_bytes: int = 256
     strings_per_size: int = 48
-    # Runs of this mean size and more are copied one by one where they are put together.
+    # Runs of this mean size and more are copied one by one where they are put together, and so are
+    # fewer runs than this.
     gathered_string_bytes: int = 2048
+    gathered_strings: int = 512
     # Bytes of varints decoded at once, and values encoded at once: what stays in the caches.
     varint_piece_bytes: int = 1 << 17
     varint_piece_values: int = 1 << 14

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["gathered"]
 
-_SHIFT: Final = 8
-_PIECE: Final = 1 << _SHIFT  # of which NumPy copies one in some 10 ns
-
 
 def gathered(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> Uint8Array:
     """Return the bytes at ``begin``, of ``size``, one after the other in a new array.
@@ -24,32 +21,62 @@ def gathered(buffer: Uint8Array, begin: Int64Array, size: Int64Array) -> Uint8Ar
     array([6, 7, 8, 1, 2], dtype=uint8)
     """
     total = int(size.sum())
-    if len(buffer) < _PIECE or total >= thresholds.gathered_string_bytes * len(size):
+    large = thresholds.gathered_string_bytes
+    if len(size) < thresholds.gathered_strings or total >= large * len(size):
         # Each is copied once, and no object made of it.
         memory = buffer.data
         spans = zip(begin.tolist(), (begin + size).tolist(), strict=True)
         parts: list[Any] = [memory[first:last] for first, last in spans]
         return np.frombuffer(bytearray().join(parts), np.uint8)
-    # Whole pieces, from front to back: what the last one of a place has too much is where the
-    # next place comes, and is written over. (Of places that come again in an index NumPy keeps the
-    # last; so it goes through them in order.)
-    pieces = (size + (_PIECE - 1)) >> _SHIFT
-    before = (np.cumsum(pieces) - pieces) << _SHIFT
-    every = np.arange(int(pieces.sum())) << _SHIFT
-    source = np.repeat(begin - before, pieces)
-    source += every
-    target = np.repeat(np.cumsum(size) - size - before, pieces)
-    target += every
-    last = len(buffer) - _PIECE
-    found = _pieces_of(buffer)[np.minimum(source, last)]
-    for index in np.flatnonzero(source > last).tolist():
-        rest = buffer[source[index] :]
-        found[index : index + 1].view(np.uint8)[: len(rest)] = rest
-    result = np.empty(total + _PIECE, np.uint8)
-    _pieces_of(result)[target] = found
-    return result[:total]
+    result = np.empty(total, np.uint8)
+    target = np.cumsum(size) - size
+    # Those whose sizes have the same number of bits are copied together.
+    bits = np.frexp(size)[1].astype(np.uint8)
+    order = np.argsort(bits, kind="stable")
+    begin, target, size = begin[order], target[order], size[order]
+    first = 0
+    for count_of_bits, count in enumerate(np.bincount(bits).tolist()):
+        rows = slice(first, first + count)
+        first += count
+        if count and count_of_bits:
+            copy = _copy if 1 << (count_of_bits - 1) < large else _copy_one_by_one
+            copy(buffer, begin[rows], result, target[rows], size[rows])
+    return result
 
 
-def _pieces_of(buffer: Uint8Array) -> Any:
-    count = len(buffer) - _PIECE + 1
-    return np.ndarray((count,), f"V{_PIECE}", buffer=buffer, strides=(1,))
+def _copy(
+    buffer: Uint8Array,
+    begin: Int64Array,
+    result: Uint8Array,
+    target: Int64Array,
+    size: Int64Array,
+) -> None:
+    """Copy runs that are all as long as a power of two, or longer, but not twice as long.
+
+    Two pieces of that power, the first bytes of a run and the last, are the whole run. They may
+    overlap, but no piece reaches into another run: in which order NumPy assigns does not matter,
+    and it promises none.
+    """
+    piece = 1 << (int(size[0]).bit_length() - 1)
+    every, into = _pieces_of(buffer, piece), _pieces_of(result, piece)
+    into[target] = every[begin]
+    rest = size - piece
+    if rest.any():
+        into[target + rest] = every[begin + rest]
+
+
+def _copy_one_by_one(
+    buffer: Uint8Array,
+    begin: Int64Array,
+    result: Uint8Array,
+    target: Int64Array,
+    size: Int64Array,
+) -> None:
+    source, memory = buffer.data, result.data
+    for at, to, count in zip(begin.tolist(), target.tolist(), size.tolist(), strict=True):
+        memory[to : to + count] = source[at : at + count]
+
+
+def _pieces_of(buffer: Uint8Array, piece: int) -> Any:
+    """Return the pieces of this many bytes that begin at each byte of a buffer."""
+    return np.ndarray((len(buffer) - piece + 1,), f"V{piece}", buffer=buffer, strides=(1,))
