@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Layouts"]
 
-_RECORDS_AT_ONCE: Final = 32
+# NumPy takes as long to begin a row as for some twenty words of it, so short ones are compared for
+# many records at a time; rows of so many words are long enough.
+_WORDS_AT_ONCE: Final = 128
 
 
 class _ValueSpan(NamedTuple):
@@ -42,7 +44,8 @@ class _ValueSpan(NamedTuple):
 class _Segment(NamedTuple):
     """Structure, in words: where in the record, the words, and masks of what in them must hold.
 
-    ``width`` words are a record's; they are there several times, for some one after the other.
+    ``width`` words are a record's; short ones are there several times, to be compared with those of
+    several records at a time.
     """
 
     at: int
@@ -80,7 +83,6 @@ class _Layout:
                 (len(buffer) - size + 1,), f"V{size}", buffer=buffer, strides=(1,)
             )
             found = every[starts + at].view("<u8")
-            # NumPy takes as long to begin a row as for some twenty words of it.
             whole = len(found) // len(words) * len(words)
             for part in (found[:whole].reshape(-1, len(words)), found[whole:]):
                 np.bitwise_xor(part, words[: part.shape[-1]], out=part)
@@ -144,8 +146,9 @@ def _segments(record: Uint8Array, mask: Uint8Array) -> Iterator[_Segment]:
         both = np.zeros((2, -(-(end - begin) // 8) * 8), np.uint8)
         both[0, : end - begin] = record[begin:end] & mask[begin:end]
         both[1, : end - begin] = mask[begin:end]
-        words, masks = np.tile(both.view("<u8"), _RECORDS_AT_ONCE)
-        yield _Segment(begin, both.shape[1] // 8, words, masks)
+        width = both.shape[1] // 8
+        words, masks = np.tile(both.view("<u8"), max(_WORDS_AT_ONCE // width, 1))
+        yield _Segment(begin, width, words, masks)
 
 
 class Layouts:
