@@ -343,7 +343,7 @@ def _places_apart(mask: BoolArray) -> Int64Array:
     found *= np.uint64(0x0001020304050607)
     found >>= np.uint64(56)
     places <<= 3
-    places += found.view(np.int64)
+    places += found.view("<i8")
     return np.append(places, np.flatnonzero(mask[whole:]) + whole)
 
 
