@@ -54,6 +54,7 @@ __all__ = [
     "decode_example",
     "decode_feature",
     "decode_features",
+    "decode_small_feature",
 ]
 
 Int64Values: TypeAlias = npt.NDArray[np.int64]
