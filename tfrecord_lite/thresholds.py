@@ -25,10 +25,11 @@ class Thresholds:
     sliced_record_bytes: int = 2048
     # So many frames of one length are taken as a sign that there are more.
     trial_frames: int = 4
-    # Frames of short records are found together in so many bytes and more, in pieces that stay in
-    # the caches; unless places that only look like frames are more than one in so many.
+    # Frames of short records are found together in so many bytes and more, in pieces for whose
+    # arrays the allocator need not ask the system again and again; unless records that are not
+    # short, and places that only look like frames, are more than one in so many.
     short_frames_bytes: int = 1 << 12
-    short_frames_piece: int = 1 << 20
+    short_frames_piece: int = 1 << 18
     frames_per_break: int = 32
 
     # --- Reading (records/) ---

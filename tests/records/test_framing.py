@@ -208,18 +208,42 @@ def test_first_records_tell_whether_all_may_be_short(lengths, short) -> None:
         assert framing._begin_short(view, before, len(view)) is short
 
 
-def test_short_frames_are_found_without_following_them(monkeypatch) -> None:
+@pytest.mark.parametrize("before", range(9))
+def test_short_frames_are_found_without_following_them(monkeypatch, before) -> None:
+    """Nor are those around some that are not short, or have in them what looks like frames."""
     monkeypatch.setattr(framing.thresholds, "short_frames_bytes", 1)
-    records = [b"x" * size for size in (1, 255, 7, 7, 100)]
-    buffer = np.frombuffer(frames(records), np.uint8)
+    monkeypatch.setattr(framing.thresholds, "short_frames_piece", 2000)
+    monkeypatch.setattr(framing.thresholds, "frames_per_break", 1)
     follow, followed = framing._follow, []
     monkeypatch.setattr(framing, "_follow", lambda *a: followed.append(a[1:]) or follow(*a))
+    short = [b"x" * size for size in (1, 255, 7, 7, 100, 8, 63, 9)]
+    odd = [b"", bytes(20), b"x" * 700, frames([b"ab", b"c"]), header(3), frames([b"ab"])[4:]]
+    records = short + [record for one in odd for record in (*short, one)] + short * 3
+    # Each footer, as the header after it begins, is a byte and zeros.
+    data = b"".join(header(len(record)) + record + b"\0\1\0\0" for record in records)
+    buffer = np.frombuffer(bytes(before) + data, np.uint8)
     for count in range(len(records) + 1):
-        whole = sum(len(record) + 16 for record in records[:count])
-        end = whole + min(5, len(buffer) - whole)
-        _, lengths = scan_frames(buffer, 0, end, short=True)
-        assert lengths.tolist() == [len(record) for record in records[:count]]
-        assert followed.pop() == (whole, end)
+        whole = before + sum(len(record) + 16 for record in records[:count])
+        for end in (whole, min(whole + 5, len(buffer))):
+            starts, lengths = scan_frames(buffer, before, end, short=True)
+            assert lengths.tolist() == [len(record) for record in records[:count]]
+            assert starts.tolist() == [before + 12, *(starts + lengths + 16)[:-1]][:count]
+            assert followed.pop() == (whole, end)
+
+
+def test_looking_for_short_frames_ends_where_they_are_few(monkeypatch) -> None:
+    monkeypatch.setattr(framing.thresholds, "short_frames_bytes", 1)
+    monkeypatch.setattr(framing.thresholds, "short_frames_piece", 5000)
+    sizes = []
+    short = framing._short
+    monkeypatch.setattr(framing, "_short", lambda *a: sizes.append(a[2] - a[1]) or short(*a))
+    for odd in (b"", frames([b"ab", b"c"]), b"x" * 300):
+        records = [b"x" * 30, odd, odd] * 300
+        buffer = np.frombuffer(frames([b"x" * 20] * 3 + records), np.uint8)
+        _, lengths = scan_frames(buffer, 0, len(buffer), short=True)
+        assert lengths.tolist() == [20] * 3 + [len(record) for record in records]
+        assert len(sizes) <= 1
+        sizes.clear()
 
 
 def test_frames_found_together_are_those_that_are_followed(monkeypatch) -> None:

@@ -258,9 +258,10 @@ def scan_frames(
     if short is None:
         short = _begin_short(view, begin, end)
     while short and end - begin >= thresholds.short_frames_bytes:
-        parts.append(_short(buffer, begin, min(begin + thresholds.short_frames_piece, end)))
-        short = len(parts[-1]) > 1
-        begin = int(parts[-1][-1])
+        part, pays = _short(buffer, begin, min(begin + thresholds.short_frames_piece, end))
+        parts.append(part)
+        begin = int(part[-1])
+        short = pays and len(part) > 1
     bounds = _follow(view, begin, end)
     parts.append(np.fromiter(bounds, np.int64, len(bounds)))
     # Each part ends where the next begins.
@@ -294,14 +295,15 @@ def _begin_short(view: memoryview, begin: int, end: int) -> bool:
     return True
 
 
-def _short(buffer: Uint8Array, begin: int, end: int) -> Int64Array:
-    """Return the edges of frames at the front, of records of 1 to 255 bytes; there may be more.
+def _short(buffer: Uint8Array, begin: int, end: int) -> tuple[Int64Array, bool]:
+    """Return the edges of frames at the front, where most are of records of 1 to 255 bytes.
 
     Such a length is a byte and seven that are 0, and its checksum is one of 255. All places that
-    have these are found together: where a frame ends at the next, no length need be followed.
+    have these are found together: where a frame ends at the next, no length need be followed. There
+    may be more frames, and whether to go on like this pays is the second value.
     """
     if end - begin < FRAME_OVERHEAD:
-        return np.array([begin])
+        return np.array([begin]), False
     zero = buffer[begin : end - 8] == 0
     two = zero[1:-1] & zero[2:]
     four = two[:-2] & two[2:]
@@ -315,19 +317,33 @@ def _short(buffer: Uint8Array, begin: int, end: int) -> Int64Array:
         at, length = at[right], length[right]
     after = at + length
     after += FRAME_OVERHEAD
-    # Where no frame follows, or one that is in a record.
+    # Where no frame of a short record follows, or one that is in a record.
     breaks = np.append(np.flatnonzero(after[:-1] != at[1:]), len(at) - 1)
-    parts = []
-    edge, row = begin, int(np.searchsorted(at, begin))
-    if len(breaks) <= 1 + len(at) // thresholds.frames_per_break:
-        while row < len(at) and at[row] == edge:
-            last = breaks[np.searchsorted(breaks, row)]
+    most = 1 + len(at) // thresholds.frames_per_break
+    if len(breaks) > most:
+        return np.array([begin]), False
+    view, parts = buffer.data, []
+    edge, row, pays = begin, 0, True
+    for _ in range(2 * most):
+        row += int(np.searchsorted(at[row:], edge))
+        if row < len(at) and at[row] == edge:
+            last = int(breaks[np.searchsorted(breaks, row)])
             parts.append(at[row : last + 1])
-            edge = after[last]
-            row = int(np.searchsorted(at, edge))
+            edge = int(after[last])
+            continue
+        # The end, or a frame of an empty record, a long one, or a damaged one.
+        if edge > end - FRAME_OVERHEAD:
+            break
+        following = edge + _LENGTH.unpack_from(view, edge)[0] + FRAME_OVERHEAD
+        if following > end:
+            break
+        parts.append(np.array([edge]))
+        edge = following
+    else:
+        pays = False
     if edge <= end:
         parts.append(np.array([edge]))
-    return np.concatenate(parts)
+    return np.concatenate(parts), pays
 
 
 def _places_apart(mask: BoolArray) -> Int64Array:
