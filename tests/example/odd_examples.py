@@ -326,6 +326,19 @@ ODD_EXAMPLES: dict[str, tuple[bytes, Any]] = {
         REFUSED,
     ),
     # Names.
+    "length of a name in two bytes, of which the first looks like one": (
+        example(
+            field(
+                1,
+                2,
+                b"\x0a\xff\x00"
+                + b"a" * 127
+                + field(1, 2, b"b" * 125 + b"\x12\x08")
+                + field(2, 2, of_bytes(strings(b"xy"))),
+            )
+        ),
+        {"b" * 125 + "\x12\x08": [b"xy"]},
+    ),
     "name of invalid UTF-8": (example(entry(b"\xff", of_ints(packed(1)))), REFUSED),
     "name cut off in a character": (example(entry(b"\xc3", of_ints(packed(1)))), REFUSED),
     "name with a surrogate": (example(entry(b"\xed\xa0\x80", of_ints(packed(1)))), REFUSED),

@@ -148,3 +148,29 @@ def test_sequences_after_an_example_are_found_without_strict_too():
         assert found == SequenceFeatures(
             {"label": FixedLenFeature([], np.int64)}, {"ids": RaggedFeature(np.int64)}
         )
+
+
+def of_steps(*records: list[Any]) -> Any:
+    sequences = [encode_sequence_example({}, {"a": steps}) for steps in records]
+    return infer_features(sequences).feature_lists
+
+
+@pytest.mark.parametrize(
+    ("records", "feature"),
+    [
+        ([[1, 2, 3], [4], [5, 6]], FixedLenFeature([], np.int64)),
+        ([[[1, 2], [3, 4]], [], [[5, 6]]], FixedLenFeature([2], np.int64)),
+        ([[[1, 2], [3]]], RaggedFeature(np.int64)),
+        ([[1, 2], [[3, 4]]], RaggedFeature(np.int64)),
+        ([[1, None, 2]], RaggedFeature(np.int64)),
+        ([[None, None], [1, 1]], RaggedFeature(np.int64)),
+        ([[NONE, NONE]], RaggedFeature(np.int64)),
+        ([[b"a"] * 3, [b"b"] * 2], FixedLenFeature([], bytes)),
+    ],
+)
+def test_steps_are_counted_each(records: list[Any], feature: Any) -> None:
+    assert of_steps(*records) == {"a": feature}
+
+
+def test_steps_without_kind_are_no_feature() -> None:
+    assert of_steps([None, None], [None]) == {}

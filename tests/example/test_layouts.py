@@ -110,6 +110,23 @@ def test_one_other_record_among_equals(at: int) -> None:
     assert_as_walked(records, known)
 
 
+@pytest.mark.parametrize("features", [1, 3, 40, 50, 90])
+def test_structure_of_any_size_is_compared_to_its_last_byte(features: int) -> None:
+    """From some words to more than are compared in a row, in any number of records."""
+    plain = encode_example({f"{index:020d}": b"" for index in range(features)})
+    known = Layouts(NAMES)
+    assert placed([plain] * 50, known) == 50
+    for count in (32, 33, 100):
+        assert placed([plain] * count, known) == count
+        for at in (-1, -5, -24, 20):
+            flipped = bytearray(plain)
+            flipped[at] ^= 1
+            for other in {0, count // 2, count - 1}:
+                records = [plain] * count
+                records[other] = bytes(flipped)
+                assert placed(records, known) == count - 1
+
+
 def test_a_bit_flip_beside_a_value_that_is_not_compared() -> None:
     """Structure is compared in pieces; where one ends and the next begins, each byte counts."""
     gap = bytes(200)

@@ -108,6 +108,13 @@ ODD: dict[str, tuple[bytes, Any]] = {
         ({}, {"l": [ints(1)]}),
     ),
 }
+# A byte that is a length, or from 128 on the first byte of another, much longer one.
+for _size in (122, 123, 124, 125, 126, 127):
+    _step = step(bytes([0x1A, _size + 2, 0x0A, _size]) + bytes(_size))
+    ODD[f"a length of {_size + 2} in a byte"] = (
+        sequence(entry(b"l", _step)),
+        ({}, {"l": [ints(*[0] * _size)]}) if _size + 2 < 128 else REFUSED,
+    )
 for _depth, _put in enumerate(
     (
         lambda odd: odd,
