@@ -231,14 +231,30 @@ def test_short_frames_are_found_without_following_them(monkeypatch, before) -> N
             assert followed.pop() == (whole, end)
 
 
+def test_places_apart_are_those_of_flatnonzero() -> None:
+    rng = np.random.default_rng(0)
+    for size in [*range(40), 1000]:
+        for _ in range(20):
+            mask = np.zeros(size, np.bool_)
+            places = np.cumsum(rng.integers(8, 12, size)) - rng.integers(1, 9)
+            mask[places[places < size]] = True
+            assert framing._places_apart(mask).tolist() == np.flatnonzero(mask).tolist()
+
+
 def test_looking_for_short_frames_ends_where_they_are_few(monkeypatch) -> None:
     monkeypatch.setattr(framing.thresholds, "short_frames_bytes", 1)
     monkeypatch.setattr(framing.thresholds, "short_frames_piece", 5000)
     sizes = []
     short = framing._short
     monkeypatch.setattr(framing, "_short", lambda *a: sizes.append(a[2] - a[1]) or short(*a))
-    for odd in (b"", frames([b"ab", b"c"]), b"x" * 300):
-        records = [b"x" * 30, odd, odd] * 300
+    some = [b"x" * 30] * 20
+    for records in (
+        [b"x" * 30, b"", b""] * 300,
+        [b"x" * 30, frames([b"ab", b"c"])] * 300,
+        [b"x" * 30, b"x" * 300] * 300,
+        (some + [b""] * 200) * 5,
+        (some + [b"x" * 300] * 10) * 50,
+    ):
         buffer = np.frombuffer(frames([b"x" * 20] * 3 + records), np.uint8)
         _, lengths = scan_frames(buffer, 0, len(buffer), short=True)
         assert lengths.tolist() == [20] * 3 + [len(record) for record in records]
