@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +19,7 @@ import tfrecord_lite as tfr
 from tfrecord_lite.arrow import reading
 
 pytest.importorskip("duckdb")
+from tfrecord_lite.cli.sql import run
 from tfrecord_lite.sql import QueryError, query
 
 ROWS = 1000
@@ -345,6 +348,27 @@ def test_command_complains_in_one_line(name, damaged, command, tmp_path):  # noq
     assert "record 2999, bytes" in done.err
     for arguments in (["-o", "a.xls"], ["-o", "a.csv", "--json"], ["--on-damage", "ignore"]):
         assert command("sql", "select 1", *arguments).code == 2
+
+
+def test_a_value_that_reads_like_an_interrupt(command):  # noqa: F811
+    """What DuckDB says of it quotes the value."""
+    value = "case when i = 900000 then 'Query interrupted' else '1' end"
+    done = command("sql", f"select sum(cast({value} as int)) as s from range(1000000) as t(i)")
+    assert (done.code, "Could not convert string 'Query interrupted'" in done.err) == (2, True)
+    reader = query(f"select cast({value} as int) as n from range(1000000) as t(i)")
+    with pytest.raises(OSError, match="Could not convert string 'Query interrupted'"):
+        reader.read_all()
+
+
+def test_a_query_of_a_pipe_in_a_thread(capsys, monkeypatch):
+    """The main thread alone may ask to be woken by signals; in others all else is as it was."""
+    end, begin = os.pipe()
+    with open(begin, "wb") as file:
+        tfr.write_examples(file, {"x": [1, 2]})
+    with open(end, "rb") as file, ThreadPoolExecutor() as threads:
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=file))
+        threads.submit(run, "select count(*) as n from '-'").result()
+    assert capsys.readouterr().out.split() == ["n", "2"]
 
 
 def test_halves_which_duckdb_does_not_have(tmp_path):

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import sys
+import threading
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -129,7 +130,8 @@ def _interruptible(file: Any) -> Iterator[Any]:
 
     The thread that hears signals waits for them, and they hear none.
     """
-    if os.name != "posix" or file.seekable():
+    is_main = threading.current_thread() is threading.main_thread()
+    if os.name != "posix" or not is_main or file.seekable():
         yield file
         return
     heard, wake = os.pipe()

@@ -237,7 +237,7 @@ def _rows(
 
 def _interrupt(error: Exception) -> KeyboardInterrupt | None:
     """Return what Ctrl-C is, where DuckDB has made an error of it."""
-    return KeyboardInterrupt() if "Query interrupted" in str(error) else None
+    return KeyboardInterrupt() if str(error) == "Query interrupted" else None
 
 
 def _cause(scanned: list[_Scanned]) -> Exception | KeyboardInterrupt | None:
