@@ -559,6 +559,20 @@ def test_columns_that_features_do_not_name_are_in_the_manifest_by_their_types(na
     assert [*tfr.features_from_json(tfr.RecordSet(name).manifest.features)] == ["e", "n", "t"]
 
 
+def test_columns_of_a_table_without_rows_are_not_those_of_records_beside_it(name):
+    with tfr.ShardWriter(name, features={"e": int}) as writer:
+        writer.write_table(pa.table({"e": [1], "n": [1]}).slice(0, 0))
+        writer.write_example({"e": 5})
+    (batch,) = tfr.read_batches(name)
+    assert {key: column.tolist() for key, column in batch.items()} == {"e": [5]}
+
+
+def test_features_of_no_column(name):
+    with tfr.ShardWriter(name, features={}) as writer:
+        writer.write_table({"x": [1, 2]})
+    assert [record["x"] for record in map(tfr.decode_example, tfr.read_records(name))] == [[1], [2]]
+
+
 @pytest.mark.parametrize("form", ["rows", "columns", "table"])
 def test_other_columns_beside_the_keys_of_a_feature(name, form):
     sparse = {"s": tfr.SparseFeature("at", "of", np.float32, 9)}

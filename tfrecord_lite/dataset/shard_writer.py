@@ -333,7 +333,7 @@ class ShardWriter(FrameWriter):
             return self._found_features()
         if self._part is not None or self._prepared or isinstance(features, SequenceFeatures):
             return self._features_json
-        named = normalize_features(features)
+        named = normalize_features(features) if features else {}
         return features_to_json({**named, **self._found.besides(feature_keys(named), self.records)})
 
     def _found_features(self) -> str | None:

@@ -147,7 +147,7 @@ class FoundFeatures:
         found: dict[str, FeatureSpec] = {
             name: RaggedFeature(_DTYPES[kind.what]) for name, (kind, _) in self._kinds.items()
         }
-        of_types = self._of_rows(records) if self.rows else by_part(self._of_no_rows or {})
+        of_types = self._of_rows(records) if records else by_part(self._of_no_rows or {})
         found |= {name: feature for (part, name), feature in of_types.items() if not part}
         return {name: feature for name, feature in found.items() if name not in keys}
 
