@@ -785,6 +785,9 @@ def test_a_set_that_is_not_written_leaves_no_folder(tmp_path):
     assert not list(tmp_path.iterdir())
     with pytest.raises(ValueError, match="records_per_shard"):
         ShardWriter(tmp_path / "new" / "train", num_shards=2, records_per_shard=3)
+    for name in ("x" * 250, "x" * 300 + "/train"):
+        with pytest.raises(OSError, match="too long"):
+            ShardWriter(tmp_path / "new" / name)
     assert not list(tmp_path.iterdir())
     (tmp_path / "old").mkdir()
     fail(tmp_path / "old" / "train")

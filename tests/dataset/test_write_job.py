@@ -132,6 +132,9 @@ def test_wrong_options_leave_nothing(tmp_path):
     for options in ({"num_shards": 1, "records_per_shard": 2}, {"level": 77}, {"what": 1}):
         with pytest.raises((ValueError, TypeError)):
             WriteJob(tmp_path / "new" / "train", **options).start()
+    for hold in (False, True):
+        with pytest.raises(OSError, match="too long"):
+            WriteJob(tmp_path / "new" / ("x" * 250)).start(hold=hold)
     assert os.listdir(tmp_path) == []
 
 
