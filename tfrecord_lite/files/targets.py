@@ -41,12 +41,10 @@ def _is_manifest_of(files: list[str], path: str) -> bool:
         return False
     folder = split_name(_real(path))[0]
     files = [file for file in files if _real(split_name(file)[0]) == folder]
-    found: list[str] = []
-    found += (
-        manifest.path
-        for manifest in manifests_naming(files, on_error=lambda broken, _: found.append(broken))
-    )
-    return any(is_same_file(manifest, path) for manifest in found)
+    broken: list[str] = []
+    whole = manifests_naming(files, on_error=lambda manifest, _: broken.append(manifest))
+    found = [manifest.path for manifest in whole]
+    return any(is_same_file(manifest, path) for manifest in found + broken)
 
 
 def _real(path: str) -> str:

@@ -141,8 +141,8 @@ class _Sources(NamedTuple):
             if is_set:
                 # The features that it says would be lost.
                 raise unread.error
-            told = "how many records it says that the source had, if it does, is not known"
-            warnings.warn(f"{printable(str(unread.error))}; {told}", stacklevel=3)
+            lost = "so how many records the source should have is not known"
+            warnings.warn(f"{printable(str(unread.error))}; {lost}", stacklevel=3)
         entries = inventory.entries.values()
         manifests = {manifest.path: manifest for known in entries for manifest, _ in known}
         counts = _counts(manifests.values())
