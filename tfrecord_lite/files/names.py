@@ -37,9 +37,9 @@ def _is_pattern(name: str) -> bool:
 
 
 def remove_empty(folders: list[str]) -> None:
-    """Remove folders, each after what is in it, as long as nobody has put anything there."""
-    with suppress(OSError):
-        for folder in folders:
+    """Remove folders, each after what is in it, where nobody has put anything."""
+    for folder in folders:
+        with suppress(OSError):
             os.rmdir(folder)
 
 
