@@ -185,10 +185,13 @@ class Output:
     def reopen(self) -> None:
         """Open the file again that the garbage collector has closed, before who writes to it."""
         if self._owned and self._file is not None and self._file.closed:
-            self._file = _open_for_writing(self._partial or self._target, "ab", self.path)
-            inode = os.fstat(self._file.fileno())
-            if self._inode is None or not os.path.samestat(inode, self._inode):
-                self._file.close()
+            # Not one that was removed, or has another in its place by now.
+            file = io.FileIO(self._partial or self._target, "r+")
+            if self._inode and os.path.samestat(os.fstat(file.fileno()), self._inode):
+                file.seek(0, os.SEEK_END)
+                self._file = file
+            else:
+                file.close()
 
     def _check_upload(self, atomic: bool | None) -> None:
         if self._mode == "a" or atomic is False:
