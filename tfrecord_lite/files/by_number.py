@@ -72,7 +72,7 @@ def as_numbers(
     numbers = np.asarray(given)
     if isinstance(given, (list, tuple)) and not _BOOLS.isdisjoint(map(type, given)):
         # Beside integers NumPy takes them for 0 and 1, where they surely are a mask.
-        numbers = numbers.astype(np.bool_)
+        numbers = np.ones(numbers.shape, np.bool_)
     if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and len(numbers)):
         shape = list(numbers.shape)
         kind = f"{numbers.dtype}{shape}" if shape else type(given).__name__
