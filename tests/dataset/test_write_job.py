@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 import tfrecord_lite as tfr
 from tfrecord_lite.dataset.write_job import WriteJob
+from tfrecord_lite.files.staging import Staging
 
 
 def attempt(job, task, rows, features=None):
@@ -146,6 +149,35 @@ def test_a_job_that_fails_leaves_no_folder_that_it_made(tmp_path):
     pickle.loads(pickle.dumps(job)).abort()
     job.abort()
     assert os.listdir(tmp_path / "old") == []
+
+
+def test_a_job_that_is_interrupted_where_it_begins(tmp_path, monkeypatch):
+    made = Staging.make
+
+    def make(staging):
+        made(staging)
+        raise KeyboardInterrupt  # before the job has it
+
+    monkeypatch.setattr(Staging, "make", make)
+    with pytest.raises(KeyboardInterrupt):
+        WriteJob(tmp_path / "new" / "train").start()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_job_that_outlives_its_modules(tmp_path):
+    """At the end of the interpreter modules are emptied, and what is left is forgotten."""
+    program = f"""
+import os
+from tfrecord_lite.dataset.write_job import WriteJob
+from tfrecord_lite.files import staging
+job = WriteJob({str(tmp_path / "train")!r})
+job.start()
+vars(staging).update(dict.fromkeys(vars(staging)))
+del job
+os._exit(0)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

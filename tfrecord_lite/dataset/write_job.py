@@ -123,6 +123,7 @@ class WriteJob:
         except BaseException:
             if self._folder:
                 self.abort()
+            staging.remove()
             remove_empty(self._new_folders)
             raise
 

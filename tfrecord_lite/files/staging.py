@@ -163,7 +163,9 @@ class Staging(WriterFolder):
             despite_interrupts(self._remove)
 
     def __del__(self) -> None:
-        self.release()
+        # At the end of the interpreter, too, when modules are empty.
+        if self._lock_file is not None:
+            self._lock_file.close()
 
     def _remove(self) -> None:
         # Windows removes no folder with an open file in it.
