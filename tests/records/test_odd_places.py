@@ -59,7 +59,11 @@ def test_row_38_pipe_devices_and_missing_files(tmp_path: Path) -> None:
         read_records(tmp_path / "missing")
 
 
-@pytest.mark.parametrize("front", [b"", frames(THREE), gzip.compress(frames(THREE))])
+@pytest.mark.parametrize(
+    "front",
+    [b"", frames(THREE), gzip.compress(frames(THREE))],
+    ids=["nothing", "records", "gzip"],
+)
 def test_row_38_what_has_no_end_is_not_searched_for_ever(monkeypatch, front) -> None:
     """Neither for a record nor for a member of gzip; what is finite is, however long it takes."""
     monkeypatch.setattr(limits, "searched_stream_bytes", 1 << 20)
